@@ -1,0 +1,89 @@
+//! The crate's one error. Every variant carries its noun (path, URL, command, resource); the cause is in `source()`.
+//!
+//! The variant tells the loop what to do: `Usage` and `Config` end the program, `Backend` backs off,
+//! everything else belongs to one resource and is reported and tried again.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::template;
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, with the thing that it went wrong with.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line is wrong; says how.
+    Usage(String),
+    /// A settings file or variable is wrong; `place` is `path`, `path:line`, or the variable's name.
+    Config { place: String, message: String },
+    /// The system refused something: `cannot VERB PATH: cause`.
+    Io {
+        verb: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The metadata source at `url` (or path, or `environment`) gave no usable tree.
+    Backend { url: String, problem: String },
+    /// A template does not parse or does not execute.
+    Template(Box<template::Error>),
+    /// A command could not be started, or ended with a failure.
+    Command { command: String, problem: String },
+    /// Anything else about one resource, already with its noun.
+    Resource { path: PathBuf, problem: String },
+}
+
+impl Error {
+    /// Wraps an I/O error with what was being done to which path.
+    pub fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
+        Error::Io {
+            verb,
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+
+    /// The message and its causes, joined with `: `.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(message) => f.write_str(message),
+            Error::Config { place, message } => write!(f, "{place}: {message}"),
+            Error::Io { verb, path, .. } => write!(f, "cannot {verb} {}", path.display()),
+            Error::Backend { url, problem } => write!(f, "{url}: {problem}"),
+            Error::Template(error) => error.fmt(f),
+            Error::Command { command, problem } => write!(f, "command {command:?} {problem}"),
+            Error::Resource { path, problem } => write!(f, "{}: {problem}", path.display()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Error::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<template::Error> for Error {
+    fn from(error: template::Error) -> Self {
+        Error::Template(Box::new(error))
+    }
+}

@@ -1,0 +1,8 @@
+//! The rooms of `confd`, for its `main`, its fuzz targets and its benchmarks. Nothing here is a public API.
+//!
+//! Modules use each other in one direction only: cli -> config -> agent -> backend -> tree, and
+//! agent -> resource -> funcs -> template, agent -> resource -> stage -> command.
+
+pub mod error;
+pub mod template;
+pub mod tree;

@@ -1,0 +1,231 @@
+//! The values that templates compute with: Go's dynamic types, as far as a template can reach them.
+//!
+//! Values are cheap to clone (shared), cannot change once made, and know how deep they nest, so that
+//! printing, comparing or dropping one never recurses without a limit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// How deep lists and maps may nest.
+pub const MAX_DEPTH: u32 = 500;
+
+/// A Go string: any bytes, usually UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Str(Rc<[u8]>);
+
+impl Str {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text, with U+FFFD for what is not UTF-8.
+    pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_text())
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Str(text.as_bytes().into())
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Str(text.into_bytes().into())
+    }
+}
+
+impl From<&[u8]> for Str {
+    fn from(bytes: &[u8]) -> Self {
+        Str(bytes.into())
+    }
+}
+
+impl From<Vec<u8>> for Str {
+    fn from(bytes: Vec<u8>) -> Self {
+        Str(bytes.into())
+    }
+}
+
+/// One key and its value: `memkv.KVPair{Key, Value string}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The cleaned path.
+    pub key: Str,
+    /// The leaf's text.
+    pub value: Str,
+}
+
+/// One SRV record: `*net.SRV{Target string; Port, Priority, Weight uint16}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The host, with a final dot.
+    pub target: Str,
+    /// The TCP or UDP port.
+    pub port: u16,
+    /// Lower is tried first.
+    pub priority: u16,
+    /// Share among equals.
+    pub weight: u16,
+}
+
+/// A point in time: `time.Time` in some zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds within the second, 0..1_000_000_000.
+    pub nanos: u32,
+    /// Seconds east of UTC.
+    pub offset: i32,
+    /// The zone's abbreviation, such as `CST`.
+    pub zone: Str,
+}
+
+/// `[]interface {}`.
+#[derive(Debug)]
+pub struct List {
+    items: Vec<Value>,
+    depth: u32,
+}
+
+/// `map[string]interface {}`, sorted by key as Go prints and ranges it.
+#[derive(Debug)]
+pub struct Map {
+    entries: BTreeMap<Str, Value>,
+    depth: u32,
+}
+
+/// A value nests deeper than [`MAX_DEPTH`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooDeep;
+
+impl List {
+    /// The elements.
+    pub fn items(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+impl Map {
+    /// The entries by key.
+    pub fn entries(&self) -> &BTreeMap<Str, Value> {
+        &self.entries
+    }
+}
+
+/// A value and its Go type.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// nil, or no value at all.
+    Nil,
+    /// `bool`
+    Bool(bool),
+    /// `int`
+    Int(i64),
+    /// `int64`
+    Int64(i64),
+    /// `uint8`: a byte of a string
+    Uint8(u8),
+    /// `uint16`: a field of an SRV record
+    Uint16(u16),
+    /// `float64`
+    Float(f64),
+    /// `complex128`
+    Complex(f64, f64),
+    /// `string`
+    Str(Str),
+    /// `[]string`
+    Strings(Rc<[Str]>),
+    /// `[]interface {}`
+    List(Rc<List>),
+    /// `map[string]interface {}`
+    Map(Rc<Map>),
+    /// `memkv.KVPair`
+    Pair(Rc<Pair>),
+    /// `memkv.KVPairs`
+    Pairs(Rc<[Pair]>),
+    /// `*net.SRV`
+    Service(Rc<Service>),
+    /// `[]*net.SRV`
+    Services(Rc<[Service]>),
+    /// `time.Time`
+    Time(Rc<Time>),
+    /// `time.Duration`, in nanoseconds
+    Duration(i64),
+    /// `time.Month`, 1..=12
+    Month(u8),
+    /// `time.Weekday`, 0 is Sunday
+    Weekday(u8),
+}
+
+impl Value {
+    /// A string value.
+    pub fn text(text: impl Into<Str>) -> Value {
+        Value::Str(text.into())
+    }
+
+    /// A `[]interface {}`; fails when it would nest too deep.
+    pub fn list(items: Vec<Value>) -> Result<Value, TooDeep> {
+        let depth = deeper(items.iter())?;
+        Ok(Value::List(Rc::new(List { items, depth })))
+    }
+
+    /// A `map[string]interface {}`; fails when it would nest too deep.
+    pub fn map(entries: BTreeMap<Str, Value>) -> Result<Value, TooDeep> {
+        let depth = deeper(entries.values())?;
+        Ok(Value::Map(Rc::new(Map { entries, depth })))
+    }
+
+    fn depth(&self) -> u32 {
+        match self {
+            Value::List(list) => list.depth,
+            Value::Map(map) => map.depth,
+            _ => 0,
+        }
+    }
+
+    /// The Go type's name, as `%T` prints it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Nil => "<nil>",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Int64(_) => "int64",
+            Value::Uint8(_) => "uint8",
+            Value::Uint16(_) => "uint16",
+            Value::Float(_) => "float64",
+            Value::Complex(..) => "complex128",
+            Value::Str(_) => "string",
+            Value::Strings(_) => "[]string",
+            Value::List(_) => "[]interface {}",
+            Value::Map(_) => "map[string]interface {}",
+            Value::Pair(_) => "memkv.KVPair",
+            Value::Pairs(_) => "memkv.KVPairs",
+            Value::Service(_) => "*net.SRV",
+            Value::Services(_) => "[]*net.SRV",
+            Value::Time(_) => "time.Time",
+            Value::Duration(_) => "time.Duration",
+            Value::Month(_) => "time.Month",
+            Value::Weekday(_) => "time.Weekday",
+        }
+    }
+}
+
+fn deeper<'a>(children: impl Iterator<Item = &'a Value>) -> Result<u32, TooDeep> {
+    let depth = 1 + children.map(Value::depth).max().unwrap_or(0);
+    if depth > MAX_DEPTH {
+        Err(TooDeep)
+    } else {
+        Ok(depth)
+    }
+}

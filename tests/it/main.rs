@@ -1,1 +1,8 @@
-fn main() {}
+//! Black-box tests: the real binary against a real listener, through one environment builder.
+
+#[allow(dead_code)] // until the tests of the program are here
+mod env;
+mod harness;
+mod http;
+#[allow(dead_code)] // the same
+mod metad;

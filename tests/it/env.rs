@@ -1,0 +1,435 @@
+//! The environment of one test: conf.d, templates and metadata in; exit status, log, files and requests out.
+//!
+//! Each test has a directory of its own below target/tmp and starts the real binary there. In every text that goes into
+//! the environment `$ROOT` stands for that directory.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+use crate::metad::Metad;
+
+/// How long anything that must happen may take. Far more than it needs: only a failure ever waits this long.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Looks again and again until `done`; fails when [`LIMIT`] is over. The only place that waits by looking.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    assert!(holds_within_limit(&mut done), "waited in vain until {what}");
+}
+
+fn holds_within_limit(done: &mut dyn FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if done() {
+            return true;
+        }
+        if start.elapsed() > LIMIT {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// How much of the long tests to run: `full` times the share (0 to 1) in `PROOF_SHARE`, or a twentieth of it.
+pub fn share_of(full: usize) -> usize {
+    let share = std::env::var("PROOF_SHARE").ok();
+    let share = share.and_then(|text| text.parse::<f64>().ok());
+    let count = full as f64 * share.unwrap_or(0.05);
+    (count.round() as usize).max(1)
+}
+
+/// The directory, settings and environment variables of one test.
+pub struct Env {
+    root: PathBuf,
+    settings: String,
+    vars: Vec<(String, String)>,
+}
+
+impl Env {
+    /// An environment without metadata: `confd.toml` names only the confdir.
+    pub fn new() -> Env {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        for below in ["etc/conf.d", "etc/templates", "out"] {
+            fs::create_dir_all(root.join(below)).expect("a directory for the test");
+        }
+        let mut env = Env {
+            root,
+            settings: String::new(),
+            vars: Vec::new(),
+        };
+        env.settings("confdir = \"$ROOT/etc\"");
+        env
+    }
+
+    /// An environment whose metadata comes from `metad`, below `/self`.
+    pub fn with_metad(metad: &Metad) -> Env {
+        let mut env = Env::new();
+        env.settings(&format!(
+            "nodes = [\"{}\"]\nprefix = \"/self\"",
+            metad.node()
+        ));
+        env
+    }
+
+    /// An environment whose metadata is recorded: no server, no network.
+    pub fn with_tree(tree: &Json) -> Env {
+        let mut env = Env::new();
+        env.put("metadata.json", &tree.to_string());
+        env.settings("backend = \"file\"\nfile = \"$ROOT/metadata.json\"");
+        env
+    }
+
+    /// Adds lines to confd.toml.
+    pub fn settings(&mut self, lines: &str) {
+        self.settings.push_str(lines);
+        self.settings.push('\n');
+        self.put("etc/confd.toml", &self.settings);
+    }
+
+    /// Sets an environment variable for every process started from now on.
+    pub fn var(&mut self, name: &str, value: &str) {
+        self.vars.push((name.to_string(), self.expand(value)));
+    }
+
+    /// The path of `relative` in this environment.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// `text` with `$ROOT` put in.
+    pub fn expand(&self, text: &str) -> String {
+        text.replace("$ROOT", &self.root.to_string_lossy())
+    }
+
+    /// Writes a file, its directories too.
+    pub fn put(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        let parent = path.parent().expect("a file in a directory");
+        fs::create_dir_all(parent).expect("the directories of a test's file");
+        fs::write(&path, self.expand(text)).expect("a test's file");
+    }
+
+    /// Reads a file; fails when it is not there.
+    pub fn read(&self, relative: &str) -> String {
+        let path = self.path(relative);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The lines of a file; none when it is not there.
+    pub fn lines(&self, relative: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.path(relative)).unwrap_or_default();
+        text.lines().map(str::to_string).collect()
+    }
+
+    /// The names in a directory, sorted.
+    pub fn names(&self, relative: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(relative)).expect("a directory of the test");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Waits until a file has exactly this content.
+    pub fn wait_content(&self, relative: &str, content: &str) {
+        let path = self.path(relative);
+        until(&format!("{relative} is {content:?}"), || {
+            fs::read(&path).is_ok_and(|bytes| bytes == content.as_bytes())
+        });
+    }
+
+    /// Waits until a file has at least `count` lines.
+    pub fn wait_lines(&self, relative: &str, count: usize) {
+        until(&format!("{relative} has {count} lines"), || {
+            self.lines(relative).len() >= count
+        });
+    }
+
+    /// Writes conf.d/NAME.
+    pub fn resource(&self, name: &str, toml: &str) {
+        self.put(&format!("etc/conf.d/{name}"), toml);
+    }
+
+    /// Writes templates/NAME.
+    pub fn template(&self, name: &str, text: &str) {
+        self.put(&format!("etc/templates/{name}"), text);
+    }
+
+    /// The usual resource: NAME.tmpl with this text makes out/NAME, sees everything, and each reload adds a line NAME
+    /// to the file `reloads`.
+    pub fn simple(&self, name: &str, template: &str) {
+        self.simple_with(
+            name,
+            template,
+            &format!("reload_cmd = \"echo {name} >> $ROOT/reloads\""),
+        );
+    }
+
+    /// As [`Env::simple`], with these lines of TOML in place of the reload command.
+    pub fn simple_with(&self, name: &str, template: &str, lines: &str) {
+        self.template(&format!("{name}.tmpl"), template);
+        self.resource(
+            &format!("{name}.toml"),
+            &format!(
+                "[template]\nsrc = \"{name}.tmpl\"\ndest = \"$ROOT/out/{name}\"\nkeys = [\"/\"]\n{lines}\n"
+            ),
+        );
+    }
+
+    /// The names of the simple resources whose reload ran, in that order.
+    pub fn reloads(&self) -> Vec<String> {
+        self.lines("reloads")
+    }
+
+    /// The binary with these arguments, in this environment, with nothing of the caller's but PATH.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_confd"), arguments)
+    }
+
+    /// Another program, in this environment.
+    pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments.iter().map(|argument| self.expand(argument)))
+            .current_dir(&self.root)
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(self.vars.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs with exactly these arguments and waits for the end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.finish(self.command(arguments))
+    }
+
+    /// Runs a prepared command and waits for the end.
+    pub fn finish(&self, mut command: Command) -> Run {
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.capture(name));
+        command.stdout(stdout.1).stderr(stderr.1);
+        let mut child = command.spawn().expect("the program starts");
+        let status = wait(&mut child);
+        let [stdout, stderr] = [stdout.0, stderr.0]
+            .map(|path| fs::read(path).expect("captured output"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Run {
+            status: status.unwrap_or_else(|| panic!("still running; its log:\n{stderr}")),
+            stdout,
+            stderr,
+        }
+    }
+
+    /// `confd -onetime` with this environment's confd.toml and these further arguments.
+    pub fn onetime_with(&self, arguments: &[&str]) -> Run {
+        let fixed = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
+        self.run(&[&fixed, arguments].concat())
+    }
+
+    /// `confd -onetime` with this environment's confd.toml.
+    pub fn onetime(&self) -> Run {
+        self.onetime_with(&[])
+    }
+
+    /// Starts `confd` with this environment's confd.toml and these further arguments.
+    pub fn daemon(&self, arguments: &[&str]) -> Daemon {
+        let fixed = ["-config-file", "$ROOT/etc/confd.toml"];
+        self.start(self.command(&[&fixed, arguments].concat()))
+    }
+
+    /// Starts a prepared command that does not end by itself.
+    pub fn start(&self, mut command: Command) -> Daemon {
+        let (log, file) = self.capture("daemon.log");
+        let twin = file.try_clone().expect("a second handle of the log");
+        let child = command
+            .stdout(twin)
+            .stderr(file)
+            .spawn()
+            .expect("the program starts");
+        Daemon { child, log }
+    }
+
+    /// A new file for a program's output. A file and not a pipe: whoever inherits it holds nobody up.
+    fn capture(&self, name: &str) -> (PathBuf, File) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = self.path(&format!("{name}.{number}"));
+        let file = File::create(&path).expect("a file for the program's output");
+        (path, file)
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        // Kept after a failure, for whoever looks into it.
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// Waits for the end; ends it by force when [`LIMIT`] is over.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let mut status = None;
+    holds_within_limit(&mut || {
+        status = child.try_wait().expect("the state of a child");
+        status.is_some()
+    });
+    if status.is_none() {
+        child.kill().expect("a child can be killed");
+        child.wait().expect("the state of a child");
+    }
+    status
+}
+
+/// What a run left behind.
+pub struct Run {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The exit code; none after a signal.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Fails, with the log, unless the exit code is this.
+    #[track_caller]
+    pub fn expect_code(&self, code: i32) -> &Run {
+        assert_eq!(self.code(), Some(code), "its log:\n{}", self.stderr);
+        self
+    }
+
+    /// Fails, with the log, unless a line has this text.
+    #[track_caller]
+    pub fn expect_log(&self, text: &str) -> &Run {
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} in the log:\n{}",
+            self.stderr
+        );
+        self
+    }
+
+    /// Fails, with the log, when a line has this text.
+    #[track_caller]
+    pub fn expect_no_log(&self, text: &str) -> &Run {
+        assert!(
+            !self.stderr.contains(text),
+            "{text:?} in the log:\n{}",
+            self.stderr
+        );
+        self
+    }
+
+    /// The lines of one level.
+    pub fn at(&self, level: &str) -> Vec<&str> {
+        let mark = format!(": {level} ");
+        let lines = self.stderr.lines();
+        lines.filter(|line| line.contains(&mark)).collect()
+    }
+}
+
+/// A running daemon. Killed with its value.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(&self.log).expect("the daemon's log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The number of log lines with this text.
+    pub fn count(&self, text: &str) -> usize {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(text))
+            .count()
+    }
+
+    /// Waits for a log line with this text.
+    #[track_caller]
+    pub fn wait_log(&self, text: &str) {
+        self.wait_logs(text, 1);
+    }
+
+    /// Waits until `count` log lines have this text.
+    #[track_caller]
+    pub fn wait_logs(&self, text: &str, count: usize) {
+        assert!(
+            holds_within_limit(&mut || self.count(text) >= count),
+            "waited in vain for {count} lines {text:?} in the log:\n{}",
+            self.log()
+        );
+    }
+
+    /// Sends a signal by name (`TERM`, `HUP`, …).
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("/bin/sh")
+            .args(["-c", &format!("kill -{name} {}", self.pid())])
+            .status()
+            .expect("a shell");
+        assert!(status.success(), "kill -{name} {}", self.pid());
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("the state of a child");
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn wait_exit(&mut self) -> ExitStatus {
+        let status = wait(&mut self.child);
+        status.unwrap_or_else(|| panic!("still running; its log:\n{}", self.log()))
+    }
+
+    /// TERM, then the exit code.
+    #[track_caller]
+    pub fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.wait_exit().code()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("the state of a child")
+            .is_none()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the daemon's log:\n{}", self.log());
+        }
+    }
+}

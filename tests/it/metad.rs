@@ -1,0 +1,512 @@
+//! A metadata server that behaves like metad: JSON subtrees by path, a data version in a header, long polls that are
+//! held until the data changes, 404 bodies, restarts that count versions anew, and faults to order.
+//!
+//! One thread accepts; each connection has one thread that reads and one that answers, so that a client that hangs up
+//! is noticed while its poll is held. Everything that tests may ask is in one locked [`State`] with one condition.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::io::{self, BufReader, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+
+use serde_json::{Value as Json, json};
+
+use crate::env::LIMIT;
+use crate::http::{self, Answer, Request};
+
+/// The node's own view; what nearly every agent asks for.
+const PREFIX: &str = "self";
+
+/// What the server does instead of answering.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This answer, complete and with a right length.
+    Answer(Answer),
+    /// These bytes, then the end of the connection.
+    Raw(Vec<u8>),
+    /// The right answer, up to the middle of its body, then the end of the connection.
+    HalfBody,
+    /// Nothing, until the client hangs up.
+    Silence,
+    /// A connection reset as soon as the request arrives.
+    Reset,
+    /// The right answer, in segments of one byte.
+    Dribble,
+}
+
+impl Fault {
+    /// metad's own error answer.
+    pub fn error(code: u16, message: &str) -> Fault {
+        Fault::Answer(Answer::error(code, message))
+    }
+}
+
+/// The running server. Ends with its value.
+pub struct Metad {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The whole data; the node's view is below [`PREFIX`].
+    data: Json,
+    version: u64,
+    /// The version at which something below [`PREFIX`] last changed.
+    changed_at: u64,
+    listening: bool,
+    /// Answers every request while it is set.
+    fault: Option<Fault>,
+    /// Each answers one request; these come first.
+    faults: VecDeque<Fault>,
+    requests: Vec<Request>,
+    answered: usize,
+    /// Polls that are held now, by connection, with the version that they know.
+    held: BTreeMap<usize, u64>,
+    open: BTreeMap<usize, TcpStream>,
+    connections: usize,
+}
+
+impl Metad {
+    /// Serves `tree` as the node's view, at version 1.
+    pub fn start(tree: Json) -> Metad {
+        let metad = Metad::unregistered();
+        metad.lock().data = json!({ PREFIX: tree });
+        metad
+    }
+
+    /// Serves nothing: 404 for the node's view.
+    pub fn unregistered() -> Metad {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("the address just bound");
+        let state = State {
+            data: json!({}),
+            version: 1,
+            changed_at: 1,
+            listening: true,
+            ..State::default()
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let acceptor = Some(accept(listener, &shared));
+        Metad {
+            address,
+            shared,
+            acceptor,
+        }
+    }
+
+    /// `host:port`, as in `nodes`.
+    pub fn node(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Makes `tree` the node's view.
+    pub fn set(&self, tree: Json) {
+        self.change(|view| *view = tree);
+    }
+
+    /// Sets one leaf of the node's view, making what is above it.
+    pub fn put(&self, key: &str, value: &str) {
+        self.change(|view| {
+            let mut place = view;
+            for name in segments(key) {
+                place = &mut place[name];
+            }
+            *place = Json::from(value);
+        });
+    }
+
+    /// Removes a leaf or a directory of the node's view.
+    pub fn delete(&self, key: &str) {
+        let (parent, name) = key.rsplit_once('/').expect("an absolute key");
+        self.change(|view| {
+            let parent = segments(parent).fold(view, |place, name| &mut place[name]);
+            let removed = parent.as_object_mut().and_then(|map| map.remove(name));
+            assert!(removed.is_some(), "{key} is not in the data");
+        });
+    }
+
+    /// Takes the node's view away: 404.
+    pub fn unregister(&self) {
+        self.lock().data = json!({});
+        self.bump();
+    }
+
+    /// A change of somebody else's data: the version moves, the node's view does not, held polls stay held.
+    pub fn change_elsewhere(&self) {
+        self.lock().version += 1;
+    }
+
+    /// A write that leaves the node's view as it was: held polls are answered all the same.
+    pub fn touch(&self) {
+        self.bump();
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Json)) {
+        edit(&mut self.lock().data[PREFIX]);
+        self.bump();
+    }
+
+    fn bump(&self) {
+        let mut state = self.lock();
+        state.version += 1;
+        state.changed_at = state.version;
+        self.shared.changed.notify_all();
+    }
+
+    /// From now on every request fails like this; held polls at once.
+    pub fn fail(&self, fault: Fault) {
+        self.lock().fault = Some(fault);
+        self.shared.changed.notify_all();
+    }
+
+    /// The next answer fails like this; a held poll stays held until its time comes.
+    pub fn fail_next(&self, fault: Fault) {
+        self.lock().faults.push_back(fault);
+    }
+
+    /// Ends the fault that [`Metad::fail`] began.
+    pub fn heal(&self) {
+        self.lock().fault = None;
+    }
+
+    /// Closes the port and every connection: from now on, connection refused.
+    pub fn stop(&mut self) {
+        self.lock().listening = false;
+        // Only a connection wakes the acceptor.
+        let woken = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            acceptor.join().expect("the acceptor does not panic");
+        }
+        drop(woken);
+        let mut state = self.lock();
+        for stream in state.open.values() {
+            // It may be gone already, which is what we want.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        state.open.clear();
+        self.shared.changed.notify_all();
+    }
+
+    /// Listens on the same port again, with the same data, counting versions anew.
+    pub fn restart(&mut self) {
+        if self.acceptor.is_some() {
+            self.stop();
+        }
+        let mut listener = None;
+        crate::env::until("the port is free again", || {
+            listener = TcpListener::bind(self.address).ok();
+            listener.is_some()
+        });
+        {
+            let mut state = self.lock();
+            state.version = 1;
+            state.changed_at = 1;
+            state.listening = true;
+        }
+        self.acceptor = listener.map(|listener| accept(listener, &self.shared));
+    }
+
+    /// Every request so far, oldest first.
+    pub fn requests(&self) -> Vec<Request> {
+        self.lock().requests.clone()
+    }
+
+    /// The number of requests so far.
+    pub fn request_count(&self) -> usize {
+        self.lock().requests.len()
+    }
+
+    /// The connections that clients hold open now.
+    pub fn open_connections(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// The connections ever accepted.
+    pub fn connections(&self) -> usize {
+        self.lock().connections
+    }
+
+    /// Waits until `count` requests arrived in all.
+    pub fn wait_requests(&self, count: usize) {
+        self.wait("requests", |state| state.requests.len() >= count);
+    }
+
+    /// Waits until `count` requests were answered, well or badly, in all.
+    pub fn wait_answers(&self, count: usize) {
+        self.wait("answers", |state| state.answered >= count);
+    }
+
+    /// Waits until a poll is held that knows the current version: the client has everything there is.
+    pub fn wait_idle(&self) {
+        self.wait("a held poll with the current version", |state| {
+            state.held.values().any(|known| *known == state.version)
+        });
+    }
+
+    fn wait(&self, what: &str, done: impl Fn(&State) -> bool) {
+        let guard = self.lock();
+        let (state, result) = self
+            .shared
+            .changed
+            .wait_timeout_while(guard, LIMIT, |state| !done(state))
+            .expect("no thread panics with the lock");
+        assert!(
+            !result.timed_out(),
+            "metad waited in vain for {what}; requests so far: {:#?}",
+            state.requests
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Drop for Metad {
+    fn drop(&mut self) {
+        if self.acceptor.is_some() && !thread::panicking() {
+            self.stop();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics with the lock")
+    }
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !name.is_empty())
+}
+
+fn accept(listener: TcpListener, shared: &Arc<Shared>) -> thread::JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut state = shared.lock();
+            if !state.listening {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            let Ok(twin) = stream.try_clone() else {
+                continue;
+            };
+            state.connections += 1;
+            let id = state.connections;
+            state.open.insert(id, twin);
+            drop(state);
+            serve(id, stream, &shared);
+        }
+    })
+}
+
+fn serve(id: usize, stream: TcpStream, shared: &Arc<Shared>) {
+    let Ok(reading) = stream.try_clone() else {
+        return;
+    };
+    let (sender, requests) = mpsc::channel();
+    let reader = Connection {
+        id,
+        stream: reading,
+        shared: Arc::clone(shared),
+    };
+    let answerer = Connection {
+        id,
+        stream,
+        shared: Arc::clone(shared),
+    };
+    thread::spawn(move || {
+        reader.read_all(&sender);
+        reader.closed();
+    });
+    thread::spawn(move || {
+        // The client may hang up at any time: then there is nobody to tell.
+        let _ = answerer.answer_all(&requests);
+        answerer.closed();
+    });
+}
+
+/// What to send for one request.
+enum Reply {
+    Whole(Answer),
+    Half(Answer),
+    Slow(Answer),
+    Raw(Vec<u8>),
+    Nothing,
+}
+
+struct Connection {
+    id: usize,
+    stream: TcpStream,
+    shared: Arc<Shared>,
+}
+
+impl Connection {
+    fn read_all(&self, sender: &Sender<Request>) {
+        let mut reader = BufReader::new(&self.stream);
+        loop {
+            // Looks without taking, since a close with data unread is what makes a reset.
+            if !matches!(self.stream.peek(&mut [0]), Ok(1)) || self.must_reset() {
+                return;
+            }
+            let Ok(mut request) = http::read_request(&mut reader) else {
+                return;
+            };
+            request.connection = self.id;
+            self.shared.lock().requests.push(request.clone());
+            self.shared.changed.notify_all();
+            if sender.send(request).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn must_reset(&self) -> bool {
+        let mut state = self.shared.lock();
+        let next = state.faults.front().or(state.fault.as_ref());
+        let reset = matches!(next, Some(Fault::Reset));
+        if reset {
+            state.faults.pop_front();
+            state.requests.push(Request::unread(self.id));
+            state.answered += 1;
+            self.shared.changed.notify_all();
+        }
+        reset
+    }
+
+    fn closed(&self) {
+        let mut state = self.shared.lock();
+        if let Some(stream) = state.open.remove(&self.id) {
+            // The other thread of this connection may have closed it first.
+            let _ = stream.shutdown(Shutdown::Read);
+        }
+        self.shared.changed.notify_all();
+    }
+
+    fn answer_all(&self, requests: &Receiver<Request>) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        for request in requests {
+            let reply = self.reply(&request);
+            let last = !matches!(reply, Reply::Whole(_) | Reply::Slow(_))
+                || request.header("connection") == Some("close");
+            let sent = self.send(reply);
+            self.shared.lock().answered += 1;
+            self.shared.changed.notify_all();
+            sent?;
+            if last {
+                return self.stream.shutdown(Shutdown::Both);
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, reply: Reply) -> io::Result<()> {
+        let mut stream = &self.stream;
+        match reply {
+            Reply::Whole(answer) => stream.write_all(&answer.to_bytes()),
+            Reply::Half(answer) => {
+                let bytes = answer.to_bytes();
+                stream.write_all(&bytes[..bytes.len() - answer.body.len() / 2])
+            }
+            Reply::Slow(answer) => answer
+                .to_bytes()
+                .chunks(1)
+                .try_for_each(|byte| stream.write_all(byte)),
+            Reply::Raw(bytes) => stream.write_all(&bytes),
+            Reply::Nothing => Ok(()),
+        }
+    }
+
+    /// Decides, after holding a poll for as long as it must be held. metad reads the version before it waits and the
+    /// data after: that is why a change is followed by one early answer.
+    fn reply(&self, request: &Request) -> Reply {
+        let mut state = self.shared.lock();
+        let version = state.version;
+        let known = request.prev_version();
+        if known == Some(version) {
+            state = self.hold(state, version);
+        }
+        let right = answer(&state, request, version);
+        let fault = state.faults.pop_front().or_else(|| state.fault.clone());
+        match fault {
+            None => Reply::Whole(right),
+            Some(Fault::Answer(answer)) => Reply::Whole(answer),
+            Some(Fault::Raw(bytes)) => Reply::Raw(bytes),
+            Some(Fault::HalfBody) => Reply::Half(right),
+            Some(Fault::Dribble) => Reply::Slow(right),
+            Some(Fault::Reset) => Reply::Nothing,
+            Some(Fault::Silence) => {
+                self.wait_while(state, |_| true);
+                Reply::Nothing
+            }
+        }
+    }
+
+    fn hold<'a>(&'a self, mut state: MutexGuard<'a, State>, version: u64) -> MutexGuard<'a, State> {
+        let seen = state.changed_at;
+        state.held.insert(self.id, version);
+        self.shared.changed.notify_all();
+        let mut state = self.wait_while_in(state, |state| {
+            state.changed_at == seen && state.fault.is_none()
+        });
+        state.held.remove(&self.id);
+        state
+    }
+
+    fn wait_while(&self, state: MutexGuard<'_, State>, more: impl Fn(&State) -> bool) {
+        drop(self.wait_while_in(state, more));
+    }
+
+    fn wait_while_in<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        more: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        self.shared
+            .changed
+            .wait_while(state, |state| {
+                state.open.contains_key(&self.id) && more(state)
+            })
+            .expect("no thread panics with the lock")
+    }
+}
+
+fn answer(state: &State, request: &Request, version: u64) -> Answer {
+    let place = segments(&request.path).try_fold(&state.data, |place, name| place.get(name));
+    let mut answer = match place {
+        _ if request.method != "GET" => Answer::error(405, "Method not allowed"),
+        None => Answer::error(404, "Not found"),
+        Some(data) if request.header("accept") == Some("application/json") => {
+            Answer::new(200, "application/json", data.to_string())
+        }
+        Some(data) => Answer::new(200, "text/plain", listing(data)),
+    };
+    answer = answer.header("X-Metad-Version", &version.to_string());
+    answer.header("X-Metad-Requestid", &format!("REQ-{}", state.answered + 1))
+}
+
+/// What metad sends to those who do not ask for JSON: a value, or the names of a directory.
+fn listing(data: &Json) -> String {
+    let Json::Object(map) = data else {
+        return data.as_str().unwrap_or_default().to_string();
+    };
+    map.iter().fold(String::new(), |mut text, (name, below)| {
+        let slash = if below.is_object() { "/" } else { "" };
+        let _ = writeln!(text, "{name}{slash}");
+        text
+    })
+}

@@ -3,6 +3,8 @@
 //! Knows no metadata, no HTTP and no files: what a template may call is a [`Host`].
 
 mod error;
+pub mod strconv;
+pub mod utf8;
 pub mod value;
 
 pub use error::{Error, ErrorKind};

@@ -4,5 +4,6 @@
 //! agent -> resource -> funcs -> template, agent -> resource -> stage -> command.
 
 pub mod error;
+pub mod log;
 pub mod template;
 pub mod tree;

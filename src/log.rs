@@ -1,0 +1,253 @@
+//! One line an event, to stderr: `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`.
+//!
+//! Every event is a single write, so that the lines of several threads never mix. Knows nothing of what it logs: that
+//! values of metadata stay out of it is its callers' care.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Fatal,
+}
+
+impl Level {
+    /// The names that `log-level` takes, as the original does: in any case, `panic` being one more word for `fatal`.
+    pub fn parse(name: &str) -> Option<Level> {
+        match name.to_ascii_lowercase().as_str() {
+            "debug" => Some(Level::Debug),
+            "info" => Some(Level::Info),
+            "warn" | "warning" => Some(Level::Warning),
+            "error" => Some(Level::Error),
+            "fatal" | "panic" => Some(Level::Fatal),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warning => "WARNING",
+            Level::Error => "ERROR",
+            Level::Fatal => "FATAL",
+        }
+    }
+}
+
+static LOWEST: AtomicU8 = AtomicU8::new(Level::Info as u8);
+
+/// From now on, only events of this level and above are written. INFO until then.
+pub fn set_level(level: Level) {
+    LOWEST.store(level as u8, Ordering::Relaxed);
+}
+
+/// Whether events of this level are written; for those that cost something to put together.
+pub fn enabled(level: Level) -> bool {
+    level as u8 >= LOWEST.load(Ordering::Relaxed)
+}
+
+/// What a developer of the image may want to follow.
+pub fn debug(message: impl Display) {
+    log(Level::Debug, &message);
+}
+
+/// What happened, as intended.
+pub fn info(message: impl Display) {
+    log(Level::Info, &message);
+}
+
+/// What is not as it should be, and was coped with.
+pub fn warning(message: impl Display) {
+    log(Level::Warning, &message);
+}
+
+/// What failed.
+pub fn error(message: impl Display) {
+    log(Level::Error, &message);
+}
+
+/// What ends the program. Ending it is the caller's part.
+pub fn fatal(message: impl Display) {
+    log(Level::Fatal, &message);
+}
+
+fn log(level: Level, message: &dyn Display) {
+    if !enabled(level) {
+        return;
+    }
+    static HOST: OnceLock<String> = OnceLock::new();
+    let host = HOST.get_or_init(|| "localhost".to_owned());
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs().cast_signed());
+    let stamp = Stamp { seconds, offset: 0 };
+    let line = format_event(stamp, host, level, message);
+    // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+fn format_event(stamp: Stamp, host: &str, level: Level, message: &dyn Display) -> String {
+    let mut event = format!("{stamp} {host} confd[{}]: ", std::process::id());
+    event.push_str(level.name());
+    event.push(' ');
+    // Writing into a String cannot fail; a Display that does leaves the event shorter.
+    let _ = write!(Escaped(&mut event), "{message}");
+    event.push('\n');
+    event
+}
+
+/// Keeps an event to one line, and whatever follows it recognisable: further lines are indented, so that no text from a
+/// command or a file can pass for an event, and control characters are spelt out.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            match character {
+                '\n' => self.0.push_str("\n    "),
+                '\t' => self.0.push('\t'),
+                other if other.is_control() => self.0.extend(other.escape_default()),
+                other => self.0.push(other),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A moment in local time, shown as RFC 3339.
+struct Stamp {
+    /// Since 1970, UTC.
+    seconds: i64,
+    /// Seconds east of Greenwich.
+    offset: i64,
+}
+
+impl Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = self.seconds.saturating_add(self.offset);
+        let (year, month, day) = date(local.div_euclid(86_400));
+        let time = local.rem_euclid(86_400);
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        )?;
+        let sign = if self.offset < 0 { '-' } else { '+' };
+        let minutes = self.offset.abs() / 60;
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+/// The date so many days after 1970-01-01. Years count from March here, so that the leap day is the last of its year.
+fn date(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    let since_march_0000 = days + 719_468;
+    let era = since_march_0000.div_euclid(DAYS_OF_400_YEARS);
+    let day_of_era = since_march_0000.rem_euclid(DAYS_OF_400_YEARS);
+    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // March to July and August to December have 153 days each, in the same pattern of 31 and 30.
+    let months_since_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * months_since_march + 2) / 5 + 1;
+    let month = (months_since_march + 2) % 12 + 1;
+    let next_year = i64::from(month <= 2);
+    (era * 400 + year_of_era + next_year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_local_with_the_offset() {
+        let cases = [
+            (1_476_165_281, 28_800, "2016-10-11T13:54:41+08:00"),
+            (0, 0, "1970-01-01T00:00:00+00:00"),
+            (951_782_399, 0, "2000-02-28T23:59:59+00:00"),
+            (951_782_400, 0, "2000-02-29T00:00:00+00:00"),
+            (4_107_542_400, 0, "2100-03-01T00:00:00+00:00"),
+            (1_735_689_599, -12_600, "2024-12-31T20:29:59-03:30"),
+            (1_735_689_599, 20_700, "2025-01-01T05:44:59+05:45"),
+            (-1, 0, "1969-12-31T23:59:59+00:00"),
+        ];
+        for (seconds, offset, text) in cases {
+            assert_eq!(Stamp { seconds, offset }.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let mut before = date(-800_000);
+        for days in -799_999..800_000 {
+            let (year, month, day) = date(days);
+            let next_in_month = (before.0, before.1, before.2 + 1);
+            let first = day == 1 && (year, month) == (before.0 + before.1 / 12, before.1 % 12 + 1);
+            assert!(
+                (year, month, day) == next_in_month || first,
+                "day {days}: {year}-{month}-{day} after {before:?}"
+            );
+            before = (year, month, day);
+        }
+    }
+
+    fn event(message: &str) -> String {
+        let stamp = Stamp {
+            seconds: 0,
+            offset: 0,
+        };
+        format_event(stamp, "i-1", Level::Warning, &message)
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        let pid = std::process::id();
+        assert_eq!(
+            event("Target config /etc/x in sync"),
+            format!(
+                "1970-01-01T00:00:00+00:00 i-1 confd[{pid}]: WARNING Target config /etc/x in sync\n"
+            )
+        );
+    }
+
+    #[test]
+    fn no_message_can_pass_for_another_event() {
+        let cases = [
+            ("a\nb\n\nc", " a\n    b\n    \n    c\n"),
+            ("a\tb", " a\tb\n"),
+            ("a\r\nb", " a\\r\n    b\n"),
+            ("\x1b[31mred\0", " \\u{1b}[31mred\\u{0}\n"),
+            ("größe 节点", " größe 节点\n"),
+        ];
+        for (message, end) in cases {
+            assert!(event(message).ends_with(&format!("WARNING{end}")));
+        }
+    }
+
+    #[test]
+    fn levels_have_the_names_of_the_original() {
+        let cases = [
+            ("debug", Some(Level::Debug)),
+            ("Info", Some(Level::Info)),
+            ("warn", Some(Level::Warning)),
+            ("WARNING", Some(Level::Warning)),
+            ("error", Some(Level::Error)),
+            ("fatal", Some(Level::Fatal)),
+            ("panic", Some(Level::Fatal)),
+            ("notice", None),
+            ("", None),
+        ];
+        for (name, level) in cases {
+            assert_eq!(Level::parse(name), level, "{name}");
+        }
+    }
+}

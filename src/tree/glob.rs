@@ -1,0 +1,404 @@
+//! Go's `path/filepath.Match` patterns: `*` and `?` stop at `/`, `[a-z]` and `[^a-z]` are classes, `\` takes the
+//! next character as it is.
+//!
+//! Matching follows Go's algorithm, not only its documentation: a part between stars takes the first place where
+//! it fits, and a class (but nothing else) matches a `/` too.
+
+/// The pattern cannot be read: Go's `syntax error in pattern`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadPattern;
+
+impl std::fmt::Display for BadPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("syntax error in pattern")
+    }
+}
+
+/// A pattern that has been read.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    chunks: Vec<Chunk>,
+}
+
+/// What stands between stars.
+#[derive(Clone, Debug, Default)]
+struct Chunk {
+    /// Whether any text without a `/` may come first.
+    star: bool,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Debug)]
+enum Item {
+    Byte(u8),
+    /// `?`
+    Any,
+    /// `[...]`
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+/// Where the keys that may match go on, seen from one key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// This key matches.
+    Match,
+    /// This key does not match; the next one may.
+    Next,
+    /// No key that begins with this many bytes of this one matches.
+    Past(usize),
+    /// None matches before the first that begins with this many bytes of this one and then this text.
+    Seek(usize, String),
+}
+
+impl Pattern {
+    /// Reads a pattern, all of it.
+    pub fn parse(pattern: &str) -> Result<Pattern, BadPattern> {
+        let mut chunks = Vec::new();
+        let mut rest = pattern;
+        while !rest.is_empty() {
+            let after_stars = rest.trim_start_matches('*');
+            let mut chunk = Chunk {
+                star: after_stars.len() < rest.len(),
+                items: Vec::new(),
+            };
+            rest = after_stars;
+            while !rest.is_empty() && !rest.starts_with('*') {
+                rest = parse_item(rest, &mut chunk.items)?;
+            }
+            chunks.push(chunk);
+        }
+        Ok(Pattern { chunks })
+    }
+
+    /// Whether the pattern matches the whole of `name`.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut name = name.as_bytes();
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            let last = index + 1 == self.chunks.len();
+            if last && chunk.star && chunk.items.is_empty() {
+                return !name.contains(&b'/');
+            }
+            match chunk.find(name, last) {
+                Some(rest) => name = rest,
+                None => return false,
+            }
+        }
+        name.is_empty()
+    }
+}
+
+/// Reads one item at the head of `pattern`; returns what follows.
+fn parse_item<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, BadPattern> {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        Some('[') => return parse_class(rest.as_str(), items),
+        Some('?') => items.push(Item::Any),
+        Some('\\') => match rest.next() {
+            Some(escaped) => push_char(escaped, items),
+            None => return Err(BadPattern),
+        },
+        Some(plain) => push_char(plain, items),
+        None => {}
+    }
+    Ok(rest.as_str())
+}
+
+fn push_char(character: char, items: &mut Vec<Item>) {
+    let mut buffer = [0; 4];
+    let bytes = character.encode_utf8(&mut buffer).bytes();
+    items.extend(bytes.map(Item::Byte));
+}
+
+fn parse_class<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, BadPattern> {
+    let (negated, mut rest) = match pattern.strip_prefix('^') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    };
+    let mut ranges = Vec::new();
+    loop {
+        if let (Some(after), false) = (rest.strip_prefix(']'), ranges.is_empty()) {
+            items.push(Item::Class { negated, ranges });
+            return Ok(after);
+        }
+        let (low, after) = class_char(rest)?;
+        let (high, after) = match after.strip_prefix('-') {
+            Some(after) => class_char(after)?,
+            None => (low, after),
+        };
+        ranges.push((low, high));
+        rest = after;
+    }
+}
+
+/// One end of a range; something must follow it.
+fn class_char(pattern: &str) -> Result<(char, &str), BadPattern> {
+    let mut rest = pattern.chars();
+    let first = match rest.next() {
+        None | Some('-' | ']') => return Err(BadPattern),
+        Some('\\') => rest.next().ok_or(BadPattern)?,
+        Some(plain) => plain,
+    };
+    match rest.as_str() {
+        "" => Err(BadPattern),
+        after => Ok((first, after)),
+    }
+}
+
+impl Chunk {
+    /// What is left of `name` behind this chunk; the last chunk must leave nothing.
+    fn find<'n>(&self, name: &'n [u8], last: bool) -> Option<&'n [u8]> {
+        let fits = |rest: &&[u8]| !last || rest.is_empty();
+        if let Some(rest) = self.take(name).filter(fits) {
+            return Some(rest);
+        }
+        let in_segment = name.iter().take_while(|&&byte| byte != b'/').count();
+        let skippable = if self.star { in_segment } else { 0 };
+        (1..=skippable)
+            .filter_map(|skipped| name.get(skipped..))
+            .find_map(|tail| self.take(tail).filter(fits))
+    }
+
+    /// What is left of `name` when the chunk fits at its head.
+    fn take<'n>(&self, mut name: &'n [u8]) -> Option<&'n [u8]> {
+        for item in &self.items {
+            let (&first, after) = name.split_first()?;
+            name = match item {
+                Item::Byte(byte) if *byte == first => after,
+                Item::Byte(_) => return None,
+                Item::Any if first == b'/' => return None,
+                Item::Any => after_char(name).1,
+                Item::Class { negated, ranges } => {
+                    let (found, after) = after_char(name);
+                    if in_ranges(found, ranges) == *negated {
+                        return None;
+                    }
+                    after
+                }
+            };
+        }
+        Some(name)
+    }
+}
+
+fn in_ranges(character: char, ranges: &[(char, char)]) -> bool {
+    ranges
+        .iter()
+        .any(|&(low, high)| (low..=high).contains(&character))
+}
+
+/// The first character and what follows; a byte in the middle of a character counts as U+FFFD, as in Go.
+fn after_char(name: &[u8]) -> (char, &[u8]) {
+    let length = match name.first() {
+        Some(0xC0..=0xDF) => 2,
+        Some(0xE0..=0xEF) => 3,
+        Some(0xF0..=0xFF) => 4,
+        _ => 1,
+    };
+    let head = name
+        .get(..length)
+        .and_then(|head| std::str::from_utf8(head).ok());
+    match head.and_then(|head| head.chars().next()) {
+        Some(found) => (found, &name[length..]),
+        None => (
+            char::REPLACEMENT_CHARACTER,
+            name.get(1..).unwrap_or_default(),
+        ),
+    }
+}
+
+/// A pattern taken apart at its slashes, to walk sorted keys with: the cost is about the number of keys that match
+/// all but a segment's tail.
+pub(super) enum Walk {
+    /// One pattern and its literal head for each segment.
+    Segments(Vec<Segment>),
+    /// Slashes that a class matches too cannot be taken apart; the literal head of all.
+    Whole(String, Pattern),
+}
+
+pub(super) struct Segment {
+    /// What a name must begin with; ends with `/` when the whole name is literal and not the last.
+    head: String,
+    /// The whole name's pattern.
+    name: Pattern,
+}
+
+impl Walk {
+    pub(super) fn new(pattern: &Pattern) -> Walk {
+        let items = || pattern.chunks.iter().flat_map(|chunk| &chunk.items);
+        let crosses = |item: &Item| match item {
+            Item::Class { negated, ranges } => in_ranges('/', ranges) != *negated,
+            _ => false,
+        };
+        if items().any(crosses) {
+            return Walk::Whole(pattern.head(), pattern.clone());
+        }
+        let names = pattern.split();
+        let last = names.len() - 1;
+        let segment = |(index, name): (usize, Pattern)| {
+            let mut head = name.head();
+            if index < last && name.is_literal() {
+                head.push('/');
+            }
+            Segment { head, name }
+        };
+        Walk::Segments(names.into_iter().enumerate().map(segment).collect())
+    }
+
+    /// Judges one key, and says where to go on.
+    pub(super) fn step(&self, key: &str) -> Step {
+        match self {
+            Walk::Whole(head, pattern) => seek(key, 0, head).unwrap_or_else(|| {
+                if pattern.matches(key) {
+                    Step::Match
+                } else {
+                    Step::Next
+                }
+            }),
+            Walk::Segments(segments) => step(segments, key),
+        }
+    }
+}
+
+fn step(segments: &[Segment], key: &str) -> Step {
+    let mut start = 0;
+    for (index, segment) in segments.iter().enumerate() {
+        if let Some(step) = seek(key, start, &segment.head) {
+            return step;
+        }
+        let rest = &key[start..];
+        let (name, is_dir) = match rest.find('/') {
+            Some(end) => (&rest[..end], true),
+            None => (rest, false),
+        };
+        let last = index + 1 == segments.len();
+        if is_dir && (last || !segment.name.matches(name)) {
+            return Step::Past(start + name.len() + 1);
+        }
+        if !is_dir {
+            let found = last && segment.name.matches(name);
+            return if found { Step::Match } else { Step::Next };
+        }
+        start += name.len() + 1;
+    }
+    Step::Next
+}
+
+/// Where to go on when `key` from `start` on does not begin with `head`.
+fn seek(key: &str, start: usize, head: &str) -> Option<Step> {
+    let rest = &key.as_bytes()[start..];
+    let begin = &rest[..rest.len().min(head.len())];
+    match begin.cmp(head.as_bytes()) {
+        std::cmp::Ordering::Less => Some(Step::Seek(start, head.to_owned())),
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Greater => Some(Step::Past(start)),
+    }
+}
+
+impl Pattern {
+    /// The text that every match begins with.
+    fn head(&self) -> String {
+        let literal = |item: &Item| match item {
+            Item::Byte(byte) => Some(*byte),
+            _ => None,
+        };
+        let items = match self.chunks.first() {
+            Some(chunk) if !chunk.star => chunk.items.as_slice(),
+            _ => &[],
+        };
+        let bytes: Vec<u8> = items.iter().map_while(literal).collect();
+        // Literals come from whole characters of the pattern.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn is_literal(&self) -> bool {
+        let items = || self.chunks.iter().flat_map(|chunk| &chunk.items);
+        self.chunks.iter().all(|chunk| !chunk.star)
+            && items().all(|item| matches!(item, Item::Byte(_)))
+    }
+
+    /// One pattern for each name between slashes.
+    fn split(&self) -> Vec<Pattern> {
+        let mut names = vec![Pattern { chunks: Vec::new() }];
+        for chunk in &self.chunks {
+            let mut open = Chunk {
+                star: chunk.star,
+                items: Vec::new(),
+            };
+            for item in &chunk.items {
+                if let Item::Byte(b'/') = item {
+                    add_chunk(&mut names, std::mem::take(&mut open));
+                    names.push(Pattern { chunks: Vec::new() });
+                } else {
+                    open.items.push(item.clone());
+                }
+            }
+            add_chunk(&mut names, open);
+        }
+        names
+    }
+}
+
+fn add_chunk(names: &mut [Pattern], chunk: Chunk) {
+    if let (Some(name), true) = (names.last_mut(), chunk.star || !chunk.items.is_empty()) {
+        name.chunks.push(chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_as_filepath_match() {
+        for (pattern, name, want) in [
+            ("abc", "abc", true),
+            ("*", "abc", true),
+            ("*c", "abc", true),
+            ("a*", "ab/c", false),
+            ("a*/b", "abc/b", true),
+            ("a*/b", "a/c/b", false),
+            ("a*b*c*d*e*/f", "axbxcxdxe/f", true),
+            ("a*b*c*d*e*/f", "axbxcxdxexxx/fff", false),
+            ("a*b?c*x", "abxbbxdbxebxczzx", true),
+            ("a*b?c*x", "abxbbxdbxebxczzy", false),
+            ("ab[c]", "abc", true),
+            ("ab[e-g]", "abc", false),
+            ("ab[^c]", "abc", false),
+            ("ab[^e-g]", "abc", true),
+            ("a\\*b", "a*b", true),
+            ("a?b", "a☺b", true),
+            ("a[^a]b", "a☺b", true),
+            ("a???b", "a☺b", false),
+            ("[a-ζ]*", "α", true),
+            ("*[a-ζ]", "A", false),
+            ("a?b", "a/b", false),
+            ("a*b", "a/b", false),
+            ("a[^x]b", "a/b", true),
+            ("[\\]a]", "]", true),
+            ("[\\-x]", "x", true),
+            ("*x", "xxx", true),
+            ("*", "", true),
+            ("", "", true),
+            ("?", "", false),
+            ("*?", "中", true),
+            // Go: the class takes the `x` and is not tried again for the slash.
+            ("*[^a]*b", "x/yb", false),
+        ] {
+            let read = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(read.matches(name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns() {
+        for pattern in [
+            "[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[", "[^", "[^bc", "a[", "a[b", "\\", "a*[",
+            "[a-", "[\\", "*x*[",
+        ] {
+            assert_eq!(Pattern::parse(pattern).err(), Some(BadPattern), "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The fast paths against a direct reading of the original's rules, over seeded random trees.
+
+use super::*;
+use crate::tree::path::{clean, key_dir};
+
+/// A small deterministic generator (xorshift), so that a failure can be repeated.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    /// A path of up to `depth` segments.
+    fn path(&mut self, segments: &[&str], depth: usize) -> String {
+        (0..=self.below(depth))
+            .map(|_| format!("/{}", self.pick(segments)))
+            .collect()
+    }
+}
+
+const NAMES: &[&str] = &[
+    "a", "b", "ab", "a-b", "a.b", "a b", "i", "i-1", "i-10", ".x", "..x", "中", "a*",
+];
+const ODD: &[&str] = &["a", "b", "ab", "i-1", "", ".", "..", "i", "none", "中"];
+const GLOBS: &[&str] = &[
+    "*", "a*", "*b", "?", "i-*", "[ab]", "[^a]", "a", "i-1", "*a*b*", "\\a", "a\\*", "??*", "i?1",
+    "[0-中]",
+];
+
+fn split(path: &str) -> Vec<String> {
+    clean(path).split('/').map(str::to_owned).collect()
+}
+
+fn same_terms(one: &[String], two: &[String]) -> bool {
+    one.iter().zip(two).all(|(a, b)| a == b)
+}
+
+fn plain_list(view: &View, path: &str) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for (key, _) in view.leaves() {
+        if key == path {
+            names.insert(key.rsplit('/').next().unwrap().to_owned());
+        } else if same_terms(&split(path), &split(key_dir(key))) {
+            let rest = key.strip_prefix(path).unwrap_or(key);
+            let rest = rest.strip_prefix('/').unwrap_or(rest);
+            names.insert(rest.split('/').next().unwrap().to_owned());
+        }
+    }
+    names.into_iter().collect()
+}
+
+fn plain_list_dirs(view: &View, path: &str) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    let terms = split(path);
+    for (key, _) in view.leaves().filter(|(key, _)| key.starts_with(path)) {
+        let items = split(key_dir(key));
+        if let (true, Some(name)) = (same_terms(&terms, &items), items.get(terms.len())) {
+            names.insert(name.clone());
+        }
+    }
+    names.into_iter().collect()
+}
+
+fn plain_leaves(tree: &Tree, prefix: &str, keys: &[String]) -> Vec<(String, String)> {
+    let prefix = match clean(&format!("/{prefix}")) {
+        root if root == "/" => String::new(),
+        prefix => prefix,
+    };
+    let covered = |key: &str| {
+        keys.iter()
+            .map(|k| split(&format!("{prefix}/{k}")))
+            .any(|terms| {
+                let terms = if terms == ["", ""] {
+                    &terms[..1]
+                } else {
+                    &terms[..]
+                };
+                split(key).len() >= terms.len() && same_terms(terms, &split(key))
+            })
+    };
+    let below = format!("{prefix}/");
+    tree.leaves()
+        .filter(|(key, _)| key.starts_with(&below) && covered(key))
+        .map(|(key, value)| (key[prefix.len()..].to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// A tree of up to 40 leaves and a view of it.
+fn random_view(random: &mut Seeded) -> View {
+    let count = random.below(40);
+    let pairs: Vec<_> = (0..count)
+        .map(|n| (random.path(NAMES, 4), n.to_string()))
+        .collect();
+    let tree = Arc::new(Tree::from_pairs(pairs));
+    let prefix = ["", "/", "/a", "i-1/", "/a/b"][random.below(5)];
+    let all = random.below(2) == 0;
+    let keys: Vec<String> = match all {
+        true => vec!["/".to_owned()],
+        false => (0..random.below(4)).map(|_| random.path(ODD, 2)).collect(),
+    };
+    let view = tree.view(prefix, &keys);
+    let leaves = view.leaves().map(|(k, v)| (k.to_owned(), v.to_owned()));
+    assert_eq!(
+        leaves.collect::<Vec<_>>(),
+        plain_leaves(&tree, prefix, &keys),
+        "{prefix} {keys:?}"
+    );
+    view
+}
+
+#[test]
+fn lookups_and_listings_follow_the_rules() {
+    let mut random = Seeded(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..1500 {
+        let view = random_view(&mut random);
+        let leaves: Vec<_> = view.leaves().collect();
+        for _ in 0..12 {
+            let segments = if random.below(3) == 0 { ODD } else { NAMES };
+            let mut path = random.path(segments, 4);
+            match random.below(6) {
+                0 => path.push('/'),
+                1 => path.truncate(path.len() - path.chars().last().map_or(0, char::len_utf8)),
+                2 => path = path[1..].to_owned(),
+                _ => {}
+            }
+            let found = leaves
+                .iter()
+                .find(|(key, _)| *key == path)
+                .map(|(_, value)| *value);
+            assert_eq!(view.get(&path), found, "get {path} {leaves:?}");
+            assert_eq!(
+                view.list(&path),
+                plain_list(&view, &path),
+                "ls {path:?} {leaves:?}"
+            );
+            assert_eq!(
+                view.list_dirs(&path),
+                plain_list_dirs(&view, &path),
+                "lsdir {path:?} {leaves:?}"
+            );
+            let below = format!("{}/", path.trim_end_matches('/'));
+            let has = leaves.iter().any(|(key, _)| key.starts_with(&below));
+            assert_eq!(view.has_below(&path), has, "below {path:?} {leaves:?}");
+        }
+    }
+}
+
+#[test]
+fn patterns_find_what_matching_every_key_finds() {
+    let mut random = Seeded(0xD1B5_4A32_D192_ED03);
+    for _ in 0..1500 {
+        let view = random_view(&mut random);
+        for _ in 0..12 {
+            let mut text = random.path(GLOBS, 4);
+            if random.below(8) == 0 {
+                text = text[1..].to_owned();
+            }
+            let pattern = Pattern::parse(&text).unwrap();
+            let plain: Vec<_> = view
+                .leaves()
+                .filter(|(key, _)| pattern.matches(key))
+                .collect();
+            assert_eq!(
+                view.matching(&pattern),
+                plain,
+                "{text} {:?}",
+                view.leaves().collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_cover_whole_segments() {
+    let pairs = [
+        ("/host/ip", "1"),
+        ("/hosts/a", "2"),
+        ("/host", "3"),
+        ("/host-x", "4"),
+        ("/x/host/y", "5"),
+    ];
+    let tree = Arc::new(Tree::from_pairs(pairs));
+    for (prefix, keys, want) in [
+        ("", vec!["/"], "/host /host-x /host/ip /hosts/a /x/host/y"),
+        ("", vec!["/host"], "/host /host/ip"),
+        (
+            "",
+            vec!["host/", "/hosts/a", "/host/ip"],
+            "/host /host/ip /hosts/a",
+        ),
+        (
+            "",
+            vec!["/hos", ""],
+            "/host /host-x /host/ip /hosts/a /x/host/y",
+        ),
+        ("", vec!["/none", "/../hosts"], "/hosts/a"),
+        ("/x", vec!["/"], "/host/y"),
+        ("x/", vec!["host"], "/host/y"),
+        ("/x", vec!["../hosts"], ""),
+        ("", vec![], ""),
+    ] {
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let view = tree.view(prefix, &keys);
+        let found: Vec<_> = view.leaves().map(|(key, _)| key).collect();
+        assert_eq!(found.join(" "), want, "{prefix} {keys:?}");
+    }
+}
+
+#[test]
+fn what_a_view_hides_is_known() {
+    let tree = Arc::new(Tree::from_pairs([
+        ("/p/a/x", "1"),
+        ("/p/b/y", "2"),
+        ("/c", "3"),
+    ]));
+    let view = tree.view("/p", &["/a".to_owned()]);
+    let hidden = [
+        "/a/x", "/a", "/a/z", "/b", "/b/y", "/b/", "/b/z", "/c", "/bb",
+    ]
+    .map(|key| view.hides(key));
+    assert_eq!(
+        hidden,
+        [false, false, false, true, true, true, false, false, false]
+    );
+}
+
+#[test]
+fn changes_between_views() {
+    let all = ["/".to_owned()];
+    let old = Arc::new(Tree::from_pairs([("/a", "1"), ("/b", "2"), ("/d", "4")])).view("", &all);
+    let new = Arc::new(Tree::from_pairs([("/a", "1"), ("/b", "3"), ("/c", "4")])).view("", &all);
+    let changes: Vec<_> = old
+        .changed(&new)
+        .into_iter()
+        .map(|c| (c.key, c.kind))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            ("/b", Kind::Value),
+            ("/c", Kind::Added),
+            ("/d", Kind::Removed)
+        ]
+    );
+    assert!(old != new && old == old.clone());
+}
+
+#[test]
+fn a_listing_does_not_walk_the_tree() {
+    // 200,000 leaves, listed 20,000 times: only a walk over subtrees would make this slow.
+    let pairs = (0..200_000).map(|n| (format!("/hosts/i-{}/k{}", n / 10, n % 10), "v"));
+    let tree = Arc::new(Tree::from_pairs(pairs));
+    let view = tree.view("", &["/".to_owned()]);
+    let hosts = view.list("/hosts");
+    assert_eq!(hosts.len(), 20_000);
+    for host in hosts {
+        assert_eq!(view.list(&format!("/hosts/{host}")).len(), 10);
+        let pattern = Pattern::parse(&format!("/hosts/{host}/k*")).unwrap();
+        assert_eq!(view.matching(&pattern).len(), 10);
+    }
+}

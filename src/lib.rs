@@ -5,5 +5,7 @@
 
 pub mod error;
 pub mod log;
+pub mod nearest;
+pub mod settings;
 pub mod template;
 pub mod tree;

@@ -78,18 +78,60 @@ pub struct Service {
     pub weight: u16,
 }
 
-/// A point in time: `time.Time` in some zone.
+/// A point in time: `time.Time`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Time {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub seconds: i64,
     /// Nanoseconds within the second, 0..1_000_000_000.
     pub nanos: u32,
-    /// Seconds east of UTC.
-    pub offset: i32,
-    /// The zone's abbreviation, such as `CST`.
-    pub zone: Str,
+    /// Where its calendar is read.
+    pub zone: Zone,
 }
+
+/// How far a zone's clock is ahead at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offset {
+    /// Seconds east of UTC.
+    pub seconds: i32,
+    /// The zone's abbreviation, such as `CST`.
+    pub name: Str,
+}
+
+/// `time.UTC` or `time.Local`. The machine's zone is a function of the instant (in Unix seconds), because
+/// daylight saving moves it; whoever makes a local time brings it along.
+#[derive(Clone, Copy, Debug)]
+pub enum Zone {
+    /// Coordinated Universal Time.
+    Utc,
+    /// The machine's zone.
+    Local(fn(i64) -> Offset),
+}
+
+impl Zone {
+    /// The zone's offset at an instant, in Unix seconds.
+    pub fn at(self, seconds: i64) -> Offset {
+        match self {
+            Zone::Utc => Offset {
+                seconds: 0,
+                name: Str::from("UTC"),
+            },
+            Zone::Local(rule) => rule(seconds),
+        }
+    }
+}
+
+impl PartialEq for Zone {
+    /// There is one machine, hence one local zone.
+    fn eq(&self, other: &Zone) -> bool {
+        matches!(
+            (self, other),
+            (Zone::Utc, Zone::Utc) | (Zone::Local(_), Zone::Local(_))
+        )
+    }
+}
+
+impl Eq for Zone {}
 
 /// `[]interface {}`.
 #[derive(Debug)]

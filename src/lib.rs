@@ -6,6 +6,7 @@
 pub mod error;
 pub mod log;
 pub mod nearest;
+pub mod platform;
 pub mod settings;
 pub mod template;
 pub mod tree;

@@ -1,0 +1,83 @@
+//! The operating system, by the same names on Unix and Windows. The only room with `cfg(unix)`, `cfg(windows)` and `unsafe`.
+//!
+//! Nothing newer than Linux 2.6.32 or Windows NT 6.1 is needed; where a newer call is better it is tried, and done without.
+//! Knows no configuration, no metadata and no log: it returns `io::Error`, and its callers say to what it happened.
+
+mod dns;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+pub use dns::{SrvRecord, query_srv};
+#[cfg(unix)]
+pub use unix::{group_id, hostname, interface_addresses, local_zone, shell, user_id};
+#[cfg(windows)]
+pub use windows::{group_id, hostname, interface_addresses, local_zone, shell, user_id};
+
+#[cfg(unix)]
+use unix::nameservers;
+#[cfg(windows)]
+use windows::nameservers;
+
+/// The time zone that holds at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Seconds east of Greenwich.
+    pub offset: i32,
+    /// The abbreviation, such as `CST` or `UTC`.
+    pub name: String,
+}
+
+impl Zone {
+    /// What is taken when the system has no answer for a moment.
+    fn utc() -> Self {
+        Zone {
+            offset: 0,
+            name: "UTC".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_gets_the_text_unharmed() {
+        let output = shell("echo \"a  b\" && echo 'c'").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success());
+        assert!(text.contains("a  b"), "{text:?}");
+    }
+
+    #[test]
+    fn this_machine_has_a_name() {
+        assert!(!hostname().is_empty());
+    }
+
+    #[test]
+    fn a_zone_is_less_than_a_day_from_greenwich_at_any_moment() {
+        for seconds in [0, 1_476_165_281, -1, 253_402_300_799, i64::MAX, i64::MIN] {
+            let zone = local_zone(seconds);
+            assert!(zone.offset.abs() < 86_400, "{seconds}: {zone:?}");
+            assert!(!zone.name.is_empty(), "{seconds}: {zone:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_interface_has_no_address() {
+        for name in ["no such", ""] {
+            let addresses = interface_addresses(name).unwrap();
+            assert!(addresses.is_empty(), "{name:?}: {addresses:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_or_group_has_no_id() {
+        for name in ["no-such-name-here", "", "a\0b"] {
+            assert_eq!(user_id(name).unwrap(), None, "{name:?}");
+            assert_eq!(group_id(name).unwrap(), None, "{name:?}");
+        }
+    }
+}

@@ -4,21 +4,34 @@
 //! Knows no configuration, no metadata and no log: it returns `io::Error`, and its callers say to what it happened.
 
 mod dns;
+mod lock;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
-pub use dns::{SrvRecord, query_srv};
 #[cfg(unix)]
-pub use unix::{group_id, hostname, interface_addresses, local_zone, shell, user_id};
+use unix as system;
 #[cfg(windows)]
-pub use windows::{group_id, hostname, interface_addresses, local_zone, shell, user_id};
+use windows as system;
 
-#[cfg(unix)]
-use unix::nameservers;
-#[cfg(windows)]
-use windows::nameservers;
+pub use dns::{SrvRecord, query_srv};
+pub use lock::Lock;
+pub use system::{
+    Process, block_signals, end_signal, group_id, hostname, interface_addresses, leave_to_reader,
+    listen_for_signals, local_zone, shell, user_id,
+};
+
+use system::{nameservers, open_for_lock};
+
+/// What somebody outside asks the daemon to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Finish what is in hand, and go (SIGTERM, SIGINT; Ctrl-C and shutdown on Windows).
+    Terminate,
+    /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break on Windows).
+    Reload,
+}
 
 /// The time zone that holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

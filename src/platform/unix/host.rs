@@ -1,10 +1,9 @@
-//! What this machine says about itself: its name, zone, interfaces, users, name servers and shell.
+//! What this machine says about itself: its name, zone, interfaces, users and name servers.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::process::Command;
 use std::ptr;
 
 use crate::platform::Zone;
@@ -167,13 +166,6 @@ fn parse_nameservers(text: &str) -> Vec<IpAddr> {
         servers.push(Ipv4Addr::LOCALHOST.into());
     }
     servers
-}
-
-/// `/bin/sh -c COMMAND`.
-pub fn shell(command: &str) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command);
-    shell
 }
 
 #[cfg(test)]

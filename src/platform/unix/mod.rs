@@ -1,5 +1,18 @@
 //! Unix: libc calls behind safe functions.
 
 mod host;
+mod process;
+mod signal;
 
-pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, shell, user_id};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use process::{Process, end_signal, leave_to_reader, shell};
+pub use signal::{block_signals, listen_for_signals};
+
+/// The directory itself: it can be locked without making a file, also where nothing may be written.
+pub fn open_for_lock(confdir: &Path) -> io::Result<File> {
+    File::open(confdir)
+}

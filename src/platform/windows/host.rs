@@ -1,11 +1,8 @@
-//! What this machine says about itself: its name, zone, interfaces, name servers and shell.
+//! What this machine says about itself: its name, zone, interfaces and name servers.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::windows::process::CommandExt;
-use std::path::PathBuf;
-use std::process::Command;
-use std::{env, ptr};
+use std::ptr;
 
 use windows_sys::Win32::Foundation::{
     ERROR_BUFFER_OVERFLOW, ERROR_NO_DATA, ERROR_SUCCESS, FILETIME, SYSTEMTIME,
@@ -213,13 +210,4 @@ pub fn user_id(_name: &str) -> io::Result<Option<u32>> {
 /// Always `None`: files have no numbered group here.
 pub fn group_id(_name: &str) -> io::Result<Option<u32>> {
     Ok(None)
-}
-
-/// `cmd /S /C "COMMAND"`: with /S the outer quotes are taken off, and the text between them is left as it is.
-pub fn shell(command: &str) -> Command {
-    let system = env::var_os("SystemRoot").map(PathBuf::from);
-    let cmd = system.map(|root| root.join("System32").join("cmd.exe"));
-    let mut shell = Command::new(cmd.unwrap_or_else(|| "cmd.exe".into()));
-    shell.raw_arg(format!("/S /C \"{command}\""));
-    shell
 }

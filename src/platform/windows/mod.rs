@@ -1,5 +1,22 @@
 //! Windows, from NT 6.1 on: the same names as on Unix.
 
 mod host;
+mod process;
+mod signal;
 
-pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, shell, user_id};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use process::{Process, end_signal, leave_to_reader, shell};
+pub use signal::{block_signals, listen_for_signals};
+
+/// A file made for it, since directories cannot be locked here.
+pub fn open_for_lock(confdir: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(confdir.join(".confd.lock"))
+}

@@ -1,0 +1,110 @@
+//! One apply at a time: a lock for each configuration directory, which the kernel gives back when its holder dies.
+//!
+//! Whoever may open the directory could take the lock and make confd wait, so it should be closed to users one does not trust.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::open_for_lock;
+
+/// Held from [`Lock::acquire`] until it is dropped or the process is gone. Commands do not inherit it.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Waits until no other process holds the lock of `confdir`. `Unsupported` and the like when its file system has no locks.
+    pub fn acquire(confdir: &Path) -> io::Result<Lock> {
+        let file = open_for_lock(confdir)?;
+        loop {
+            match file.lock() {
+                Ok(()) => return Ok(Lock { file }),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The same without waiting; `None` when another process holds the lock.
+    pub fn try_acquire(confdir: &Path) -> io::Result<Option<Lock>> {
+        let file = open_for_lock(confdir)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a command being started shares the descriptor until it runs. Nothing is left to try
+        // when this fails, and the descriptor is closed next.
+        let _closed_next = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+
+    fn directory(name: &str) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("confd-lock-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn one_holder_at_a_time() {
+        let confdir = directory("one");
+        let lock = Lock::acquire(&confdir).unwrap();
+        assert!(Lock::try_acquire(&confdir).unwrap().is_none());
+        drop(lock);
+        assert!(Lock::try_acquire(&confdir).unwrap().is_some());
+        std::fs::remove_dir_all(confdir).unwrap();
+    }
+
+    #[test]
+    fn the_next_one_waits_until_the_lock_is_free() {
+        let confdir = directory("wait");
+        let lock = Lock::acquire(&confdir).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let place = confdir.clone();
+        let waiting = std::thread::spawn(move || {
+            let lock = Lock::acquire(&place).unwrap();
+            sender.send("acquired").unwrap();
+            drop(lock);
+        });
+        assert!(receiver.try_recv().is_err());
+        drop(lock);
+        assert_eq!(receiver.recv().unwrap(), "acquired");
+        waiting.join().unwrap();
+        std::fs::remove_dir_all(confdir).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_lives_on_does_not_hold_it() {
+        let confdir = directory("child");
+        let lock = Lock::acquire(&confdir).unwrap();
+        let mut child = super::super::shell("read line")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(lock);
+        assert!(Lock::try_acquire(&confdir).unwrap().is_some());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        std::fs::remove_dir_all(confdir).unwrap();
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error() {
+        let missing = directory("missing").join("not there");
+        assert!(Lock::acquire(&missing).is_err());
+        assert!(Lock::try_acquire(&missing).is_err());
+        std::fs::remove_dir_all(missing.parent().unwrap()).unwrap();
+    }
+}

@@ -1,0 +1,163 @@
+//! A command in a process group of its own: started, waited for with or without a limit, ended with all that it started.
+//!
+//! Beside it the reaper of PID 1, which must not take the status of one of our own processes.
+
+use std::io::{self, PipeReader};
+use std::mem::MaybeUninit;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{ptr, thread};
+
+use super::signal;
+
+/// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked.
+pub fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).process_group(0);
+    // SAFETY: the function only makes a system call that is allowed between fork and exec.
+    unsafe { shell.pre_exec(signal::unblock_all) };
+    shell
+}
+
+/// The processes that somebody here waits for.
+static OURS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn ours() -> MutexGuard<'static, Vec<u32>> {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A running command, the first of its process group.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    end: Option<Receiver<io::Result<()>>>,
+}
+
+impl Process {
+    /// Starts a command made by [`shell`].
+    pub fn start(command: &mut Command) -> io::Result<Process> {
+        // Held while it starts: the reaper must not see the process before it stands on the list.
+        let mut ours = ours();
+        let child = command.spawn()?;
+        ours.push(child.id());
+        Ok(Process { child, end: None })
+    }
+
+    /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.
+    pub fn ended_within(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+        let pid = self.child.id();
+        let Some(limit) = limit else {
+            return wait_for_end(pid).map(|()| true);
+        };
+        if self.end.is_none() {
+            // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the first.
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let wait = move || {
+                // Nobody listens any more when the process was given up.
+                let _given_up = sender.send(wait_for_end(pid));
+            };
+            thread::Builder::new()
+                .name(format!("wait {pid}"))
+                .spawn(wait)?;
+            self.end = Some(receiver);
+        }
+        match self.end.as_ref().map(|end| end.recv_timeout(limit)) {
+            Some(Ok(result)) => result.map(|()| true),
+            Some(Err(RecvTimeoutError::Timeout)) => Ok(false),
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Ok(true),
+        }
+    }
+
+    /// Asks the whole group to end.
+    pub fn terminate(&self) {
+        self.signal_group(libc::SIGTERM);
+    }
+
+    /// Ends the whole group. Also after the command itself has ended, as long as its status was not taken.
+    pub fn kill(&self) {
+        self.signal_group(libc::SIGKILL);
+    }
+
+    fn signal_group(&self, signal: i32) {
+        let Ok(pid) = i32::try_from(self.child.id()) else {
+            return;
+        };
+        // SAFETY: the status was not taken yet (that consumes `self`), so the number is still this group's. A failure means
+        // that nobody is left in it, or nobody whom we may signal.
+        unsafe { libc::kill(-pid, signal) };
+    }
+
+    /// Waits for the end of the command itself, and takes its status.
+    pub fn finish(mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait();
+        let pid = self.child.id();
+        ours().retain(|id| *id != pid);
+        // It may have stood before an orphan in the kernel's list, and SIGCHLD does not come again for that one.
+        if std::process::id() == 1 {
+            reap_orphans();
+        }
+        status
+    }
+}
+
+/// The signal that ended a process.
+pub fn end_signal(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
+/// Blocks until the child has ended, and leaves its status where it is.
+fn wait_for_end(pid: u32) -> io::Result<()> {
+    loop {
+        let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let options = libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: the pointer is valid for the call.
+        let code = unsafe { libc::waitid(libc::P_PID, pid, information.as_mut_ptr(), options) };
+        if code == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Buries the processes that others left to PID 1. Stops at one of ours, which its own waiter takes, and then calls again.
+pub(super) fn reap_orphans() {
+    let ours = ours();
+    while let Some(pid) = ended_child() {
+        if u32::try_from(pid).is_ok_and(|pid| ours.contains(&pid)) {
+            return;
+        }
+        // SAFETY: no status is asked for; the child has ended, so this does not wait.
+        if unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) } != pid {
+            return;
+        }
+    }
+}
+
+/// Any child that has ended, left as it is.
+fn ended_child() -> Option<libc::pid_t> {
+    let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is valid for the call.
+    let code = unsafe { libc::waitid(libc::P_ALL, 0, information.as_mut_ptr(), options) };
+    // SAFETY: zeroed is a valid `siginfo_t`, and `waitid` leaves the pid at zero when there is no such child.
+    let pid = unsafe { information.assume_init().si_pid() };
+    (code == 0 && pid > 0).then_some(pid)
+}
+
+/// Leaves a pipe to a process of its own that reads it to the end, so that whoever writes to it is not killed by SIGPIPE
+/// when confd is gone.
+pub fn leave_to_reader(pipe: PipeReader) -> io::Result<()> {
+    shell("exec cat >/dev/null 2>&1")
+        .current_dir("/")
+        .stdin(pipe)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok(())
+}

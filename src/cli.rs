@@ -1,0 +1,402 @@
+//! The flags: what was typed, nothing looked up. Go's grammar (`-x v`, `-x=v`, `--x v`, `--x=v`), through getopts.
+//!
+//! A new flag is one row in [`GROUPS`]: the parser, the help and the hint at a misspelt flag all come from there.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use getopts::{Fail, HasArg, Matches, Occur, Options, ParsingStyle};
+
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `-watch`, `-watch=false`.
+    Switch,
+    /// `-prefix /self`; what the help calls the value. The last one counts.
+    Value(&'static str),
+    /// `-node a -node b`; what the help calls the value. All of them count.
+    Repeated(&'static str),
+}
+
+struct Flag {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+const fn flag(name: &'static str, kind: Kind, help: &'static str) -> Flag {
+    Flag { name, kind, help }
+}
+
+struct Group {
+    title: &'static str,
+    flags: &'static [Flag],
+}
+
+const GROUPS: &[Group] = &[
+    Group {
+        title: "What to do",
+        flags: &[
+            flag("onetime", Kind::Switch, "do it once, then end"),
+            flag("watch", Kind::Switch, "follow every change of the metadata"),
+            flag(
+                "interval",
+                Kind::Value("SECONDS"),
+                "look at everything again so often (600)",
+            ),
+            flag(
+                "noop",
+                Kind::Switch,
+                "say what would change, change nothing",
+            ),
+            flag(
+                "sync-only",
+                Kind::Switch,
+                "write the files, run no check_cmd or reload_cmd",
+            ),
+            flag("keep-stage-file", Kind::Switch, "leave staged files behind"),
+        ],
+    },
+    Group {
+        title: "Where the metadata is",
+        flags: &[
+            flag("backend", Kind::Value("NAME"), "metad, file or env (metad)"),
+            flag(
+                "node",
+                Kind::Repeated("HOST:PORT"),
+                "metad's address; again for more (127.0.0.1:80)",
+            ),
+            flag(
+                "prefix",
+                Kind::Value("PATH"),
+                "what keys are below of, such as /self",
+            ),
+            flag("scheme", Kind::Value("NAME"), "only http (http)"),
+            flag(
+                "srv-domain",
+                Kind::Value("NAME"),
+                "find the nodes at _metad._tcp.NAME",
+            ),
+            flag(
+                "srv-record",
+                Kind::Value("NAME"),
+                "find the nodes at this SRV record",
+            ),
+            flag(
+                "file",
+                Kind::Repeated("PATH"),
+                "recorded metadata, JSON or TOML; again to add more",
+            ),
+        ],
+    },
+    Group {
+        title: "Settings",
+        flags: &[
+            flag(
+                "config-file",
+                Kind::Value("PATH"),
+                "settings (/etc/confd/confd.toml, if there)",
+            ),
+            flag(
+                "confdir",
+                Kind::Value("PATH"),
+                "has conf.d and templates (/etc/confd)",
+            ),
+            flag(
+                "log-level",
+                Kind::Value("LEVEL"),
+                "debug, info, warn, error or fatal (info)",
+            ),
+            flag("version", Kind::Switch, "print the version"),
+            flag("help", Kind::Switch, "print this"),
+        ],
+    },
+];
+
+/// Credentials of backends that this program does not have: accepted, so that old command lines go on working.
+const UNUSED: &[Flag] = &[
+    flag("app-id", Kind::Value(""), ""),
+    flag("auth-token", Kind::Value(""), ""),
+    flag("auth-type", Kind::Value(""), ""),
+    flag("basic-auth", Kind::Switch, ""),
+    flag("client-ca-keys", Kind::Value(""), ""),
+    flag("client-cert", Kind::Value(""), ""),
+    flag("client-key", Kind::Value(""), ""),
+    flag("password", Kind::Value(""), ""),
+    flag("table", Kind::Value(""), ""),
+    flag("user-id", Kind::Value(""), ""),
+    flag("username", Kind::Value(""), ""),
+];
+
+fn flags() -> impl Iterator<Item = &'static Flag> {
+    let used = GROUPS.iter().flat_map(|group| group.flags);
+    used.chain(UNUSED)
+}
+
+/// The command line, as typed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Args {
+    /// By flag, in the order typed; a switch is `true` or `false`.
+    values: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Args {
+    /// Whether a switch is on; the last one typed counts.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.last(name) == Some("true")
+    }
+
+    /// What was typed last for a flag.
+    pub fn last(&self, name: &str) -> Option<&str> {
+        self.all(name).last().map(String::as_str)
+    }
+
+    /// Everything typed for a flag, in order.
+    pub fn all(&self, name: &str) -> &[String] {
+        debug_assert!(flags().any(|flag| flag.name == name), "no flag {name}");
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Parses the arguments after the program's name. Errors are one line that names the flag.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
+    let texts = args.into_iter().map(|arg| {
+        arg.into_string()
+            .map_err(|arg| Error::Usage(format!("{arg:?} is not UTF-8 text")))
+    });
+    let texts = texts.collect::<Result<Vec<String>>>()?;
+    let matches = options().parse(&texts).map_err(explain)?;
+    if let Some(stray) = matches.free.first() {
+        return Err(stray_argument(stray));
+    }
+    let mut values = BTreeMap::new();
+    for flag in flags() {
+        let given = match flag.kind {
+            Kind::Switch => switches(&matches, flag.name)?,
+            Kind::Value(_) | Kind::Repeated(_) => matches.opt_strs(flag.name),
+        };
+        if !given.is_empty() {
+            values.insert(flag.name, given);
+        }
+    }
+    Ok(Args { values })
+}
+
+fn options() -> Options {
+    let mut options = Options::new();
+    options
+        .long_only(true)
+        .parsing_style(ParsingStyle::StopAtFirstFree);
+    for flag in flags() {
+        let short = if flag.name == "help" { "h" } else { "" };
+        let has_value = match flag.kind {
+            Kind::Switch => HasArg::Maybe,
+            Kind::Value(_) | Kind::Repeated(_) => HasArg::Yes,
+        };
+        // As in Go, any flag may come again; the last one counts.
+        options.opt(short, flag.name, "", "", has_value, Occur::Multi);
+    }
+    options
+}
+
+/// Each time a switch was typed: `true` or `false`.
+fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
+    let mut given: BTreeMap<usize, String> = matches.opt_strs_pos(name).into_iter().collect();
+    let positions = matches.opt_positions(name).into_iter();
+    let values = positions.map(|position| match given.remove(&position) {
+        None => Ok("true".to_owned()),
+        Some(text) => match parse_boolean(&text) {
+            Some(truth) => Ok(truth.to_string()),
+            None => Err(Error::Usage(format!(
+                "-{name} must be true or false, not {text:?}"
+            ))),
+        },
+    });
+    values.collect()
+}
+
+/// The truth values of Go's `strconv.ParseBool`.
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+fn explain(fail: Fail) -> Error {
+    Error::Usage(match fail {
+        Fail::UnrecognizedOption(name) => {
+            let hint = nearest(&name, flags().map(|flag| flag.name));
+            match hint {
+                Some(meant) => format!("unknown flag -{name}; did you mean -{meant}?"),
+                None => format!("unknown flag -{name}; -help lists them"),
+            }
+        }
+        Fail::ArgumentMissing(name) => format!("-{name} needs a value"),
+        // The rest is about required, single or valueless flags: none is declared so.
+        other => other.to_string(),
+    })
+}
+
+fn stray_argument(stray: &str) -> Error {
+    let hint = if parse_boolean(stray).is_some() {
+        format!("; a switch takes it as -watch={stray}")
+    } else {
+        String::new()
+    };
+    Error::Usage(format!("unexpected argument {stray:?}{hint}"))
+}
+
+/// What `-version` prints.
+pub fn version() -> String {
+    format!("confd {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// What `-help` prints: one screen of 80 columns.
+pub fn help() -> String {
+    let mut text = String::from(
+        "Usage: confd [FLAGS]\n\
+         Renders configuration files from the cluster's metadata, reloads what uses them.\n",
+    );
+    for group in GROUPS {
+        let _ = writeln!(text, "\n{}:", group.title);
+        for flag in group.flags {
+            let typed = match flag.kind {
+                Kind::Switch => format!("-{}", flag.name),
+                Kind::Value(value) | Kind::Repeated(value) => format!("-{} {value}", flag.name),
+            };
+            let _ = writeln!(text, "  {typed:<20}  {}", flag.help);
+        }
+    }
+    text.push_str(
+        "\nMost flags are keys of confd.toml as well (log-level) and variables of the\n\
+         environment (CONFD_LOG_LEVEL). Flags win over variables, variables over keys.\n\
+         Accepted without effect:\n",
+    );
+    text.push_str(&unused_lines());
+    text
+}
+
+fn unused_lines() -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for flag in UNUSED {
+        if width + flag.name.len() > 74 {
+            lines.push('\n');
+            width = 0;
+        }
+        let gap = if width == 0 { "  -" } else { " -" };
+        lines.push_str(gap);
+        lines.push_str(flag.name);
+        width += gap.len() + flag.name.len();
+    }
+    lines.push('\n');
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Args> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_grammar_is_that_of_go() {
+        let cases: &[(&str, &[(&str, &[&str])])] = &[
+            ("", &[]),
+            ("-prefix /a", &[("prefix", &["/a"])]),
+            ("-prefix=/a", &[("prefix", &["/a"])]),
+            ("--prefix /a", &[("prefix", &["/a"])]),
+            ("--prefix=/a=b", &[("prefix", &["/a=b"])]),
+            ("-prefix=", &[("prefix", &[""])]),
+            ("-prefix -watch", &[("prefix", &["-watch"])]),
+            ("-prefix --", &[("prefix", &["--"])]),
+            ("-prefix - --", &[("prefix", &["-"])]),
+            ("-prefix a -prefix b", &[("prefix", &["a", "b"])]),
+            ("-node a --node=b", &[("node", &["a", "b"])]),
+            ("-watch", &[("watch", &["true"])]),
+            ("--watch=T", &[("watch", &["true"])]),
+            ("-watch=0", &[("watch", &["false"])]),
+            (
+                "-watch=false -onetime -watch",
+                &[("onetime", &["true"]), ("watch", &["false", "true"])],
+            ),
+            (
+                "-h -password p",
+                &[("help", &["true"]), ("password", &["p"])],
+            ),
+            (
+                "-basic-auth -table t --",
+                &[("basic-auth", &["true"]), ("table", &["t"])],
+            ),
+        ];
+        for (line, expected) in cases {
+            let args = parse_line(line).expect(line);
+            let expected = expected
+                .iter()
+                .map(|(name, values)| (*name, values.iter().map(|v| (*v).to_owned()).collect()))
+                .collect();
+            assert_eq!(args.values, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_last_one_counts() {
+        let args = parse_line("-watch -noop=false -watch=f -prefix a -prefix b").expect("valid");
+        assert!(!args.is_on("watch"));
+        assert!(!args.is_on("noop"));
+        assert!(!args.is_on("onetime"));
+        assert_eq!(args.last("prefix"), Some("b"));
+        assert_eq!(args.last("confdir"), None);
+    }
+
+    #[test]
+    fn wrong_lines_are_told_in_one_line() {
+        let cases = [
+            ("-wathc", "unknown flag -wathc; did you mean -watch?"),
+            (
+                "--conf-file=x",
+                "unknown flag -conf-file; did you mean -config-file?",
+            ),
+            ("-zzz", "unknown flag -zzz; -help lists them"),
+            ("-x", "unknown flag -x; -help lists them"),
+            ("-prefix", "-prefix needs a value"),
+            (
+                "-watch=maybe",
+                "-watch must be true or false, not \"maybe\"",
+            ),
+            ("-watch=", "-watch must be true or false, not \"\""),
+            (
+                "-watch false",
+                "unexpected argument \"false\"; a switch takes it as -watch=false",
+            ),
+            ("-watch x -noop", "unexpected argument \"x\""),
+            ("-", "unexpected argument \"-\""),
+            ("-- -watch", "unexpected argument \"-watch\""),
+            ("---watch", "unknown flag --watch; did you mean -watch?"),
+        ];
+        for (line, expected) in cases {
+            let error = parse_line(line).expect_err(line);
+            assert!(matches!(error, Error::Usage(_)), "{line}");
+            assert_eq!(error.to_string(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_one_screen() {
+        let help = help();
+        assert!(help.lines().count() <= 50, "{help}");
+        for line in help.lines() {
+            assert!(line.len() <= 80 && line.trim_end() == line, "{line:?}");
+        }
+        for flag in flags() {
+            assert!(help.contains(&format!("-{}", flag.name)), "{}", flag.name);
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! agent -> resource -> funcs -> template, agent -> resource -> stage -> command.
 
 pub mod cli;
+pub mod config;
 pub mod error;
 pub mod log;
 pub mod nearest;

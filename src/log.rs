@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::platform;
+
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -50,11 +52,6 @@ pub fn set_level(level: Level) {
     LOWEST.store(level as u8, Ordering::Relaxed);
 }
 
-/// Whether events of this level are written; for those that cost something to put together.
-pub fn enabled(level: Level) -> bool {
-    level as u8 >= LOWEST.load(Ordering::Relaxed)
-}
-
 /// What a developer of the image may want to follow.
 pub fn debug(message: impl Display) {
     log(Level::Debug, &message);
@@ -81,15 +78,16 @@ pub fn fatal(message: impl Display) {
 }
 
 fn log(level: Level, message: &dyn Display) {
-    if !enabled(level) {
+    if (level as u8) < LOWEST.load(Ordering::Relaxed) {
         return;
     }
     static HOST: OnceLock<String> = OnceLock::new();
-    let host = HOST.get_or_init(|| "localhost".to_owned());
+    let host = HOST.get_or_init(platform::hostname);
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs().cast_signed());
-    let stamp = Stamp { seconds, offset: 0 };
+    let offset = platform::local_zone(seconds).offset.into();
+    let stamp = Stamp { seconds, offset };
     let line = format_event(stamp, host, level, message);
     // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
     let _ = io::stderr().lock().write_all(line.as_bytes());

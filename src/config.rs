@@ -1,0 +1,254 @@
+//! The settings: defaults < confd.toml < environment (`CONFD_<KEY>`) < flags. Checked once, never changed after.
+//!
+//! Every complaint names the place that the wrong value came from. Reads one file and touches nothing else: whether a
+//! node answers or a directory exists is found out by those who use it.
+
+mod layers;
+mod nodes;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::Args;
+use crate::error::{Error, Result};
+use crate::log::Level;
+use crate::settings::{Table, Warning};
+use crate::tree::path;
+
+use layers::{Found, Layers};
+pub use nodes::Nodes;
+
+/// Read when it is there and `-config-file` does not name another one.
+const DEFAULT_FILE: &str = "/etc/confd/confd.toml";
+const DEFAULT_CONFDIR: &str = "/etc/confd";
+const DEFAULT_INTERVAL: u64 = 600;
+const DEFAULT_POLL_LIMIT: Duration = Duration::from_secs(60);
+/// The longest interval in seconds, a year: more would leave the system's clocks when added up.
+const LONGEST_INTERVAL: u64 = 366 * 86_400;
+/// A shorter poll would be a busy loop.
+const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
+
+/// The keys of confd.toml that mean something.
+const KEYS: &[&str] = &[
+    "backend",
+    "confdir",
+    "file",
+    "interval",
+    "keep-stage-file",
+    "log-level",
+    "nodes",
+    "noop",
+    "poll_limit",
+    "prefix",
+    "scheme",
+    "settle",
+    "splay",
+    "srv_domain",
+    "srv_record",
+    "strict",
+    "sync-only",
+    "watch",
+];
+
+/// Keys that the platform and old files have, for other backends or without a meaning: not worth a warning.
+const UNUSED_KEYS: &[&str] = &[
+    "app_id",
+    "auth_token",
+    "auth_type",
+    "basic_auth",
+    "client_ca_keys",
+    "client_cakeys",
+    "client_cert",
+    "client_key",
+    "debug",
+    "password",
+    "quiet",
+    "secret_keyring",
+    "table",
+    "user_id",
+    "username",
+    "verbose",
+];
+
+/// What the program is to do, all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the metadata comes from.
+    pub source: Source,
+    /// The global prefix, cleaned, with a leading slash; none when it is not set, so that each resource's own counts.
+    pub prefix: Option<String>,
+    /// The directory of `conf.d` and `templates`.
+    pub confdir: PathBuf,
+    /// When to end.
+    pub mode: Mode,
+    /// How often everything is looked at anew; at least a second.
+    pub interval: Duration,
+    /// Say what would change, change nothing.
+    pub noop: bool,
+    /// Run no command.
+    pub sync_only: bool,
+    /// Leave staged files behind.
+    pub keep_stage_file: bool,
+    /// Treat what only deserves a warning in a resource as an error, where the resource does not say.
+    pub strict: bool,
+    /// How long the metadata must be quiet before a change of it is applied.
+    pub settle: Duration,
+    /// The longest random wait before a reload, so that a cluster does not reload as one.
+    pub splay: Duration,
+    /// How long one long poll may go unanswered before it is asked anew.
+    pub poll_limit: Duration,
+    /// What is logged.
+    pub log_level: Level,
+}
+
+/// Where the metadata comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A metadata service, at any of its nodes.
+    Metad(Nodes),
+    /// Recorded metadata; later files add to earlier ones.
+    File(Vec<PathBuf>),
+    /// Environment variables.
+    Env,
+}
+
+/// When to end, and what to wait for until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After doing it once.
+    Onetime,
+    /// Never; wait for the next interval.
+    Interval,
+    /// Never; wait for a change or the next interval.
+    Watch,
+}
+
+impl Config {
+    /// Puts the settings together. `env` looks up one environment variable. Warnings come back as values, since how
+    /// much is logged is a setting too.
+    pub fn load(
+        args: &Args,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(Config, Vec<Warning>)> {
+        let layers = Layers {
+            file: read_file(args)?,
+            env: &env,
+            args,
+        };
+        let config = Config::from_layers(&layers)?;
+        let known = [KEYS, UNUSED_KEYS].concat();
+        let warnings = layers.file.map_or(Vec::new(), |file| file.unknown(&known));
+        Ok((config, warnings))
+    }
+
+    fn from_layers(layers: &Layers<'_>) -> Result<Config> {
+        let prefix = layers.text("prefix")?;
+        let confdir = layers.text("confdir")?;
+        let settle = layers.duration("settle")?;
+        let splay = layers.duration("splay")?;
+        Ok(Config {
+            source: Source::from_layers(layers)?,
+            prefix: prefix.map(|found| path::clean(&format!("/{}", found.value))),
+            confdir: confdir.map_or(DEFAULT_CONFDIR.into(), |found| found.value.into()),
+            mode: mode(layers)?,
+            interval: interval(layers.integer("interval")?)?,
+            noop: layers.is_on("noop")?,
+            sync_only: layers.is_on("sync-only")?,
+            keep_stage_file: layers.is_on("keep-stage-file")?,
+            strict: layers.is_on("strict")?,
+            settle: settle.map_or(Duration::ZERO, |found| found.value),
+            splay: splay.map_or(Duration::ZERO, |found| found.value),
+            poll_limit: poll_limit(layers.duration("poll_limit")?)?,
+            log_level: log_level(layers.text("log-level")?)?,
+        })
+    }
+
+    /// The path of the metadata to fetch: the global prefix, or everything.
+    pub fn fetch_prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or("/")
+    }
+}
+
+/// The settings file: the one that was typed, which must be there, or the usual one, which need not.
+fn read_file(args: &Args) -> Result<Option<Table>> {
+    let typed = args.last("config-file").filter(|path| !path.is_empty());
+    match typed {
+        Some(path) => Table::read(Path::new(path)).map(Some),
+        None => match Table::read(Path::new(DEFAULT_FILE)) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            read => read.map(Some),
+        },
+    }
+}
+
+fn mode(layers: &Layers<'_>) -> Result<Mode> {
+    let watch = layers.is_on("watch")?;
+    Ok(match (layers.args.is_on("onetime"), watch) {
+        (true, _) => Mode::Onetime,
+        (false, true) => Mode::Watch,
+        (false, false) => Mode::Interval,
+    })
+}
+
+fn interval(found: Option<Found<i64>>) -> Result<Duration> {
+    let Some(found) = found else {
+        return Ok(Duration::from_secs(DEFAULT_INTERVAL));
+    };
+    found.mean(|seconds| match u64::try_from(seconds) {
+        Ok(seconds @ 1..=LONGEST_INTERVAL) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!(
+            "must be 1 to {LONGEST_INTERVAL} seconds, not {seconds}"
+        )),
+    })
+}
+
+fn poll_limit(found: Option<Found<Duration>>) -> Result<Duration> {
+    let Some(found) = found else {
+        return Ok(DEFAULT_POLL_LIMIT);
+    };
+    found.mean(|limit| match limit >= SHORTEST_POLL_LIMIT {
+        true => Ok(limit),
+        false => Err(format!("must be {SHORTEST_POLL_LIMIT:?} at least")),
+    })
+}
+
+fn log_level(found: Option<Found<String>>) -> Result<Level> {
+    let Some(found) = found else {
+        return Ok(Level::Info);
+    };
+    found.mean(|name| {
+        Level::parse(&name)
+            .ok_or_else(|| format!("must be debug, info, warn, error or fatal, not {name:?}"))
+    })
+}
+
+impl Source {
+    fn from_layers(layers: &Layers<'_>) -> Result<Source> {
+        let files = layers.list("file")?;
+        let files = files.map_or(Vec::new(), |found| found.value);
+        let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+        // Whoever types -file means it, whatever backend confd.toml names.
+        let typed = |flag| !layers.args.all(flag).is_empty();
+        if typed("file") && !typed("backend") && !files.is_empty() {
+            return Ok(Source::File(files));
+        }
+        let Some(backend) = layers.text("backend")? else {
+            return Nodes::from_layers(layers).map(Source::Metad);
+        };
+        if backend.value == "metad" {
+            return Nodes::from_layers(layers).map(Source::Metad);
+        }
+        backend.mean(|name| match name.as_str() {
+            "env" => Ok(Source::Env),
+            "file" if files.is_empty() => Err("is file, but no file is given".to_owned()),
+            "file" => Ok(Source::File(files)),
+            _ => Err(format!("must be metad, file or env, not {name:?}")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

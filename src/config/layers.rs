@@ -1,0 +1,148 @@
+//! One setting at a time, from the strongest of the places that have it: confd.toml < environment < flags.
+//!
+//! Knows how each place writes a value, not which values make sense.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::cli::{self, Args};
+use crate::error::{Error, Result};
+use crate::settings::{DURATION, Table, parse_duration};
+
+/// What a value means, or what is wrong with it: the end of a sentence that begins with its key.
+pub type Meaning<T> = std::result::Result<T, String>;
+
+/// A key's value and the place that it came from.
+pub struct Found<T> {
+    pub value: T,
+    key: &'static str,
+    place: Place,
+}
+
+impl<T> Found<T> {
+    /// Goes on with what the value means. An error goes on after the key's name and gets the place.
+    pub fn mean<U>(self, meaning: impl FnOnce(T) -> Meaning<U>) -> Result<U> {
+        let Found { value, key, place } = self;
+        meaning(value).map_err(|message| place.refuse(key, &message))
+    }
+}
+
+enum Place {
+    /// `path:line`
+    Line(String),
+    /// The variable's name.
+    Variable(String),
+    /// The flag's name.
+    Flag(&'static str),
+}
+
+impl Place {
+    fn refuse(&self, key: &str, message: &str) -> Error {
+        let (place, message) = match self {
+            Place::Flag(name) => return Error::Usage(format!("-{name} {message}")),
+            Place::Line(line) => (line, format!("{key} {message}")),
+            Place::Variable(name) => (name, message.to_owned()),
+        };
+        Error::Config {
+            place: place.clone(),
+            message,
+        }
+    }
+}
+
+/// The places, the weakest first.
+pub struct Layers<'a> {
+    pub file: Option<Table>,
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    pub args: &'a Args,
+}
+
+impl Layers<'_> {
+    /// A text; an empty one counts as none, and so takes back what a weaker place says.
+    pub fn text(&self, key: &'static str) -> Result<Option<Found<String>>> {
+        let found = self.read(key, Table::string, |texts| Ok(last(texts).to_owned()))?;
+        Ok(found.filter(|found| !found.value.is_empty()))
+    }
+
+    /// A list of texts without the empty ones. The environment separates them with commas.
+    pub fn list(&self, key: &'static str) -> Result<Option<Found<Vec<String>>>> {
+        let mut found = self.read(key, Table::strings, |texts| Ok(texts.to_vec()))?;
+        if let Some(found) = &mut found {
+            if let (Place::Variable(_), [text]) = (&found.place, found.value.as_slice()) {
+                found.value = text.split(',').map(str::trim).map(str::to_owned).collect();
+            }
+            found.value.retain(|text| !text.is_empty());
+        }
+        Ok(found.filter(|found| !found.value.is_empty()))
+    }
+
+    /// Whether a switch is on; off when no place has it.
+    pub fn is_on(&self, key: &'static str) -> Result<bool> {
+        let found = self.read(key, Table::boolean, |texts| {
+            let text = last(texts);
+            cli::parse_boolean(text).ok_or_else(|| format!("must be true or false, not {text:?}"))
+        })?;
+        Ok(found.is_some_and(|found| found.value))
+    }
+
+    /// A whole number.
+    pub fn integer(&self, key: &'static str) -> Result<Option<Found<i64>>> {
+        self.read(key, Table::integer, |texts| {
+            let text = last(texts);
+            text.parse()
+                .map_err(|_| format!("must be a whole number, not {text:?}"))
+        })
+    }
+
+    /// A duration.
+    pub fn duration(&self, key: &'static str) -> Result<Option<Found<Duration>>> {
+        self.read(key, Table::duration, |texts| {
+            let text = last(texts);
+            parse_duration(text).ok_or_else(|| format!("must be {DURATION}, not {text:?}"))
+        })
+    }
+
+    /// The value from the strongest place that has one. What no value of this kind can look like is an error in any place.
+    fn read<T>(
+        &self,
+        key: &'static str,
+        from_file: fn(&Table, &str) -> Result<Option<T>>,
+        from_texts: fn(&[String]) -> Meaning<T>,
+    ) -> Result<Option<Found<T>>> {
+        let mut found = None;
+        if let Some(file) = &self.file
+            && let Some(value) = from_file(file, key)?
+        {
+            let place = Place::Line(file.place(key));
+            found = Some(Found { value, key, place });
+        }
+        for (place, texts) in [self.variable(key)?, self.flag(key)].into_iter().flatten() {
+            let value = from_texts(&texts).map_err(|message| place.refuse(key, &message))?;
+            found = Some(Found { value, key, place });
+        }
+        Ok(found)
+    }
+
+    /// What the environment has for `key`; an empty variable counts as not set.
+    fn variable(&self, key: &str) -> Result<Option<(Place, Vec<String>)>> {
+        let name = format!("CONFD_{}", key.to_uppercase().replace('-', "_"));
+        match (self.env)(&name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(text)) if text.is_empty() => Ok(None),
+            Some(Ok(text)) => Ok(Some((Place::Variable(name), vec![text]))),
+            Some(Err(_)) => Err(Place::Variable(name).refuse(key, "must be UTF-8 text")),
+        }
+    }
+
+    /// What was typed for `key`. Not every key has a flag.
+    fn flag(&self, key: &str) -> Option<(Place, Vec<String>)> {
+        let name = if key == "nodes" { "node" } else { key };
+        let name = cli::flag_named(&name.replace('_', "-"))?;
+        let texts = self.args.all(name);
+        (!texts.is_empty()).then(|| (Place::Flag(name), texts.to_vec()))
+    }
+}
+
+fn last(texts: &[String]) -> &str {
+    texts.last().map_or("", String::as_str)
+}

@@ -166,8 +166,30 @@ impl Args {
     }
 }
 
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To print this.
+    Help(String),
+    /// To print this.
+    Version(String),
+    /// To do its work.
+    Run(Args),
+}
+
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
+    let args = parse_flags(args)?;
+    Ok(if args.is_on("help") {
+        Asked::Help(help())
+    } else if args.is_on("version") {
+        Asked::Version(format!("confd {}", env!("CARGO_PKG_VERSION")))
+    } else {
+        Asked::Run(args)
+    })
+}
+
+fn parse_flags(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
     let texts = args.into_iter().map(|arg| {
         arg.into_string()
             .map_err(|arg| Error::Usage(format!("{arg:?} is not UTF-8 text")))
@@ -256,13 +278,8 @@ fn stray_argument(stray: &str) -> Error {
     Error::Usage(format!("unexpected argument {stray:?}{hint}"))
 }
 
-/// What `-version` prints.
-pub fn version() -> String {
-    format!("confd {}\n", env!("CARGO_PKG_VERSION"))
-}
-
 /// What `-help` prints: one screen of 80 columns.
-pub fn help() -> String {
+fn help() -> String {
     let mut text = String::from(
         "Usage: confd [FLAGS]\n\
          Renders configuration files from the cluster's metadata, reloads what uses them.\n",
@@ -299,7 +316,6 @@ fn unused_lines() -> String {
         lines.push_str(flag.name);
         width += gap.len() + flag.name.len();
     }
-    lines.push('\n');
     lines
 }
 
@@ -308,7 +324,7 @@ mod tests {
     use super::*;
 
     fn parse_line(line: &str) -> Result<Args> {
-        parse(line.split_whitespace().map(OsString::from))
+        parse_flags(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
@@ -385,6 +401,16 @@ mod tests {
             assert!(matches!(error, Error::Usage(_)), "{line}");
             assert_eq!(error.to_string(), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn help_and_version_are_all_that_is_done() {
+        let asked = |line: &str| parse(line.split_whitespace().map(OsString::from)).expect(line);
+        assert_eq!(asked("-onetime -version -h"), Asked::Help(help()));
+        let version = concat!("confd ", env!("CARGO_PKG_VERSION")).to_owned();
+        assert_eq!(asked("-version -noop"), Asked::Version(version));
+        let args = parse_line("-noop").expect("valid");
+        assert_eq!(asked("-noop"), Asked::Run(args));
     }
 
     #[test]

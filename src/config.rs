@@ -100,6 +100,8 @@ pub struct Config {
     pub poll_limit: Duration,
     /// What is logged.
     pub log_level: Level,
+    /// What was found wrong with confd.toml and does no harm. To be logged by whoever has set the level.
+    pub warnings: Vec<Warning>,
 }
 
 /// Where the metadata comes from.
@@ -117,7 +119,7 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// After doing it once.
-    Onetime,
+    Once,
     /// Never; wait for the next interval.
     Interval,
     /// Never; wait for a change or the next interval.
@@ -125,21 +127,13 @@ pub enum Mode {
 }
 
 impl Config {
-    /// Puts the settings together. `env` looks up one environment variable. Warnings come back as values, since how
-    /// much is logged is a setting too.
-    pub fn load(
-        args: &Args,
-        env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<(Config, Vec<Warning>)> {
-        let layers = Layers {
+    /// Puts the settings together. `env` looks up one environment variable.
+    pub fn load(args: &Args, env: impl Fn(&str) -> Option<OsString>) -> Result<Config> {
+        Config::from_layers(&Layers {
             file: read_file(args)?,
             env: &env,
             args,
-        };
-        let config = Config::from_layers(&layers)?;
-        let known = [KEYS, UNUSED_KEYS].concat();
-        let warnings = layers.file.map_or(Vec::new(), |file| file.unknown(&known));
-        Ok((config, warnings))
+        })
     }
 
     fn from_layers(layers: &Layers<'_>) -> Result<Config> {
@@ -161,6 +155,9 @@ impl Config {
             splay: splay.map_or(Duration::ZERO, |found| found.value),
             poll_limit: poll_limit(layers.duration("poll_limit")?)?,
             log_level: log_level(layers.text("log-level")?)?,
+            warnings: layers.file.as_ref().map_or(Vec::new(), |file| {
+                file.unknown(&[KEYS, UNUSED_KEYS].concat())
+            }),
         })
     }
 
@@ -187,7 +184,7 @@ fn read_file(args: &Args) -> Result<Option<Table>> {
 fn mode(layers: &Layers<'_>) -> Result<Mode> {
     let watch = layers.is_on("watch")?;
     Ok(match (layers.args.is_on("onetime"), watch) {
-        (true, _) => Mode::Onetime,
+        (true, _) => Mode::Once,
         (false, true) => Mode::Watch,
         (false, false) => Mode::Interval,
     })

@@ -1,9 +1,16 @@
 use super::*;
+use crate::cli::{self, Asked};
+
+fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
+    match cli::parse(args)? {
+        Asked::Run(args) => Ok(args),
+        other => panic!("not to run: {other:?}"),
+    }
+}
 
 /// Settings from a confd.toml with this text, these variables and this command line.
 fn load(file: &str, vars: &[(&str, &str)], line: &str) -> Result<Config> {
-    let typed = line.split_whitespace().map(OsString::from);
-    let args = crate::cli::parse(typed)?;
+    let args = typed(line.split_whitespace().map(OsString::from))?;
     let env = |name: &str| {
         let found = vars.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| OsString::from(value))
@@ -45,6 +52,7 @@ fn defaults() {
             splay: Duration::ZERO,
             poll_limit: Duration::from_secs(60),
             log_level: Level::Info,
+            warnings: Vec::new(),
         }
     );
 }
@@ -129,6 +137,7 @@ fn every_key_has_a_variable() {
             splay: Duration::from_secs(10),
             poll_limit: Duration::from_secs(9),
             log_level: Level::Error,
+            warnings: Vec::new(),
         }
     );
     let srv = |vars: &[(&str, &str)]| load("", vars, "").expect("valid").source;
@@ -196,7 +205,7 @@ fn backends_and_files() {
 fn modes() {
     let cases = [
         ("watch = true", "", Mode::Watch),
-        ("watch = true", "-onetime", Mode::Onetime),
+        ("watch = true", "-onetime", Mode::Once),
         ("watch = true", "-watch=false", Mode::Interval),
         ("", "-watch -onetime=false", Mode::Watch),
     ];
@@ -328,7 +337,7 @@ fn every_flag_of_a_setting_is_its_key() {
         } else {
             key.replace('_', "-")
         };
-        assert_eq!(crate::cli::flag_named(&name).is_none(), flagless, "{key}");
+        assert_eq!(cli::flag_named(&name).is_none(), flagless, "{key}");
     }
 }
 
@@ -338,20 +347,20 @@ fn files_are_read_and_unknown_keys_are_harmless() {
     std::fs::create_dir_all(&dir).expect("a directory");
     let path = dir.join("confd.toml");
     std::fs::write(&path, "verbose = true\nclient_cakeys = ''\nintervall = 5\n").expect("a file");
-    let args = |path: &Path| {
-        let typed = ["-config-file".into(), path.into()];
-        crate::cli::parse(typed).expect("valid")
+    let load = |path: &Path| {
+        let args = typed(["-config-file".into(), path.into()])?;
+        Config::load(&args, |_| None)
     };
-    let (config, warnings) = Config::load(&args(&path), |_| None).expect("harmless");
-    assert_eq!(config, settings(""));
-    let said: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+    let config = load(&path).expect("harmless");
+    let said: Vec<String> = config.warnings.iter().map(Warning::to_string).collect();
     let expected = format!(
         "{}:3: unknown key intervall is ignored; did you mean interval?",
         path.display()
     );
     assert_eq!(said, [expected]);
+    assert_eq!(config.interval, Duration::from_secs(600));
 
-    let missing = Config::load(&args(&dir.join("none.toml")), |_| None);
+    let missing = load(&dir.join("none.toml"));
     let said = missing.expect_err("must be there").chain();
     assert!(said.starts_with("cannot read "), "{said}");
     std::fs::remove_dir_all(&dir).expect("removed");

@@ -3,7 +3,9 @@
 //! Knows no metadata, no HTTP and no files: what a template may call is a [`Host`].
 
 mod error;
+pub mod format;
 pub mod strconv;
+pub mod time;
 pub mod utf8;
 pub mod value;
 

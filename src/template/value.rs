@@ -85,8 +85,10 @@ pub struct Time {
     pub seconds: i64,
     /// Nanoseconds within the second, 0..1_000_000_000.
     pub nanos: u32,
-    /// Where its calendar is read.
-    pub zone: Zone,
+    /// Whether its calendar is read in UTC, not in the machine's zone.
+    pub utc: bool,
+    /// The machine's zone.
+    pub local: LocalZone,
 }
 
 /// How far a zone's clock is ahead at one instant.
@@ -98,40 +100,19 @@ pub struct Offset {
     pub name: Str,
 }
 
-/// `time.UTC` or `time.Local`. The machine's zone is a function of the instant (in Unix seconds), because
-/// daylight saving moves it; whoever makes a local time brings it along.
+/// The machine's zone, `time.Local`: the offset at an instant in Unix seconds, since daylight saving moves it.
+/// Whoever makes a time brings it along, so that templates need to know no system.
 #[derive(Clone, Copy, Debug)]
-pub enum Zone {
-    /// Coordinated Universal Time.
-    Utc,
-    /// The machine's zone.
-    Local(fn(i64) -> Offset),
-}
+pub struct LocalZone(pub fn(i64) -> Offset);
 
-impl Zone {
-    /// The zone's offset at an instant, in Unix seconds.
-    pub fn at(self, seconds: i64) -> Offset {
-        match self {
-            Zone::Utc => Offset {
-                seconds: 0,
-                name: Str::from("UTC"),
-            },
-            Zone::Local(rule) => rule(seconds),
-        }
+impl PartialEq for LocalZone {
+    /// A machine has but one.
+    fn eq(&self, _: &LocalZone) -> bool {
+        true
     }
 }
 
-impl PartialEq for Zone {
-    /// There is one machine, hence one local zone.
-    fn eq(&self, other: &Zone) -> bool {
-        matches!(
-            (self, other),
-            (Zone::Utc, Zone::Utc) | (Zone::Local(_), Zone::Local(_))
-        )
-    }
-}
-
-impl Eq for Zone {}
+impl Eq for LocalZone {}
 
 /// `[]interface {}`.
 #[derive(Debug)]

@@ -1,0 +1,290 @@
+//! Go's package fmt for template values: `printf`, `print`, `println`, and what `{{.}}` prints.
+//!
+//! This file reads formats (`%-8.3f`, `%[2]*d`); `print` decides how a value of each type answers a verb, `field`
+//! lays out one number or text with its flags. What is made is charged to the rendering's budget as it grows.
+
+mod field;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use super::value::Value;
+use super::{Budget, CallError, utf8};
+use field::Field;
+use print::Printer;
+
+/// Go's bound for widths and precisions that come from arguments.
+const MOST: i64 = 1_000_000;
+
+/// `fmt.Sprintf`. Wrong formats and arguments are no errors, but shown in the text (`%!d(string=x)`), as in Go; the
+/// only error is an exhausted budget.
+pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+    Printer::run(budget, |printer| Format::new(format, args, printer).run())
+}
+
+/// `fmt.Sprint`: a space between two operands when neither is a string.
+pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+    Printer::run(budget, |printer| {
+        let mut after_string = true;
+        for value in args {
+            let is_string = matches!(value, Value::Str(_));
+            if !after_string && !is_string {
+                printer.push(b" ")?;
+            }
+            printer.print(value, 'v')?;
+            after_string = is_string;
+        }
+        Ok(())
+    })
+}
+
+/// `fmt.Sprintln`: a space between all operands, a newline at the end.
+pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+    Printer::run(budget, |printer| {
+        for (place, value) in args.iter().enumerate() {
+            if place > 0 {
+                printer.push(b" ")?;
+            }
+            printer.print(value, 'v')?;
+        }
+        printer.push(b"\n")
+    })
+}
+
+/// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
+pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), CallError> {
+    let text = Printer::run(budget, |printer| match value {
+        Value::Nil => printer.push(b"<no value>"),
+        // The template package follows pointers before it prints.
+        Value::Service(service) => printer.print_service(service, 'v'),
+        _ => printer.print(value, 'v'),
+    })?;
+    out.extend_from_slice(&text);
+    Ok(())
+}
+
+/// One pass over a format, `fmt`'s `doPrintf`.
+struct Format<'a, 'p> {
+    rest: &'a [u8],
+    args: &'a [Value],
+    /// The next argument.
+    next: usize,
+    /// Whether the format chose an argument itself (`%[2]d`): then unused ones are no mistake.
+    reordered: bool,
+    /// Whether the verb's argument indexes are valid so far.
+    good_index: bool,
+    /// Whether the last thing read was an argument index.
+    after_index: bool,
+    printer: &'p mut Printer,
+}
+
+impl<'a, 'p> Format<'a, 'p> {
+    fn new(format: &'a [u8], args: &'a [Value], printer: &'p mut Printer) -> Self {
+        Format {
+            rest: format,
+            args,
+            next: 0,
+            reordered: false,
+            good_index: true,
+            after_index: false,
+            printer,
+        }
+    }
+
+    fn run(mut self) -> Result<(), CallError> {
+        while !self.rest.is_empty() {
+            let percent = self.rest.iter().position(|byte| *byte == b'%');
+            let (text, rest) = self.rest.split_at(percent.unwrap_or(self.rest.len()));
+            self.printer.push(text)?;
+            self.rest = rest.get(1..).unwrap_or_default();
+            if percent.is_some() {
+                self.directive()?;
+            }
+        }
+        self.extra()
+    }
+
+    /// One `%…` after its percent sign: flags, index, width, precision, index, verb.
+    fn directive(&mut self) -> Result<(), CallError> {
+        self.good_index = true;
+        self.after_index = false;
+        self.printer.field = Field::default();
+        self.flags();
+        self.index();
+        self.width()?;
+        self.precision()?;
+        if !self.after_index {
+            self.index();
+        }
+        if self.rest.is_empty() {
+            return self.printer.push(b"%!(NOVERB)");
+        }
+        let (verb, width) = utf8::decode(self.rest);
+        self.advance(width);
+        self.verb(verb)
+    }
+
+    fn verb(&mut self, verb: char) -> Result<(), CallError> {
+        if verb == '%' {
+            return self.printer.push(b"%");
+        }
+        if !self.good_index {
+            return self.printer.push_complaint(verb, "(BADINDEX)");
+        }
+        let Some(value) = self.args.get(self.next) else {
+            return self.printer.push_complaint(verb, "(MISSING)");
+        };
+        self.next += 1;
+        if verb == 'v' {
+            self.printer.field.for_v();
+        }
+        self.printer.print(value, verb)
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    fn flags(&mut self) {
+        while let Some(byte) = self.rest.first() {
+            let field = &mut self.printer.field;
+            match byte {
+                b'#' => field.sharp = true,
+                b'0' => field.zero = !field.minus,
+                b'+' => field.plus = true,
+                b'-' => field.left(),
+                b' ' => field.space = true,
+                _ => return,
+            }
+            self.advance(1);
+        }
+    }
+
+    /// An argument index such as `[2]`, if there is one.
+    fn index(&mut self) {
+        self.after_index = false;
+        if self.rest.first() != Some(&b'[') {
+            return;
+        }
+        self.reordered = true;
+        // A bracket is only one with room for a number in it and with its partner.
+        let close = self.rest.iter().position(|byte| *byte == b']');
+        let Some(close) = close.filter(|_| self.rest.len() >= 3) else {
+            self.good_index = false;
+            return self.advance(1);
+        };
+        let inside = self.rest.get(1..close).unwrap_or_default();
+        let number = match read_number(inside) {
+            (Some(number), width) if width == inside.len() => Some(number),
+            _ => None,
+        };
+        self.advance(close + 1);
+        self.after_index = number.is_some();
+        match number.and_then(|number| number.checked_sub(1)) {
+            Some(place) if place < self.args.len() => self.next = place,
+            _ => self.good_index = false,
+        }
+    }
+
+    fn width(&mut self) -> Result<(), CallError> {
+        if self.rest.first() == Some(&b'*') {
+            self.advance(1);
+            self.after_index = false;
+            let Some(width) = self.int_arg() else {
+                return self.printer.push(b"%!(BADWIDTH)");
+            };
+            if width < 0 {
+                self.printer.field.left();
+            }
+            self.printer.field.width = usize::try_from(width.unsigned_abs()).ok();
+            return Ok(());
+        }
+        let (width, read) = read_number(self.rest);
+        self.advance(read);
+        self.printer.field.width = width;
+        if self.after_index && width.is_some() {
+            self.good_index = false;
+        }
+        Ok(())
+    }
+
+    fn precision(&mut self) -> Result<(), CallError> {
+        // A point at the very end is taken for the verb.
+        if !matches!(self.rest, [b'.', _, ..]) {
+            return Ok(());
+        }
+        self.advance(1);
+        if self.after_index {
+            self.good_index = false;
+        }
+        self.index();
+        if self.rest.first() == Some(&b'*') {
+            self.advance(1);
+            self.after_index = false;
+            let precision = self.int_arg().map(usize::try_from);
+            let Some(Ok(precision)) = precision else {
+                return self.printer.push(b"%!(BADPREC)");
+            };
+            self.printer.field.precision = Some(precision);
+            return Ok(());
+        }
+        let (precision, read) = read_number(self.rest);
+        self.advance(read);
+        self.printer.field.precision = Some(precision.unwrap_or(0));
+        Ok(())
+    }
+
+    /// The next argument as a width or precision; none when it is no integer, or a monstrous one.
+    fn int_arg(&mut self) -> Option<i64> {
+        let value = self.args.get(self.next)?;
+        self.next += 1;
+        let number = match value {
+            Value::Int(number) | Value::Int64(number) | Value::Duration(number) => *number,
+            Value::Uint8(number) | Value::Month(number) | Value::Weekday(number) => {
+                i64::from(*number)
+            }
+            Value::Uint16(number) => i64::from(*number),
+            _ => return None,
+        };
+        (-MOST..=MOST).contains(&number).then_some(number)
+    }
+
+    /// The arguments that no verb took.
+    fn extra(self) -> Result<(), CallError> {
+        let unused = self.args.get(self.next..).unwrap_or_default();
+        if self.reordered || unused.is_empty() {
+            return Ok(());
+        }
+        let printer = self.printer;
+        printer.field = Field::default();
+        printer.push(b"%!(EXTRA ")?;
+        for (place, value) in unused.iter().enumerate() {
+            if place > 0 {
+                printer.push(b", ")?;
+            }
+            if !matches!(value, Value::Nil) {
+                printer.push(value.type_name().as_bytes())?;
+                printer.push(b"=")?;
+            }
+            printer.print(value, 'v')?;
+        }
+        printer.push(b")")
+    }
+}
+
+/// A decimal number at the beginning of `text` and the bytes that it takes. A number beyond all bounds swallows the
+/// whole format, as Go's `parsenum` does.
+fn read_number(text: &[u8]) -> (Option<usize>, usize) {
+    let mut number = None;
+    for (read, byte) in text.iter().enumerate() {
+        if !byte.is_ascii_digit() {
+            return (number, read);
+        }
+        let so_far = number.unwrap_or(0);
+        if so_far > MOST as usize {
+            return (None, text.len());
+        }
+        number = Some(so_far * 10 + usize::from(byte - b'0'));
+    }
+    (number, text.len())
+}

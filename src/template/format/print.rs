@@ -1,0 +1,365 @@
+//! How a value of each Go type answers a verb: Go's `printArg` and `printValue`, in one.
+
+use super::super::time;
+use super::super::value::{Pair, Service, Time, Value};
+use super::super::{Budget, CallError};
+use super::field::{Field, Integer};
+
+/// What stands for the address of anything: a template's text must not depend on where the memory lies.
+const ADDRESS: u64 = 0xc0_0000_0000;
+
+/// The text made so far, and the verb's flags.
+pub struct Printer {
+    pub field: Field,
+    out: Vec<u8>,
+    /// Bytes that `out` may grow to.
+    limit: usize,
+    /// Set while a wrong verb is reported: methods are not asked then, as in Go.
+    complaining: bool,
+}
+
+impl Printer {
+    /// Prints what `body` prints and charges it to the budget.
+    pub fn run(
+        budget: &mut Budget,
+        body: impl FnOnce(&mut Printer) -> Result<(), CallError>,
+    ) -> Result<Vec<u8>, CallError> {
+        let mut printer = Printer {
+            field: Field::default(),
+            out: Vec::new(),
+            limit: usize::try_from(budget.bytes).unwrap_or(usize::MAX),
+            complaining: false,
+        };
+        let done = body(&mut printer);
+        budget.bytes = budget.bytes.saturating_sub(printer.out.len() as u64);
+        done.map(|()| printer.out)
+    }
+
+    /// Fails when so many more bytes would not fit; asked before they are made.
+    pub fn reserve(&self, bytes: usize) -> Result<(), CallError> {
+        if bytes > self.limit - self.out.len() {
+            return Err(CallError::Failed("the text is too long".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub fn push(&mut self, text: &[u8]) -> Result<(), CallError> {
+        self.reserve(text.len())?;
+        self.out.extend_from_slice(text);
+        Ok(())
+    }
+
+    pub fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), CallError> {
+        self.reserve(count)?;
+        self.out.resize(self.out.len() + count, byte);
+        Ok(())
+    }
+
+    /// `%!verb` and why.
+    pub fn push_complaint(&mut self, verb: char, reason: &str) -> Result<(), CallError> {
+        self.push(b"%!")?;
+        self.push(verb.encode_utf8(&mut [0; 4]).as_bytes())?;
+        self.push(reason.as_bytes())
+    }
+
+    /// An operand: `%T`, `%p` and nil are special here, but not inside lists and maps.
+    pub fn print(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+        match (value, verb) {
+            (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
+            (Value::Nil, _) => self.push_complaint(verb, "(<nil>)"),
+            (_, 'T') => self.string(value.type_name().as_bytes()),
+            (_, 'p') => self.pointer(value),
+            (Value::Service(service), _) if verb != 'w' => {
+                self.push(b"&")?;
+                self.print_service(service, verb)
+            }
+            _ => self.print_inner(value, verb),
+        }
+    }
+
+    /// `%p`: only what Go holds by reference has an address.
+    fn pointer(&mut self, value: &Value) -> Result<(), CallError> {
+        match value {
+            Value::Strings(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Pairs(_)
+            | Value::Service(_)
+            | Value::Services(_) => {
+                self.field.sharp = !self.field.sharp;
+                self.integer(Integer::unsigned(ADDRESS), 16, 'v')
+            }
+            _ => self.bad_verb(value, 'p'),
+        }
+    }
+
+    /// A value at any depth; the depth is bounded by that of values.
+    fn print_inner(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+        if let Some(done) = self.print_by_method(value, verb) {
+            return done;
+        }
+        match value {
+            Value::Nil if self.field.sharp_v => self.push(b"interface {}(nil)"),
+            Value::Nil => self.push(b"<nil>"),
+            Value::Bool(truth) => match verb {
+                't' | 'v' => self.pad(if *truth { b"true" } else { b"false" }),
+                _ => self.bad_verb(value, verb),
+            },
+            Value::Int(number) | Value::Int64(number) | Value::Duration(number) => {
+                self.print_integer(value, Integer::signed(*number), verb)
+            }
+            Value::Month(number) | Value::Weekday(number) => {
+                self.print_integer(value, Integer::signed(i64::from(*number)), verb)
+            }
+            Value::Uint8(number) => {
+                self.print_integer(value, Integer::unsigned(u64::from(*number)), verb)
+            }
+            Value::Uint16(number) => {
+                self.print_integer(value, Integer::unsigned(u64::from(*number)), verb)
+            }
+            Value::Float(number) => self.print_float(value, *number, verb),
+            Value::Complex(real, imaginary) => self.print_complex(value, (*real, *imaginary), verb),
+            Value::Str(text) => self.print_string(value, text.as_bytes(), verb),
+            Value::Strings(items) => self.print_list(value, items.len(), |printer, place| {
+                let item = items.get(place).cloned().map_or(Value::Nil, Value::Str);
+                printer.print_inner(&item, verb)
+            }),
+            Value::List(list) => self.print_list(value, list.items().len(), |printer, place| {
+                printer.print_inner(list.items().get(place).unwrap_or(&Value::Nil), verb)
+            }),
+            Value::Map(_) => self.print_map(value, verb),
+            Value::Pair(pair) => self.print_pair(pair, verb),
+            Value::Pairs(pairs) => self.print_list(value, pairs.len(), |printer, place| {
+                pairs
+                    .get(place)
+                    .map_or(Ok(()), |pair| printer.print_pair(pair, verb))
+            }),
+            Value::Service(service) => self.print_service(service, verb),
+            Value::Services(services) => {
+                self.print_list(value, services.len(), |printer, place| {
+                    // Go prints addresses here, which tell nobody anything.
+                    printer.push(b"&")?;
+                    services
+                        .get(place)
+                        .map_or(Ok(()), |service| printer.print_service(service, verb))
+                })
+            }
+            Value::Time(time) => self.print_time_fields(time, verb),
+        }
+    }
+
+    /// Go's `handleMethods`: types with a `String` method print what it gives.
+    fn print_by_method(&mut self, value: &Value, verb: char) -> Option<Result<(), CallError>> {
+        if self.complaining {
+            return None;
+        }
+        // Only basic types refuse `%w` one by one.
+        if verb == 'w' && !is_basic(value) {
+            return Some(self.bad_verb(value, verb));
+        }
+        match (value, verb) {
+            (Value::Time(time), 'v') if self.field.sharp_v => {
+                return Some(self.string(time.to_go().as_bytes()));
+            }
+            (_, 'v' | 's' | 'x' | 'X' | 'q') if !self.field.sharp_v => {}
+            _ => return None,
+        }
+        let text = match value {
+            Value::Time(time) => time.to_text(),
+            Value::Duration(nanos) => time::duration_text(*nanos).into_bytes(),
+            Value::Month(month) => time::month_name(*month).into_bytes(),
+            Value::Weekday(weekday) => time::weekday_name(*weekday).into_bytes(),
+            _ => return None,
+        };
+        Some(self.print_string(value, &text, verb))
+    }
+
+    /// `%!verb(type=value)`
+    fn bad_verb(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+        self.complaining = true;
+        self.push_complaint(verb, "(")?;
+        self.push(value.type_name().as_bytes())?;
+        self.push(b"=")?;
+        if let Value::Service(_) = value {
+            self.push(b"&")?;
+        }
+        self.print_inner(value, 'v')?;
+        self.complaining = false;
+        self.push(b")")
+    }
+
+    fn print_integer(
+        &mut self,
+        value: &Value,
+        number: Integer,
+        verb: char,
+    ) -> Result<(), CallError> {
+        match verb {
+            'v' if self.field.sharp_v && number.unsigned => {
+                let sharp = std::mem::replace(&mut self.field.sharp, true);
+                let done = self.integer(number, 16, verb);
+                self.field.sharp = sharp;
+                done
+            }
+            'v' | 'd' => self.integer(number, 10, verb),
+            'b' => self.integer(number, 2, verb),
+            'o' | 'O' => self.integer(number, 8, verb),
+            'x' | 'X' => self.integer(number, 16, verb),
+            'c' => self.character(number.bits()),
+            'q' => self.quoted_character(number.bits()),
+            'U' => self.unicode(number.bits()),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn print_float(&mut self, value: &Value, number: f64, verb: char) -> Result<(), CallError> {
+        match verb {
+            'v' => self.float(number, 'g', None),
+            'b' | 'g' | 'G' | 'x' | 'X' => self.float(number, verb, None),
+            'f' | 'e' | 'E' => self.float(number, verb, Some(6)),
+            'F' => self.float(number, 'f', Some(6)),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn print_complex(
+        &mut self,
+        value: &Value,
+        (real, imaginary): (f64, f64),
+        verb: char,
+    ) -> Result<(), CallError> {
+        if !matches!(
+            verb,
+            'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
+        ) {
+            return self.bad_verb(value, verb);
+        }
+        self.push(b"(")?;
+        self.print_float(value, real, verb)?;
+        let plus = std::mem::replace(&mut self.field.plus, true);
+        self.print_float(value, imaginary, verb)?;
+        self.field.plus = plus;
+        self.push(b"i)")
+    }
+
+    fn print_string(&mut self, value: &Value, text: &[u8], verb: char) -> Result<(), CallError> {
+        match verb {
+            'v' if self.field.sharp_v => self.quoted(text),
+            'v' | 's' => self.string(text),
+            'x' | 'X' => self.hex(text, verb == 'X'),
+            'q' => self.quoted(text),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn separate(&mut self, place: usize) -> Result<(), CallError> {
+        match (place, self.field.sharp_v) {
+            (0, _) => Ok(()),
+            (_, true) => self.push(b", "),
+            (_, false) => self.push(b" "),
+        }
+    }
+
+    fn print_list(
+        &mut self,
+        value: &Value,
+        count: usize,
+        mut item: impl FnMut(&mut Printer, usize) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        let (open, close) = if self.field.sharp_v {
+            (format!("{}{{", value.type_name()), b"}")
+        } else {
+            ("[".to_owned(), b"]")
+        };
+        self.push(open.as_bytes())?;
+        for place in 0..count {
+            self.separate(place)?;
+            item(self, place)?;
+        }
+        self.push(close)
+    }
+
+    fn print_map(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+        let Value::Map(map) = value else {
+            return Ok(());
+        };
+        let (open, close) = if self.field.sharp_v {
+            ("map[string]interface {}{", b"}")
+        } else {
+            ("map[", b"]")
+        };
+        self.push(open.as_bytes())?;
+        for (place, (key, entry)) in map.entries().iter().enumerate() {
+            self.separate(place)?;
+            self.print_inner(&Value::Str(key.clone()), verb)?;
+            self.push(b":")?;
+            self.print_inner(entry, verb)?;
+        }
+        self.push(close)
+    }
+
+    fn print_struct(
+        &mut self,
+        name: &str,
+        fields: &[(&str, Value)],
+        verb: char,
+    ) -> Result<(), CallError> {
+        if self.field.sharp_v {
+            self.push(name.as_bytes())?;
+        }
+        self.push(b"{")?;
+        for (place, (name, value)) in fields.iter().enumerate() {
+            self.separate(place)?;
+            if self.field.plus_v || self.field.sharp_v {
+                self.push(name.as_bytes())?;
+                self.push(b":")?;
+            }
+            self.print_inner(value, verb)?;
+        }
+        self.push(b"}")
+    }
+
+    fn print_pair(&mut self, pair: &Pair, verb: char) -> Result<(), CallError> {
+        let fields = [
+            ("Key", Value::Str(pair.key.clone())),
+            ("Value", Value::Str(pair.value.clone())),
+        ];
+        self.print_struct("memkv.KVPair", &fields, verb)
+    }
+
+    /// The record itself, without the `&` of its pointer.
+    pub fn print_service(&mut self, service: &Service, verb: char) -> Result<(), CallError> {
+        let fields = [
+            ("Target", Value::Str(service.target.clone())),
+            ("Port", Value::Uint16(service.port)),
+            ("Priority", Value::Uint16(service.priority)),
+            ("Weight", Value::Uint16(service.weight)),
+        ];
+        self.print_struct("net.SRV", &fields, verb)
+    }
+
+    /// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The instant is enough.
+    fn print_time_fields(&mut self, time: &Time, verb: char) -> Result<(), CallError> {
+        let fields = [
+            ("wall", Value::Int64(time.nanos.into())),
+            ("ext", Value::Int64(time.seconds)),
+        ];
+        self.print_struct("time.Time", &fields, verb)
+    }
+}
+
+/// Go's fast path for types without methods.
+fn is_basic(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Nil
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Int64(_)
+            | Value::Uint8(_)
+            | Value::Uint16(_)
+            | Value::Float(_)
+            | Value::Complex(..)
+            | Value::Str(_)
+    )
+}

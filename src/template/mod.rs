@@ -3,6 +3,7 @@
 //! Knows no metadata, no HTTP and no files: what a template may call is a [`Host`].
 
 mod error;
+pub mod escape;
 pub mod format;
 pub mod strconv;
 pub mod time;

@@ -16,6 +16,9 @@ use print::Printer;
 /// Go's bound for widths and precisions that come from arguments.
 const MOST: i64 = 1_000_000;
 
+/// What an action prints for nil and for what is missing.
+const NO_VALUE: &str = "<no value>";
+
 /// `fmt.Sprintf`. Wrong formats and arguments are no errors, but shown in the text (`%!d(string=x)`), as in Go; the
 /// only error is an exhausted budget.
 pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
@@ -38,6 +41,16 @@ pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError>
     })
 }
 
+/// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and `urlquery` escape.
+pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+    let printed = |value: &Value| match value {
+        Value::Nil => Value::text(NO_VALUE),
+        _ => value.clone(),
+    };
+    let args: Vec<Value> = args.iter().map(printed).collect();
+    sprint(&args, budget)
+}
+
 /// `fmt.Sprintln`: a space between all operands, a newline at the end.
 pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
     Printer::run(budget, |printer| {
@@ -54,7 +67,7 @@ pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallErro
 /// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
 pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), CallError> {
     let text = Printer::run(budget, |printer| match value {
-        Value::Nil => printer.push(b"<no value>"),
+        Value::Nil => printer.push(NO_VALUE.as_bytes()),
         // The template package follows pointers before it prints.
         Value::Service(service) => printer.print_service(service, 'v'),
         _ => printer.print(value, 'v'),

@@ -409,6 +409,10 @@ fn operands_are_spaced_as_in_go() {
     assert_eq!(text(sprint(&args, &mut budget())), "1 2ab<nil> true");
     assert_eq!(text(sprintln(&args, &mut budget())), "1 2 a b <nil> true\n");
     assert_eq!(text(sprint(&[], &mut budget())), "");
+    assert_eq!(
+        text(sprint_printed(&args, &mut budget())),
+        "1 2ab<no value>true"
+    );
     assert_eq!(text(sprintln(&[], &mut budget())), "\n");
 }
 

@@ -16,9 +16,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What went wrong, with the thing that it went wrong with.
 #[derive(Debug)]
 pub enum Error {
-    /// The command line is wrong; says how.
+    /// A flag or an environment variable is wrong; says how.
     Usage(String),
-    /// A settings file or variable is wrong; `place` is `path`, `path:line`, or the variable's name.
+    /// A settings file is wrong; `place` is `path` or `path:line`.
     Config { place: String, message: String },
     /// The system refused something: `cannot VERB PATH: cause`.
     Io {

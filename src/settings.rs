@@ -221,8 +221,8 @@ impl Table {
 
 fn unknown_key(name: &str, known: &[&str]) -> String {
     let hint = nearest(&canonical(name), known.iter().copied());
-    let hint = hint.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
-    format!("unknown key {name} is ignored{hint}")
+    let hint = hint.map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
+    format!("unknown key {name:?} is ignored{hint}")
 }
 
 /// One spelling for a key's many: `Log-Level` and `log_level` are one.
@@ -474,9 +474,9 @@ mod tests {
         assert_eq!(
             said,
             [
-                "x.toml:1: unknown key zzz is ignored",
-                "x.toml:3: unknown key relaod_cmd is ignored; did you mean reload_cmd?",
-                "x.toml:4: unknown key Backend is ignored",
+                "x.toml:1: unknown key \"zzz\" is ignored",
+                "x.toml:3: unknown key \"relaod_cmd\" is ignored; did you mean \"reload_cmd\"?",
+                "x.toml:4: unknown key \"Backend\" is ignored",
             ]
         );
     }

@@ -37,15 +37,15 @@ enum Place {
 }
 
 impl Place {
+    /// A wrong flag or variable is a wrong call; a wrong line is a wrong file.
     fn refuse(&self, key: &str, message: &str) -> Error {
-        let (place, message) = match self {
-            Place::Flag(name) => return Error::Usage(format!("-{name} {message}")),
-            Place::Line(line) => (line, format!("{key} {message}")),
-            Place::Variable(name) => (name, message.to_owned()),
-        };
-        Error::Config {
-            place: place.clone(),
-            message,
+        match self {
+            Place::Flag(name) => Error::Usage(format!("-{name} {message}")),
+            Place::Variable(name) => Error::Usage(format!("{name} {message}")),
+            Place::Line(line) => Error::Config {
+                place: line.clone(),
+                message: format!("{key} {message}"),
+            },
         }
     }
 }

@@ -1,0 +1,178 @@
+//! One GET of a JSON document, within limits of time and size: a whole body, or what is wrong, in words.
+//!
+//! No proxy, no redirect, one connection, kept. The words are the same for the same trouble, whichever moment or port it
+//! comes with, so that whoever logs them can tell a change of state. Knows nothing of what is in the document.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::http::header::{CONTENT_TYPE, LOCATION};
+use ureq::{Agent, Body, Timeout};
+
+/// The longest that each part of an exchange may take, however busy the other side looks meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// From the request until the head of the answer is there; a long poll has a limit of its own.
+    pub answer: Duration,
+    /// From the head of the answer until its end.
+    pub body: Duration,
+    /// The largest answer, in bytes.
+    pub size: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            body: Duration::from_secs(15),
+            size: 64 << 20,
+        }
+    }
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The header asked for, if it is there and a number.
+    pub number: Option<u64>,
+    /// The whole body; not looked into.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no good answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Connected and asked, but nothing came for as long as the caller had patience.
+    Silence,
+    /// Anything else, in words that go on after the URL.
+    Other(String),
+}
+
+/// Asks, and keeps its connection for the next time.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    limits: Limits,
+}
+
+impl Client {
+    /// A client without a connection yet.
+    pub fn new(limits: Limits) -> Client {
+        // Resolving a name has no limit here, for ureq would start a thread for it each time: the system's own holds.
+        let config = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .user_agent(concat!("confd/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json")
+            .accept_encoding("")
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            .input_buffer_size(32 << 10)
+            .output_buffer_size(4 << 10)
+            .timeout_connect(Some(limits.connect))
+            .timeout_send_request(Some(limits.connect))
+            .timeout_recv_body(Some(limits.body))
+            .build();
+        Client {
+            agent: config.new_agent(),
+            limits,
+        }
+    }
+
+    /// The usual patience with a request that is to be answered at once.
+    pub fn patience(&self) -> Duration {
+        self.limits.answer
+    }
+
+    /// Gets `url`; waits for the beginning of the answer as long as `patience`. `header` is the one wanted of it.
+    pub fn get(&self, url: &str, header: &str, patience: Duration) -> Result<Answer, Problem> {
+        let request = self.agent.get(url).config();
+        let answer = request
+            .timeout_recv_response(Some(patience))
+            .build()
+            .call()
+            .map_err(|error| match error {
+                ureq::Error::Timeout(Timeout::RecvResponse) => Problem::Silence,
+                other => Problem::Other(self.explain(&other)),
+            });
+        self.read(answer?, header).map_err(Problem::Other)
+    }
+
+    fn read(&self, mut response: Response<Body>, header: &str) -> Result<Answer, String> {
+        check_status(&response)?;
+        check_type(&response)?;
+        let length = response.body().content_length();
+        if length.is_some_and(|length| length > self.limits.size) {
+            return Err(self.too_large());
+        }
+        let number = response.headers().get(header);
+        let number = number.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = response.body_mut().with_config().limit(self.limits.size);
+        let body = body.read_to_vec().map_err(|error| self.explain(&error))?;
+        Ok(Answer { number, body })
+    }
+
+    fn too_large(&self) -> String {
+        format!("the answer is larger than {} bytes", self.limits.size)
+    }
+
+    fn explain(&self, error: &ureq::Error) -> String {
+        let limits = &self.limits;
+        match error {
+            ureq::Error::Timeout(Timeout::RecvBody) => {
+                format!("the answer did not end within {:?}", limits.body)
+            }
+            ureq::Error::Timeout(_) => format!("no connection within {:?}", limits.connect),
+            ureq::Error::BodyExceedsLimit(_) => self.too_large(),
+            ureq::Error::HostNotFound => "the host is not known".to_owned(),
+            ureq::Error::LargeResponseHeader(..) => "the answer's head is too large".to_owned(),
+            ureq::Error::Protocol(_) => "the answer is not HTTP".to_owned(),
+            ureq::Error::Io(error) => match error.kind() {
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => "the connection broke".to_owned(),
+                ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+                _ => error.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+}
+
+fn check_status(response: &Response<Body>) -> Result<(), String> {
+    let status = response.status();
+    match status.as_u16() {
+        200 => Ok(()),
+        404 => Err("there is no metadata for this node (yet): status 404".to_owned()),
+        code if status.is_redirection() => {
+            let target = response.headers().get(LOCATION);
+            let target = target.and_then(|value| value.to_str().ok());
+            let target: String = target.unwrap_or("nowhere").chars().take(200).collect();
+            Err(format!(
+                "a redirect to {target} (status {code}), which is not followed"
+            ))
+        }
+        code => Err(format!("status {code}")),
+    }
+}
+
+fn check_type(response: &Response<Body>) -> Result<(), String> {
+    let value = response.headers().get(CONTENT_TYPE);
+    let Some(text) = value.and_then(|value| value.to_str().ok()) else {
+        return Err("the answer does not say that it is JSON".to_owned());
+    };
+    let essence = text.split(';').next().unwrap_or(text).trim();
+    match essence.eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => {
+            let essence: String = essence.chars().take(100).collect();
+            Err(format!("the answer is {essence}, not JSON"))
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The metadata service: one request for the whole tree, and the long poll whose answer is the next tree.
+//!
+//! Of several nodes one is taken at random and kept as long as it works; the others are there for when it does not.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::http::{Client, Limits, Problem};
+use super::{Fetched, Version};
+use crate::config::Nodes;
+use crate::error::{Error, Result};
+use crate::platform::{self, SrvRecord};
+use crate::tree::Tree;
+
+const VERSION_HEADER: &str = "X-Metad-Version";
+/// A poll that fails sooner is not followed by a request at once: it may be the server's way to refuse.
+const SHORTEST_POLL: Duration = Duration::from_secs(1);
+
+/// A metadata service.
+#[derive(Debug)]
+pub struct Metad {
+    client: Client,
+    nodes: Nodes,
+    /// The URLs to try; empty until the SRV record has been looked up.
+    urls: Vec<String>,
+    /// Which of them works, as far as is known.
+    current: usize,
+    /// The prefix as it stands in a URL.
+    path: String,
+    poll_limit: Duration,
+    /// The last poll was not answered: is the server quiet because nothing changed, or because it is dead?
+    in_doubt: bool,
+}
+
+impl Metad {
+    /// The service at these nodes; nothing is asked yet.
+    pub fn new(nodes: &Nodes, prefix: &str, limits: Limits, poll_limit: Duration) -> Metad {
+        let urls = match nodes {
+            Nodes::Urls(urls) => urls.clone(),
+            Nodes::Srv(_) => Vec::new(),
+        };
+        Metad {
+            client: Client::new(limits),
+            nodes: nodes.clone(),
+            current: random_below(urls.len()),
+            urls,
+            path: encode_path(prefix),
+            poll_limit,
+            in_doubt: false,
+        }
+    }
+
+    /// Asks the node that worked last, then the others, until one has the tree.
+    pub fn fetch(&mut self) -> Result<Fetched> {
+        self.in_doubt = false;
+        self.look_up()?;
+        let mut problems: Vec<(usize, String)> = Vec::new();
+        for step in 0..self.urls.len() {
+            let node = (self.current + step) % self.urls.len();
+            match self.ask(node, "", self.client.patience()) {
+                Ok(fetched) => {
+                    self.current = node;
+                    return Ok(fetched);
+                }
+                Err(problem) => problems.push((node, self.explain(problem))),
+            }
+        }
+        Err(self.no_node(problems))
+    }
+
+    /// The long poll. When it ends without an answer, the next call makes sure with a plain request that the server is
+    /// alive and nothing was missed: a connection may be dead without either side having noticed.
+    pub fn wait(&mut self, known: Version) -> Result<Option<Fetched>> {
+        if self.in_doubt || self.urls.is_empty() {
+            return self.fetch().map(Some);
+        }
+        let start = Instant::now();
+        let query = format!("?wait=true&prev_version={known}");
+        match self.ask(self.current, &query, self.poll_limit) {
+            Ok(fetched) => Ok(Some(fetched)),
+            Err(Problem::Silence) => {
+                self.in_doubt = true;
+                Ok(None)
+            }
+            Err(Problem::Other(_)) => {
+                // A server that is replaced cuts polls off; it is only lost when a plain request says so, too.
+                thread::sleep(SHORTEST_POLL.saturating_sub(start.elapsed()));
+                self.fetch().map(Some)
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        node: usize,
+        query: &str,
+        patience: Duration,
+    ) -> std::result::Result<Fetched, Problem> {
+        let url = format!("{}{query}", self.url(node));
+        let answer = self.client.get(&url, VERSION_HEADER, patience)?;
+        let tree = Tree::from_json(&answer.body).map_err(Problem::Other)?;
+        // A server that tells no version is held by a poll from 0 until something changes: that will do.
+        let version = Version(answer.number.unwrap_or(0));
+        Ok(Fetched { tree, version })
+    }
+
+    fn url(&self, node: usize) -> String {
+        let base = self.urls.get(node).map_or("", String::as_str);
+        format!("{base}{}", self.path)
+    }
+
+    fn explain(&self, problem: Problem) -> String {
+        match problem {
+            Problem::Silence => format!("no answer within {:?}", self.client.patience()),
+            Problem::Other(words) => words,
+        }
+    }
+
+    /// One error for all nodes, in their own order, so that the same trouble gives the same words.
+    fn no_node(&mut self, mut problems: Vec<(usize, String)>) -> Error {
+        problems.sort_unstable();
+        let mut lines = problems.into_iter();
+        let first = lines.next().unwrap_or_default();
+        let url = self.url(first.0);
+        let problem = lines.fold(first.1, |text, (node, problem)| {
+            format!("{text}; {}: {problem}", self.url(node))
+        });
+        if matches!(self.nodes, Nodes::Srv(_)) {
+            // The service may have moved.
+            self.urls.clear();
+        }
+        Error::Backend { url, problem }
+    }
+
+    /// Finds the nodes, where they are known by an SRV record.
+    fn look_up(&mut self) -> Result<()> {
+        let Nodes::Srv(name) = &self.nodes else {
+            return Ok(());
+        };
+        if self.urls.is_empty() {
+            let records = platform::query_srv(name).map_err(|error| Error::Backend {
+                url: format!("SRV record {name}"),
+                problem: error.to_string(),
+            })?;
+            self.urls = urls_of(records);
+            self.current = 0;
+        }
+        Ok(())
+    }
+}
+
+/// The nodes of an SRV record, the most wanted first.
+fn urls_of(mut records: Vec<SrvRecord>) -> Vec<String> {
+    records.sort_by_key(|record| record.priority);
+    let url = |record: SrvRecord| {
+        let host = record.target.trim_end_matches('.');
+        format!("http://{host}:{}", record.port)
+    };
+    records.into_iter().map(url).collect()
+}
+
+fn random_below(count: usize) -> usize {
+    let random = RandomState::new().build_hasher().finish();
+    usize::try_from(random % (count.max(1) as u64)).unwrap_or(0)
+}
+
+/// A clean path as it may stand in a URL.
+fn encode_path(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(char::from(byte));
+            }
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

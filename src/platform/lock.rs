@@ -89,7 +89,7 @@ mod tests {
     fn a_command_that_lives_on_does_not_hold_it() {
         let confdir = directory("child");
         let lock = Lock::acquire(&confdir).unwrap();
-        let mut child = super::super::shell("read line")
+        let mut child = super::super::shell("sort")
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();

@@ -18,8 +18,9 @@ use windows as system;
 pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
-    Process, block_signals, end_signal, group_id, hostname, interface_addresses, leave_to_reader,
-    listen_for_signals, local_zone, shell, user_id,
+    Dir, Process, block_signals, copy_access_list, copy_label, end_signal, file_meta, group_id,
+    hostname, interface_addresses, leave_to_reader, listen_for_signals, local_zone, own_user,
+    reserve, set_mode, set_owner, shell, user_id,
 };
 
 use system::{nameservers, open_for_lock};
@@ -31,6 +32,36 @@ pub enum Signal {
     Terminate,
     /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break on Windows).
     Reload,
+}
+
+/// What stands under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An ordinary file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// What the system says about a file without opening it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// What it is.
+    pub kind: Kind,
+    /// The length of its content in bytes.
+    pub size: u64,
+    /// The permissions with the set-id and sticky bits, and nothing else.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Whether it has other names (hard links), perhaps somewhere else.
+    pub has_other_names: bool,
 }
 
 /// The time zone that holds at one moment.

@@ -1,5 +1,6 @@
 //! Windows, from NT 6.1 on: the same names as on Unix.
 
+mod dir;
 mod host;
 mod process;
 mod signal;
@@ -8,6 +9,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+pub use dir::{
+    Dir, copy_access_list, copy_label, file_meta, own_user, reserve, set_mode, set_owner,
+};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};

@@ -1,0 +1,238 @@
+//! A directory by its path, with the names that the Unix side has for an open one. Owners and modes do not exist here;
+//! what a replaced file allows to whom is kept.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::windows::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::ptr;
+
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, GetFileSecurityW, SetFileSecurityW};
+use windows_sys::Win32::Storage::FileSystem::{
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW,
+};
+
+use crate::platform::{Kind, Meta};
+
+/// A directory.
+#[derive(Debug)]
+pub struct Dir {
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Where the walk along `path` begins: its root, or the working directory.
+    pub fn start(path: &Path) -> io::Result<Dir> {
+        let whole = std::path::absolute(path)?;
+        let root = whole
+            .components()
+            .take_while(|component| matches!(component, Component::Prefix(_) | Component::RootDir));
+        let path = match path.has_root() {
+            true => root.collect(),
+            false => std::env::current_dir()?,
+        };
+        Ok(Dir { path })
+    }
+
+    /// The directory's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the directory itself is.
+    pub fn meta(&self) -> io::Result<Meta> {
+        fs::symlink_metadata(&self.path).map(|found| meta(&found))
+    }
+
+    /// What `name` is, a link being a link; `None` when there is nothing.
+    pub fn look_up(&self, name: &OsStr) -> io::Result<Option<Meta>> {
+        let path = self.path.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) => Ok(Some(meta(&found))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The text of the link `name`.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
+        fs::read_link(self.path.join(name))
+    }
+
+    /// The directory `name` in this one (`..` too); an error when it is a link.
+    pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
+        let path = match name == ".." {
+            // No part of the path is a link, so what stands before its last part is above it.
+            true => self.path.parent().unwrap_or(&self.path).to_owned(),
+            false => self.path.join(name),
+        };
+        match fs::symlink_metadata(&path)?.is_dir() {
+            true => Ok(Dir { path }),
+            false => Err(ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// Makes the directory `name`. One that somebody else has just made will do as it is.
+    pub fn make_dir(&self, name: &OsStr) -> io::Result<Dir> {
+        match fs::create_dir(self.path.join(name)) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => self.open_dir(name),
+        }
+    }
+
+    /// Opens the file `name` to read it.
+    pub fn open(&self, name: &OsStr) -> io::Result<File> {
+        File::open(self.path.join(name))
+    }
+
+    /// Opens the file `name` so that it can be flushed to the disk, which needs the right to write here.
+    pub fn open_to_sync(&self, name: &OsStr) -> io::Result<File> {
+        self.open_to_overwrite(name)
+    }
+
+    /// Opens the existing file `name` to write over it.
+    pub fn open_to_overwrite(&self, name: &OsStr) -> io::Result<File> {
+        OpenOptions::new().write(true).open(self.path.join(name))
+    }
+
+    /// Makes the file `name`, which must not exist.
+    pub fn create(&self, name: &OsStr) -> io::Result<File> {
+        let path = self.path.join(name);
+        OpenOptions::new().write(true).create_new(true).open(path)
+    }
+
+    /// Puts `from` in the place of `to`, in one step, with the access rights of the old one. Fails when another program has
+    /// `to` open without leave to replace it.
+    pub fn replace(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (self.path.join(from), self.path.join(to));
+        if let Ok(old) = fs::metadata(&to) {
+            copy_rights(&wide(&to)?, &wide(&from)?)?;
+            let mut permissions = old.permissions();
+            if permissions.readonly() {
+                // A read-only file is not replaced; the new one is as read-only as it was.
+                fs::set_permissions(&from, permissions.clone())?;
+                #[expect(
+                    clippy::permissions_set_readonly_false,
+                    reason = "only on Unix that opens it to everybody"
+                )]
+                permissions.set_readonly(false);
+                fs::set_permissions(&to, permissions)?;
+            }
+        }
+        let flags = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
+        // SAFETY: both paths are NUL-terminated.
+        check(unsafe { MoveFileExW(wide(&from)?.as_ptr(), wide(&to)?.as_ptr(), flags) })
+    }
+
+    /// Removes the file `name`.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    /// The names in the directory for which `wanted` holds, in no order.
+    pub fn names(&self, mut wanted: impl FnMut(&OsStr) -> bool) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            if wanted(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Nothing to do: [`Dir::replace`] returns when the name is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Copies who may do what with the file.
+fn copy_rights(from: &[u16], to: &[u16]) -> io::Result<()> {
+    let kind = DACL_SECURITY_INFORMATION;
+    let mut needed = 0;
+    // SAFETY: the path is NUL-terminated; with no buffer the call only says how much it needs.
+    unsafe { GetFileSecurityW(from.as_ptr(), kind, ptr::null_mut(), 0, &mut needed) };
+    // Of u64, so that the descriptor is aligned.
+    let mut rights = vec![0_u64; (needed as usize).div_ceil(size_of::<u64>())];
+    let buffer = rights.as_mut_ptr().cast();
+    // SAFETY: the path is NUL-terminated, and the buffer has at least the length given.
+    check(unsafe { GetFileSecurityW(from.as_ptr(), kind, buffer, needed, &mut needed) })?;
+    // SAFETY: the path is NUL-terminated, and the buffer was filled in by the system.
+    check(unsafe { SetFileSecurityW(to.as_ptr(), kind, buffer) })
+}
+
+fn check(done: i32) -> io::Result<()> {
+    match done {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// A path for the system: absolute, NUL-terminated, and in the form that has no limit of 260 characters.
+fn wide(path: &Path) -> io::Result<Vec<u16>> {
+    let path = std::path::absolute(path)?;
+    let text: Vec<u16> = path.as_os_str().encode_wide().collect();
+    let start = |prefix: &str| text.starts_with(&prefix.encode_utf16().collect::<Vec<_>>());
+    let (prefix, skipped) = match (start(r"\\?\") || start(r"\\.\"), start(r"\\")) {
+        (true, _) => ("", 0),
+        (_, true) => (r"\\?\UNC\", 2),
+        _ => (r"\\?\", 0),
+    };
+    let rest = text.into_iter().skip(skipped);
+    Ok(prefix.encode_utf16().chain(rest).chain([0]).collect())
+}
+
+/// Owners and modes are the same for all files, so that they never differ.
+fn meta(found: &fs::Metadata) -> Meta {
+    let kind = match found.file_type() {
+        kind if kind.is_symlink() => Kind::Link,
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_file() => Kind::File,
+        _ => Kind::Other,
+    };
+    Meta {
+        kind,
+        size: found.len(),
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        has_other_names: false,
+    }
+}
+
+/// What an open file is.
+pub fn file_meta(file: &File) -> io::Result<Meta> {
+    file.metadata().map(|found| meta(&found))
+}
+
+/// Nothing to do: files have no numbered owner here.
+pub fn set_owner(_file: &File, _uid: u32, _gid: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing to do: files have no mode here.
+pub fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// The owner that all files seem to have.
+pub fn own_user() -> u32 {
+    0
+}
+
+/// Nothing to do: there are no such labels here.
+pub fn copy_label(_old: &File, _new: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing to do: [`Dir::replace`] does it.
+pub fn copy_access_list(_old: &File, _new: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing to do: no file is written over here.
+pub fn reserve(_file: &File, _size: u64) -> io::Result<()> {
+    Ok(())
+}

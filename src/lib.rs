@@ -10,6 +10,7 @@ pub mod error;
 pub mod log;
 pub mod nearest;
 pub mod platform;
+pub mod resource;
 pub mod settings;
 pub mod template;
 pub mod tree;

@@ -98,7 +98,7 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
         Some(libc::EOPNOTSUPP | libc::ENOSYS) => {
             let growth = size.saturating_sub(file_meta(file)?.size);
             match growth > free_space(file)? {
-                true => Err(ErrorKind::StorageFull.into()),
+                true => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
                 false => Ok(()),
             }
         }

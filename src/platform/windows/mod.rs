@@ -9,12 +9,35 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL, ERROR_SHARING_VIOLATION,
+    ERROR_USER_MAPPED_FILE, ERROR_WRITE_PROTECT,
+};
+
 pub use dir::{
     Dir, copy_access_list, copy_label, file_meta, own_user, reserve, set_mode, set_owner,
 };
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};
+
+/// Files have no numbered owner and no mode.
+pub const HAS_OWNERS: bool = false;
+
+/// What somebody can do about an error; `None` when its own words say all.
+pub fn advice(error: &io::Error) -> Option<&'static str> {
+    Some(match u32::try_from(error.raw_os_error()?).ok()? {
+        ERROR_SHARING_VIOLATION | ERROR_USER_MAPPED_FILE => {
+            "another program has it open; it is tried again"
+        }
+        ERROR_ACCESS_DENIED => {
+            "another program has it open, or the user whom confd runs as may not do that"
+        }
+        ERROR_DISK_FULL | ERROR_HANDLE_DISK_FULL => "free some space on its disk",
+        ERROR_WRITE_PROTECT => "its disk has to be made writable",
+        _ => return None,
+    })
+}
 
 /// A file made for it, since directories cannot be locked here.
 pub fn open_for_lock(confdir: &Path) -> io::Result<File> {

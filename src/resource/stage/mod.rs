@@ -1,0 +1,189 @@
+//! From rendered bytes to dest: a whole file beside it under a name of our own, then one rename.
+//!
+//! Whenever the process is killed or a disk is full, dest is the old file or the new one, whole, with its owner and mode.
+//! A [`Target`] says where dest really is, [`Target::compare`] whether anything is to be done; a [`Stage`] can be committed once.
+//! Knows no templates, no commands and no log.
+
+mod compare;
+mod mount;
+mod names;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::platform::{self, Dir};
+
+pub use compare::Difference;
+pub use names::clear_leftovers;
+pub use target::{Attributes, Target};
+
+/// The mode of a new file for which none is configured.
+const NEW_FILE: u32 = 0o644;
+
+/// An I/O error with the path, and with what somebody can do about it.
+fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
+    let source = match platform::advice(&source) {
+        Some(advice) => io::Error::new(source.kind(), format!("{source}; {advice}")),
+        None => source,
+    };
+    Error::io(verb, path, source)
+}
+
+/// The new content in a file beside dest, complete, with its final owner and mode. Removed when it is dropped without a
+/// commit, unless it is to be kept. Holds one descriptor, of the directory.
+#[derive(Debug)]
+pub struct Stage {
+    target: Target,
+    file: StagedFile,
+}
+
+impl Stage {
+    /// Writes `content` beside dest, first making the directories that are missing. Until it is whole nobody else may read it.
+    /// With `keep` the file stays when it is not committed (`-keep-stage-file`), under a name that no later run clears away.
+    pub fn create(mut target: Target, content: &[u8], keep: bool) -> Result<Stage> {
+        target.make_directories()?;
+        let (file, mut writer) = StagedFile::create(&target, keep)?;
+        let stage = Stage { target, file };
+        writer
+            .write_all(content)
+            .and_then(|()| stage.give_label(&writer))
+            .and_then(|()| stage.give_owner_and_mode(&writer))
+            .and_then(|()| stage.give_access_list(&writer))
+            .map_err(|error| refused("write", &stage.path(), error))?;
+        Ok(stage)
+    }
+
+    /// Where the staged file is.
+    pub fn path(&self) -> PathBuf {
+        self.file.dir.path().join(&self.file.name)
+    }
+
+    /// Waits until the staged file is on the disk. A check_cmd may have put another file in its place (`sed -i` does), so that
+    /// owner and mode are looked at again.
+    pub fn sync(&self) -> Result<()> {
+        self.file
+            .dir
+            .open_to_sync(&self.file.name)
+            .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
+            .and_then(|file| file.sync_all())
+            .map_err(|error| refused("sync", &self.path(), error))
+    }
+
+    /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power cut could leave an empty dest.
+    pub fn commit(mut self) -> Result<Committed> {
+        let dir = Arc::clone(&self.file.dir);
+        match dir.replace(&self.file.name, &self.target.name) {
+            Ok(()) => self.file.is_there = false,
+            // A file that is itself a mount point, as container platforms make them, can only be written to.
+            Err(error) if is_mount_point(&error) => {
+                mount::overwrite(&dir, &self.file.name, &self.target.name)
+                    .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
+                    .and_then(|file| file.sync_all())
+                    .map_err(|error| refused("write over", &self.target.path(), error))?;
+            }
+            Err(error) => return Err(refused("replace", &self.target.path(), error)),
+        }
+        Ok(Committed { dir })
+    }
+
+    /// The owner and mode that are configured, else those of the old file. Changes only what differs, and the mode last: a
+    /// change of owner clears the set-id bits, and nobody is let in before the file is whole.
+    fn give_owner_and_mode(&self, file: &File) -> io::Result<()> {
+        let (wanted, old) = (&self.target.wanted, self.target.old.as_ref());
+        let now = platform::file_meta(file)?;
+        let uid = wanted.uid.or(old.map(|old| old.uid)).unwrap_or(now.uid);
+        let gid = wanted.gid.or(old.map(|old| old.gid)).unwrap_or(now.gid);
+        let mode = wanted.mode.or(old.map(|old| old.mode));
+        if (uid, gid) != (now.uid, now.gid) {
+            platform::set_owner(file, uid, gid)?;
+        }
+        let mode = mode.unwrap_or(NEW_FILE);
+        if platform::file_meta(file)?.mode != mode {
+            platform::set_mode(file, mode)?;
+        }
+        Ok(())
+    }
+
+    /// The label of the old file. What a new file's is, the policy has decided when it was made.
+    fn give_label(&self, file: &File) -> io::Result<()> {
+        match self.target.open_old()? {
+            Some(old) => platform::copy_label(&old, file),
+            None => Ok(()),
+        }
+    }
+
+    /// The access list of the old file; but a configured mode is all there is to say about who may do what.
+    fn give_access_list(&self, file: &File) -> io::Result<()> {
+        match (self.target.wanted.mode, self.target.open_old()?) {
+            (None, Some(old)) => platform::copy_access_list(&old, file),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_mount_point(error: &io::Error) -> bool {
+    // The second is what a file bound from another file system may say.
+    matches!(
+        error.kind(),
+        ErrorKind::ResourceBusy | ErrorKind::CrossesDevices
+    )
+}
+
+/// A file of ours beside dest; goes away with this value.
+#[derive(Debug)]
+struct StagedFile {
+    dir: Arc<Dir>,
+    name: OsString,
+    is_there: bool,
+    keep: bool,
+}
+
+impl StagedFile {
+    fn create(target: &Target, keep: bool) -> Result<(StagedFile, File)> {
+        let (name, file) = names::create(&target.dir, &target.name, keep)
+            .map_err(|error| refused("make a file in", target.dir.path(), error))?;
+        let staged = StagedFile {
+            dir: Arc::clone(&target.dir),
+            name,
+            is_there: true,
+            keep,
+        };
+        Ok((staged, file))
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if self.is_there && !self.keep {
+            // What cannot be removed now is a leftover for the next run, and the reason for dropping it is reported already.
+            let _cleared_later = self.dir.remove(&self.name);
+        }
+    }
+}
+
+/// A dest that is the new file. Safe from a power cut after [`sync_directories`].
+#[derive(Debug)]
+#[must_use]
+pub struct Committed {
+    dir: Arc<Dir>,
+}
+
+/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first failure.
+pub fn sync_directories(committed: &[Committed]) -> Result<()> {
+    let mut dirs: Vec<&Dir> = committed.iter().map(|committed| &*committed.dir).collect();
+    dirs.sort_by_key(|dir| dir.path());
+    dirs.dedup_by_key(|dir| dir.path());
+    dirs.into_iter()
+        .map(|dir| {
+            dir.sync()
+                .map_err(|error| refused("sync", dir.path(), error))
+        })
+        .fold(Ok(()), Result::and)
+}

@@ -1,0 +1,40 @@
+//! The one place that writes dest where it stands: a file that is a mount point can be replaced in no other way.
+//!
+//! A kill in the middle leaves a part; the next run sees that and writes it again.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek};
+
+use crate::platform::{self, Dir, Kind};
+
+/// An old file up to this size is put back when the new one cannot be written to its end.
+const PUT_BACK: u64 = 16 << 20;
+
+/// Writes the content of `from` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
+/// changed. Returns `to`, still open, to be synced.
+pub fn overwrite(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<File> {
+    let new = dir.open(from)?;
+    let mut before = Vec::new();
+    dir.open(to)?.take(PUT_BACK + 1).read_to_end(&mut before)?;
+
+    let file = dir.open_to_overwrite(to)?;
+    if platform::file_meta(&file)?.kind != Kind::File {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    platform::reserve(&file, platform::file_meta(&new)?.size)?;
+    if let Err(error) = rewrite(&file, new) {
+        if before.len() as u64 <= PUT_BACK {
+            // If this fails as well, the first error is still the one to report.
+            let _reported_already = rewrite(&file, before.as_slice());
+        }
+        return Err(error);
+    }
+    Ok(file)
+}
+
+fn rewrite(mut file: &File, mut content: impl Read) -> io::Result<()> {
+    file.rewind()?;
+    let length = io::copy(&mut content, &mut file)?;
+    file.set_len(length)
+}

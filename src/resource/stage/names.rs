@@ -1,0 +1,153 @@
+//! The names of staged files: `.NAME.confd-XXXXXXXXXX` beside dest NAME, so that a later run knows whose they are.
+
+use std::collections::hash_map::RandomState;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use md5::{Digest, Md5};
+
+use super::compare::hex;
+use super::{Target, refused};
+use crate::error::Result;
+use crate::platform::{Dir, Kind};
+
+const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+/// Too many for a word, so that nobody's own `.zoo.cfg.confd-backup` is taken for ours.
+const RANDOM: usize = 10;
+/// What file systems allow for a name, less what is put around it here.
+const LONGEST: usize = 255 - ".".len() - ".confd-kept-".len() - RANDOM;
+/// How often another name is tried when one is taken.
+const ATTEMPTS: u32 = 100;
+
+/// Makes a new staged file for dest `name`, 0600. One to be kept gets a name that [`clear_leftovers`] leaves alone.
+pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsString, File)> {
+    let mut failure = io::Error::from(ErrorKind::AlreadyExists);
+    for _ in 0..ATTEMPTS {
+        let mut staged = prefix(name);
+        if keep {
+            staged.push("kept-");
+        }
+        staged.push(random_letters());
+        match dir.create(&staged) {
+            Ok(file) => return Ok((staged, file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => failure = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failure)
+}
+
+/// What all staged files of dest `name` begin with. A name near the limit of file systems is stood for by its MD5.
+fn prefix(name: &OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    match name.len() <= LONGEST {
+        true => prefix.push(name),
+        false => prefix.push(hex(&Md5::digest(name.as_encoded_bytes()))),
+    }
+    prefix.push(".confd-");
+    prefix
+}
+
+/// Hard enough to guess that nobody takes the name first: the hasher's keys come from the system's random numbers.
+fn random_letters() -> String {
+    let mut number = RandomState::new().build_hasher().finish();
+    let letter = |_| {
+        let place = number % LETTERS.len() as u64;
+        number /= LETTERS.len() as u64;
+        LETTERS
+            .get(place as usize)
+            .map(|letter| char::from(*letter))
+    };
+    (0..RANDOM).filter_map(letter).collect()
+}
+
+/// Whether `name` is the prefix and ten of our letters, and nothing else.
+fn is_staged(name: &OsStr, prefix: &OsStr) -> bool {
+    let rest = name
+        .as_encoded_bytes()
+        .strip_prefix(prefix.as_encoded_bytes());
+    rest.is_some_and(|rest| rest.len() == RANDOM && rest.iter().all(|b| LETTERS.contains(b)))
+}
+
+/// Removes the staged files that killed runs have left beside these targets, and says which. To be called with the apply
+/// lock held and before anything is staged: every such file is then nobody's. Reads each directory once.
+pub fn clear_leftovers<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Result<Vec<PathBuf>> {
+    let mut targets: Vec<&Target> = targets.into_iter().filter(|t| t.has_directory()).collect();
+    targets.sort_by_key(|target| target.dir.path());
+    let mut removed = Vec::new();
+    for group in targets.chunk_by(|a, b| a.dir.path() == b.dir.path()) {
+        if let Some(first) = group.first() {
+            let prefixes: Vec<OsString> = group.iter().map(|t| prefix(&t.name)).collect();
+            clear_directory(&first.dir, &prefixes, &mut removed)
+                .map_err(|error| refused("clear leftovers in", first.dir.path(), error))?;
+        }
+    }
+    Ok(removed)
+}
+
+fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>) -> io::Result<()> {
+    let ours = |name: &OsStr| prefixes.iter().any(|prefix| is_staged(name, prefix));
+    for name in dir.names(ours)? {
+        if dir
+            .look_up(&name)?
+            .is_some_and(|meta| meta.kind == Kind::File)
+        {
+            dir.remove(&name)?;
+            removed.push(dir.path().join(name));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_ours() {
+        let prefix = prefix(OsStr::new("zoo.cfg"));
+        assert_eq!(prefix, ".zoo.cfg.confd-");
+        for (name, ours) in [
+            (".zoo.cfg.confd-abc1230000", true),
+            (".zoo.cfg.confd-ABC1230000", false),
+            (".zoo.cfg.confd-abc123000", false),
+            (".zoo.cfg.confd-abc12300000", false),
+            (".zoo.cfg.confd-kept-abc1230000", false),
+            (".zoo.cfg.confd-abc1230000.confd-abc1230000", false),
+            (".zoo.cfg.confd-", false),
+            ("zoo.cfg.confd-abc1230000", false),
+            (".myid.confd-abc1230000", false),
+            (".zoo.cfg123456", false),
+        ] {
+            assert_eq!(is_staged(OsStr::new(name), &prefix), ours, "{name}");
+        }
+    }
+
+    #[test]
+    fn random_names_are_ours_and_differ() {
+        let (one, two) = (random_letters(), random_letters());
+        assert_ne!(one, two);
+        let prefix = prefix(OsStr::new("x"));
+        for letters in [one, two] {
+            let mut name = prefix.clone();
+            name.push(letters);
+            assert!(is_staged(&name, &prefix), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn no_name_grows_beyond_what_file_systems_take() {
+        for length in [1, LONGEST, LONGEST + 1, 255] {
+            let name = OsString::from("n".repeat(length));
+            assert!(
+                prefix(&name).len() + "kept-".len() + RANDOM <= 255,
+                "{length}"
+            );
+        }
+        let (a, b) = ("a".repeat(255), "a".repeat(254) + "b");
+        assert_ne!(prefix(OsStr::new(&a)), prefix(OsStr::new(&b)));
+    }
+}

@@ -1,0 +1,262 @@
+//! Where dest really is: the path walked step by step, links followed only where that is safe, the last directory held open.
+//!
+//! A link may be made by somebody who wants confd, which is root, to write in a place of his choice. So it counts only
+//! - when nobody but root and we can change what stands in its directory,
+//! - or when it belongs to root or to us (and is no second name of a link that stands elsewhere),
+//! - or when what it leads to, in the end, belongs to the same user as the link.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::refused;
+use crate::error::{Error, Result};
+use crate::platform::{self, Dir, Kind, Meta};
+
+/// As many as Linux itself follows in one path.
+const MOST_LINKS: u32 = 40;
+
+/// The owner and mode that a resource wants for its dest; what is not configured stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// The permissions, with the set-id and sticky bits.
+    pub mode: Option<u32>,
+    /// The owner.
+    pub uid: Option<u32>,
+    /// The group.
+    pub gid: Option<u32>,
+}
+
+/// A dest found: its directory, open, and what stands there. Made anew for each apply.
+#[derive(Debug)]
+pub struct Target {
+    /// The deepest directory on the way that exists.
+    pub(super) dir: Arc<Dir>,
+    /// The directories below it that are yet to be made.
+    missing: VecDeque<OsString>,
+    pub(super) name: OsString,
+    /// The file that there is.
+    pub(super) old: Option<Meta>,
+    pub(super) wanted: Attributes,
+}
+
+impl Target {
+    /// Follows `dest` to the place where its file is or will be. Changes nothing. An error when that is no place for a file.
+    pub fn resolve(dest: &Path, wanted: Attributes) -> Result<Target> {
+        let ends_with_slash = |text: &OsStr| {
+            let last = text.as_encoded_bytes().last().copied().unwrap_or(b'/');
+            std::path::is_separator(char::from(last))
+        };
+        if ends_with_slash(dest.as_os_str()) {
+            return Err(problem(dest, "is the name of a directory, not of a file"));
+        }
+        let wanted = match platform::HAS_OWNERS {
+            true => wanted,
+            false => Attributes::default(),
+        };
+        Walk::start(dest)?.walk(wanted)
+    }
+
+    /// Where the file is or will be, all links followed.
+    pub fn path(&self) -> PathBuf {
+        let mut path = self.dir.path().to_owned();
+        path.extend(&self.missing);
+        path.join(&self.name)
+    }
+
+    /// Whether the directory of dest exists.
+    pub(super) fn has_directory(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Opens the file that there is, if there is one.
+    pub(super) fn open_old(&self) -> io::Result<Option<std::fs::File>> {
+        match self.old {
+            Some(_) => self.dir.open(&self.name).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the directories that are missing, 0755.
+    pub(super) fn make_directories(&mut self) -> Result<()> {
+        while let Some(name) = self.missing.front() {
+            let dir = match name == ".." {
+                true => self.dir.open_dir(name),
+                false => self.dir.make_dir(name),
+            };
+            let path = || self.dir.path().join(name);
+            let dir = dir.map_err(|error| refused("make the directory", &path(), error))?;
+            self.dir = Arc::new(dir);
+            self.missing.pop_front();
+        }
+        Ok(())
+    }
+}
+
+fn problem(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Resource {
+        path: path.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+/// A path half walked.
+struct Walk<'a> {
+    dest: &'a Path,
+    dir: Dir,
+    rest: VecDeque<OsString>,
+    links: u32,
+    /// The links that count only if they lead to something of their owner's, with the owner.
+    doubted: Vec<(PathBuf, u32)>,
+}
+
+impl Walk<'_> {
+    fn start(dest: &Path) -> Result<Walk<'_>> {
+        Ok(Walk {
+            dest,
+            dir: Dir::start(dest).map_err(|error| refused("open", dest, error))?,
+            rest: steps(dest).collect(),
+            links: 0,
+            doubted: Vec::new(),
+        })
+    }
+
+    fn walk(mut self, wanted: Attributes) -> Result<Target> {
+        while let Some(name) = self.rest.pop_front() {
+            let found = self.dir.look_up(&name);
+            let found = found.map_err(|error| refused("look at", &self.at(&name), error))?;
+            let Some(meta) = found else {
+                return self.arrive(name, None, wanted);
+            };
+            match meta.kind {
+                Kind::Link => self.follow(&name, &meta)?,
+                Kind::Directory => self.enter(&name)?,
+                Kind::File if self.rest.is_empty() => {
+                    return self.arrive(name, Some(meta), wanted);
+                }
+                Kind::File => return Err(problem(&self.at(&name), "is not a directory")),
+                Kind::Other => {
+                    let text = "is a device, a pipe or a socket, not a file";
+                    return Err(problem(&self.at(&name), text));
+                }
+            }
+        }
+        Err(problem(self.dest, "is a directory, not a file"))
+    }
+
+    fn at(&self, name: &OsStr) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn enter(&mut self, name: &OsStr) -> Result<()> {
+        let dir = self.dir.open_dir(name);
+        self.dir = dir.map_err(|error| refused("open", &self.at(name), error))?;
+        Ok(())
+    }
+
+    fn follow(&mut self, name: &OsStr, link: &Meta) -> Result<()> {
+        let at = self.at(name);
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(problem(self.dest, "leads through too many links"));
+        }
+        let text = self.dir.read_link(name);
+        let text = text.map_err(|error| refused("read the link", &at, error))?;
+        let dir = self.dir.meta();
+        let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;
+        if !is_trusted(&dir, link, platform::own_user()) {
+            self.doubted.push((at.clone(), link.uid));
+        }
+        if text.has_root() {
+            self.dir = Dir::start(&text).map_err(|error| refused("open", &text, error))?;
+        }
+        for step in steps(&text).rev() {
+            self.rest.push_front(step);
+        }
+        Ok(())
+    }
+
+    /// The walk ends at `name`, with a file there, or at the first name on the way that does not exist.
+    fn arrive(self, name: OsString, old: Option<Meta>, wanted: Attributes) -> Result<Target> {
+        let dir = self.dir.meta();
+        let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;
+        for (link, owner) in self.doubted {
+            let belongs = |meta: &Meta| meta.uid == owner;
+            if !belongs(&dir) && !old.as_ref().is_some_and(belongs) {
+                let text = format!(
+                    "is a link made by user {owner} to a place that is not his, and is not followed"
+                );
+                return Err(problem(&link, text));
+            }
+        }
+        let mut missing = self.rest;
+        missing.push_front(name);
+        match missing.pop_back() {
+            Some(name) if name != ".." => Ok(Target {
+                dir: Arc::new(self.dir),
+                missing,
+                name,
+                old,
+                wanted,
+            }),
+            _ => Err(problem(self.dest, "is a directory, not a file")),
+        }
+    }
+}
+
+/// The names along a path, `..` among them.
+fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    })
+}
+
+/// Whether a link counts wherever it leads.
+fn is_trusted(dir: &Meta, link: &Meta, own: u32) -> bool {
+    let ours = |meta: &Meta| meta.uid == 0 || meta.uid == own;
+    let closed = ours(dir) && dir.mode & 0o022 == 0;
+    closed || (ours(link) && !link.has_other_names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(kind: Kind, uid: u32, mode: u32) -> Meta {
+        Meta {
+            kind,
+            size: 0,
+            mode,
+            uid,
+            gid: 0,
+            has_other_names: false,
+        }
+    }
+
+    #[test]
+    fn links_are_trusted_by_directory_and_owner() {
+        const OWN: u32 = 7;
+        for (what, dir, mode, link, other_names, trusted) in [
+            ("root's in root's", 0, 0o755, 0, false, true),
+            ("ours in ours", OWN, 0o700, OWN, false, true),
+            ("given away in root's", 0, 0o755, 1000, false, true),
+            ("a second name in root's", 0, 0o755, 0, true, true),
+            ("root's in a user's", 1000, 0o755, 0, false, true),
+            ("a second name in a user's", 1000, 0o755, 0, true, false),
+            ("a user's in his", 1000, 0o755, 1000, false, false),
+            ("a user's in /tmp", 0, 0o1777, 1000, false, false),
+            ("a group's", 0, 0o775, 1000, false, false),
+            ("root's in /tmp", 0, 0o1777, 0, false, true),
+            ("ours in a user's", 1000, 0o755, OWN, false, true),
+        ] {
+            let dir = meta(Kind::Directory, dir, mode);
+            let mut link = meta(Kind::Link, link, 0o777);
+            link.has_other_names = other_names;
+            assert_eq!(is_trusted(&dir, &link, OWN), trusted, "{what}");
+        }
+    }
+}

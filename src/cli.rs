@@ -45,7 +45,7 @@ const GROUPS: &[Group] = &[
             flag(
                 "interval",
                 Kind::Value("SECONDS"),
-                "look at everything again so often (600)",
+                "look at everything again this often (600)",
             ),
             flag(
                 "noop",
@@ -72,7 +72,7 @@ const GROUPS: &[Group] = &[
             flag(
                 "prefix",
                 Kind::Value("PATH"),
-                "what keys are below of, such as /self",
+                "the part of the metadata to use, such as /self",
             ),
             flag("scheme", Kind::Value("NAME"), "only http (http)"),
             flag(

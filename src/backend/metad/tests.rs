@@ -244,6 +244,39 @@ fn whatever_is_no_whole_tree_is_an_error() {
 }
 
 #[test]
+fn hostile_answers_are_errors_too() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let body = r#"{"k": "v"}"#;
+    let many = "X: y\r\n".repeat(10_000);
+    let long = format!("X: {}\r\n", "y".repeat(1 << 20));
+    let endless = "X: y\r\n".repeat(1 << 20);
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000);
+    let answers = [
+        format!("{head}{many}\r\n{body}"),
+        format!("{head}{long}\r\n{body}"),
+        format!("{head}{endless}"),
+        format!("{interim}{head}Content-Length: 11\r\n\r\n{body}"),
+        format!("{head}Content-Length: -1\r\n\r\n{body}"),
+        format!("{head}Content-Length: 99999999999999999999\r\n\r\n{body}"),
+        format!("{head}Content-Length: 18446744073709551615\r\n\r\n{body}"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{body}"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{body}"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n-1\r\n{body}"),
+        format!("{head}Content-Encoding: gzip\r\n\r\n\x1f{body}"),
+        format!("HTTP/9.9 200 OK\r\n\r\n{body}"),
+        format!("HTTP/1.1 99999 OK\r\n\r\n{body}"),
+        "\0".repeat(1 << 20),
+    ];
+    for answer in answers {
+        let start: String = answer.chars().take(200).collect();
+        let server = Server::start(move |_, _| Close(answer.clone()));
+        let error = server.metad().fetch().expect_err(&start);
+        let said = error.to_string();
+        assert!(said.len() < 200, "{said}");
+    }
+}
+
+#[test]
 fn a_server_that_never_answers_or_never_ends_holds_nobody_up() {
     let begun = good(1).replace("Length: 10", "Length: 11");
     let (mut no_answer, mut no_end) = (limits(), limits());

@@ -6,3 +6,4 @@ mod harness;
 mod http;
 #[allow(dead_code)] // the same
 mod metad;
+mod random;

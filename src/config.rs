@@ -23,6 +23,7 @@ pub use nodes::Nodes;
 const DEFAULT_FILE: &str = "/etc/confd/confd.toml";
 const DEFAULT_CONFDIR: &str = "/etc/confd";
 const DEFAULT_INTERVAL: u64 = 600;
+const DEFAULT_ONETIME_WAIT: Duration = Duration::from_secs(15);
 const DEFAULT_POLL_LIMIT: Duration = Duration::from_secs(60);
 /// The longest interval in seconds, a year: more would leave the system's clocks when added up.
 const LONGEST_INTERVAL: u64 = 366 * 86_400;
@@ -39,6 +40,7 @@ const KEYS: &[&str] = &[
     "log-level",
     "nodes",
     "noop",
+    "onetime_wait",
     "poll_limit",
     "prefix",
     "scheme",
@@ -84,6 +86,8 @@ pub struct Config {
     pub mode: Mode,
     /// How often everything is looked at anew; at least a second.
     pub interval: Duration,
+    /// How long a run that ends by itself waits for metadata.
+    pub onetime_wait: Duration,
     /// Say what would change, change nothing.
     pub noop: bool,
     /// Run no command.
@@ -119,7 +123,7 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// After doing it once.
-    Once,
+    Onetime,
     /// Never; wait for the next interval.
     Interval,
     /// Never; wait for a change or the next interval.
@@ -139,6 +143,7 @@ impl Config {
     fn from_layers(layers: &Layers<'_>) -> Result<Config> {
         let prefix = layers.text("prefix")?;
         let confdir = layers.text("confdir")?;
+        let onetime_wait = layers.duration("onetime_wait")?;
         let settle = layers.duration("settle")?;
         let splay = layers.duration("splay")?;
         Ok(Config {
@@ -147,6 +152,7 @@ impl Config {
             confdir: confdir.map_or(DEFAULT_CONFDIR.into(), |found| found.value.into()),
             mode: mode(layers)?,
             interval: interval(layers.integer("interval")?)?,
+            onetime_wait: onetime_wait.map_or(DEFAULT_ONETIME_WAIT, |found| found.value),
             noop: layers.is_on("noop")?,
             sync_only: layers.is_on("sync-only")?,
             keep_stage_file: layers.is_on("keep-stage-file")?,
@@ -184,7 +190,7 @@ fn read_file(args: &Args) -> Result<Option<Table>> {
 fn mode(layers: &Layers<'_>) -> Result<Mode> {
     let watch = layers.is_on("watch")?;
     Ok(match (layers.args.is_on("onetime"), watch) {
-        (true, _) => Mode::Once,
+        (true, _) => Mode::Onetime,
         (false, true) => Mode::Watch,
         (false, false) => Mode::Interval,
     })

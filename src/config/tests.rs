@@ -44,6 +44,7 @@ fn defaults() {
             confdir: PathBuf::from("/etc/confd"),
             mode: Mode::Interval,
             interval: Duration::from_secs(600),
+            onetime_wait: Duration::from_secs(15),
             noop: false,
             sync_only: false,
             keep_stage_file: false,
@@ -112,6 +113,7 @@ fn every_key_has_a_variable() {
         ("CONFD_KEEP_STAGE_FILE", "true"),
         ("CONFD_LOG_LEVEL", "error"),
         ("CONFD_NOOP", "1"),
+        ("CONFD_ONETIME_WAIT", "8s"),
         ("CONFD_POLL_LIMIT", "9s"),
         ("CONFD_PREFIX", "/p"),
         ("CONFD_SETTLE", "500ms"),
@@ -129,6 +131,7 @@ fn every_key_has_a_variable() {
             confdir: PathBuf::from("/c"),
             mode: Mode::Watch,
             interval: Duration::from_secs(7),
+            onetime_wait: Duration::from_secs(8),
             noop: true,
             sync_only: true,
             keep_stage_file: true,
@@ -205,7 +208,7 @@ fn backends_and_files() {
 fn modes() {
     let cases = [
         ("watch = true", "", Mode::Watch),
-        ("watch = true", "-onetime", Mode::Once),
+        ("watch = true", "-onetime", Mode::Onetime),
         ("watch = true", "-watch=false", Mode::Interval),
         ("", "-watch -onetime=false", Mode::Watch),
     ];
@@ -331,7 +334,7 @@ fn wrong_values_are_told_with_their_place() {
 #[test]
 fn every_flag_of_a_setting_is_its_key() {
     for key in KEYS {
-        let flagless = ["poll_limit", "settle", "splay", "strict"].contains(key);
+        let flagless = ["onetime_wait", "poll_limit", "settle", "splay", "strict"].contains(key);
         let name = if *key == "nodes" {
             "node".to_owned()
         } else {

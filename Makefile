@@ -3,9 +3,9 @@
 CARGO ?= cargo
 CONFD = target/release/confd
 # What of this repository is shell.
-SCRIPTS = .ci/run tests/fixtures/zookeeper/run $(wildcard install.sh src/image/*.sh)
+SCRIPTS = .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh tools/*.sh tests/*.sh)
 
-.PHONY: build run test lint bench help
+.PHONY: build run test lint bench dist toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -19,11 +19,17 @@ test: ## run all tests; PROOF_SHARE=1 runs the long ones in full
 lint: ## check the formatting, clippy's findings and the scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); \
+	@if command -v shellcheck >/dev/null; then echo shellcheck -x $(SCRIPTS); shellcheck -x $(SCRIPTS); \
 	else echo "shellcheck is not installed: the scripts are not checked"; fi
 
 bench: ## measure; prints figures, judges nothing
 	$(CARGO) bench --locked
+
+dist: ## build the static programs and pack them with their installers into dist/
+	tools/dist.sh
+
+toolchain: ## install what `make dist` needs, where that is possible
+	tools/dist.sh --toolchain
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile

@@ -1,0 +1,100 @@
+#!/bin/sh
+# usage: tools/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
+# Builds the static program for each TARGET and packs it with its installer into dist/. The same sources and compiler give the
+# same bytes, in whatever directory and at whatever time. With --toolchain it only installs what the builds need.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+umask 022
+export LC_ALL=C TZ=UTC
+. tools/toolchain.sh
+
+# Times in the archives: the commit's, or a fixed one where there is no history (not before 1980, where zip begins).
+: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1476165281)}"
+export SOURCE_DATE_EPOCH
+
+# Builds for Rust target $1 with linker flags $2; leaves the program in target/dist/$1/release/.
+compile() {
+    target=$1 flags=$2
+    # The paths of this machine are no part of the program.
+    set -- -Ztrim-paths --config 'profile.release.trim-paths="all"'
+    if library_source "$rustc" >/dev/null; then
+        set -- "$@" -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
+    fi
+    RUSTC_BOOTSTRAP=1 CARGO=$cargo RUSTC=$rustc RUSTFLAGS=$flags CARGO_INCREMENTAL=0 \
+        "$cargo" build --quiet --locked --release --target "$target" --target-dir target/dist "$@"
+}
+
+# Builds the program for $1.
+build() {
+    static="-C target-feature=+crt-static -C relocation-model=static"
+    case $1 in
+    linux-amd64)
+        if ! has_own_musl x86_64-unknown-linux-musl; then
+            # A folder with nothing else in it: this compiler's search path must not find the other C library.
+            mkdir -p target/dist/unwinder
+            ln -sf "$(debian_unwinder)" target/dist/unwinder/libunwind.a
+            static="$static -C link-self-contained=no -C linker=musl-gcc -L native=target/dist/unwinder"
+        fi
+        compile x86_64-unknown-linux-musl "$static"
+        ;;
+    linux-arm64) compile aarch64-unknown-linux-musl "$static -C linker-flavor=ld.lld -C linker=$(own_linker)" ;;
+    windows-amd64) compile x86_64-win7-windows-gnu "-C link-arg=-Wl,--no-insert-timestamp" ;;
+    esac
+}
+
+# Makes dist/app-agent-$1.tar.gz from folder $2 (or .zip): sorted, owned by nobody in particular, with the commit's time.
+pack() {
+    find "$2" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+    case $1 in
+    linux-*)
+        tar -C target/dist/pack --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+            -cf - "app-agent-$1" | gzip -9n >"dist/app-agent-$1.tar.gz.new"
+        mv "dist/app-agent-$1.tar.gz.new" "dist/app-agent-$1.tar.gz"
+        ;;
+    windows-*)
+        rm -f "dist/app-agent-$1.zip"
+        (cd target/dist/pack && find "app-agent-$1" -type f | sort | zip -q -9 -X "$root/dist/app-agent-$1.zip" -@)
+        ;;
+    esac
+}
+
+# Puts the files of TARGET $1 into one folder and packs that.
+collect() {
+    folder=target/dist/pack/app-agent-$1
+    rm -rf "$folder"
+    mkdir -p "$folder" dist
+    case $1 in
+    linux-amd64) cp target/dist/x86_64-unknown-linux-musl/release/confd "$folder/" ;;
+    linux-arm64) cp target/dist/aarch64-unknown-linux-musl/release/confd "$folder/" ;;
+    windows-amd64) cp target/dist/x86_64-win7-windows-gnu/release/confd.exe "$folder/" ;;
+    esac
+    case $1 in
+    linux-*) (cd src/image && cp install.sh exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl "$root/$folder/") ;;
+    windows-*) (cd src/image && cp cmd.info.tmpl "$root/$folder/") ;;
+    esac
+    cp LICENSE "$folder/"
+    chmod 644 "$folder"/*
+    chmod 755 "$folder" "$folder"/confd* "$folder"/*.sh "$folder"/*.bat 2>/dev/null || :
+    pack "$1" "$folder"
+}
+
+only_toolchain=
+[ "${1:-}" != --toolchain ] || { only_toolchain=yes && shift; }
+wanted=$*
+status=0
+for name in ${wanted:-linux-amd64 windows-amd64 linux-arm64}; do
+    [ -z "$only_toolchain" ] || install_for "$name"
+    lacking=$(missing_for "$name")
+    if [ -n "$lacking" ]; then
+        printf 'cannot build for %s; missing:\n%s\n' "$name" "$lacking" >&2
+        # The third is made where the toolchain happens to allow it, unless somebody asked for it by name.
+        [ "$name" = linux-arm64 ] && [ -z "$wanted" ] || status=1
+    elif [ -z "$only_toolchain" ]; then
+        find_compiler
+        build "$name"
+        collect "$name"
+        ls -l dist/app-agent-"$name".*
+    fi
+done
+exit $status

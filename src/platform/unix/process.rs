@@ -1,4 +1,4 @@
-//! A command in a process group of its own: started, waited for with or without a limit, ended with all that it started.
+//! A command in a process group of its own: started, waited for, ended with all that it started.
 //!
 //! Beside it the reaper of PID 1, which must not take the status of one of our own processes.
 
@@ -47,11 +47,8 @@ impl Process {
     }
 
     /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.
-    pub fn ended_within(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+    pub fn ended_within(&mut self, limit: Duration) -> io::Result<bool> {
         let pid = self.child.id();
-        let Some(limit) = limit else {
-            return wait_for_end(pid).map(|()| true);
-        };
         if self.end.is_none() {
             // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the first.
             let (sender, receiver) = mpsc::sync_channel(1);

@@ -1,4 +1,4 @@
-//! A command and all that it starts, held together by a job object: started, waited for with or without a limit, ended.
+//! A command and all that it starts, held together by a job object: started, waited for, ended.
 
 use std::io::{self, PipeReader};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -43,10 +43,8 @@ impl Process {
     }
 
     /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.
-    pub fn ended_within(&mut self, limit: Option<Duration>) -> io::Result<bool> {
-        let milliseconds = limit.map_or(INFINITE, |limit| {
-            u32::try_from(limit.as_millis()).unwrap_or(INFINITE - 1)
-        });
+    pub fn ended_within(&mut self, limit: Duration) -> io::Result<bool> {
+        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(INFINITE);
         // SAFETY: the handle is open as long as `child`.
         match unsafe { WaitForSingleObject(self.child.as_raw_handle(), milliseconds) } {
             WAIT_TIMEOUT => Ok(false),

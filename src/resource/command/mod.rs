@@ -1,0 +1,147 @@
+//! Runs a check_cmd or a reload_cmd in the shell: text and environment in, its end and the last of its output out.
+//!
+//! Only the command itself is waited for, never a daemon that it leaves behind with the output still open. Without a time limit
+//! it may take a day. Knows no templates and no retries, and does not log.
+
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::platform::{self, Process};
+
+pub use output::{Output, leave_open_outputs};
+
+/// What a command gets to clean up when its time is over, before it is killed.
+const GRACE: Duration = Duration::from_secs(2);
+/// The most bytes of changed keys in one variable: both systems have limits (Linux 128 KiB, Windows 32,767 characters), and a
+/// command that cannot be started is worse than a list that is cut.
+const LONGEST_LIST: usize = 30_000;
+
+/// One command to be run.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The text for the shell, its `{{.src}}` and `{{.dest}}` already filled in.
+    pub text: String,
+    /// The staged file, as `CONFD_SRC`.
+    pub src: PathBuf,
+    /// The file that it is for, as `CONFD_DEST`.
+    pub dest: PathBuf,
+    /// The keys that made the change, as `CONFD_CHANGED_KEYS`, one a line; the last line is `...` when there are too many.
+    pub changed_keys: Vec<String>,
+    /// After this long the command and all that it has started are ended.
+    pub time_limit: Option<Duration>,
+}
+
+/// A command that has run.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: Status,
+    /// What it wrote to stdout and stderr, in the order of writing.
+    pub output: Output,
+}
+
+/// How a command ended. Displays as what follows the command in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// With exit status 0.
+    Success,
+    /// With another exit status.
+    Code(i32),
+    /// Ended by a signal.
+    Signal(i32),
+    /// Not within its time limit; it was ended.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Success => f.write_str("succeeded"),
+            Status::Code(code) => write!(f, "failed with exit status {code}"),
+            Status::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Status::TimedOut(limit) => write!(f, "ran longer than {limit:?} and was ended"),
+        }
+    }
+}
+
+impl Invocation {
+    /// Runs the command and blocks until it has ended. It goes on when this process ends meanwhile. An error when it could not
+    /// be started; a failure of the command is a [`Status`].
+    pub fn run(&self) -> Result<Ended> {
+        let problem = |verb: &str, error: io::Error| Error::Command {
+            command: self.text.clone(),
+            problem: format!("cannot be {verb}: {error}"),
+        };
+        let (capture, writer) = output::capture().map_err(|error| problem("listened to", error))?;
+        let mut process = self
+            .start(&writer)
+            .map_err(|error| problem("started", error))?;
+        let limited = match self.time_limit {
+            Some(limit) => end_within(&mut process, limit),
+            None => Ok(false),
+        };
+        let status = process.finish();
+        let output = capture.finish(writer);
+        let status = status.map_err(|error| problem("waited for", error))?;
+        let timed_out = limited.map_err(|error| problem("timed", error))?;
+        let status = match self.time_limit {
+            Some(limit) if timed_out => Status::TimedOut(limit),
+            _ => status_of(status),
+        };
+        Ok(Ended { status, output })
+    }
+
+    fn start(&self, output: &io::PipeWriter) -> io::Result<Process> {
+        let mut command = platform::shell(&self.text);
+        command
+            .env("CONFD_SRC", &self.src)
+            .env("CONFD_DEST", &self.dest)
+            .env("CONFD_CHANGED_KEYS", list(&self.changed_keys))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?);
+        Process::start(&mut command)
+    }
+}
+
+/// True when the command was ended because its time was over. Then everything that it has started is ended, too.
+fn end_within(process: &mut Process, limit: Duration) -> io::Result<bool> {
+    if process.ended_within(limit)? {
+        return Ok(false);
+    }
+    process.terminate();
+    process.ended_within(GRACE)?;
+    process.kill();
+    Ok(true)
+}
+
+fn status_of(status: ExitStatus) -> Status {
+    match (platform::end_signal(status), status.code()) {
+        (Some(signal), _) => Status::Signal(signal),
+        (None, Some(0)) => Status::Success,
+        (None, code) => Status::Code(code.unwrap_or(-1)),
+    }
+}
+
+/// The keys one a line, as many whole ones as there is room for. What no variable or no line can hold is replaced.
+fn list(keys: &[String]) -> String {
+    let mut list = String::new();
+    for key in keys {
+        if list.len() + key.len() > LONGEST_LIST {
+            list.push_str("...\n");
+            break;
+        }
+        list.push_str(&key.replace(['\0', '\n'], "\u{fffd}"));
+        list.push('\n');
+    }
+    list.pop();
+    list
+}

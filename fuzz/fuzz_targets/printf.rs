@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let budget = || Budget {
         bytes: 1_000_000,
         steps: 1000,
-        depth: 100,
+        ..Budget::default()
     };
     let once = format::sprintf(format, &args, &mut budget());
     assert_eq!(once, format::sprintf(format, &args, &mut budget()));

@@ -1,26 +1,210 @@
-//! Errors as data: kind, template name, place. Turned into words here, and only here.
+//! Errors as data: what is wrong ([`Problem`]), in which template, and where. They become words here and in
+//! `problem.rs`, and nowhere else.
+//!
+//! The first line is Go's, word for word; the rest shows the source line and, where there is something to say, help.
 
-/// What is wrong with a template or its execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use std::fmt;
+use std::sync::Arc;
+
+use super::problem::{Problem, quoted};
+use super::utf8;
+
+/// How many characters of a source line a snippet shows.
+const SNIPPET_WIDTH: usize = 120;
+
+/// What kind of failure, for whoever must decide what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The text does not parse.
     Parse,
     /// A parsed template failed while executing.
     Exec,
+    /// A key that the template asks for is not in the store.
+    Missing,
+    /// The template wants more than its [`Budget`](super::Budget) allows.
+    Limit,
+}
+
+/// A place in a template's text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name that the text was parsed under.
+    pub name: Arc<str>,
+    /// The text.
+    pub source: Arc<[u8]>,
+    /// Bytes from the start of the text.
+    pub pos: usize,
+}
+
+/// What was executing when it failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executing {
+    /// The template, or one that it defines.
+    pub template: Vec<u8>,
+    /// The innermost node, as Go prints it.
+    pub node: String,
 }
 
 /// A template error with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    /// What kind of failure.
-    pub kind: ErrorKind,
-    /// Go's first line.
-    pub message: String,
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Details {
+    problem: Problem,
+    place: Place,
+    executing: Option<Executing>,
+    further: Vec<Error>,
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
+impl Error {
+    /// The text at `place` does not parse.
+    pub(super) fn parse(problem: Problem, place: Place) -> Error {
+        Error::new(problem, place, None)
+    }
+
+    /// The node at `place` failed.
+    pub(super) fn exec(problem: Problem, place: Place, executing: Executing) -> Error {
+        Error::new(problem, place, Some(executing))
+    }
+
+    fn new(problem: Problem, place: Place, executing: Option<Executing>) -> Error {
+        let further = Vec::new();
+        Error(Box::new(Details {
+            problem,
+            place,
+            executing,
+            further,
+        }))
+    }
+
+    /// This error, followed by others of the same rendering.
+    pub(super) fn with_further(mut self, further: Vec<Error>) -> Error {
+        self.0.further = further;
+        self
+    }
+
+    /// This error and the further ones, each by itself.
+    pub(super) fn into_each(mut self) -> impl Iterator<Item = Error> {
+        let further = std::mem::take(&mut self.0.further);
+        std::iter::once(self).chain(further)
+    }
+
+    /// What kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.executing {
+            None => ErrorKind::Parse,
+            Some(_) => self.0.problem.kind(),
+        }
+    }
+
+    /// What is wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.0.problem
+    }
+
+    /// What else the same rendering found wrong: the other missing keys.
+    pub fn further(&self) -> &[Error] {
+        &self.0.further
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        self.0.place.line()
+    }
+
+    /// The bytes before the place on its line.
+    pub fn column(&self) -> usize {
+        self.0.place.column()
+    }
+
+    /// The source line with a marker under the place, and a line of help where there is something to say.
+    /// For a nested template it is that template's line.
+    pub fn snippet(&self) -> String {
+        if let Some(nested) = self.0.problem.nested() {
+            return nested.snippet();
+        }
+        let mut text = self.0.place.snippet();
+        if let Some(help) = self.0.problem.help() {
+            text.push_str("\nhelp: ");
+            text.push_str(&help);
+        }
+        text
+    }
+}
+
+impl Place {
+    fn before(&self) -> &[u8] {
+        self.source.get(..self.pos).unwrap_or(&self.source)
+    }
+
+    fn line_start(&self) -> usize {
+        let newline = self.before().iter().rposition(|byte| *byte == b'\n');
+        newline.map_or(0, |newline| newline + 1)
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        1 + self.before().iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// The bytes before the place on its line.
+    pub fn column(&self) -> usize {
+        self.before().len() - self.line_start()
+    }
+
+    /// Two lines: the source line (around the place, when it is long), and the marker.
+    fn snippet(&self) -> String {
+        let line_start = self.line_start();
+        let line = self.source.get(line_start..).unwrap_or_default();
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let column = self.column().min(line.len());
+        let (before, after) = line.split_at(column);
+        let skipped = utf8::count(before).saturating_sub(SNIPPET_WIDTH / 2);
+        let before = utf8::chars(before).skip(skipped).map(|(found, _)| found);
+        let before: String = before.collect();
+        let marker: String = before.chars().map(blank).collect();
+        let after = utf8::chars(after).map(|(found, _)| found);
+        let shown = before.chars().chain(after).take(SNIPPET_WIDTH).map(visible);
+        let number = self.line().to_string();
+        let margin = " ".repeat(number.len());
+        format!(
+            " {number} | {}\n {margin} | {marker}^",
+            shown.collect::<String>()
+        )
+    }
+}
+
+/// What stands in the marker line under a character: a tab under a tab, so that the columns agree.
+fn blank(found: char) -> char {
+    if found == '\t' { '\t' } else { ' ' }
+}
+
+fn visible(found: char) -> char {
+    if found.is_control() && found != '\t' {
+        utf8::ERROR
+    } else {
+        found
+    }
+}
+
+impl fmt::Display for Error {
+    /// Go's line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details { problem, place, .. } = &*self.0;
+        write!(f, "template: {}:{}:", place.name, place.line())?;
+        if let Some(Executing { template, node }) = &self.0.executing {
+            let template = quoted(template);
+            write!(f, "{}: executing {template} at <{node}>:", place.column())?;
+        }
+        write!(f, " {problem}")
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

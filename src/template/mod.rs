@@ -1,16 +1,29 @@
 //! Go's text/template, and nothing else: text and functions in, bytes or an [`Error`] out.
 //!
-//! Knows no metadata, no HTTP and no files: what a template may call is a [`Host`].
+//! Knows no metadata, no HTTP and no files: what a template may call is a [`Host`]. The stages are Go's, in files
+//! that can be read beside its own: lex, parse, exec.
 
+mod budget;
+mod builtins;
 mod error;
 pub mod escape;
+mod exec;
 pub mod format;
+mod lex;
+mod methods;
+mod node;
+mod number;
+mod parse;
+mod problem;
 pub mod strconv;
 pub mod time;
 pub mod utf8;
 pub mod value;
 
+pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};
 pub use error::{Error, ErrorKind};
+pub use parse::{MAX_NESTING, MAX_SOURCE, Template};
+pub use problem::Problem;
 pub use value::Value;
 
 /// A parameter's type, as Go's reflection sees it when it checks an argument.
@@ -20,6 +33,8 @@ pub enum Type {
     Any,
     /// `string`
     Str,
+    /// `bool`
+    Bool,
     /// `int`
     Int,
     /// `int64` (time.Duration counts as its own type)
@@ -37,7 +52,7 @@ pub enum Type {
 }
 
 /// A function that templates may call: its name and what it takes.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Function {
     /// The name in a template.
     pub name: &'static str,
@@ -56,6 +71,8 @@ pub enum CallError {
     Missing(String),
     /// A nested rendering (`include`) failed at its own place.
     Nested(Box<Error>),
+    /// The call would use more than is left of the [`Budget`].
+    Limit(Limit),
 }
 
 /// Where a template's functions live.
@@ -71,13 +88,9 @@ pub trait Host {
     ) -> Result<Value, CallError>;
 }
 
-/// What one rendering may still use up; shared with nested renderings.
-#[derive(Debug)]
-pub struct Budget {
-    /// Steps (nodes executed, loop turns) left.
-    pub steps: u64,
-    /// Bytes of values and output that may still be made.
-    pub bytes: u64,
-    /// Levels of nesting (templates, blocks, pipelines) that may still be entered.
-    pub depth: u32,
+/// How a template is executed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// A missing map field or index is an error, instead of printing `<no value>`.
+    pub strict: bool,
 }

@@ -32,6 +32,12 @@ impl fmt::Debug for Str {
     }
 }
 
+impl std::borrow::Borrow<[u8]> for Str {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl From<&str> for Str {
     fn from(text: &str) -> Self {
         Str(text.as_bytes().into())
@@ -241,6 +247,89 @@ impl Value {
             Value::Month(_) => "time.Month",
             Value::Weekday(_) => "time.Weekday",
         }
+    }
+}
+
+/// What Go's reflection tells of a value.
+impl Value {
+    /// Whether `if` takes it for true: not the zero of its type, and not empty.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Value::Nil => false,
+            Value::Bool(value) => *value,
+            Value::Float(number) => *number != 0.0,
+            Value::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
+            Value::Pair(_) | Value::Service(_) | Value::Time(_) => true,
+            _ => match (self.as_integer(), self.length()) {
+                (Some(number), _) => number != 0,
+                (_, length) => length.is_some_and(|length| length > 0),
+            },
+        }
+    }
+
+    /// The number, when its Go type is a kind of integer.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Value::Int(number) | Value::Int64(number) | Value::Duration(number) => Some(*number),
+            Value::Uint8(number) | Value::Month(number) | Value::Weekday(number) => {
+                Some(i64::from(*number))
+            }
+            Value::Uint16(number) => Some(i64::from(*number)),
+            _ => None,
+        }
+    }
+
+    /// An integer of the same type as this one, if it is one; `number` must fit it.
+    pub fn same_integer(&self, number: i64) -> Value {
+        match self {
+            Value::Int64(_) => Value::Int64(number),
+            Value::Duration(_) => Value::Duration(number),
+            Value::Uint8(_) => Value::Uint8(number as u8),
+            Value::Month(_) => Value::Month(number as u8),
+            Value::Weekday(_) => Value::Weekday(number as u8),
+            Value::Uint16(_) => Value::Uint16(number as u16),
+            _ => Value::Int(number),
+        }
+    }
+
+    /// How many elements, entries or bytes it has, when its Go type has a length.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Value::Str(text) => Some(text.as_bytes().len()),
+            Value::Strings(texts) => Some(texts.len()),
+            Value::List(list) => Some(list.items.len()),
+            Value::Map(map) => Some(map.entries.len()),
+            Value::Pairs(pairs) => Some(pairs.len()),
+            Value::Services(services) => Some(services.len()),
+            _ => None,
+        }
+    }
+
+    /// The element or byte at an index.
+    pub fn element(&self, at: usize) -> Option<Value> {
+        match self {
+            Value::Str(text) => text.as_bytes().get(at).copied().map(Value::Uint8),
+            Value::Strings(texts) => texts.get(at).cloned().map(Value::Str),
+            Value::List(list) => list.items.get(at).cloned(),
+            Value::Pairs(pairs) => pairs.get(at).map(|pair| Value::Pair(Rc::new(pair.clone()))),
+            Value::Services(services) => {
+                let service = services.get(at).cloned();
+                service.map(|service| Value::Service(Rc::new(service)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The elements or bytes from one index to before another, as a value of the same type.
+    pub fn part(&self, from: usize, to: usize) -> Option<Value> {
+        Some(match self {
+            Value::Str(text) => Value::text(text.as_bytes().get(from..to)?),
+            Value::Strings(texts) => Value::Strings(texts.get(from..to)?.into()),
+            Value::List(list) => Value::list(list.items.get(from..to)?.to_vec()).ok()?,
+            Value::Pairs(pairs) => Value::Pairs(pairs.get(from..to)?.into()),
+            Value::Services(services) => Value::Services(services.get(from..to)?.into()),
+            _ => return None,
+        })
     }
 }
 

@@ -8,9 +8,8 @@ use super::*;
 
 fn budget() -> Budget {
     Budget {
-        steps: 1000,
         bytes: 1_000_000,
-        depth: 100,
+        ..Budget::default()
     }
 }
 

@@ -51,7 +51,7 @@ fn small_budget() -> Budget {
     Budget {
         steps: 100_000,
         bytes: 1_000_000,
-        depth: 100,
+        ..Budget::default()
     }
 }
 

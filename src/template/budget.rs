@@ -1,0 +1,81 @@
+//! What one rendering may use up: time in steps, memory in bytes, native stack in levels.
+//!
+//! The limits are far above what a configuration file needs; they only stop a template that would never end.
+
+use super::CallError;
+
+/// Nodes executed and turns of loops in one rendering.
+pub const MAX_STEPS: u64 = 200_000_000;
+/// Bytes of output and of values made in one rendering, all told.
+pub const MAX_BYTES: u64 = 256 << 20;
+/// Levels of parentheses and nested renderings that may be open at once.
+pub const MAX_DEPTH: u32 = 150;
+/// Templates that may be in execution at once, each called by the one before: Go's own limit.
+pub const MAX_TEMPLATES: u32 = 100_000;
+
+/// What one rendering may still use up; shared with nested renderings.
+#[derive(Debug)]
+pub struct Budget {
+    /// Steps (nodes executed, loop turns) left.
+    pub steps: u64,
+    /// Bytes of values and output that may still be made.
+    pub bytes: u64,
+    /// Levels of native recursion that may still be entered.
+    pub depth: u32,
+    /// Templates that may still be entered.
+    pub templates: u32,
+}
+
+/// Which limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// [`MAX_STEPS`]
+    Steps,
+    /// [`MAX_BYTES`]
+    Bytes,
+    /// [`MAX_DEPTH`], or the depth that a value may have.
+    Depth,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget {
+            steps: MAX_STEPS,
+            bytes: MAX_BYTES,
+            depth: MAX_DEPTH,
+            templates: MAX_TEMPLATES,
+        }
+    }
+}
+
+impl Budget {
+    /// Uses up `count` steps.
+    pub fn spend_steps(&mut self, count: u64) -> Result<(), Limit> {
+        self.steps = self.steps.checked_sub(count).ok_or(Limit::Steps)?;
+        Ok(())
+    }
+
+    /// Uses up `count` bytes.
+    pub fn spend_bytes(&mut self, count: usize) -> Result<(), Limit> {
+        let left = self.bytes.checked_sub(count as u64);
+        self.bytes = left.ok_or(Limit::Bytes)?;
+        Ok(())
+    }
+
+    /// Enters a level of native recursion; whoever enters must [`leave`](Budget::leave) it.
+    pub fn enter(&mut self) -> Result<(), Limit> {
+        self.depth = self.depth.checked_sub(1).ok_or(Limit::Depth)?;
+        Ok(())
+    }
+
+    /// Leaves a level.
+    pub fn leave(&mut self) {
+        self.depth += 1;
+    }
+}
+
+impl From<Limit> for CallError {
+    fn from(limit: Limit) -> Self {
+        CallError::Limit(limit)
+    }
+}

@@ -1,0 +1,556 @@
+//! The executor: walks the parse tree and writes what it prints. `walk_*` print, `eval_*` (in `eval.rs`) return.
+//!
+//! Blocks and templates in execution are frames on a heap of their own, not calls, so that templates may call each
+//! other as deep as Go lets them. Only parentheses and nested renderings use the native stack, as the budget allows.
+
+mod call;
+mod eval;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use super::budget::{Budget, Limit, MAX_TEMPLATES};
+use super::error::{Error, ErrorKind, Executing, Place};
+use super::format;
+use super::node::{
+    Branch, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId, TemplateNode,
+};
+use super::parse::{MAIN, Template};
+use super::problem::Problem;
+use super::value::{Map, Str, Value};
+use super::{CallError, Host, Options};
+
+/// After so many missing keys a rendering gives up.
+const MAX_MISSING: usize = 100;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// A value as reflection sees it: what lies in a `[]interface {}` or a map is an `interface {}` to it, until a
+/// pipeline passes it on.
+#[derive(Clone, Debug)]
+struct Cell {
+    value: Value,
+    interface: bool,
+}
+
+impl Cell {
+    fn plain(value: Value) -> Cell {
+        Cell {
+            value,
+            interface: false,
+        }
+    }
+
+    fn interface(value: Value) -> Cell {
+        Cell {
+            value,
+            interface: true,
+        }
+    }
+
+    /// No value at all, unlike a nil interface.
+    fn is_invalid(&self) -> bool {
+        matches!(self.value, Value::Nil) && !self.interface
+    }
+
+    fn is_nil_interface(&self) -> bool {
+        matches!(self.value, Value::Nil) && self.interface
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.interface {
+            true => "interface {}",
+            false => self.value.type_name(),
+        }
+    }
+}
+
+impl Template {
+    /// Executes the template with `data` as dot. The error is Go's first one; when keys are missing, all of
+    /// them are looked for, and the others are [`further`](Error::further) ones of the first.
+    pub fn execute(
+        &self,
+        host: &mut dyn Host,
+        data: &Value,
+        options: Options,
+        budget: &mut Budget,
+    ) -> Result<Vec<u8>> {
+        let (depth, templates) = (budget.depth, budget.templates);
+        let mut state = State::new(self, host, data, options, budget);
+        let result = state.walk();
+        let State { out, missing, .. } = state;
+        // What was entered when it failed, it did not leave.
+        budget.depth = depth;
+        budget.templates = templates;
+        let mut missing = missing.into_iter();
+        match (missing.next(), result) {
+            // What fails after a missing key may fail because of it.
+            (Some(first), _) => Err(first.with_further(missing.collect())),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Ok(out),
+        }
+    }
+}
+
+/// The state of an execution.
+struct State<'t, 'h> {
+    template: &'t Template,
+    host: &'h mut dyn Host,
+    budget: &'h mut Budget,
+    options: Options,
+    out: Vec<u8>,
+    /// What is being executed, the innermost last.
+    frames: Vec<Frame<'t>>,
+    dot: Cell,
+    /// Which template's text is being executed.
+    running: TemplateId,
+    /// The variables of all templates in execution; `None` for one whose declaration was left out by `and` or `or`.
+    vars: Vec<Option<Cell>>,
+    /// Where the variables of the running template begin.
+    base: usize,
+    /// The arguments of the calls that are being evaluated.
+    args: Vec<Value>,
+    /// The node that an error would be about.
+    node: Option<NodeRef<'t>>,
+    missing: Vec<Error>,
+}
+
+/// A list in execution.
+struct Frame<'t> {
+    /// What is left of it.
+    nodes: std::slice::Iter<'t, Node>,
+    /// The variables to keep at its end.
+    mark: usize,
+    /// The dot around it.
+    dot: Cell,
+    kind: FrameKind<'t>,
+}
+
+enum FrameKind<'t> {
+    Block,
+    Loop(Box<Loop<'t>>),
+    /// Back to the calling template.
+    Call {
+        running: TemplateId,
+        base: usize,
+    },
+}
+
+/// A range in execution.
+struct Loop<'t> {
+    node: &'t RangeNode,
+    items: Items,
+    next: usize,
+    /// The variables to keep at the end of each turn.
+    mark: usize,
+}
+
+/// What a range goes through.
+enum Items {
+    /// A slice.
+    Elements(Value),
+    Entries(Vec<(Str, Value)>),
+    /// From 0 up to before an integer.
+    Numbers(Value, usize),
+}
+
+impl Items {
+    fn len(&self) -> usize {
+        match self {
+            Items::Elements(value) => value.length().unwrap_or(0),
+            Items::Entries(entries) => entries.len(),
+            Items::Numbers(_, count) => *count,
+        }
+    }
+
+    /// The index or key, and the element.
+    fn get(&self, at: usize) -> Option<(Value, Cell)> {
+        let index = i64::try_from(at).ok()?;
+        match self {
+            Items::Elements(list @ Value::List(_)) => {
+                Some((Value::Int(index), Cell::interface(list.element(at)?)))
+            }
+            Items::Elements(value) => Some((Value::Int(index), Cell::plain(value.element(at)?))),
+            Items::Entries(entries) => {
+                let (key, value) = entries.get(at)?;
+                Some((Value::Str(key.clone()), Cell::interface(value.clone())))
+            }
+            Items::Numbers(end, count) => {
+                let number = (at < *count).then(|| end.same_integer(index))?;
+                Some((Value::Nil, Cell::plain(number)))
+            }
+        }
+    }
+}
+
+impl<'t, 'h> State<'t, 'h> {
+    fn new(
+        template: &'t Template,
+        host: &'h mut dyn Host,
+        data: &Value,
+        options: Options,
+        budget: &'h mut Budget,
+    ) -> Self {
+        State {
+            template,
+            host,
+            budget,
+            options,
+            out: Vec::new(),
+            frames: Vec::new(),
+            dot: Cell::plain(data.clone()),
+            running: MAIN,
+            vars: vec![Some(Cell::plain(data.clone()))],
+            base: 0,
+            args: Vec::new(),
+            node: None,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Marks the state to be on a node, for errors.
+    fn at(&mut self, node: NodeRef<'t>) {
+        self.node = Some(node);
+    }
+
+    fn error(&self, problem: Problem) -> Error {
+        let node = self.node.map(|node| self.print(node));
+        let place = Place {
+            name: self.template.name.clone(),
+            source: self.template.source.clone(),
+            pos: self.node.map_or(0, NodeRef::pos),
+        };
+        let running = self.template.names.get(self.running.0);
+        let executing = Executing {
+            template: running.cloned().unwrap_or_default(),
+            node: node.unwrap_or_default(),
+        };
+        Error::exec(problem, place, executing)
+    }
+
+    fn fail<T>(&self, problem: Problem) -> Result<T> {
+        Err(self.error(problem))
+    }
+
+    fn limit(&self, limit: Limit) -> Error {
+        self.error(Problem::Limit(limit))
+    }
+
+    fn print(&self, node: NodeRef<'t>) -> String {
+        let printer = Printer {
+            text: &self.template.source,
+            names: &self.template.names,
+        };
+        printer.print(node)
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let spent = self.budget.spend_steps(1);
+        spent.map_err(|limit| self.limit(limit))
+    }
+
+    /// Puts a failed call on record, with its place: an error, unless the rendering can go on without the value.
+    fn call_failed(&mut self, name: &'static str, error: CallError) -> Result<()> {
+        let CallError::Nested(nested) = error else {
+            let error = self.error(Problem::Calling { name, error });
+            return self.record(error);
+        };
+        for nested in nested.into_each() {
+            let error = CallError::Nested(Box::new(nested));
+            let error = self.error(Problem::Calling { name, error });
+            self.record(error)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, error: Error) -> Result<()> {
+        if error.kind() != ErrorKind::Missing || self.missing.len() >= MAX_MISSING {
+            return Err(error);
+        }
+        if !self.missing.contains(&error) {
+            self.missing.push(error);
+        }
+        Ok(())
+    }
+}
+
+/// Variables.
+impl State<'_, '_> {
+    fn mark(&self) -> usize {
+        self.vars.len()
+    }
+
+    fn pop(&mut self, mark: usize) {
+        self.vars.truncate(mark);
+    }
+
+    fn declare(&mut self, slot: Slot, value: Cell) {
+        let at = self.base + slot;
+        if self.vars.len() <= at {
+            self.vars.resize(at + 1, None);
+        }
+        self.vars[at] = Some(value);
+    }
+
+    /// A declared variable.
+    fn var(&mut self, slot: Slot) -> Option<&mut Cell> {
+        self.vars.get_mut(self.base + slot)?.as_mut()
+    }
+}
+
+/// Walk functions step through the structure of the template, generating output as they go.
+impl<'t> State<'t, '_> {
+    fn walk(&mut self) -> Result<()> {
+        self.enter(MAIN, self.mark());
+        while let Some(frame) = self.frames.last_mut() {
+            match frame.nodes.next() {
+                Some(node) => self.walk_node(node)?,
+                None => self.walk_end()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_node(&mut self, node: &'t Node) -> Result<()> {
+        self.step()?;
+        match node {
+            Node::Text(span) => {
+                let template = self.template;
+                self.write(span.of(&template.source))
+            }
+            Node::Action(pipeline) => self.walk_action(pipeline),
+            Node::If(branch) => self.walk_if_or_with(branch, false),
+            Node::With(branch) => self.walk_if_or_with(branch, true),
+            Node::Range(range) => self.walk_range(range),
+            Node::Template(call) => self.walk_template(call),
+            Node::Break => {
+                self.unwind_to_loop();
+                self.leave();
+                Ok(())
+            }
+            Node::Continue => {
+                self.unwind_to_loop();
+                self.next_turn();
+                Ok(())
+            }
+        }
+    }
+
+    /// The innermost list is at its end.
+    fn walk_end(&mut self) -> Result<()> {
+        match self.frames.last() {
+            Some(Frame {
+                kind: FrameKind::Loop(_),
+                ..
+            }) => {
+                self.step()?;
+                self.next_turn();
+            }
+            _ => self.leave(),
+        }
+        Ok(())
+    }
+
+    /// Starts on a list; its end goes back to `mark` variables.
+    fn push(&mut self, list: &'t List, mark: usize, kind: FrameKind<'t>) {
+        self.frames.push(Frame {
+            nodes: list.iter(),
+            mark,
+            dot: self.dot.clone(),
+            kind,
+        });
+    }
+
+    /// Leaves the innermost frame.
+    fn leave(&mut self) {
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        self.pop(frame.mark);
+        self.dot = frame.dot;
+        if let FrameKind::Call { running, base } = frame.kind {
+            self.running = running;
+            self.base = base;
+            self.budget.templates += 1;
+        }
+    }
+
+    /// Leaves the blocks within the innermost loop.
+    fn unwind_to_loop(&mut self) {
+        while let Some(Frame {
+            kind: FrameKind::Block,
+            ..
+        }) = self.frames.last()
+        {
+            self.leave();
+        }
+    }
+
+    /// What an action declares lives until the block ends, and is not printed.
+    fn walk_action(&mut self, pipeline: &'t Pipeline) -> Result<()> {
+        let value = self.eval_pipeline(pipeline)?;
+        if !pipeline.decl.is_empty() {
+            return Ok(());
+        }
+        self.at(NodeRef::Pipeline(pipeline));
+        if let Value::Str(text) = &value {
+            return self.write(text.as_bytes());
+        }
+        let printed = format::print_value(&value, &mut self.out, self.budget);
+        printed.map_err(|error| match error {
+            CallError::Limit(limit) => self.limit(limit),
+            _ => self.limit(Limit::Bytes),
+        })
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<()> {
+        let spent = self.budget.spend_bytes(text.len());
+        spent.map_err(|limit| self.limit(limit))?;
+        self.out.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn walk_if_or_with(&mut self, branch: &'t Branch, with: bool) -> Result<()> {
+        let mark = self.mark();
+        for arm in &branch.arms {
+            let value = self.eval_pipeline(&arm.pipeline)?;
+            if value.is_true() {
+                self.push(&arm.list, mark, FrameKind::Block);
+                if with {
+                    self.dot = Cell::plain(value);
+                }
+                return Ok(());
+            }
+        }
+        match &branch.else_list {
+            Some(list) => self.push(list, mark, FrameKind::Block),
+            None => self.pop(mark),
+        }
+        Ok(())
+    }
+
+    fn walk_range(&mut self, node: &'t RangeNode) -> Result<()> {
+        let mark = self.mark();
+        let value = self.eval_pipeline(&node.pipeline)?;
+        let items = self.items(value, node)?;
+        if items.len() == 0 {
+            match &node.else_list {
+                Some(list) => self.push(list, mark, FrameKind::Block),
+                None => self.pop(mark),
+            }
+            return Ok(());
+        }
+        let turns = Loop {
+            node,
+            items,
+            next: 0,
+            mark: self.mark(),
+        };
+        self.push(&node.list, mark, FrameKind::Loop(Box::new(turns)));
+        self.next_turn();
+        Ok(())
+    }
+
+    fn items(&mut self, value: Value, node: &RangeNode) -> Result<Items> {
+        match &value {
+            Value::Nil => Ok(Items::Entries(Vec::new())),
+            Value::Map(map) => self.entries(map),
+            Value::Strings(_) | Value::List(_) | Value::Pairs(_) | Value::Services(_) => {
+                Ok(Items::Elements(value))
+            }
+            _ => match value.as_integer() {
+                Some(_) if node.pipeline.decl.len() > 1 => {
+                    let words = self.words(&value)?;
+                    self.fail(Problem::TwoVariables(words))
+                }
+                Some(end) => Ok(Items::Numbers(value, usize::try_from(end).unwrap_or(0))),
+                None => {
+                    let words = self.words(&value)?;
+                    self.fail(Problem::NotIterable(words))
+                }
+            },
+        }
+    }
+
+    fn entries(&mut self, map: &Rc<Map>) -> Result<Items> {
+        let size = size_of::<(Str, Value)>().saturating_mul(map.entries().len());
+        let spent = self.budget.spend_bytes(size);
+        spent.map_err(|limit| self.limit(limit))?;
+        let entries = map.entries().iter();
+        let entries = entries.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(Items::Entries(entries.collect()))
+    }
+
+    /// A value for a message, as `%v` prints it.
+    fn words(&mut self, value: &Value) -> Result<String> {
+        let mut out = Vec::new();
+        let printed = format::print_value(value, &mut out, self.budget);
+        printed.map_err(|_| self.limit(Limit::Bytes))?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    /// Starts the next turn of the loop that is the innermost frame, or leaves it.
+    fn next_turn(&mut self) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        let FrameKind::Loop(turns) = &mut frame.kind else {
+            return;
+        };
+        let Some((index, element)) = turns.items.get(turns.next) else {
+            return self.leave();
+        };
+        turns.next += 1;
+        let node = turns.node;
+        let mark = turns.mark;
+        frame.nodes = node.list.iter();
+        self.pop(mark);
+        self.set_turn(node.element, element.clone());
+        self.set_turn(node.index, Cell::plain(index));
+        self.dot = element;
+    }
+
+    fn set_turn(&mut self, slot: Option<Slot>, value: Cell) {
+        if let Some(var) = slot.and_then(|slot| self.var(slot)) {
+            *var = value;
+        }
+    }
+
+    /// Calls a template. It sees no variables but its own `$`.
+    fn walk_template(&mut self, node: &'t TemplateNode) -> Result<()> {
+        self.at(NodeRef::Template(node));
+        if self.list(node.template).is_none() {
+            let name = self.template.names.get(node.template.0);
+            let name = name.cloned().unwrap_or_default();
+            return self.fail(Problem::UndefinedTemplate(name));
+        }
+        let Some(left) = self.budget.templates.checked_sub(1) else {
+            return self.fail(Problem::TemplateDepth(MAX_TEMPLATES));
+        };
+        // What the pipeline declares stays declared for the caller.
+        let value = match &node.pipeline {
+            Some(pipeline) => self.eval_pipeline(pipeline)?,
+            None => Value::Nil,
+        };
+        self.budget.templates = left;
+        let mark = self.mark();
+        self.enter(node.template, mark);
+        self.dot = Cell::plain(value);
+        self.base = mark;
+        self.declare(0, self.dot.clone());
+        Ok(())
+    }
+
+    fn list(&self, template: TemplateId) -> Option<&'t List> {
+        self.template.lists.get(template.0)?.as_ref()
+    }
+
+    fn enter(&mut self, template: TemplateId, mark: usize) {
+        if let Some(list) = self.list(template) {
+            let (running, base) = (self.running, self.base);
+            self.push(list, mark, FrameKind::Call { running, base });
+            self.running = template;
+        }
+    }
+}

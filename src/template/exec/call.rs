@@ -1,0 +1,240 @@
+//! Calls of functions and methods: how many arguments, of which types, and what comes of a failure.
+
+use super::eval::Words;
+use super::{Cell, Result, State};
+use crate::template::builtins::Builtin;
+use crate::template::methods;
+use crate::template::node::{Callee, NodeRef, Operand, OperandKind};
+use crate::template::problem::Problem;
+use crate::template::time::Method;
+use crate::template::value::Value;
+use crate::template::{CallError, Function, Type};
+
+/// What can be called.
+pub(super) enum Callable {
+    Function(Callee),
+    /// A method, with its receiver.
+    Method(Value, &'static Method),
+}
+
+impl<'t> State<'t, '_> {
+    /// `node` is what a failure of the call itself is about.
+    pub(super) fn eval_function(
+        &mut self,
+        callee: Callee,
+        node: NodeRef<'t>,
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        self.at(NodeRef::Operand(words.first));
+        self.eval_call(Callable::Function(callee), node, words, last)
+    }
+
+    pub(super) fn eval_call(
+        &mut self,
+        callable: Callable,
+        node: NodeRef<'t>,
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        let function = self.function(&callable, words.first)?;
+        self.check_count(function, words.args.len(), last.is_some())?;
+        match &callable {
+            Callable::Method(_, method) if method.results != 1 => {
+                return self.fail(Problem::NoSingleResult {
+                    name: function.name,
+                    results: method.results,
+                });
+            }
+            Callable::Function(Callee::Builtin(Builtin::And)) => {
+                return self.eval_logic(words, last, false);
+            }
+            Callable::Function(Callee::Builtin(Builtin::Or)) => {
+                return self.eval_logic(words, last, true);
+            }
+            _ => {}
+        }
+        let base = self.eval_args(function, words.args, last)?;
+        let result = self.call(&callable, base);
+        self.args.truncate(base);
+        match result {
+            Ok(value) => Ok(Cell::plain(value)),
+            Err(error) => {
+                self.at(node);
+                self.call_failed(function.name, error)?;
+                Ok(Cell::plain(Value::text("")))
+            }
+        }
+    }
+
+    fn function(&self, callable: &Callable, word: &Operand) -> Result<&'static Function> {
+        match callable {
+            Callable::Function(Callee::Builtin(builtin)) => Ok(builtin.function()),
+            Callable::Method(_, method) => Ok(&method.function),
+            Callable::Function(Callee::Host(index)) => match self.host.functions().get(*index) {
+                Some(function) => Ok(function),
+                // Parsed for another host.
+                None => self.fail(Problem::UndefinedFunction {
+                    name: word.span.of(&self.template.source).to_vec(),
+                    nearest: None,
+                }),
+            },
+        }
+    }
+
+    fn check_count(&self, function: &'static Function, args: usize, last: bool) -> Result<()> {
+        let all = args + usize::from(last);
+        let want = function.params.len();
+        let got = match function.variadic {
+            // As Go does, without the one from the pipeline.
+            Some(_) if all < want => args,
+            None if all != want => all,
+            _ => return Ok(()),
+        };
+        self.fail(Problem::ArgumentCount { function, got })
+    }
+
+    /// Evaluates the arguments onto the stack of arguments; gives the place of the first.
+    fn eval_args(
+        &mut self,
+        function: &'static Function,
+        args: &'t [Operand],
+        last: Option<Value>,
+    ) -> Result<usize> {
+        let base = self.args.len();
+        for (i, arg) in args.iter().enumerate() {
+            let arg = self.eval_arg(function.type_of(i), arg)?;
+            self.args.push(arg);
+        }
+        if let Some(last) = last {
+            let want = function.type_of(args.len());
+            let last = self.validate_type(Cell::plain(last), want)?;
+            self.args.push(last);
+        }
+        Ok(base)
+    }
+
+    /// Calls with the arguments from `base` on.
+    fn call(&mut self, callable: &Callable, base: usize) -> std::result::Result<Value, CallError> {
+        let args = self.args.get(base..).unwrap_or_default();
+        match callable {
+            Callable::Function(Callee::Host(index)) => self.host.call(*index, args, self.budget),
+            Callable::Function(Callee::Builtin(builtin)) => {
+                builtin.call(args, self.options, self.budget)
+            }
+            Callable::Method(receiver, method) => methods::call(receiver, method, args),
+        }
+    }
+
+    /// `and` and `or` evaluate arguments only until one decides.
+    fn eval_logic(&mut self, words: Words<'t>, last: Option<Value>, decides: bool) -> Result<Cell> {
+        let mut value = Value::Nil;
+        for arg in words.args {
+            value = self.eval_arg(Type::Any, arg)?;
+            if value.is_true() == decides {
+                return Ok(Cell::plain(value));
+            }
+        }
+        Ok(Cell::plain(last.unwrap_or(value)))
+    }
+
+    /// An argument for a parameter of type `want`.
+    fn eval_arg(&mut self, want: Type, arg: &'t Operand) -> Result<Value> {
+        self.at(NodeRef::Operand(arg));
+        match &arg.kind {
+            OperandKind::Nil => match want.nil() {
+                Some(value) => Ok(value),
+                None => self.fail(Problem::NilArgument(want)),
+            },
+            OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::String(_) => {
+                self.eval_typed_constant(want, arg)
+            }
+            _ => {
+                let cell = self.eval_operand(arg)?;
+                self.validate_type(cell, want)
+            }
+        }
+    }
+
+    /// A constant takes the parameter's type, if it can.
+    fn eval_typed_constant(&mut self, want: Type, arg: &'t Operand) -> Result<Value> {
+        let kind = match (want, &arg.kind) {
+            (Type::Any, _) => return Ok(self.eval_constant(arg)?.value),
+            (Type::Bool, OperandKind::Bool(value)) => return Ok(Value::Bool(*value)),
+            (Type::Str, OperandKind::String(text)) => return Ok(text.clone()),
+            (Type::Int | Type::Int64 | Type::Duration, OperandKind::Number(number)) => {
+                match (want, number.int) {
+                    (Type::Int, Some(int)) => return Ok(Value::Int(int)),
+                    (Type::Int64, Some(int)) => return Ok(Value::Int64(int)),
+                    (_, Some(int)) => return Ok(Value::Duration(int)),
+                    (_, None) => "integer",
+                }
+            }
+            (Type::Bool, _) => "bool",
+            (Type::Str, _) => "string",
+            (Type::Int | Type::Int64 | Type::Duration, _) => "integer",
+            (Type::Strings | Type::List | Type::Map | Type::Time, _) => {
+                let node = self.print(NodeRef::Operand(arg));
+                return self.fail(Problem::NoSuchConstant { node, want });
+            }
+        };
+        let found = self.print(NodeRef::Operand(arg));
+        self.fail(Problem::WrongConstant { want: kind, found })
+    }
+
+    /// The value, if a parameter of type `want` takes it.
+    fn validate_type(&self, cell: Cell, want: Type) -> Result<Value> {
+        if cell.is_invalid() {
+            return match want.nil() {
+                Some(value) => Ok(value),
+                None => self.fail(Problem::InvalidValue(want)),
+            };
+        }
+        if want.takes(&cell.value) {
+            return Ok(cell.value);
+        }
+        let got = match cell.is_nil_interface() {
+            true => cell.type_name(),
+            false => cell.value.type_name(),
+        };
+        self.fail(Problem::WrongType { want, got })
+    }
+}
+
+impl Function {
+    /// The type of the argument at an index.
+    fn type_of(&self, index: usize) -> Type {
+        let fixed = self.params.get(index).copied();
+        fixed.or(self.variadic).unwrap_or(Type::Any)
+    }
+}
+
+impl Type {
+    /// The type's nil, if it has one.
+    fn nil(self) -> Option<Value> {
+        match self {
+            Type::Any => Some(Value::Nil),
+            Type::Strings => Some(Value::Strings([].into())),
+            Type::List => Value::list(Vec::new()).ok(),
+            Type::Map => Value::map(Default::default()).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether a parameter of this type takes a value: Go's assignability.
+    fn takes(self, value: &Value) -> bool {
+        matches!(
+            (self, value),
+            (Type::Any, _)
+                | (Type::Str, Value::Str(_))
+                | (Type::Bool, Value::Bool(_))
+                | (Type::Int, Value::Int(_))
+                | (Type::Int64, Value::Int64(_))
+                | (Type::Strings, Value::Strings(_))
+                | (Type::List, Value::List(_))
+                | (Type::Map, Value::Map(_))
+                | (Type::Time, Value::Time(_))
+                | (Type::Duration, Value::Duration(_))
+        )
+    }
+}

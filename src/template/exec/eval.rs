@@ -1,0 +1,279 @@
+//! Evaluates pipelines, commands and their operands to values: fields, functions, constants.
+
+use super::{Cell, Result, State};
+use crate::template::lex::Span;
+use crate::template::methods;
+use crate::template::node::{
+    Command, Declared, NodeRef, Number, Operand, OperandKind, Pipeline, Slot,
+};
+use crate::template::problem::Problem;
+use crate::template::value::Value;
+
+use super::call::Callable;
+
+/// The words of a command: the first, and the arguments behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'t> {
+    pub first: &'t Operand,
+    pub args: &'t [Operand],
+}
+
+impl<'t> Words<'t> {
+    /// A word that is itself an argument, and so has none.
+    fn alone(first: &'t Operand) -> Self {
+        Words { first, args: &[] }
+    }
+}
+
+impl<'t> State<'t, '_> {
+    /// The pipeline's value. Variables that it declares are pushed; the caller pops them.
+    pub(super) fn eval_pipeline(&mut self, pipeline: &'t Pipeline) -> Result<Value> {
+        self.at(NodeRef::Pipeline(pipeline));
+        let mut value = None;
+        for command in &pipeline.commands {
+            value = Some(self.eval_command(command, value)?.value);
+        }
+        let value = value.unwrap_or(Value::Nil);
+        for variable in &pipeline.decl {
+            self.eval_declared(variable, pipeline.assign, &value)?;
+        }
+        Ok(value)
+    }
+
+    fn eval_declared(&mut self, variable: &Declared, assign: bool, value: &Value) -> Result<()> {
+        let value = Cell::plain(value.clone());
+        match variable.slot {
+            Some(slot) if !assign => self.declare(slot, value),
+            slot => match slot.and_then(|slot| self.var(slot)) {
+                Some(var) => *var = value,
+                None => return self.undefined(variable.name),
+            },
+        }
+        Ok(())
+    }
+
+    fn undefined<T>(&self, name: Span) -> Result<T> {
+        let name = name.of(&self.template.source);
+        self.fail(Problem::UndefinedVariable(name.to_vec()))
+    }
+
+    /// `last` is the value of the command before, which becomes the last argument.
+    fn eval_command(&mut self, command: &'t Command, last: Option<Value>) -> Result<Cell> {
+        self.step()?;
+        let Some((first, args)) = command.args.split_first() else {
+            return Ok(Cell::plain(Value::Nil));
+        };
+        let words = Words { first, args };
+        match &first.kind {
+            OperandKind::Field(fields) => self.eval_field_node(fields, words, last),
+            OperandKind::Chain { node, fields } => self.eval_chain_node(node, fields, words, last),
+            OperandKind::Identifier(callee) => {
+                self.eval_function(*callee, NodeRef::Command(command), words, last)
+            }
+            OperandKind::Pipeline(pipeline) => {
+                self.not_a_function(words, &last)?;
+                self.eval_nested(pipeline)
+            }
+            OperandKind::Variable { name, slot, fields } => {
+                let variable = (*name, *slot);
+                self.eval_variable_node(variable, fields, words, last)
+            }
+            _ => {
+                self.at(NodeRef::Operand(first));
+                self.not_a_function(words, &last)?;
+                self.eval_constant(first)
+            }
+        }
+    }
+
+    /// A pipeline in parentheses.
+    fn eval_nested(&mut self, pipeline: &'t Pipeline) -> Result<Cell> {
+        let entered = self.budget.enter();
+        entered.map_err(|limit| self.limit(limit))?;
+        let value = self.eval_pipeline(pipeline)?;
+        self.budget.leave();
+        Ok(Cell::plain(value))
+    }
+
+    fn not_a_function(&self, words: Words<'t>, last: &Option<Value>) -> Result<()> {
+        if words.args.is_empty() && last.is_none() {
+            return Ok(());
+        }
+        let node = self.print(NodeRef::Operand(words.first));
+        self.fail(Problem::NotAFunction(node))
+    }
+
+    /// A word that is evaluated the same way whatever type is wanted.
+    pub(super) fn eval_operand(&mut self, operand: &'t Operand) -> Result<Cell> {
+        let words = Words::alone(operand);
+        match &operand.kind {
+            OperandKind::Field(fields) => self.eval_field_node(fields, words, None),
+            OperandKind::Variable { name, slot, fields } => {
+                let variable = (*name, *slot);
+                self.eval_variable_node(variable, fields, words, None)
+            }
+            OperandKind::Pipeline(pipeline) => self.eval_nested(pipeline),
+            OperandKind::Identifier(callee) => {
+                self.eval_function(*callee, NodeRef::Operand(operand), words, None)
+            }
+            OperandKind::Chain { node, fields } => self.eval_chain_node(node, fields, words, None),
+            _ => self.eval_constant(operand),
+        }
+    }
+
+    /// Dot, or a constant where nothing says what type it should have.
+    pub(super) fn eval_constant(&mut self, operand: &'t Operand) -> Result<Cell> {
+        Ok(match &operand.kind {
+            OperandKind::Dot => self.dot.clone(),
+            OperandKind::Bool(value) => Cell::plain(Value::Bool(*value)),
+            OperandKind::String(text) => Cell::plain(text.clone()),
+            OperandKind::Number(number) => Cell::plain(self.ideal_constant(operand, number)?),
+            _ => return self.fail(Problem::NilCommand),
+        })
+    }
+
+    /// The syntax of a number tells its type. There are no unsigned constants.
+    fn ideal_constant(&mut self, operand: &'t Operand, number: &Number) -> Result<Value> {
+        match *number {
+            Number {
+                complex: Some((real, imaginary)),
+                ..
+            } => Ok(Value::Complex(real, imaginary)),
+            Number {
+                float: Some(float),
+                looks_float: true,
+                ..
+            } => Ok(Value::Float(float)),
+            Number { int: Some(int), .. } => Ok(Value::Int(int)),
+            _ => {
+                let text = self.print(NodeRef::Operand(operand));
+                self.fail(Problem::OverflowsInt(text))
+            }
+        }
+    }
+
+    fn eval_field_node(
+        &mut self,
+        fields: &'t [Span],
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        self.at(NodeRef::Operand(words.first));
+        self.eval_field_chain(self.dot.clone(), fields, words, last)
+    }
+
+    fn eval_chain_node(
+        &mut self,
+        node: &'t Operand,
+        fields: &'t [Span],
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        self.at(NodeRef::Operand(node));
+        let receiver = self.eval_operand(node)?;
+        self.eval_field_chain(receiver, fields, words, last)
+    }
+
+    fn eval_variable_node(
+        &mut self,
+        (name, slot): (Span, Option<Slot>),
+        fields: &'t [Span],
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        self.at(NodeRef::Operand(words.first));
+        let Some(value) = slot.and_then(|slot| self.var(slot)).cloned() else {
+            return self.undefined(name);
+        };
+        if fields.is_empty() {
+            self.not_a_function(words, &last)?;
+            return Ok(value);
+        }
+        self.eval_field_chain(value, fields, words, last)
+    }
+
+    /// `.a.b.c`: the last field, if it is a method, gets the arguments.
+    fn eval_field_chain(
+        &mut self,
+        mut receiver: Cell,
+        fields: &'t [Span],
+        words: Words<'t>,
+        mut last: Option<Value>,
+    ) -> Result<Cell> {
+        for (i, field) in fields.iter().enumerate() {
+            let (words, last) = match i + 1 == fields.len() {
+                true => (words, last.take()),
+                false => (Words::alone(words.first), None),
+            };
+            receiver = self.eval_field(receiver, *field, words, last)?;
+        }
+        Ok(receiver)
+    }
+
+    fn eval_field(
+        &mut self,
+        receiver: Cell,
+        field: Span,
+        words: Words<'t>,
+        last: Option<Value>,
+    ) -> Result<Cell> {
+        let template = self.template;
+        let name = field.of(&template.source);
+        if receiver.is_invalid() {
+            return match self.options.strict {
+                true => self.fail(Problem::NoEntryInNil(name.to_vec())),
+                false => Ok(receiver),
+            };
+        }
+        if let Some(method) = methods::find(&receiver.value, name) {
+            let callable = Callable::Method(receiver.value, method);
+            return self.eval_call(callable, NodeRef::Operand(words.first), words, last);
+        }
+        let has_args = !words.args.is_empty() || last.is_some();
+        let in_type = receiver.type_name();
+        let field = || String::from_utf8_lossy(name).into_owned();
+        let problem = match (&receiver.value, struct_field(&receiver.value, name)) {
+            (Value::Nil, _) => Problem::NilPointer {
+                field: field(),
+                in_type,
+            },
+            (Value::Map(_), _) if has_args => Problem::KeyArguments(field()),
+            (Value::Map(map), _) => match map.entries().get(name) {
+                Some(value) => return Ok(Cell::interface(value.clone())),
+                None if self.options.strict => Problem::NoEntry(name.to_vec()),
+                None => return Ok(Cell::plain(Value::Nil)),
+            },
+            (_, Field::None) => Problem::NoField {
+                field: field(),
+                in_type,
+            },
+            (_, Field::Unexported) => Problem::Unexported {
+                field: field(),
+                in_type,
+            },
+            (_, Field::Value(_)) if has_args => Problem::FieldArguments(field()),
+            (_, Field::Value(value)) => return Ok(Cell::plain(value)),
+        };
+        self.fail(problem)
+    }
+}
+
+/// What a struct has under a name.
+enum Field {
+    None,
+    Unexported,
+    Value(Value),
+}
+
+fn struct_field(receiver: &Value, name: &[u8]) -> Field {
+    Field::Value(match (receiver, name) {
+        (Value::Pair(pair), b"Key") => Value::Str(pair.key.clone()),
+        (Value::Pair(pair), b"Value") => Value::Str(pair.value.clone()),
+        (Value::Service(service), b"Target") => Value::Str(service.target.clone()),
+        (Value::Service(service), b"Port") => Value::Uint16(service.port),
+        (Value::Service(service), b"Priority") => Value::Uint16(service.priority),
+        (Value::Service(service), b"Weight") => Value::Uint16(service.weight),
+        (Value::Time(_), b"wall" | b"ext" | b"loc") => return Field::Unexported,
+        _ => return Field::None,
+    })
+}

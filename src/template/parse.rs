@@ -1,0 +1,357 @@
+//! The parser: a template's text in, a [`Template`] out. Recursive descent with Go's rules in Go's order, so that it
+//! finds the same error first.
+//!
+//! Functions, variables and template names are resolved here; executing looks nothing up by name.
+
+mod action;
+mod pipeline;
+mod scope;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Function;
+use super::error::{Error, Place};
+use super::lex::{Kind, Lexer, Token};
+use super::node::{List, Node, TemplateId};
+use super::problem::Problem;
+use super::strconv::unquote;
+use super::utf8;
+use scope::Scope;
+
+/// How deep blocks and parentheses may nest.
+pub const MAX_NESTING: u32 = 100;
+/// How long a template's text may be, in bytes.
+pub const MAX_SOURCE: usize = 64 << 20;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// A parsed text: the template itself, and those that it defines.
+#[derive(Debug)]
+pub struct Template {
+    pub(super) name: Arc<str>,
+    pub(super) source: Arc<[u8]>,
+    /// The names of templates, defined or just called; the first is this template's own.
+    pub(super) names: Vec<Vec<u8>>,
+    /// What each name stands for; `None` when it is never defined.
+    pub(super) lists: Vec<Option<List>>,
+}
+
+/// The template that a text is parsed under.
+pub(super) const MAIN: TemplateId = TemplateId(0);
+
+impl Template {
+    /// Parses a text, any bytes, that may call `functions` and Go's builtins. The name is for messages, and the
+    /// text may call itself by it.
+    pub fn parse(
+        name: &str,
+        text: impl Into<Arc<[u8]>>,
+        functions: &'static [Function],
+    ) -> Result<Template> {
+        let source: Arc<[u8]> = text.into();
+        let name: Arc<str> = name.into();
+        let mut parser = Parser::new(name.clone(), source.clone(), &source, functions);
+        if source.len() > MAX_SOURCE {
+            return Err(parser.error(Problem::TooLarge(MAX_SOURCE)));
+        }
+        let list = parser.parse()?;
+        parser.add(MAIN, list)?;
+        let Parser { names, lists, .. } = parser;
+        Ok(Template {
+            name,
+            source,
+            names,
+            lists,
+        })
+    }
+}
+
+/// What stands where a node is expected.
+enum Item {
+    Node(Node),
+    Clause(Clause),
+}
+
+/// What ends a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clause {
+    End,
+    Else,
+}
+
+impl Clause {
+    fn words(self) -> &'static str {
+        match self {
+            Clause::End => "{{end}}",
+            Clause::Else => "{{else}}",
+        }
+    }
+}
+
+struct Parser<'t> {
+    name: Arc<str>,
+    source: Arc<[u8]>,
+    text: &'t [u8],
+    functions: &'static [Function],
+    lexer: Lexer<'t>,
+    /// Lexemes that were read ahead and put back, the next one last: never more than three.
+    pending: Vec<Token>,
+    scope: Scope<'t>,
+    depth: u32,
+    ids: BTreeMap<Vec<u8>, TemplateId>,
+    names: Vec<Vec<u8>>,
+    lists: Vec<Option<List>>,
+}
+
+impl<'t> Parser<'t> {
+    fn new(
+        name: Arc<str>,
+        source: Arc<[u8]>,
+        text: &'t [u8],
+        functions: &'static [Function],
+    ) -> Self {
+        let mut parser = Parser {
+            source,
+            text,
+            functions,
+            lexer: Lexer::new(text),
+            pending: Vec::new(),
+            scope: Scope::new(),
+            depth: 0,
+            ids: BTreeMap::new(),
+            names: Vec::new(),
+            lists: Vec::new(),
+            name,
+        };
+        parser.template_id(parser.name.as_bytes().to_vec());
+        parser
+    }
+
+    /// The next lexeme that has a meaning.
+    fn next(&mut self) -> Token {
+        if let Some(token) = self.pending.pop() {
+            return token;
+        }
+        loop {
+            let token = self.lexer.next_token();
+            if !matches!(token.kind, Kind::Trim | Kind::Comment) {
+                self.scope.last = token.span.start;
+                return token;
+            }
+        }
+    }
+
+    fn backup(&mut self, token: Token) {
+        self.pending.push(token);
+    }
+
+    fn peek(&mut self) -> Token {
+        let token = self.next();
+        self.backup(token);
+        token
+    }
+
+    fn next_non_space(&mut self) -> Token {
+        loop {
+            let token = self.next();
+            if token.kind != Kind::Space {
+                return token;
+            }
+        }
+    }
+
+    fn peek_non_space(&mut self) -> Token {
+        let token = self.next_non_space();
+        self.backup(token);
+        token
+    }
+
+    fn text_of(&self, token: Token) -> &'t [u8] {
+        token.span.of(self.text)
+    }
+
+    /// An error at the lexeme that was read last, which is where Go counts lines.
+    fn error(&self, problem: Problem) -> Error {
+        Error::parse(problem, self.place(self.scope.last))
+    }
+
+    fn place(&self, pos: usize) -> Place {
+        Place {
+            name: self.name.clone(),
+            source: self.source.clone(),
+            pos,
+        }
+    }
+
+    fn fail<T>(&self, problem: Problem) -> Result<T> {
+        Err(self.error(problem))
+    }
+
+    fn expect(&mut self, kind: Kind, context: &'static str) -> Result<Token> {
+        let token = self.next_non_space();
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            self.unexpected(token, context)
+        }
+    }
+
+    fn unexpected<T>(&self, token: Token, context: &'static str) -> Result<T> {
+        let text = self.text_of(token).to_vec();
+        let Kind::Error(error) = token.kind else {
+            let kind = token.kind;
+            return self.fail(Problem::Unexpected {
+                kind,
+                text,
+                context,
+            });
+        };
+        let failed = self.place(token.span.start);
+        let action = self.scope.action.map(|pos| self.place(pos).line());
+        let started = action
+            .filter(|line| *line != failed.line())
+            .map(|line| format!("{}:{line}", self.name));
+        let problem = Problem::Lex {
+            error,
+            text,
+            started,
+        };
+        self.fail(problem)
+    }
+
+    /// Goes a level deeper; the caller goes back up with [`leave`](Parser::leave), unless it failed.
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return self.fail(Problem::NestedTooDeep(MAX_NESTING));
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+}
+
+/// Templates and lists.
+impl Parser<'_> {
+    /// The whole text; as a list, but with definitions, and to the end.
+    fn parse(&mut self) -> Result<List> {
+        let mut list = List::new();
+        loop {
+            let token = self.peek();
+            if token.kind == Kind::Eof {
+                return Ok(list);
+            }
+            if token.kind == Kind::LeftDelim {
+                let delim = self.next();
+                let word = self.next_non_space();
+                if word.kind == Kind::Define {
+                    self.parse_definition()?;
+                    continue;
+                }
+                self.backup(word);
+                self.backup(delim);
+            }
+            match self.text_or_action()? {
+                Item::Node(node) => list.push(node),
+                Item::Clause(clause) => {
+                    return self.fail(Problem::UnexpectedClause(clause.words()));
+                }
+            }
+        }
+    }
+
+    /// `{{define "name"}} list {{end}}` from behind `define`.
+    fn parse_definition(&mut self) -> Result<()> {
+        let context = "define clause";
+        let outer = std::mem::replace(&mut self.scope, Scope::new());
+        let token = self.next_non_space();
+        let id = self.template_name(token, context)?;
+        self.expect(Kind::RightDelim, context)?;
+        self.template_body(id, context)?;
+        self.scope = outer;
+        Ok(())
+    }
+
+    /// The body of a definition or block, in a scope of its own, to its end.
+    fn template_body(&mut self, id: TemplateId, context: &'static str) -> Result<()> {
+        self.enter()?;
+        let (list, clause) = self.item_list()?;
+        self.leave();
+        if clause != Clause::End {
+            let clause = clause.words();
+            return self.fail(Problem::ClauseWithin { clause, context });
+        }
+        self.add(id, list)
+    }
+
+    fn template_name(&mut self, token: Token, context: &'static str) -> Result<TemplateId> {
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return self.unexpected(token, context);
+        }
+        match unquote(self.text_of(token)) {
+            Some(name) => Ok(self.template_id(name)),
+            None => self.fail(Problem::InvalidSyntax),
+        }
+    }
+
+    fn template_id(&mut self, name: Vec<u8>) -> TemplateId {
+        let next = TemplateId(self.names.len());
+        let id = *self.ids.entry(name.clone()).or_insert(next);
+        if id == next {
+            self.names.push(name);
+            self.lists.push(None);
+        }
+        id
+    }
+
+    /// Defines a template. An empty definition never replaces another, and is replaced by any.
+    fn add(&mut self, id: TemplateId, list: List) -> Result<()> {
+        let Some(place) = self.lists.get_mut(id.0) else {
+            return Ok(());
+        };
+        let defined = |list: &List| !is_empty(self.text, list);
+        if !place.as_ref().is_some_and(defined) {
+            *place = Some(list);
+        } else if defined(&list) {
+            let name = self.names.get(id.0).cloned().unwrap_or_default();
+            return self.fail(Problem::MultipleDefinition(name));
+        }
+        Ok(())
+    }
+
+    /// Nodes up to an `{{end}}` or `{{else}}`.
+    fn item_list(&mut self) -> Result<(List, Clause)> {
+        let mut list = List::new();
+        while self.peek_non_space().kind != Kind::Eof {
+            match self.text_or_action()? {
+                Item::Node(node) => list.push(node),
+                Item::Clause(clause) => return Ok((list, clause)),
+            }
+        }
+        self.fail(Problem::UnexpectedEof)
+    }
+
+    fn text_or_action(&mut self) -> Result<Item> {
+        let token = self.next_non_space();
+        match token.kind {
+            Kind::Text => Ok(Item::Node(Node::Text(token.span))),
+            Kind::LeftDelim => {
+                self.scope.action = Some(token.span.start);
+                let item = self.action()?;
+                self.scope.action = None;
+                Ok(item)
+            }
+            _ => self.unexpected(token, "input"),
+        }
+    }
+}
+
+/// Whether a template prints nothing but white space.
+fn is_empty(text: &[u8], list: &List) -> bool {
+    list.iter().all(|node| match node {
+        Node::Text(span) => utf8::chars(span.of(text)).all(|(found, _)| found.is_whitespace()),
+        _ => false,
+    })
+}

@@ -1,0 +1,81 @@
+//! Which variables a place in a template sees, and where the executor will find them.
+//!
+//! Go keeps a list of names when it parses, and a stack of names and values when it executes; the two differ in a few
+//! places, and what they say about them is different: an undeclared variable does not parse, while one that
+//! was declared in another branch fails when it is executed. Both are followed here, so that executing needs no names.
+
+use std::collections::BTreeMap;
+
+use crate::template::node::Slot;
+
+/// What the parser knows within one template. A definition or block within it gets its own.
+#[derive(Debug)]
+pub struct Scope<'t> {
+    /// The names that Go's parser accepts here.
+    pub declared: Names<'t>,
+    /// The names on the executor's stack here.
+    pub stack: Names<'t>,
+    /// How many ranges are open.
+    pub ranges: u32,
+    /// Whether the innermost open block may have an `{{else with}}`.
+    pub else_with: bool,
+    /// Where the action begins that is being read, until one within it has ended.
+    pub action: Option<usize>,
+    /// Where the lexeme begins that was read last.
+    pub last: usize,
+}
+
+impl Scope<'_> {
+    /// The scope of a template's first node: there is `$`.
+    pub fn new() -> Self {
+        let mut scope = Scope {
+            declared: Names::default(),
+            stack: Names::default(),
+            ranges: 0,
+            else_with: false,
+            action: None,
+            last: 0,
+        };
+        scope.declared.push(b"$");
+        scope.stack.push(b"$");
+        scope
+    }
+}
+
+/// A push-down list of names, each of which hides an earlier one of the same name.
+#[derive(Debug, Default)]
+pub struct Names<'t> {
+    order: Vec<&'t [u8]>,
+    places: BTreeMap<&'t [u8], Vec<Slot>>,
+}
+
+impl<'t> Names<'t> {
+    /// Declares a name.
+    pub fn push(&mut self, name: &'t [u8]) -> Slot {
+        let slot = self.order.len();
+        self.order.push(name);
+        self.places.entry(name).or_default().push(slot);
+        slot
+    }
+
+    /// The last declaration of a name.
+    pub fn find(&self, name: &[u8]) -> Option<Slot> {
+        self.places.get(name)?.last().copied()
+    }
+
+    /// The length of the list, to pop to.
+    pub fn mark(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Forgets what was declared since the mark.
+    pub fn pop(&mut self, mark: usize) {
+        while self.order.len() > mark {
+            if let Some(name) = self.order.pop()
+                && let Some(places) = self.places.get_mut(name)
+            {
+                places.pop();
+            }
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! What can be wrong with a template, as data, and the words for it: Go's, and help of our own.
+//!
+//! Knows no places: those are attached by the parser and the executor.
+
+use std::fmt;
+
+use super::lex::{Kind, LexError};
+use super::strconv::{self, NumError};
+use super::{CallError, Error, ErrorKind, Function, Limit, Type, utf8};
+
+/// How much of a lexeme a message shows, in characters.
+const LEXEME_WIDTH: usize = 10;
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The lexer cannot read `text`; `started` is the action's `NAME:LINE`, when that is another line.
+    Lex {
+        error: LexError,
+        text: Vec<u8>,
+        started: Option<String>,
+    },
+    /// A lexeme where it cannot be; `context` is what was being read.
+    Unexpected {
+        kind: Kind,
+        text: Vec<u8>,
+        context: &'static str,
+    },
+    UnexpectedEof,
+    /// `{{end}}` or `{{else}}` with nothing to end.
+    UnexpectedClause(&'static str),
+    /// `{{else}}` in a block or a definition.
+    ClauseWithin {
+        clause: &'static str,
+        context: &'static str,
+    },
+    ExpectedEnd(&'static str),
+    MissingValue(&'static str),
+    EmptyCommand,
+    /// A constant in a pipeline's stage, counted from 1.
+    NonExecutable(usize),
+    TooManyDeclarations(&'static str),
+    OnlyVariables,
+    /// `{{break}}` or `{{continue}}` outside a range.
+    OutsideRange(&'static str),
+    DotAfter(String),
+    UndeclaredVariable(Vec<u8>),
+    UndefinedFunction {
+        name: Vec<u8>,
+        nearest: Option<&'static str>,
+    },
+    /// A quoted string or character with a wrong escape.
+    InvalidSyntax,
+    MalformedChar(Vec<u8>),
+    IntegerOverflow(Vec<u8>),
+    IllegalNumber(Vec<u8>),
+    BadComplexPart(NumError),
+    BadComplex,
+    MultipleDefinition(Vec<u8>),
+    /// Blocks or parentheses nest deeper than this many levels.
+    NestedTooDeep(u32),
+    TooLarge(usize),
+
+    NotAFunction(String),
+    NilCommand,
+    OverflowsInt(String),
+    UndefinedVariable(Vec<u8>),
+    ArgumentCount {
+        function: &'static Function,
+        got: usize,
+    },
+    /// A method with no result, or with several.
+    NoSingleResult {
+        name: &'static str,
+        results: usize,
+    },
+    /// A struct's field, given arguments.
+    FieldArguments(String),
+    /// A map's key, given arguments.
+    KeyArguments(String),
+    Unexported {
+        field: String,
+        in_type: &'static str,
+    },
+    NoField {
+        field: String,
+        in_type: &'static str,
+    },
+    NilPointer {
+        field: String,
+        in_type: &'static str,
+    },
+    /// Strict only: a map has no such key.
+    NoEntry(Vec<u8>),
+    /// Strict only: a field of nothing.
+    NoEntryInNil(Vec<u8>),
+    InvalidValue(Type),
+    WrongType {
+        want: Type,
+        got: &'static str,
+    },
+    NilArgument(Type),
+    /// A constant of another kind than the parameter's.
+    WrongConstant {
+        want: &'static str,
+        found: String,
+    },
+    NoSuchConstant {
+        node: String,
+        want: Type,
+    },
+    Calling {
+        name: &'static str,
+        error: CallError,
+    },
+    UndefinedTemplate(Vec<u8>),
+    TemplateDepth(u32),
+    NotIterable(String),
+    /// A range over an integer has no index.
+    TwoVariables(String),
+    Limit(Limit),
+}
+
+impl Problem {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Problem::Limit(_) | Problem::TemplateDepth(_) => ErrorKind::Limit,
+            Problem::Calling { error, .. } => match error {
+                CallError::Failed(_) => ErrorKind::Exec,
+                CallError::Missing(_) => ErrorKind::Missing,
+                CallError::Limit(_) => ErrorKind::Limit,
+                CallError::Nested(nested) => nested.kind(),
+            },
+            _ => ErrorKind::Exec,
+        }
+    }
+
+    /// The error of a nested rendering that this one passes on.
+    pub(super) fn nested(&self) -> Option<&Error> {
+        match self {
+            Problem::Calling {
+                error: CallError::Nested(nested),
+                ..
+            } => Some(nested),
+            _ => None,
+        }
+    }
+
+    /// One line for whoever has to repair the template.
+    pub(super) fn help(&self) -> Option<String> {
+        match self {
+            Problem::UndefinedFunction {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("there is a function {nearest}")),
+            Problem::ArgumentCount { function, .. } => Some(function.takes()),
+            Problem::UndeclaredVariable(name) | Problem::UndefinedVariable(name) => {
+                let name = String::from_utf8_lossy(name);
+                Some(format!(
+                    "declare it first, in the same block or around it: {{{{{name} := …}}}}"
+                ))
+            }
+            Problem::NoField { in_type, .. } => fields_of(in_type).map(str::to_owned),
+            Problem::Lex { error, .. } => error.help().map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+fn fields_of(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        "memkv.KVPair" => Some("a memkv.KVPair has the fields Key and Value"),
+        "*net.SRV" => Some("a *net.SRV has the fields Target, Port, Priority and Weight"),
+        _ => None,
+    }
+}
+
+impl LexError {
+    fn help(self) -> Option<&'static str> {
+        match self {
+            LexError::BadCharacter('=') => Some("put a space before the = of an assignment"),
+            LexError::Unrecognized('“' | '”' | '‘' | '’') => Some("use straight quotes"),
+            LexError::BadCharacter('-') => Some("names have no -; use index MAP \"some-key\""),
+            _ => None,
+        }
+    }
+
+    fn words(self, text: &[u8]) -> String {
+        match self {
+            LexError::UnclosedAction => "unclosed action".into(),
+            LexError::UnclosedComment => "unclosed comment".into(),
+            LexError::CommentEndsEarly => "comment ends before closing delimiter".into(),
+            LexError::UnclosedParen => "unclosed left paren".into(),
+            LexError::ExpectedDeclare => "expected :=".into(),
+            LexError::Unrecognized(found) => {
+                format!("unrecognized character in action: {}", code_point(found))
+            }
+            LexError::BadCharacter(found) => format!("bad character {}", code_point(found)),
+            LexError::BadNumber => format!("bad number syntax: {}", quoted(text)),
+            LexError::UnterminatedChar => "unterminated character constant".into(),
+            LexError::UnterminatedQuote => "unterminated quoted string".into(),
+            LexError::UnterminatedRawQuote => "unterminated raw quoted string".into(),
+        }
+    }
+}
+
+/// A character as `%#U` prints it.
+fn code_point(found: char) -> String {
+    let number = format!("U+{:04X}", u32::from(found));
+    if strconv::is_print(found) {
+        format!("{number} '{found}'")
+    } else {
+        number
+    }
+}
+
+/// Text as `%q` prints it.
+pub(super) fn quoted(text: &[u8]) -> String {
+    String::from_utf8_lossy(&strconv::quote(text)).into_owned()
+}
+
+/// A lexeme as messages show it.
+fn lexeme(kind: Kind, text: &[u8]) -> String {
+    if kind == Kind::Eof {
+        return "EOF".into();
+    }
+    if kind.is_keyword() {
+        return format!("<{}>", String::from_utf8_lossy(text));
+    }
+    if text.len() <= LEXEME_WIDTH {
+        return quoted(text);
+    }
+    let widths = utf8::chars(text).take(LEXEME_WIDTH).map(|(_, width)| width);
+    format!("{}...", quoted(&text[..widths.sum()]))
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Problem::*;
+        let plain = String::from_utf8_lossy;
+        match self {
+            Lex {
+                error,
+                text,
+                started,
+            } => {
+                let words = error.words(text);
+                f.write_str(&words)?;
+                match started {
+                    // Go avoids "action in action".
+                    Some(started) if words.ends_with(" action") => {
+                        write!(f, " started at {started}")
+                    }
+                    Some(started) => write!(f, " in action started at {started}"),
+                    None => Ok(()),
+                }
+            }
+            Unexpected {
+                kind,
+                text,
+                context,
+            } => {
+                write!(f, "unexpected {} in {context}", lexeme(*kind, text))
+            }
+            UnexpectedEof => f.write_str("unexpected EOF"),
+            UnexpectedClause(clause) => write!(f, "unexpected {clause}"),
+            ClauseWithin { clause, context } => write!(f, "unexpected {clause} in {context}"),
+            ExpectedEnd(found) => write!(f, "expected end; found {found}"),
+            MissingValue(context) => write!(f, "missing value for {context}"),
+            EmptyCommand => f.write_str("empty command"),
+            NonExecutable(stage) => {
+                write!(f, "non executable command in pipeline stage {stage}")
+            }
+            TooManyDeclarations(context) => write!(f, "too many declarations in {context}"),
+            OnlyVariables => f.write_str("range can only initialize variables"),
+            OutsideRange(action) => write!(f, "{action} outside {{{{range}}}}"),
+            DotAfter(term) => {
+                write!(f, "unexpected . after term {}", quoted(term.as_bytes()))
+            }
+            UndeclaredVariable(name) => write!(f, "undefined variable {}", quoted(name)),
+            UndefinedFunction { name, .. } => {
+                write!(f, "function {} not defined", quoted(name))
+            }
+            InvalidSyntax => f.write_str("invalid syntax"),
+            MalformedChar(text) => {
+                write!(f, "malformed character constant: {}", plain(text))
+            }
+            IntegerOverflow(text) => write!(f, "integer overflow: {}", quoted(text)),
+            IllegalNumber(text) => write!(f, "illegal number syntax: {}", quoted(text)),
+            BadComplexPart(error) => error.fmt(f),
+            BadComplex => f.write_str("syntax error scanning complex number"),
+            MultipleDefinition(name) => {
+                write!(
+                    f,
+                    "template: multiple definition of template {}",
+                    quoted(name)
+                )
+            }
+            NestedTooDeep(limit) => write!(f, "nested deeper than {limit} levels"),
+            TooLarge(limit) => write!(f, "larger than {} MiB", limit >> 20),
+            NotAFunction(node) => write!(f, "can't give argument to non-function {node}"),
+            NilCommand => f.write_str("nil is not a command"),
+            OverflowsInt(number) => write!(f, "{number} overflows int"),
+            UndefinedVariable(name) => write!(f, "undefined variable: {}", plain(name)),
+            ArgumentCount { function, got } => write_count(f, function, *got),
+            NoSingleResult { name, results } => {
+                write!(
+                    f,
+                    "can't call method/function \"{name}\" with {results} results"
+                )
+            }
+            FieldArguments(field) => {
+                write!(f, "{field} has arguments but cannot be invoked as function")
+            }
+            KeyArguments(field) => write!(f, "{field} is not a method but has arguments"),
+            Unexported { field, in_type } => {
+                write!(f, "{field} is an unexported field of struct type {in_type}")
+            }
+            NoField { field, in_type } => {
+                write!(f, "can't evaluate field {field} in type {in_type}")
+            }
+            NilPointer { field, in_type } => {
+                write!(f, "nil pointer evaluating {in_type}.{field}")
+            }
+            NoEntry(key) => write!(f, "map has no entry for key {}", quoted(key)),
+            NoEntryInNil(key) => write!(f, "nil data; no entry for key {}", quoted(key)),
+            InvalidValue(want) => write!(f, "invalid value; expected {want}"),
+            WrongType { want, got } => {
+                write!(f, "wrong type for value; expected {want}; got {got}")
+            }
+            NilArgument(want) => write!(f, "cannot assign nil to {want}"),
+            WrongConstant { want, found } => write!(f, "expected {want}; found {found}"),
+            NoSuchConstant { node, want } => {
+                write!(f, "can't handle {node} for arg of type {want}")
+            }
+            Calling { name, error } => write!(f, "error calling {name}: {error}"),
+            UndefinedTemplate(name) => write!(f, "template {} not defined", quoted(name)),
+            TemplateDepth(limit) => write!(f, "exceeded maximum template depth ({limit})"),
+            NotIterable(value) => write!(f, "range can't iterate over {value}"),
+            TwoVariables(value) => {
+                write!(
+                    f,
+                    "can't use {value} to iterate over more than one variable"
+                )
+            }
+            Limit(limit) => limit.fmt(f),
+        }
+    }
+}
+
+fn write_count(f: &mut fmt::Formatter<'_>, function: &Function, got: usize) -> fmt::Result {
+    let Function {
+        name,
+        params,
+        variadic,
+    } = function;
+    let at_least = if variadic.is_some() { "at least " } else { "" };
+    let want = params.len();
+    write!(
+        f,
+        "wrong number of args for {name}: want {at_least}{want} got {got}"
+    )
+}
+
+impl Function {
+    /// What it takes, for people: `replace takes 4 arguments: string, string, string, int`.
+    fn takes(&self) -> String {
+        let mut types: Vec<String> = self.params.iter().map(Type::to_string).collect();
+        let at_least = match self.variadic {
+            Some(further) => {
+                types.push(format!("{further}…"));
+                "at least "
+            }
+            None => "",
+        };
+        let count = match self.params.len() {
+            0 if self.variadic.is_some() => {
+                return format!("{} takes any number of arguments", self.name);
+            }
+            0 => return format!("{} takes no arguments", self.name),
+            1 => "1 argument".to_owned(),
+            count => format!("{count} arguments"),
+        };
+        format!(
+            "{} takes {at_least}{count}: {}",
+            self.name,
+            types.join(", ")
+        )
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Failed(words) | CallError::Missing(words) => f.write_str(words),
+            CallError::Nested(nested) => nested.fmt(f),
+            CallError::Limit(limit) => limit.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Limit::Steps => "the template takes too many steps",
+            Limit::Bytes => "the template makes too much text",
+            Limit::Depth => "the template nests too deep",
+        })
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Any => "interface {}",
+            Type::Str => "string",
+            Type::Bool => "bool",
+            Type::Int => "int",
+            Type::Int64 => "int64",
+            Type::Strings => "[]string",
+            Type::List => "[]interface {}",
+            Type::Map => "map[string]interface {}",
+            Type::Time => "time.Time",
+            Type::Duration => "time.Duration",
+        })
+    }
+}

@@ -1,5 +1,6 @@
 //! Black-box tests: the real binary against a real listener, through one environment builder.
 
+mod command;
 #[allow(dead_code)] // until the tests of the program are here
 mod env;
 mod harness;
@@ -7,3 +8,4 @@ mod http;
 #[allow(dead_code)] // the same
 mod metad;
 mod random;
+mod stage;

@@ -30,17 +30,10 @@ fn a_command_ends_with_its_status_and_its_output() {
 }
 
 #[test]
-fn a_command_reads_nothing() {
-    assert_eq!(run("sort"), (Status::Success, String::new()));
-}
-
-#[test]
 fn a_command_that_cannot_be_started_is_named() {
-    for text in ["echo a\0b", &"x".repeat(3 << 20)] {
-        let error = invocation(text).run().unwrap_err().to_string();
-        let name = format!("command {text:?} cannot be started: ");
-        assert!(error.starts_with(&name), "{error:.200}");
-    }
+    let error = invocation("echo a\0b").run().unwrap_err().to_string();
+    let name = r#"command "echo a\0b" cannot be started: "#;
+    assert!(error.starts_with(name), "{error}");
 }
 
 #[test]

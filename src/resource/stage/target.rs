@@ -2,8 +2,8 @@
 //!
 //! A link may be made by somebody who wants confd, which is root, to write in a place of his choice. So it counts only
 //! - when nobody but root and we can change what stands in its directory,
-//! - or when it belongs to root or to us (and is no second name of a link that stands elsewhere),
-//! - or when what it leads to, in the end, belongs to the same user as the link.
+//! - or when it belongs to root or to us, and is no second name of a link that stands elsewhere,
+//! - or when it belongs to somebody else, and so does the directory or the file that it leads to in the end.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -166,8 +166,13 @@ impl Walk<'_> {
         let text = text.map_err(|error| refused("read the link", &at, error))?;
         let dir = self.dir.meta();
         let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;
-        if !is_trusted(&dir, link, platform::own_user()) {
-            self.doubted.push((at.clone(), link.uid));
+        match trust(&dir, link, platform::own_user()) {
+            Trust::Always => {}
+            Trust::IfOwn => self.doubted.push((at, link.uid)),
+            Trust::Never => {
+                let text = "is a second name of a link that stands elsewhere, and is not followed";
+                return Err(problem(&at, text));
+            }
         }
         if text.has_root() {
             self.dir = Dir::start(&text).map_err(|error| refused("open", &text, error))?;
@@ -215,11 +220,26 @@ fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-/// Whether a link counts wherever it leads.
-fn is_trusted(dir: &Meta, link: &Meta, own: u32) -> bool {
+/// Where a link may lead.
+#[derive(Debug, PartialEq)]
+enum Trust {
+    /// Anywhere.
+    Always,
+    /// To what belongs to its owner.
+    IfOwn,
+    /// Nowhere.
+    Never,
+}
+
+fn trust(dir: &Meta, link: &Meta, own: u32) -> Trust {
     let ours = |meta: &Meta| meta.uid == 0 || meta.uid == own;
     let closed = ours(dir) && dir.mode & 0o022 == 0;
-    closed || (ours(link) && !link.has_other_names)
+    match (closed, ours(link), link.has_other_names) {
+        (true, ..) | (false, true, false) => Trust::Always,
+        // Linux before 3.6 lets everybody give root's links second names.
+        (false, true, true) => Trust::Never,
+        (false, false, _) => Trust::IfOwn,
+    }
 }
 
 #[cfg(test)]
@@ -240,23 +260,24 @@ mod tests {
     #[test]
     fn links_are_trusted_by_directory_and_owner() {
         const OWN: u32 = 7;
-        for (what, dir, mode, link, other_names, trusted) in [
-            ("root's in root's", 0, 0o755, 0, false, true),
-            ("ours in ours", OWN, 0o700, OWN, false, true),
-            ("given away in root's", 0, 0o755, 1000, false, true),
-            ("a second name in root's", 0, 0o755, 0, true, true),
-            ("root's in a user's", 1000, 0o755, 0, false, true),
-            ("a second name in a user's", 1000, 0o755, 0, true, false),
-            ("a user's in his", 1000, 0o755, 1000, false, false),
-            ("a user's in /tmp", 0, 0o1777, 1000, false, false),
-            ("a group's", 0, 0o775, 1000, false, false),
-            ("root's in /tmp", 0, 0o1777, 0, false, true),
-            ("ours in a user's", 1000, 0o755, OWN, false, true),
+        for (what, dir, mode, link, other_names, wanted) in [
+            ("root's in root's", 0, 0o755, 0, false, Trust::Always),
+            ("ours in ours", OWN, 0o700, OWN, false, Trust::Always),
+            ("given away in root's", 0, 0o755, 9, false, Trust::Always),
+            ("a second name in root's", 0, 0o755, 0, true, Trust::Always),
+            ("root's in a user's", 9, 0o755, 0, false, Trust::Always),
+            ("ours in a user's", 9, 0o755, OWN, false, Trust::Always),
+            ("root's in /tmp", 0, 0o1777, 0, false, Trust::Always),
+            ("a second name in a user's", 9, 0o755, 0, true, Trust::Never),
+            ("a second name in /tmp", 0, 0o1777, OWN, true, Trust::Never),
+            ("a user's in his", 9, 0o755, 9, false, Trust::IfOwn),
+            ("a user's in /tmp", 0, 0o1777, 9, true, Trust::IfOwn),
+            ("a user's in a group's", 0, 0o775, 9, false, Trust::IfOwn),
         ] {
             let dir = meta(Kind::Directory, dir, mode);
             let mut link = meta(Kind::Link, link, 0o777);
             link.has_other_names = other_names;
-            assert_eq!(is_trusted(&dir, &link, OWN), trusted, "{what}");
+            assert_eq!(trust(&dir, &link, OWN), wanted, "{what}");
         }
     }
 }

@@ -28,7 +28,12 @@ pub enum Error {
     },
     /// The metadata source at `url` (or path, or `environment`) gave no usable tree.
     Backend { url: String, problem: String },
-    /// A template does not parse or does not execute.
+    /// The template `src` does not parse.
+    Unprocessed {
+        src: String,
+        error: Box<template::Error>,
+    },
+    /// A template does not execute.
     Template(Box<template::Error>),
     /// A command could not be started, or ended with a failure.
     Command { command: String, problem: String },
@@ -66,6 +71,9 @@ impl fmt::Display for Error {
             Error::Config { place, message } => write!(f, "{place}: {message}"),
             Error::Io { verb, path, .. } => write!(f, "cannot {verb} {}", path.display()),
             Error::Backend { url, problem } => write!(f, "{url}: {problem}"),
+            Error::Unprocessed { src, error } => {
+                write!(f, "Unable to process template {src}, {error}")
+            }
             Error::Template(error) => error.fmt(f),
             Error::Command { command, problem } => write!(f, "command {command:?} {problem}"),
             Error::Resource { path, problem } => write!(f, "{}: {problem}", path.display()),

@@ -3,6 +3,7 @@
 //! Modules use each other in one direction only: cli -> config -> agent -> backend -> tree, and
 //! agent -> resource -> funcs -> template, agent -> resource -> stage -> command.
 
+pub mod agent;
 pub mod backend;
 pub mod cli;
 pub mod config;

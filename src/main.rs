@@ -1,3 +1,41 @@
 //! `confd`: flags -> config -> agent. Prints the error chain once and sets the exit code.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+
+use app_agent::cli::{self, Args, Asked};
+use app_agent::config::Config;
+use app_agent::error::{Error, Result};
+use app_agent::{agent, log};
+
+fn main() -> ExitCode {
+    let done = cli::parse(env::args_os().skip(1)).and_then(run);
+    done.unwrap_or_else(|error| match error {
+        Error::Usage(_) => {
+            eprintln!("confd: {}", error.chain());
+            ExitCode::from(2)
+        }
+        error => {
+            log::fatal(error.chain());
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn run(asked: Asked) -> Result<ExitCode> {
+    match asked {
+        Asked::Help(text) | Asked::Version(text) => {
+            print!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Asked::Run(args) => agent::run(Box::new(move || load(&args))),
+    }
+}
+
+/// The settings as they are now; what is odd about them is logged as they say.
+fn load(args: &Args) -> Result<Config> {
+    let config = Config::load(args, |name| env::var_os(name))?;
+    log::set_level(config.log_level);
+    config.warnings.iter().for_each(log::warning);
+    Ok(config)
+}

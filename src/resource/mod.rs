@@ -1,4 +1,450 @@
-//! One conf.d file: what it wants, and what is done so that its dest is like that.
+//! One conf.d file: what it says, and its way from a tree to a staged file.
+//!
+//! Knows nothing of other resources and of when it is taken up; that is the agent's.
 
 pub mod command;
+pub mod funcs;
+pub mod owed;
 pub mod stage;
+mod stamp;
+
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::log;
+use crate::platform;
+use crate::settings::Table;
+use crate::template::{Budget, CallError, Function, Host, Options, Template, Value};
+use crate::tree::{Tree, View};
+
+use command::Invocation;
+use funcs::{Funcs, Reads};
+use stage::{Attributes, Difference, Stage, Target};
+pub use stamp::Stamp;
+
+/// The keys of a resource file's `[template]` section.
+const KEYS: &[&str] = &[
+    "src",
+    "dest",
+    "keys",
+    "prefix",
+    "mode",
+    "uid",
+    "gid",
+    "owner",
+    "group",
+    "check_cmd",
+    "check_cmd_timeout",
+    "reload_cmd",
+    "reload_cmd_timeout",
+    "reload_retry",
+    "strict",
+];
+
+/// One conf.d file, and its template as last parsed.
+#[derive(Debug)]
+pub struct Resource {
+    path: PathBuf,
+    src: String,
+    dest: PathBuf,
+    keys: Vec<String>,
+    prefix: String,
+    mode: Option<u32>,
+    owner: Id,
+    group: Id,
+    check_cmd: String,
+    check_timeout: Option<Duration>,
+    reload_cmd: String,
+    reload_timeout: Option<Duration>,
+    reload_retry: bool,
+    strict: bool,
+    template: Option<(Stamp, Template)>,
+}
+
+/// A user or group as configured.
+#[derive(Debug)]
+enum Id {
+    /// As the file has it.
+    Kept,
+    Number(u32),
+    /// A name, and whether it was said that this machine does not know it.
+    Named(String, Cell<bool>),
+}
+
+/// What a file was rendered from: its view, and what the template read of it.
+#[derive(Debug)]
+pub struct Seen {
+    view: View,
+    reads: Reads,
+}
+
+/// The new content of dest, and what it was rendered from.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The bytes.
+    pub content: Vec<u8>,
+    seen: Seen,
+}
+
+/// What became of a rendered resource.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The file on disk is right (or `-noop` leaves it alone).
+    InSync(Seen),
+    /// The file on disk is to be replaced.
+    Staged(Prepared),
+}
+
+/// A staged file on its way to dest.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The file beside dest.
+    pub stage: Stage,
+    /// What it was rendered from.
+    pub seen: Seen,
+    /// The keys that made it change, as far as they are known.
+    pub changed: Vec<String>,
+}
+
+impl Prepared {
+    /// True when it was rendered from this very tree.
+    pub fn is_of(&self, tree: &Arc<Tree>) -> bool {
+        self.seen.view.is_of(tree)
+    }
+}
+
+/// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked directories are not entered.
+pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
+    let mut found = Vec::new();
+    if directory.is_dir() {
+        find_below(directory, &mut found, 0)?;
+    }
+    Ok(found)
+}
+
+/// Deeper directories than anybody makes on purpose.
+const DEEPEST: u32 = 64;
+
+fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -> Result<()> {
+    let list = |source| Error::io("list", directory, source);
+    let mut entries = fs::read_dir(directory)
+        .map_err(list)?
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(list)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(list)?.is_dir() {
+            if depth < DEEPEST {
+                find_below(&path, found, depth + 1)?;
+            }
+        } else if entry.file_name().as_encoded_bytes().ends_with(b"toml") {
+            let metadata =
+                fs::metadata(&path).map_err(|source| Error::io("read", &path, source))?;
+            if metadata.is_file() {
+                found.push((path, Stamp::of(&metadata)));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Resource {
+    /// Reads a conf.d file. Unknown keys are warned about; anything else that is wrong is an error.
+    pub fn load(path: &Path, config: &Config) -> Result<Resource> {
+        let file = Table::read(path)?;
+        let no_section = || Error::Config {
+            place: path.display().to_string(),
+            message: "there is no [template] section".into(),
+        };
+        let table = file.section("template")?.ok_or_else(no_section)?;
+        let required = |key| {
+            let value = table.string(key)?.filter(|value| !value.is_empty());
+            value.ok_or_else(|| table.error(key, "is missing; a resource needs src and dest"))
+        };
+        let resource = Resource {
+            path: path.to_path_buf(),
+            src: required("src")?,
+            dest: required("dest")?.into(),
+            keys: table.strings("keys")?.unwrap_or_default(),
+            prefix: resource_prefix(table, config)?,
+            mode: mode(table)?,
+            owner: Id::new(table, "uid", "owner")?,
+            group: Id::new(table, "gid", "group")?,
+            check_cmd: table.string("check_cmd")?.unwrap_or_default(),
+            check_timeout: table.duration("check_cmd_timeout")?,
+            reload_cmd: table.string("reload_cmd")?.unwrap_or_default(),
+            reload_timeout: table.duration("reload_cmd_timeout")?,
+            reload_retry: table.boolean("reload_retry")?.unwrap_or(false),
+            strict: table.boolean("strict")?.unwrap_or(config.strict),
+            template: None,
+        };
+        for warning in file
+            .unknown(&["template"])
+            .iter()
+            .chain(&table.unknown(KEYS))
+        {
+            log::warning(warning);
+        }
+        Ok(resource)
+    }
+
+    /// The conf.d file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that it makes.
+    pub fn dest(&self) -> &Path {
+        &self.dest
+    }
+
+    /// True when a failed reload is to be repeated.
+    pub fn retries_reload(&self) -> bool {
+        self.reload_retry && !self.reload_cmd.is_empty()
+    }
+
+    /// Renders its view of the tree, in memory.
+    pub fn render(&mut self, tree: &Arc<Tree>, config: &Config) -> Result<Rendered> {
+        let templates = config.confdir.join("templates");
+        let view = tree.view(&self.prefix, &self.keys);
+        let mut funcs = Funcs::new(view.clone(), &templates);
+        let options = Options {
+            strict: self.strict,
+        };
+        let template = self.parsed(&templates)?;
+        let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default())?;
+        let seen = Seen {
+            view,
+            reads: funcs.into_reads(),
+        };
+        Ok(Rendered { content, seen })
+    }
+
+    /// Where dest is now, and which owner and mode it should have.
+    pub fn target(&self) -> Result<Target> {
+        let uid = self.owner.number("user", platform::user_id);
+        let gid = self.group.number("group", platform::group_id);
+        Target::resolve(
+            &self.dest,
+            Attributes {
+                mode: self.mode,
+                uid,
+                gid,
+            },
+        )
+    }
+
+    /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest was rendered from.
+    pub fn stage(
+        &self,
+        rendered: Rendered,
+        target: Target,
+        before: Option<&Seen>,
+        config: &Config,
+    ) -> Result<Outcome> {
+        let Rendered { content, seen } = rendered;
+        let dest = self.dest.display();
+        let difference = target.compare(&content)?;
+        let Some(difference) = &difference else {
+            log::debug(format!("Target config {dest} in sync"));
+            return Ok(Outcome::InSync(seen));
+        };
+        let changed = before
+            .map(|before| seen.reads.changed(&before.view, &seen.view))
+            .unwrap_or_default();
+        self.say(difference, &changed);
+        if config.noop {
+            log::warning(format!("Noop mode enabled. {dest} will not be modified"));
+            if config.keep_stage_file {
+                self.keep(&Stage::create(target, &content, true)?);
+            }
+            return Ok(Outcome::InSync(seen));
+        }
+        let stage = Stage::create(target, &content, config.keep_stage_file)?;
+        if config.keep_stage_file {
+            self.keep(&stage);
+        }
+        Ok(Outcome::Staged(Prepared {
+            stage,
+            seen,
+            changed,
+        }))
+    }
+
+    fn keep(&self, stage: &Stage) {
+        log::info(format!("Keeping staged file: {}", stage.path().display()));
+    }
+
+    /// The template, parsed anew only when its file has changed.
+    fn parsed(&mut self, templates: &Path) -> Result<&Template> {
+        let path = templates.join(&self.src);
+        let read = |source| Error::io("read template", &path, source);
+        let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
+        let current = self
+            .template
+            .take()
+            .filter(|(parsed, _)| parsed.still(&stamp));
+        let template = match current {
+            Some(template) => template,
+            None => {
+                let text = fs::read(&path).map_err(read)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let parsed = Template::parse(&name, text, funcs::FUNCTIONS);
+                let unprocessed = |error| Error::Unprocessed {
+                    src: self.src.clone(),
+                    error: Box::new(error),
+                };
+                (stamp, parsed.map_err(unprocessed)?)
+            }
+        };
+        Ok(&self.template.insert(template).1)
+    }
+
+    fn say(&self, difference: &Difference, changed: &[String]) {
+        let dest = self.dest.display();
+        difference.lines(&self.dest).iter().for_each(log::info);
+        log::info(format!("Target config {dest} out of sync"));
+        if !changed.is_empty() {
+            log::info(format!("{dest} changes because of {}", changed.join(" ")));
+        }
+    }
+}
+
+/// The commands of a resource.
+impl Resource {
+    /// The `check_cmd` for a staged file; `None` when there is none to run.
+    pub fn check(&self, prepared: &Prepared, config: &Config) -> Result<Option<Invocation>> {
+        if self.check_cmd.is_empty() || config.sync_only {
+            return Ok(None);
+        }
+        let src = prepared.stage.path();
+        Ok(Some(Invocation {
+            text: self.expand_check(&src.to_string_lossy())?,
+            src,
+            dest: self.dest.clone(),
+            changed_keys: prepared.changed.clone(),
+            time_limit: self.check_timeout,
+        }))
+    }
+
+    /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.
+    fn expand_check(&self, src: &str) -> Result<String> {
+        let data = [("src", src), ("dest", &self.dest.to_string_lossy())];
+        let data = data.map(|(key, value)| (key.into(), Value::text(value)));
+        let data = Value::map(data.into()).unwrap_or(Value::Nil);
+        let template = Template::parse("checkcmd", self.check_cmd.as_bytes(), &[])?;
+        let command = template.execute(
+            &mut NoFunctions,
+            &data,
+            Options::default(),
+            &mut Budget::default(),
+        )?;
+        Ok(String::from_utf8_lossy(&command).into_owned())
+    }
+
+    /// What the end of the `check_cmd` means for the staged file.
+    pub fn judge_check(&self, outcome: Result<()>) -> Result<()> {
+        outcome.map_err(|error| Error::Resource {
+            path: self.dest.clone(),
+            problem: format!("Config check failed: {}", error.chain()),
+        })
+    }
+
+    /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and `{{.dest}}` mean something in
+    /// it: the original passes other braces, such as those of `docker ps --format '{{.Names}}'`, on as they are.
+    pub fn reload(&self, changed: Vec<String>) -> Option<Invocation> {
+        if self.reload_cmd.is_empty() {
+            return None;
+        }
+        let dest = self.dest.to_string_lossy();
+        let placeholders = ["{{.src}}", "{{ .src }}", "{{.dest}}", "{{ .dest }}"];
+        let text = placeholders
+            .iter()
+            .fold(self.reload_cmd.clone(), |text, name| {
+                text.replace(name, &dest)
+            });
+        Some(Invocation {
+            text,
+            src: self.dest.clone(),
+            dest: self.dest.clone(),
+            changed_keys: changed,
+            time_limit: self.reload_timeout,
+        })
+    }
+}
+
+/// A `check_cmd` may use Go's built-in functions only.
+struct NoFunctions;
+
+impl Host for NoFunctions {
+    fn functions(&self) -> &'static [Function] {
+        &[]
+    }
+
+    fn call(
+        &mut self,
+        _: usize,
+        _: &[Value],
+        _: &mut Budget,
+    ) -> std::result::Result<Value, CallError> {
+        Err(CallError::Failed("not a function".into()))
+    }
+}
+
+/// The global prefix, with which the tree was fetched, replaces that of the resource.
+fn resource_prefix(table: &Table, config: &Config) -> Result<String> {
+    let prefix = table.string("prefix")?.unwrap_or_default();
+    Ok(if config.prefix.is_none() {
+        prefix
+    } else {
+        String::new()
+    })
+}
+
+/// Octal, as written: "0644", "644" and "0o644" are the same.
+fn mode(table: &Table) -> Result<Option<u32>> {
+    let Some(text) = table.string("mode")?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok();
+    let mode = mode.filter(|mode| *mode <= 0o7777);
+    mode.map(Some)
+        .ok_or_else(|| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+impl Id {
+    /// The number wins over the name, as in the original; -1 there meant "not set".
+    fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
+        let named = table.string(name)?.filter(|name| !name.is_empty());
+        match table.integer(number)? {
+            None | Some(-1) => Ok(named.map_or(Id::Kept, |name| Id::Named(name, Cell::new(false)))),
+            Some(id) => u32::try_from(id)
+                .map(Id::Number)
+                .map_err(|_| table.error(number, "is not a user or group id")),
+        }
+    }
+
+    /// The number, asked anew each time for a name: it may be made by another resource's reload.
+    fn number(&self, kind: &str, find: fn(&str) -> io::Result<Option<u32>>) -> Option<u32> {
+        match self {
+            Id::Kept => None,
+            Id::Number(number) => Some(*number),
+            Id::Named(name, said) => {
+                let found = find(name).ok().flatten();
+                if found.is_none() && !said.replace(true) {
+                    log::warning(format!(
+                        "this machine knows no {kind} {name}; going on without it"
+                    ));
+                }
+                found
+            }
+        }
+    }
+}

@@ -52,6 +52,11 @@ impl View {
         }
     }
 
+    /// Whether it is a view of this very tree.
+    pub fn is_of(&self, tree: &Arc<Tree>) -> bool {
+        Arc::ptr_eq(&self.tree, tree)
+    }
+
     /// The leaves in order of their keys.
     pub fn leaves(&self) -> impl Iterator<Item = (&str, &str)> {
         let indexes = self.ranges.iter().flat_map(Range::clone);

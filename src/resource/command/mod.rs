@@ -73,6 +73,19 @@ impl fmt::Display for Status {
 }
 
 impl Invocation {
+    /// Lets one run serve another resource, too: `CONFD_SRC` and `CONFD_DEST` then name one file a line.
+    pub fn also_serve(&mut self, other: Invocation) {
+        for (mine, others) in [(&mut self.src, other.src), (&mut self.dest, other.dest)] {
+            let mut list = std::mem::take(mine).into_os_string();
+            list.push("\n");
+            list.push(others);
+            *mine = list.into();
+        }
+        self.changed_keys.extend(other.changed_keys);
+        self.changed_keys.sort();
+        self.changed_keys.dedup();
+    }
+
     /// Runs the command and blocks until it has ended. It goes on when this process ends meanwhile. An error when it could not
     /// be started; a failure of the command is a [`Status`].
     pub fn run(&self) -> Result<Ended> {

@@ -1,0 +1,254 @@
+//! One change in phases over all idle resources: render, compare, stage, check; then sync all, rename all, reload.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::slot::{Slot, State};
+use super::{Agent, Event, LOCK_PAUSE, commands};
+use crate::error::Result;
+use crate::log;
+use crate::platform::Lock;
+use crate::resource::stage::{self, Committed, Target};
+use crate::resource::{Outcome, Prepared, Rendered};
+
+/// Another confd holds the lock.
+struct Busy;
+
+/// How long a batch waits for its checks; a resource whose check takes longer is swapped by itself when that ends.
+const CHECK_GRACE: Duration = Duration::from_secs(10);
+
+/// The resources that are staged together. Holds the lock: one apply at a time on this machine.
+#[derive(Debug)]
+pub struct Batch {
+    number: u64,
+    until: Instant,
+    /// None where the file system of confdir has no locks.
+    _lock: Option<Lock>,
+}
+
+impl Batch {
+    /// When its checks have taken long enough.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// True when no check of this batch is to be waited for any more.
+    pub fn complete(&self, slots: &BTreeMap<PathBuf, Slot>, now: Instant) -> bool {
+        now >= self.until || !slots.values().any(|slot| self.awaits(slot))
+    }
+
+    fn awaits(&self, slot: &Slot) -> bool {
+        matches!(slot.state, State::Staged { batch, checked: false, .. } if batch == self.number)
+    }
+}
+
+impl Agent {
+    /// Takes up everything that is due: renders, compares, stages, and starts the checks.
+    pub(super) fn begin(&mut self, now: Instant) {
+        let lock = match self.lock(now) {
+            Ok(lock) => lock,
+            Err(Busy) => return,
+        };
+        self.batches += 1;
+        self.unsettled = None;
+        self.refresh_resources(now);
+        self.batch = Some(Batch {
+            number: self.batches,
+            until: now + CHECK_GRACE,
+            _lock: lock,
+        });
+        let rendered = self.render(now);
+        if let Err(error) =
+            stage::clear_leftovers(rendered.iter().map(|(_, _, target)| target)).map(say_cleared)
+        {
+            log::warning(error.chain());
+        }
+        for (path, rendered, target) in rendered {
+            self.stage(&path, rendered, target, now);
+        }
+    }
+
+    /// The lock of this confdir. Where there are no locks, working without one beats not working.
+    fn lock(&mut self, now: Instant) -> std::result::Result<Option<Lock>, Busy> {
+        let confdir = self.config.confdir.display();
+        let (said, locked) = match Lock::try_acquire(&self.config.confdir) {
+            Ok(Some(lock)) => (None, Ok(Some(lock))),
+            Ok(None) => (
+                Some(format!("another confd applies {confdir}; waiting for it")),
+                Err(Busy),
+            ),
+            Err(cause) => (
+                Some(format!("cannot lock {confdir}: {cause}; going on without")),
+                Ok(None),
+            ),
+        };
+        self.lock_retry = locked.is_err().then(|| now + LOCK_PAUSE);
+        if let Some(message) = said.as_ref().filter(|_| self.lock_said != said) {
+            log::info(message);
+        }
+        self.lock_said = said;
+        locked
+    }
+
+    /// Renders everything that is due, and finds where it goes.
+    fn render(&mut self, now: Instant) -> Vec<(PathBuf, Rendered, Target)> {
+        let Some(tree) = &self.tree else {
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        for (path, slot) in self.slots.iter_mut().filter(|(_, slot)| slot.ready(now)) {
+            slot.due = None;
+            // A stage that its batch did not wait for is used while it is still of this tree, else made anew.
+            match &mut slot.state {
+                State::Staged {
+                    prepared, batch, ..
+                } if prepared.is_of(tree) => *batch = self.batches,
+                state => {
+                    *state = State::Idle;
+                    match slot
+                        .resource
+                        .render(tree, &self.config)
+                        .and_then(|done| Ok((done, slot.resource.target()?)))
+                    {
+                        Ok((rendered, target)) => all.push((path.clone(), rendered, target)),
+                        Err(error) => slot.fail(&error, now),
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn stage(&mut self, path: &Path, rendered: Rendered, target: Target, now: Instant) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        match slot
+            .resource
+            .stage(rendered, target, slot.seen.as_ref(), &self.config)
+        {
+            Ok(Outcome::InSync(seen)) => slot.in_sync(seen),
+            Ok(Outcome::Staged(prepared)) => self.check(path, prepared, now),
+            Err(error) => slot.fail(&error, now),
+        }
+    }
+
+    /// Starts the `check_cmd`; without one the staged file is good.
+    fn check(&mut self, path: &Path, prepared: Prepared, now: Instant) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let invocation = match slot.resource.check(&prepared, &self.config) {
+            Ok(invocation) => invocation,
+            Err(error) => return slot.fail(&error, now),
+        };
+        slot.state = State::Staged {
+            prepared: Box::new(prepared),
+            batch: self.batches,
+            checked: invocation.is_none(),
+        };
+        if let Some(invocation) = invocation {
+            let path = path.to_path_buf();
+            let event = move |outcome| Event::Checked { path, outcome };
+            if let Err(error) = commands::start(invocation, &self.queue, event) {
+                slot.fail(&error, now);
+            }
+        }
+    }
+
+    pub(super) fn take_checked(&mut self, path: &Path, outcome: Result<()>) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let State::Staged { batch, checked, .. } = &mut slot.state else {
+            return;
+        };
+        match slot.resource.judge_check(outcome) {
+            Ok(()) => {
+                *checked = true;
+                if self
+                    .batch
+                    .as_ref()
+                    .is_none_or(|current| current.number != *batch)
+                {
+                    slot.wake(Instant::now());
+                }
+            }
+            Err(error) => slot.fail(&error, Instant::now()),
+        }
+    }
+
+    /// The second half of a batch: all swaps, then the reloads.
+    pub(super) fn commit(&mut self) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        let synced = self.sync(batch.number);
+        self.owe(&synced);
+        let swapped = self.swap(&synced);
+        if let Err(error) = stage::sync_directories(&swapped) {
+            // The files are in place and whole; only a power cut in the next seconds could bring the old ones back.
+            log::warning(error.chain());
+        }
+        drop(batch);
+        self.start_reloads();
+    }
+
+    /// Brings the staged files of the batch to the disk; the resources whose files are there.
+    fn sync(&mut self, number: u64) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        for (path, slot) in &mut self.slots {
+            let State::Staged {
+                prepared,
+                batch,
+                checked: true,
+            } = &mut slot.state
+            else {
+                continue;
+            };
+            if *batch != number {
+                continue;
+            }
+            match prepared.stage.sync() {
+                Ok(()) => synced.push(path.clone()),
+                Err(error) => slot.fail(&error, Instant::now()),
+            }
+        }
+        synced
+    }
+
+    fn swap(&mut self, synced: &[PathBuf]) -> Vec<Committed> {
+        let mut swapped = Vec::new();
+        for path in synced {
+            let Some(slot) = self.slots.get_mut(path) else {
+                continue;
+            };
+            let State::Staged { prepared, .. } = std::mem::replace(&mut slot.state, State::Idle)
+            else {
+                continue;
+            };
+            match prepared.stage.commit() {
+                Ok(committed) => {
+                    swapped.push(committed);
+                    log::info(format!(
+                        "Target config {} has been updated",
+                        slot.resource.dest().display()
+                    ));
+                    slot.swapped(prepared.seen, prepared.changed);
+                }
+                Err(error) => slot.fail(&error, Instant::now()),
+            }
+        }
+        swapped
+    }
+}
+
+fn say_cleared(cleared: Vec<PathBuf>) {
+    for path in cleared {
+        log::info(format!(
+            "removed {}, left by a run that was killed",
+            path.display()
+        ));
+    }
+}

@@ -1,0 +1,50 @@
+//! Commands in threads of their own, which post how they ended; and what their end means.
+
+use std::sync::mpsc::SyncSender;
+use std::thread;
+
+use super::Event;
+use crate::error::{Error, Result};
+use crate::log;
+use crate::resource::command::{Ended, Invocation, Status};
+
+/// Starts a command; `event` says of what it is the end.
+pub fn start(
+    invocation: Invocation,
+    queue: &SyncSender<Event>,
+    event: impl FnOnce(Result<()>) -> Event + Send + 'static,
+) -> Result<()> {
+    log::debug(format_args!("Running {}", invocation.text));
+    let (queue, text) = (queue.clone(), invocation.text.clone());
+    let run = move || {
+        let outcome = invocation
+            .run()
+            .and_then(|ended| judge(&invocation.text, &ended));
+        // Nobody is left to tell when the loop has ended.
+        let _ = queue.send(event(outcome));
+    };
+    let started = thread::Builder::new().name("command".into()).spawn(run);
+    started.map(drop).map_err(|error| Error::Command {
+        command: text,
+        problem: format!("cannot be started: no thread for it: {error}"),
+    })
+}
+
+/// Logs the output of a command that has run; an error when it failed.
+fn judge(text: &str, ended: &Ended) -> Result<()> {
+    let output = ended.output.to_string();
+    let output = output.trim_end();
+    let said = if output.is_empty() {
+        String::new()
+    } else {
+        format!("; its output:\n{output}")
+    };
+    if ended.status == Status::Success {
+        log::debug(format_args!("command {text:?} succeeded{said}"));
+        return Ok(());
+    }
+    Err(Error::Command {
+        command: text.to_owned(),
+        problem: format!("{}{said}", ended.status),
+    })
+}

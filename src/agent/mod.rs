@@ -1,0 +1,300 @@
+//! The story: one loop over one queue of events. Decides when resources are taken up, never how they are rendered.
+//!
+//! The metadata source and each running command have a thread of their own and do nothing but post to the queue.
+
+mod backoff;
+mod batch;
+mod commands;
+mod feed;
+mod reload;
+mod resources;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use crate::backend::{Backend, Version};
+use crate::config::{Config, Mode};
+use crate::error::{Error, Result};
+use crate::log;
+use crate::platform::{self, Signal};
+use crate::resource::command;
+use crate::tree::Tree;
+
+use backoff::random_up_to;
+use batch::Batch;
+use feed::{Feed, Rhythm};
+use slot::{Slot, State};
+
+/// What the threads tell the loop.
+#[derive(Debug)]
+pub enum Event {
+    /// The source gave a tree that differs from the one before.
+    Tree {
+        feed: u32,
+        version: Version,
+        tree: Arc<Tree>,
+    },
+    /// The source gave nothing usable; `last` when it will not try again.
+    Lost { feed: u32, error: Error, last: bool },
+    /// The `check_cmd` of this resource ended.
+    Checked { path: PathBuf, outcome: Result<()> },
+    /// The reload command of these resources ended.
+    Reloaded {
+        paths: Vec<PathBuf>,
+        outcome: Result<()>,
+    },
+    /// The system asks for something.
+    Signal(Signal),
+}
+
+/// How long the loop waits when nothing at all is due.
+const IDLE: Duration = Duration::from_secs(3600);
+/// How long a busy lock is left alone before it is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Reads the settings as they are now.
+pub type Load = Box<dyn Fn() -> Result<Config>>;
+
+/// Runs until the work is done (`-onetime`) or the system says so. The exit code is 1 when a resource failed.
+pub fn run(load: Load) -> Result<ExitCode> {
+    platform::block_signals()
+        .map_err(|source| Error::io("block the signals of", "this process".as_ref(), source))?;
+    let (queue, events) = sync_channel(1);
+    let signals = queue.clone();
+    platform::listen_for_signals(move |signal| {
+        // The loop has ended: nobody is left to tell.
+        let _ = signals.send(Event::Signal(signal));
+    })
+    .map_err(|source| Error::io("watch for signals on", "this process".as_ref(), source))?;
+    let config = load()?;
+    let done = Agent::start(config, load, queue)?.run(&events);
+    if let Err(error) = command::leave_open_outputs() {
+        log::warning(format_args!(
+            "what commands have left running may die of a closed output: {error}"
+        ));
+    }
+    done
+}
+
+struct Agent {
+    config: Config,
+    load: Load,
+    queue: SyncSender<Event>,
+    feed: Feed,
+    /// What the source was last said to be wrong with.
+    trouble: Option<String>,
+    tree: Option<Arc<Tree>>,
+    slots: BTreeMap<PathBuf, Slot>,
+    /// conf.d files that cannot be used, with what was said of them.
+    broken: BTreeMap<PathBuf, String>,
+    batch: Option<Batch>,
+    batches: u64,
+    /// When the first tree of an unsettled series came.
+    unsettled: Option<Instant>,
+    reconcile: Instant,
+    /// HUP: all resources are to be read again.
+    stale: bool,
+    lock_retry: Option<Instant>,
+    /// What was last said of the lock.
+    lock_said: Option<String>,
+    /// `-onetime`: the source gave up.
+    gave_up: bool,
+}
+
+impl Agent {
+    fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
+        let feed = start_feed(1, &config, &queue)?;
+        Ok(Agent {
+            reconcile: Instant::now() + config.interval,
+            config,
+            load,
+            queue,
+            feed,
+            trouble: None,
+            tree: None,
+            slots: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            batch: None,
+            batches: 0,
+            unsettled: None,
+            stale: false,
+            lock_retry: None,
+            lock_said: None,
+            gave_up: false,
+        })
+    }
+
+    fn run(mut self, events: &Receiver<Event>) -> Result<ExitCode> {
+        loop {
+            if self.finished() {
+                let failed = self.gave_up
+                    || !self.broken.is_empty()
+                    || self.slots.values().any(|slot| slot.failed);
+                return Ok(ExitCode::from(u8::from(failed)));
+            }
+            let wait = self.next_due().saturating_duration_since(Instant::now());
+            match events.recv_timeout(wait) {
+                Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            self.turn(Instant::now());
+        }
+    }
+
+    /// Takes one event in; what follows from it is done in [`Agent::turn`].
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Tree {
+                feed,
+                version,
+                tree,
+            } if feed == self.feed.number() => self.take_tree(version, tree),
+            Event::Lost { feed, error, last } if feed == self.feed.number() => {
+                self.take_lost(&error, last)
+            }
+            Event::Tree { .. } | Event::Lost { .. } => {}
+            Event::Checked { path, outcome } => self.take_checked(&path, outcome),
+            Event::Reloaded { paths, outcome } => self.take_reloaded(&paths, outcome),
+            Event::Signal(Signal::Reload) => self.reread(),
+            Event::Signal(Signal::Terminate) => {}
+        }
+    }
+
+    fn take_tree(&mut self, version: Version, tree: Arc<Tree>) {
+        log::debug(format!("metadata has version {version}"));
+        if self.trouble.take().is_some() {
+            log::info("metadata is back");
+        }
+        let at = self.when_to_apply(Instant::now());
+        let first = self.tree.replace(tree).is_none();
+        if first {
+            self.reconcile = Instant::now();
+        }
+        for slot in self.slots.values_mut() {
+            slot.renew(at);
+        }
+    }
+
+    /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then some time at random.
+    fn when_to_apply(&mut self, now: Instant) -> Instant {
+        if self.tree.is_none() || self.config.mode == Mode::Onetime {
+            return now;
+        }
+        let settle = self.config.settle;
+        let since = *self.unsettled.get_or_insert(now);
+        (now + settle).min(since + settle * 10) + random_up_to(self.config.splay)
+    }
+
+    fn take_lost(&mut self, error: &Error, last: bool) {
+        let trouble = error.chain();
+        if last {
+            log::error(format!("no metadata, nothing was changed: {trouble}"));
+            self.gave_up = true;
+        } else if self.trouble.as_ref() != Some(&trouble) {
+            log::warning(format!("no metadata, trying again: {trouble}"));
+        }
+        self.trouble = Some(trouble);
+    }
+
+    /// Does all that is due.
+    fn turn(&mut self, now: Instant) {
+        if let Some(batch) = &self.batch {
+            if batch.complete(&self.slots, now) {
+                self.commit();
+            }
+        } else if self.due(now) {
+            self.begin(now);
+        }
+    }
+
+    fn due(&self, now: Instant) -> bool {
+        self.tree.is_some()
+            && self.lock_retry.is_none_or(|at| at <= now)
+            && (self.reconcile <= now || self.slots.values().any(|slot| slot.ready(now)))
+    }
+
+    /// When the loop has to look again, if nothing happens before.
+    fn next_due(&self) -> Instant {
+        let now = Instant::now();
+        if let Some(batch) = &self.batch {
+            return if batch.complete(&self.slots, now) {
+                now
+            } else {
+                batch.until()
+            };
+        }
+        if self.tree.is_none() {
+            return now + IDLE;
+        }
+        let slots = self
+            .slots
+            .values()
+            .filter(|slot| slot.idle())
+            .filter_map(|slot| slot.due);
+        let first = slots.fold(self.reconcile, Instant::min);
+        self.lock_retry.map_or(first, |at| at.max(first))
+    }
+
+    /// `-onetime`: nothing is left to do.
+    fn finished(&self) -> bool {
+        self.config.mode == Mode::Onetime
+            && (self.gave_up
+                || (self.batches > 0
+                    && self.batch.is_none()
+                    && self.slots.values().all(Slot::idle)))
+    }
+
+    /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.
+    fn terminate(self) -> ExitCode {
+        let running = self
+            .slots
+            .values()
+            .filter(|slot| matches!(slot.state, State::Reloading))
+            .count();
+        log::info(format!("told to end; {running} commands are left running"));
+        ExitCode::from(u8::from(self.config.mode == Mode::Onetime))
+    }
+
+    /// HUP: confd.toml, conf.d and the templates are read again.
+    fn reread(&mut self) {
+        let config = match (self.load)() {
+            Ok(config) => config,
+            Err(error) => {
+                log::error(format!(
+                    "{}; going on with the settings as they were",
+                    error.chain()
+                ));
+                return;
+            }
+        };
+        match start_feed(self.feed.number() + 1, &config, &self.queue) {
+            Ok(feed) => self.feed = feed,
+            Err(error) => {
+                log::error(format!(
+                    "{}; going on with the settings as they were",
+                    error.chain()
+                ));
+                return;
+            }
+        }
+        log::info("settings, resources and templates are read again");
+        self.config = config;
+        self.tree = None;
+        self.stale = true;
+    }
+}
+
+fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result<Feed> {
+    let rhythm = match config.mode {
+        Mode::Onetime => Rhythm::Once(config.onetime_wait),
+        Mode::Interval => Rhythm::Every(config.interval),
+        Mode::Watch => Rhythm::Watch,
+    };
+    Feed::start(number, Backend::new(config), rhythm, queue.clone())
+}

@@ -95,6 +95,8 @@ swap_in() {
         rm -f "$2.tmp"
         fail "$1 does not run on this machine ($(uname -s) $(uname -m))"
     fi
+    # On the disk before it has the name, or a power cut leaves an empty file; where dd cannot do that: everybody's.
+    dd if=/dev/null of="$2.tmp" conv=notrunc,fsync 2>/dev/null || sync
     mv -f "$2.tmp" "$2" || fail "cannot replace $2"
 }
 
@@ -113,18 +115,19 @@ program() {
 }
 
 # Installs $1 from the archive as $2, unless somebody edited that: then the new one is put beside it, as $2.$3. A file that was
-# there before any of ours counts as edited when $4 is "keep".
+# there before any of ours counts as edited when $4 is "keep"; one that was beside it and took its place does not.
 configuration() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
     known=$(recorded "$2") beside=$DESTDIR$2.$3
     if [ "$old" = "$new" ]; then
         rm -f "$beside"
         remember "$2" "$new"
-    elif [ -z "$old" ] || [ "$old" = "$known" ] || { [ -z "$known" ] && [ "$4" = replace ]; }; then
+    elif [ -z "$old" ] || [ "$old" = "$known" ] || [ "$old" = "$(recorded "$2.$3")" ] || { [ -z "$known" ] && [ "$4" = replace ]; }; then
         program "$1" "$2" 644
         rm -f "$beside"
     else
         [ "$(sum "$beside")" = "$new" ] || swap_in "$here/$1" "$beside" 644
+        remember "$2.$3" "$new"
         say "$2 was edited and stays; the new one is $2.$3"
     fi
 }
@@ -194,7 +197,6 @@ do_install() {
     configuration cmd.info.tmpl /etc/confd/templates/cmd.info.tmpl new keep
     restore_labels
     reload_systemd
-    sync
     say "the app agent is installed"
     if [ -z "$DESTDIR" ] && "$init_script" status >/dev/null 2>&1; then
         say "the daemon still runs the program that it was started with; to change that: service confd restart"
@@ -274,10 +276,10 @@ do_uninstall() {
     rm -f "$records" "$DESTDIR$base"/run/confd.pid* || fail "cannot remove $records"
     reload_systemd
     # Only what is empty goes.
-    for dir in bin run data/replaced data/cmd.started data log .; do
-        rmdir "$DESTDIR$base/$dir" 2>/dev/null || :
+    for dir in "$base/bin" "$base/run" "$base/data/replaced" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \
+        /etc/confd/conf.d /etc/confd/templates /etc/confd; do
+        rmdir "$DESTDIR$dir" 2>/dev/null || :
     done
-    rmdir "$DESTDIR/etc/confd/conf.d" "$DESTDIR/etc/confd/templates" "$DESTDIR/etc/confd" 2>/dev/null || :
     say "the app agent is removed"
     [ ! -d "$DESTDIR$base" ] || say "logs and records of commands are still in $base"
 }

@@ -5,6 +5,7 @@ mod command;
 mod env;
 mod harness;
 mod http;
+mod images;
 #[allow(dead_code)] // the same
 mod metad;
 mod random;

@@ -1,0 +1,605 @@
+//! install.sh in throw-away roots that look like each image: what lands where, that a second run changes nothing, that an upgrade
+//! keeps what somebody edited, that it can be removed, and that a failure stops it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::{said, shells, source, under};
+use crate::env::Env;
+
+/// What an image's installer can see of its system.
+struct Look {
+    name: &'static str,
+    /// The shell that is /bin/sh there.
+    shell: &'static [&'static str],
+    /// Files of the system; with ` -> ` a link.
+    files: &'static [&'static str],
+    systemd: bool,
+}
+
+const DASH: &[&str] = &["dash"];
+const BASH: &[&str] = &["bash", "--posix"];
+const BUSYBOX: &[&str] = &["busybox", "sh"];
+
+const UPSTART: &[&str] = &[
+    "sbin/init",
+    "etc/init/rc.conf",
+    "etc/lsb-release",
+    "usr/sbin/update-rc.d",
+    "etc/rc2.d/",
+];
+const RED_HAT_6: &[&str] = &[
+    "sbin/init",
+    "etc/redhat-release",
+    "sbin/chkconfig",
+    "etc/rc.d/init.d/",
+    "etc/init.d -> rc.d/init.d",
+];
+const RED_HAT: &[&str] = &[
+    "usr/lib/systemd/systemd",
+    "sbin/init -> ../lib/systemd/systemd",
+    "etc/redhat-release",
+    "sbin/chkconfig",
+    "etc/rc.d/init.d/",
+    "etc/init.d -> rc.d/init.d",
+];
+const SYSTEMD: &[&str] = &[
+    "usr/lib/systemd/systemd",
+    "sbin/init -> /lib/systemd/systemd",
+    "etc/os-release",
+    "etc/init.d/",
+];
+const BARE: &[&str] = &["usr/lib/systemd/systemd", "etc/openEuler-release"];
+const ALPINE: &[&str] = &[
+    "sbin/init -> /bin/busybox",
+    "sbin/openrc-run",
+    "sbin/rc-update",
+    "etc/alpine-release",
+    "etc/init.d/",
+];
+
+/// The tested images, and today's.
+const LOOKS: &[Look] = &[
+    Look {
+        name: "Ubuntu 12.10",
+        shell: DASH,
+        files: UPSTART,
+        systemd: false,
+    },
+    Look {
+        name: "Ubuntu 13.10",
+        shell: DASH,
+        files: UPSTART,
+        systemd: false,
+    },
+    Look {
+        name: "Ubuntu 14.04",
+        shell: DASH,
+        files: UPSTART,
+        systemd: false,
+    },
+    Look {
+        name: "Ubuntu 16.04",
+        shell: DASH,
+        files: SYSTEMD,
+        systemd: true,
+    },
+    Look {
+        name: "CentOS 6.4",
+        shell: BASH,
+        files: RED_HAT_6,
+        systemd: false,
+    },
+    Look {
+        name: "CentOS 7",
+        shell: BASH,
+        files: RED_HAT,
+        systemd: true,
+    },
+    Look {
+        name: "Debian 7.5",
+        shell: DASH,
+        files: &[
+            "sbin/init",
+            "etc/debian_version",
+            "usr/sbin/update-rc.d",
+            "sbin/insserv",
+            "etc/init.d/",
+        ],
+        systemd: false,
+    },
+    Look {
+        name: "openSUSE 12.3",
+        shell: BASH,
+        files: &[
+            "usr/lib/systemd/systemd",
+            "sbin/init -> ../bin/systemd",
+            "etc/SuSE-release",
+            "sbin/insserv",
+            "etc/init.d/",
+        ],
+        systemd: true,
+    },
+    Look {
+        name: "Fedora 18",
+        shell: BASH,
+        files: RED_HAT,
+        systemd: true,
+    },
+    Look {
+        name: "Fedora 20",
+        shell: BASH,
+        files: RED_HAT,
+        systemd: true,
+    },
+    Look {
+        name: "Debian and Ubuntu today",
+        shell: DASH,
+        files: SYSTEMD,
+        systemd: true,
+    },
+    Look {
+        name: "Rocky and Alma today",
+        shell: BASH,
+        files: RED_HAT,
+        systemd: true,
+    },
+    Look {
+        name: "openEuler without an init link",
+        shell: BASH,
+        files: BARE,
+        systemd: true,
+    },
+    Look {
+        name: "Alpine",
+        shell: BUSYBOX,
+        files: ALPINE,
+        systemd: false,
+    },
+];
+
+/// An unpacked archive and a root to install it in.
+struct Site {
+    env: Env,
+    shell: &'static [&'static str],
+}
+
+const BASE: &str = "opt/qingcloud/app-agent";
+
+impl Site {
+    fn new(shell: &'static [&'static str]) -> Site {
+        let env = Env::new();
+        for folder in ["archive", "root"] {
+            fs::create_dir(env.path(folder)).expect("a folder of the test");
+        }
+        for name in [
+            "install.sh",
+            "exec.sh",
+            "confd.init",
+            "confd.service",
+            "app-agent.logrotate",
+            "cmd.info.toml",
+            "cmd.info.tmpl",
+        ] {
+            fs::copy(source(name), env.path("archive").join(name)).expect("a file of the archive");
+        }
+        env.put("archive/confd", "program 1");
+        Site { env, shell }
+    }
+
+    fn with_look(look: &Look) -> Option<Site> {
+        let shell = shells().into_iter().find(|shell| *shell == look.shell)?;
+        let site = Site::new(shell);
+        for file in look.files {
+            site.add(file);
+        }
+        Some(site)
+    }
+
+    /// Adds `file`, `folder/` or `link -> target` to the root.
+    fn add(&self, file: &str) {
+        let (path, target) = match file.split_once(" -> ") {
+            Some((path, target)) => (self.root(path), Some(target)),
+            None => (self.root(file), None),
+        };
+        let folder = if file.ends_with('/') {
+            path.as_path()
+        } else {
+            path.parent().expect("a folder")
+        };
+        fs::create_dir_all(folder).expect("a folder of the image");
+        match target {
+            Some(target) => run(Command::new("ln").arg("-s").arg(target).arg(&path)),
+            None if file.ends_with('/') => (),
+            None => {
+                fs::write(&path, "").expect("a file of the image");
+                run(Command::new("chmod").arg("755").arg(&path));
+            }
+        }
+    }
+
+    fn root(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.env.path("root").join(relative)
+    }
+
+    fn install(&self, options: &[&str]) -> Output {
+        let mut command = under(self.shell, self.env.path("archive/install.sh"));
+        command.args(options).env("DESTDIR", self.env.path("root"));
+        command.output().expect("install.sh")
+    }
+
+    fn installs(&self, options: &[&str]) -> String {
+        let output = self.install(options);
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    }
+
+    /// Every path of the root with its inode, mode, times and links.
+    fn listing(&self) -> String {
+        let format = "%p %i %M %T@ %C@ %l\n";
+        let output = Command::new("find")
+            .arg(self.env.path("root"))
+            .args(["-printf", format])
+            .output();
+        let text = String::from_utf8(output.expect("find").stdout).expect("paths");
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    }
+
+    /// Every path of the root with its mode and link, and the content of its files.
+    fn content(&self) -> Vec<(String, Vec<u8>)> {
+        let format = "%P\t%y %M %l\n";
+        let output = Command::new("find")
+            .arg(self.env.path("root"))
+            .args(["-printf", format])
+            .output();
+        let text = String::from_utf8(output.expect("find").stdout).expect("paths");
+        let with_content = |line: &str| {
+            let content = match line.split_once('\t') {
+                Some((path, kind)) if kind.starts_with('f') => fs::read(self.root(path)),
+                _ => Ok(Vec::new()),
+            };
+            (line.to_string(), content.expect("a file of the image"))
+        };
+        let mut lines: Vec<_> = text.lines().map(with_content).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    fn mode(&self, relative: &str) -> String {
+        let output = Command::new("stat")
+            .args(["-c", "%a"])
+            .arg(self.root(relative))
+            .output();
+        let text = String::from_utf8(output.expect("stat").stdout).expect("a mode");
+        text.trim().to_string()
+    }
+
+    fn text(&self, relative: &str) -> String {
+        fs::read_to_string(self.root(relative))
+            .unwrap_or_else(|error| panic!("{relative}: {error}"))
+    }
+}
+
+fn run(command: &mut Command) {
+    let status = command.status();
+    assert!(status.is_ok_and(|status| status.success()), "{command:?}");
+}
+
+/// What is to be where, with which mode, from which file of the archive.
+const LANDS: &[(&str, &str, &str)] = &[
+    ("opt/qingcloud/app-agent/bin/confd", "755", "confd"),
+    ("opt/qingcloud/app-agent/bin/exec.sh", "755", "exec.sh"),
+    ("etc/init.d/confd", "755", "confd.init"),
+    ("etc/logrotate.d/app-agent", "644", "app-agent.logrotate"),
+    ("etc/confd/conf.d/cmd.info.toml", "644", "cmd.info.toml"),
+    ("etc/confd/templates/cmd.info.tmpl", "644", "cmd.info.tmpl"),
+];
+const UNIT: &str = "etc/systemd/system/confd.service";
+const WANTED: &str = "etc/systemd/system/multi-user.target.wants/confd.service";
+
+#[test]
+fn everything_lands_in_its_place_on_each_image_and_a_second_run_changes_nothing() {
+    for look in LOOKS {
+        let Some(site) = Site::with_look(look) else {
+            continue;
+        };
+        site.installs(&[]);
+        for (path, mode, name) in LANDS {
+            let expected = fs::read(site.env.path("archive").join(name)).expect("the archive's");
+            let found = fs::read(site.root(path))
+                .unwrap_or_else(|error| panic!("{}: {path}: {error}", look.name));
+            assert_eq!(found, expected, "{}: {path}", look.name);
+            assert_eq!(site.mode(path), *mode, "{}: {path}", look.name);
+        }
+        for folder in ["log", "run"] {
+            assert_eq!(
+                site.mode(&format!("{BASE}/{folder}")),
+                "755",
+                "{}: {folder}",
+                look.name
+            );
+        }
+        assert_eq!(site.root(UNIT).exists(), look.systemd, "{}", look.name);
+        assert!(
+            !site.root(WANTED).is_symlink(),
+            "{}: starts at boot unasked",
+            look.name
+        );
+        let before = site.listing();
+        site.installs(&[]);
+        assert_eq!(site.listing(), before, "{}", look.name);
+    }
+}
+
+#[test]
+fn it_is_removed_without_a_trace_from_each_image_but_for_the_records() {
+    for look in LOOKS {
+        // Their own tools take the service out; these roots only look as if they had any.
+        if look.files.iter().any(|file| {
+            ["chkconfig", "insserv", "update-rc.d"]
+                .iter()
+                .any(|tool| file.ends_with(tool))
+        }) && !look.systemd
+        {
+            continue;
+        }
+        let Some(site) = Site::with_look(look) else {
+            continue;
+        };
+        for folder in [
+            "etc/init.d/",
+            "etc/logrotate.d/",
+            "etc/systemd/system/",
+            "opt/",
+        ] {
+            site.add(folder);
+        }
+        let before = site.content();
+        site.installs(&[]);
+        site.installs(&["--uninstall"]);
+        assert_eq!(site.content(), before, "{}", look.name);
+    }
+}
+
+#[test]
+fn logs_records_and_settings_survive_the_removal() {
+    let site = Site::new(shells()[0]);
+    site.installs(&[]);
+    let kept = [
+        "opt/qingcloud/app-agent/log/app.log",
+        "opt/qingcloud/app-agent/data/cmd.started/c-1",
+        "etc/confd/confd.toml",
+        "etc/confd/conf.d/zoo.toml",
+    ];
+    for path in kept {
+        fs::write(site.root(path), "kept").expect("a file to keep");
+    }
+    fs::write(site.root("etc/logrotate.d/app-agent"), "edited").expect("the rotation");
+    site.installs(&["--uninstall"]);
+    for path in kept {
+        assert_eq!(site.text(path), "kept");
+    }
+    assert_eq!(site.text("etc/logrotate.d/app-agent"), "edited");
+    assert!(!site.root("opt/qingcloud/app-agent/bin").exists());
+    assert!(!site.root("etc/init.d/confd").exists());
+}
+
+#[test]
+fn an_upgrade_replaces_the_program_by_a_rename() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        site.installs(&[]);
+        let program = site.root("opt/qingcloud/app-agent/bin/confd");
+        let running = fs::File::open(&program).expect("the old program");
+        site.env.put("archive/confd", "program 2");
+        site.installs(&[]);
+        assert_eq!(fs::read(&program).expect("the new program"), b"program 2");
+        let old = std::io::read_to_string(running).expect("what still runs");
+        assert_eq!(old, "program 1", "the file that runs was written to");
+    }
+}
+
+/// The files that people edit, and where a new one goes beside an edited one.
+const EDITABLE: &[(&str, &str, &str)] = &[
+    (
+        "cmd.info.toml",
+        "etc/confd/conf.d/cmd.info.toml",
+        "etc/confd/conf.d/cmd.info.toml.new",
+    ),
+    (
+        "cmd.info.tmpl",
+        "etc/confd/templates/cmd.info.tmpl",
+        "etc/confd/templates/cmd.info.tmpl.new",
+    ),
+    (
+        "app-agent.logrotate",
+        "etc/logrotate.d/app-agent",
+        "etc/logrotate.d/app-agent.rpmnew",
+    ),
+];
+
+#[test]
+fn an_upgrade_keeps_what_was_edited_and_replaces_what_was_not() {
+    for shell in shells() {
+        for (name, path, beside) in EDITABLE {
+            let site = Site::new(shell);
+            site.installs(&[]);
+            site.env.put(&format!("archive/{name}"), "version 2");
+            site.installs(&[]);
+            assert_eq!(site.text(path), "version 2");
+            assert!(!site.root(beside).exists(), "{beside}");
+
+            fs::write(site.root(path), "edited").expect("an edit");
+            site.installs(&[]);
+            assert_eq!(site.text(path), "edited");
+            site.env.put(&format!("archive/{name}"), "version 3");
+            let text = site.installs(&[]);
+            assert_eq!(site.text(path), "edited");
+            assert_eq!(site.text(beside), "version 3");
+            assert!(text.contains("was edited and stays"), "{text}");
+
+            // Whoever takes the new one over is asked no more.
+            fs::rename(site.root(beside), site.root(path)).expect("the new one is taken");
+            site.env.put(&format!("archive/{name}"), "version 4");
+            site.installs(&[]);
+            assert_eq!(site.text(path), "version 4");
+        }
+    }
+}
+
+#[test]
+fn what_another_agent_left_is_kept_or_put_aside() {
+    let site = Site::new(shells()[0]);
+    let foreign = [
+        "etc/init.d/confd",
+        "etc/logrotate.d/app-agent",
+        "etc/confd/conf.d/cmd.info.toml",
+        "opt/qingcloud/app-agent/bin/exec.sh",
+    ];
+    for path in foreign {
+        site.add(path);
+        fs::write(site.root(path), "foreign").expect("another agent's file");
+    }
+    site.installs(&[]);
+    assert_eq!(site.text("etc/confd/conf.d/cmd.info.toml"), "foreign");
+    for (path, name) in [
+        (foreign[0], "confd"),
+        (foreign[1], "app-agent"),
+        (foreign[3], "exec.sh"),
+    ] {
+        assert_ne!(site.text(path), "foreign", "{path}");
+        assert_eq!(
+            site.text(&format!("{BASE}/data/replaced/{name}")),
+            "foreign"
+        );
+    }
+}
+
+#[test]
+fn what_is_missing_or_has_lost_its_mode_is_repaired() {
+    let site = Site::new(shells()[0]);
+    site.installs(&[]);
+    fs::remove_file(site.root("etc/confd/conf.d/cmd.info.toml")).expect("removed");
+    let program = site.root("opt/qingcloud/app-agent/bin/confd");
+    run(Command::new("chmod").arg("600").arg(&program));
+    site.installs(&[]);
+    assert!(site.root("etc/confd/conf.d/cmd.info.toml").exists());
+    assert_eq!(site.mode("opt/qingcloud/app-agent/bin/confd"), "755");
+}
+
+#[test]
+fn it_starts_at_boot_only_when_asked_to() {
+    for look in LOOKS.iter().filter(|look| look.systemd) {
+        let Some(site) = Site::with_look(look) else {
+            continue;
+        };
+        for _ in 0..2 {
+            site.installs(&["--enable"]);
+            let target = fs::read_link(site.root(WANTED)).expect("a link to the unit");
+            assert_eq!(target, Path::new("/").join(UNIT));
+        }
+        site.installs(&[]);
+        assert!(
+            site.root(WANTED).is_symlink(),
+            "{}: an upgrade turned it off",
+            look.name
+        );
+        site.installs(&["--uninstall"]);
+        assert!(!site.root(WANTED).is_symlink(), "{}", look.name);
+    }
+}
+
+#[test]
+fn a_narrow_umask_does_not_lock_anybody_out() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        let script = "umask 077; exec \"$@\"";
+        let mut command = under(shell, "-c");
+        command
+            .args([script, "sh"])
+            .args(shell)
+            .arg(site.env.path("archive/install.sh"));
+        run(command.env("DESTDIR", site.env.path("root")));
+        assert_eq!(site.mode(BASE), "755");
+        assert_eq!(site.mode("etc/confd/conf.d/cmd.info.toml"), "644");
+    }
+}
+
+#[test]
+fn it_works_from_any_folder_under_any_name() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        let odd = site.env.path("a b'c \u{76ee}\u{5f55}");
+        fs::rename(site.env.path("archive"), &odd).expect("another name");
+        let mut command = under(shell, "../a b'c \u{76ee}\u{5f55}/install.sh");
+        command
+            .current_dir(site.root(""))
+            .env("DESTDIR", ".")
+            .env("CDPATH", "/");
+        run(&mut command);
+        assert!(site.root("opt/qingcloud/app-agent/bin/confd").exists());
+    }
+}
+
+#[test]
+fn a_failure_stops_it_with_a_message() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        site.add("etc/");
+        fs::write(site.root("etc/confd"), "a file in the way").expect("a file");
+        let output = site.install(&[]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("cannot make"), "{}", said(&output));
+        assert!(!site.root("opt/qingcloud/app-agent/bin/confd").exists());
+    }
+}
+
+#[test]
+fn an_archive_that_is_not_whole_installs_nothing() {
+    let site = Site::new(shells()[0]);
+    fs::remove_file(site.env.path("archive/exec.sh")).expect("removed");
+    let output = site.install(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("exec.sh is missing"),
+        "{}",
+        said(&output)
+    );
+    assert!(!site.root("opt").exists());
+}
+
+#[test]
+fn a_link_in_the_image_does_not_lead_out_of_it() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        let outside = site.env.path("outside");
+        fs::create_dir(&outside).expect("a folder");
+        site.add(&format!("opt -> {}", outside.display()));
+        let output = site.install(&[]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("leads out of"), "{}", said(&output));
+        assert_eq!(fs::read_dir(&outside).expect("the folder").count(), 0);
+    }
+}
+
+#[test]
+fn its_options_are_explained_and_others_refused() {
+    let site = Site::new(shells()[0]);
+    let text = site.installs(&["--help"]);
+    for option in ["--enable", "--uninstall", "DESTDIR"] {
+        assert!(text.contains(option), "{text}");
+    }
+    for options in [&["--remove"][..], &["--enable", "--uninstall"]] {
+        assert_eq!(site.install(options).status.code(), Some(1), "{options:?}");
+    }
+    let output = site.install(&["--uninstall"]);
+    assert!(
+        said(&output).contains("is not installed"),
+        "{}",
+        said(&output)
+    );
+    assert!(!site.root("opt").exists());
+}

@@ -167,6 +167,12 @@ impl Config {
         })
     }
 
+    /// Whether both ask the same source for the same, at the same times.
+    pub fn asks_like(&self, other: &Config) -> bool {
+        (&self.source, &self.prefix, self.mode) == (&other.source, &other.prefix, other.mode)
+            && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
+    }
+
     /// The path of the metadata to fetch: the global prefix, or everything.
     pub fn fetch_prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or("/")

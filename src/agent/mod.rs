@@ -171,14 +171,14 @@ impl Agent {
         if self.trouble.take().is_some() {
             log::info("metadata is back");
         }
+        if self.tree.as_ref() == Some(&tree) {
+            return;
+        }
         let at = self.when_to_apply(Instant::now());
-        let first = self.tree.replace(tree).is_none();
-        if first {
-            self.reconcile = Instant::now();
+        if self.tree.replace(tree).is_none() {
+            self.reconcile = at;
         }
-        for slot in self.slots.values_mut() {
-            slot.renew(at);
-        }
+        self.slots.values_mut().for_each(|slot| slot.renew(at));
     }
 
     /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then some time at random.
@@ -247,7 +247,7 @@ impl Agent {
             && (self.gave_up
                 || (self.batches > 0
                     && self.batch.is_none()
-                    && self.slots.values().all(Slot::idle)))
+                    && self.slots.values().all(Slot::finished)))
     }
 
     /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.
@@ -261,32 +261,30 @@ impl Agent {
         ExitCode::from(u8::from(self.config.mode == Mode::Onetime))
     }
 
-    /// HUP: confd.toml, conf.d and the templates are read again.
+    /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong nothing changes.
     fn reread(&mut self) {
+        let going_on = |error: Error| {
+            log::error(format_args!(
+                "{}; going on with the settings as they were",
+                error.chain()
+            ));
+        };
         let config = match (self.load)() {
             Ok(config) => config,
-            Err(error) => {
-                log::error(format!(
-                    "{}; going on with the settings as they were",
-                    error.chain()
-                ));
-                return;
-            }
+            Err(error) => return going_on(error),
         };
-        match start_feed(self.feed.number() + 1, &config, &self.queue) {
-            Ok(feed) => self.feed = feed,
-            Err(error) => {
-                log::error(format!(
-                    "{}; going on with the settings as they were",
-                    error.chain()
-                ));
-                return;
+        if !self.config.asks_like(&config) {
+            match start_feed(self.feed.number() + 1, &config, &self.queue) {
+                Ok(feed) => self.feed = feed,
+                Err(error) => return going_on(error),
             }
+            // What the old source said may not be what the new one says.
+            self.tree = None;
         }
-        log::info("settings, resources and templates are read again");
+        log::info("reading the settings, resources and templates again");
         self.config = config;
-        self.tree = None;
         self.stale = true;
+        self.reconcile = Instant::now();
     }
 }
 

@@ -30,6 +30,7 @@ impl Agent {
             else {
                 continue;
             };
+            slot.owes = true;
             if slot.owed.is_none() {
                 match Owed::mark(&self.config.confdir, slot.resource.dest()) {
                     Ok(owed) => slot.owed = Some(owed),

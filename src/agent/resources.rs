@@ -24,6 +24,12 @@ impl Agent {
                 return;
             }
         };
+        if found.is_empty() && self.batches == 1 {
+            log::warning(format_args!(
+                "there are no resources below {}/conf.d",
+                self.config.confdir.display()
+            ));
+        }
         let stale = std::mem::take(&mut self.stale);
         for (path, stamp) in &found {
             self.refresh(path, *stamp, stale, now);
@@ -73,6 +79,7 @@ impl Agent {
             if slot.owed.is_none() && slot.idle() && slot.resource.retries_reload() {
                 slot.owed = Owed::find(&self.config.confdir, slot.resource.dest());
                 if slot.owed.is_some() {
+                    slot.owes = true;
                     slot.wake(now);
                 }
             }

@@ -38,7 +38,9 @@ pub struct Slot {
     pub seen: Option<Seen>,
     /// The reload is to be started, because of these keys.
     pub wants_reload: Option<Vec<String>>,
-    /// A reload that has not worked yet, where the resource says `reload_retry`.
+    /// A reload has not worked yet, where the resource says `reload_retry`.
+    pub owes: bool,
+    /// The same on the disk.
     pub owed: Option<Owed>,
     /// The last attempt failed.
     pub failed: bool,
@@ -57,6 +59,7 @@ impl Slot {
             due: Some(now),
             seen: None,
             wants_reload: None,
+            owes: false,
             owed: None,
             failed: false,
             backoff: Backoff::default(),
@@ -68,6 +71,7 @@ impl Slot {
     pub fn replace(&mut self, resource: Resource, stamp: Stamp, now: Instant) {
         if resource.dest() != self.resource.dest() {
             self.seen = None;
+            self.owes = false;
             self.owed = None;
         }
         self.resource = resource;
@@ -82,6 +86,11 @@ impl Slot {
             self.state,
             State::Idle | State::Staged { checked: true, .. }
         )
+    }
+
+    /// True when nothing is staged and no command runs.
+    pub fn finished(&self) -> bool {
+        matches!(self.state, State::Idle)
     }
 
     /// True when it can be taken up at `now`.
@@ -103,7 +112,7 @@ impl Slot {
     /// The file on disk is right, rendered from `seen`.
     pub fn in_sync(&mut self, seen: Seen) {
         self.seen = Some(seen);
-        if self.owed.is_some() {
+        if self.owes {
             self.wants_reload = Some(Vec::new());
         } else {
             self.succeed();
@@ -118,6 +127,7 @@ impl Slot {
 
     /// The reload worked.
     pub fn reloaded(&mut self) {
+        self.owes = false;
         if let Some(owed) = self.owed.take()
             && let Err(error) = owed.settle()
         {

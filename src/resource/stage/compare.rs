@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 
 use super::{Target, refused};
 use crate::error::Result;
+use crate::platform;
 
 /// A file that is larger is not read through only to log its MD5.
 const LARGEST_SUM: u64 = 64 << 20;
@@ -75,7 +76,7 @@ impl Target {
         let Some(mut file) = self.open_old()? else {
             return Ok(None);
         };
-        let size = file.metadata()?.len();
+        let size = platform::file_meta(&file)?.size;
         if size == content.len() as u64 && reads_as(&file, content)? {
             return Ok(None);
         }

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use crate::error::{Error, Result};
 use crate::platform::{self, Dir};
@@ -26,6 +27,9 @@ pub use target::{Attributes, Target};
 
 /// The mode of a new file for which none is configured.
 const NEW_FILE: u32 = 0o644;
+
+/// How many files are flushed to the disk at once.
+const SYNC_THREADS: usize = 8;
 
 /// An I/O error with the path, and with what somebody can do about it.
 fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
@@ -121,9 +125,12 @@ impl Stage {
 
     /// The access list of the old file; but a configured mode is all there is to say about who may do what.
     fn give_access_list(&self, file: &File) -> io::Result<()> {
-        match (self.target.wanted.mode, self.target.open_old()?) {
-            (None, Some(old)) => platform::copy_access_list(&old, file),
-            _ => Ok(()),
+        if self.target.wanted.mode.is_some() {
+            return Ok(());
+        }
+        match self.target.open_old()? {
+            Some(old) => platform::copy_access_list(&old, file),
+            None => Ok(()),
         }
     }
 }
@@ -168,6 +175,34 @@ impl Drop for StagedFile {
     }
 }
 
+/// [`Stage::sync`] for many, side by side: one after the other, each would wait for a write of the file system's journal of its
+/// own. The results are in the order of the stages.
+pub fn sync_all(stages: &[&Stage]) -> Vec<Result<()>> {
+    if let [stage] = stages {
+        return vec![stage.sync()];
+    }
+    let share = stages.len().div_ceil(SYNC_THREADS).max(1);
+    thread::scope(|scope| {
+        let start = |part| {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || sync_each(part));
+            (part, thread.ok())
+        };
+        // All are started before the first is waited for.
+        let parts: Vec<_> = stages.chunks(share).map(start).collect();
+        parts
+            .into_iter()
+            .flat_map(|(part, thread)| {
+                let results = thread.and_then(|thread| thread.join().ok());
+                results.unwrap_or_else(|| sync_each(part))
+            })
+            .collect()
+    })
+}
+
+fn sync_each(stages: &[&Stage]) -> Vec<Result<()>> {
+    stages.iter().map(|stage| stage.sync()).collect()
+}
+
 /// A dest that is the new file. Safe from a power cut after [`sync_directories`].
 #[derive(Debug)]
 #[must_use]
@@ -175,7 +210,8 @@ pub struct Committed {
     dir: Arc<Dir>,
 }
 
-/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first failure.
+/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first failure; the new files
+/// are in their places all the same.
 pub fn sync_directories(committed: &[Committed]) -> Result<()> {
     let mut dirs: Vec<&Dir> = committed.iter().map(|committed| &*committed.dir).collect();
     dirs.sort_by_key(|dir| dir.path());

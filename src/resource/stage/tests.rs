@@ -201,3 +201,24 @@ fn a_staged_file_that_is_gone_is_an_error_and_dest_stays() {
     assert!(stage.commit().is_err());
     assert_eq!(fs::read(&dest).unwrap(), b"old");
 }
+
+#[test]
+fn many_are_synced_and_each_has_its_result() {
+    let scratch = Scratch::new("many");
+    let stage = |n: usize| {
+        let dest = scratch.0.join(format!("{n}"));
+        Stage::create(target(&dest), b"new", false).unwrap()
+    };
+    for count in [0, 1, 3, 20] {
+        let stages: Vec<Stage> = (0..count).map(stage).collect();
+        let gone = count.saturating_sub(2);
+        if let Some(stage) = stages.get(gone) {
+            fs::remove_file(stage.path()).unwrap();
+        }
+        let results = sync_all(&stages.iter().collect::<Vec<_>>());
+        let failed: Vec<bool> = results.iter().map(Result::is_err).collect();
+        let wanted: Vec<bool> = (0..count).map(|n| n == gone).collect();
+        assert_eq!(failed, wanted);
+    }
+    assert_eq!(scratch.names(), [""; 0]);
+}

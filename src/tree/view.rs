@@ -4,6 +4,8 @@
 //! The rules of `ls` and `lsdir` are the original's (package memkv), oddities included; the tests hold them
 //! against a direct reading of those rules.
 
+mod absence;
+
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use super::glob::{Pattern, Step, Walk};
 use super::{Tree, path};
+pub use absence::Absence;
 
 /// The leaves below a resource's keys, with its prefix taken off. Cheap to clone.
 #[derive(Clone, Debug)]

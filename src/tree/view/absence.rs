@@ -1,0 +1,258 @@
+//! Why a resource finds no value at a key, and which key was probably meant.
+//!
+//! Asked only once a look-up has failed, and bounded all the same: a daemon may fail again and again. No value is
+//! looked at, only keys.
+
+use super::View;
+use crate::nearest::Word;
+use crate::tree::path;
+
+/// So many names of one directory are compared with a wrong one.
+const MOST_NAMES: usize = 1000;
+/// So many ways to spell a path are followed at once.
+const MOST_WAYS: usize = 8;
+/// So many segments of a path are compared.
+const MOST_SEGMENTS: usize = 16;
+/// So many names of a directory are told.
+const TOLD_NAMES: usize = 4;
+
+/// Why a key has no value.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It has keys below it; the names of the first of them, and whether there are more.
+    Directory(Vec<String>, bool),
+    /// The metadata has it (or keys below it), but the resource's keys do not cover it.
+    Hidden,
+    /// The same path stands elsewhere: at this key.
+    Elsewhere(String),
+    /// The same path stands outside of the resource's prefix: at this key of the whole tree.
+    Outside(String),
+    /// There is no such key, but one with nearly that name.
+    Misspelt {
+        /// The key that was probably meant.
+        meant: String,
+        /// Whether the resource's keys cover that one.
+        covered: bool,
+    },
+    /// Nothing like it is there.
+    Unknown,
+}
+
+impl View {
+    /// Why [`View::get`] finds nothing at `key`; none when it does.
+    pub fn absence(&self, key: &str) -> Option<Absence> {
+        if self.get(key).is_some() {
+            return None;
+        }
+        Some(if self.has_below(key) {
+            self.directory(key)
+        } else if self.hides(key) {
+            Absence::Hidden
+        } else {
+            let elsewhere = self.elsewhere(key).or_else(|| self.misspelt(key));
+            elsewhere.unwrap_or(Absence::Unknown)
+        })
+    }
+
+    /// The key nearest to `key` that has a value, spelt nearly like it; with all that the prefix has, covered or not.
+    fn misspelt(&self, key: &str) -> Option<Absence> {
+        let whole = self.whole();
+        let segments = || key.split('/').filter(|segment| !segment.is_empty());
+        if segments().count() > MOST_SEGMENTS {
+            return None;
+        }
+        let mut ways = vec![(0, String::new())];
+        for segment in segments() {
+            let word = Word::new(segment);
+            let mut further = Vec::new();
+            for (edits, dir) in &ways {
+                for name in whole.names(dir).take(MOST_NAMES) {
+                    let more = spelling(segment, &word, name);
+                    further.extend(more.map(|more| (edits + more, format!("{dir}/{name}"))));
+                }
+            }
+            // Stable: of equally near ones the first in the order of keys stays.
+            further.sort_by_key(|(edits, _)| *edits);
+            further.truncate(MOST_WAYS);
+            ways = further;
+        }
+        let found = ways.into_iter().find(|(_, way)| whole.get(way).is_some());
+        found.map(|(_, meant)| Absence::Misspelt {
+            covered: self.get(&meant).is_some(),
+            meant,
+        })
+    }
+
+    /// The key written as metadata keys are, without its first segments, or behind other segments.
+    fn elsewhere(&self, key: &str) -> Option<Absence> {
+        let clean = path::clean(&format!("/{key}"));
+        let tails = clean.match_indices('/').map(|(slash, _)| &clean[slash..]);
+        let tails = tails.filter(|tail| *tail != key).take(MOST_SEGMENTS);
+        let found = tails.into_iter().find(|tail| self.get(tail).is_some());
+        if let Some(found) = found {
+            return Some(Absence::Elsewhere(found.to_owned()));
+        }
+        let ends = self
+            .tree
+            .leaves()
+            .filter(|(leaf, _)| leaf.ends_with(&clean));
+        let (leaf, _) = ends.min_by_key(|(leaf, _)| leaf.len())?;
+        match leaf.strip_prefix(self.prefix.as_str()) {
+            Some(inside) if inside.starts_with('/') && inside != key => {
+                Some(Absence::Elsewhere(inside.to_owned()))
+            }
+            _ => Some(Absence::Outside(leaf.to_owned())),
+        }
+    }
+
+    fn directory(&self, key: &str) -> Absence {
+        let mut names = self.names(key.trim_end_matches('/'));
+        let told = names.by_ref().take(TOLD_NAMES).map(str::to_owned).collect();
+        Absence::Directory(told, names.next().is_some())
+    }
+
+    /// The same tree below the same prefix, all of it.
+    fn whole(&self) -> View {
+        self.tree.view(&self.prefix, &["/".to_owned()])
+    }
+
+    /// The names directly below a clean path (empty for the root), sorted by key.
+    fn names<'v>(&'v self, dir: &str) -> impl Iterator<Item = &'v str> {
+        let below = format!("{dir}/");
+        let mut next = self.visible(self.seek(0, &below));
+        std::iter::from_fn(move || {
+            let index = next?;
+            let rest = self.key(index).strip_prefix(below.as_str())?;
+            let name = super::first_segment(rest);
+            next = self.visible(match name.len() {
+                length if length == rest.len() => index + 1,
+                length => self.past(index, &format!("{below}{}", &rest[..=length])),
+            });
+            Some(name)
+        })
+    }
+}
+
+/// How far a name is from a segment of a wrong path; none when it cannot have been meant. Names that differ by their
+/// numbers only are different things, not different spellings.
+fn spelling(segment: &str, word: &Word, name: &str) -> Option<usize> {
+    if segment == name {
+        return Some(0);
+    }
+    if segment.eq_ignore_ascii_case(name) {
+        return Some(1);
+    }
+    let is_letter = |letter: &char| !letter.is_ascii_digit();
+    let letters = |text: &str| text.chars().filter(is_letter).collect::<String>();
+    if letters(segment) == letters(name) {
+        return None;
+    }
+    word.edits(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::tree::Tree;
+
+    fn tree() -> Arc<Tree> {
+        let keys = [
+            "/cluster/zone",
+            "/cluster/vxnet",
+            "/env/port",
+            "/host/ip",
+            "/host/sid",
+            "/host/node_id",
+            "/hosts/i-1/ip",
+            "/hosts/i-2/ip",
+            "/hosts/i-3/ip",
+            "/hosts/i-4/ip",
+            "/hosts/i-5/ip",
+        ];
+        Arc::new(Tree::from_pairs(keys.map(|key| (key, "1"))))
+    }
+
+    fn absence(prefix: &str, keys: &[&str], key: &str) -> Option<Absence> {
+        let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+        tree().view(prefix, &keys).absence(key)
+    }
+
+    fn misspelt(meant: &str, covered: bool) -> Option<Absence> {
+        let meant = meant.to_owned();
+        Some(Absence::Misspelt { meant, covered })
+    }
+
+    #[test]
+    fn each_case_is_told_from_the_others() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let elsewhere = |key: &str| Some(Absence::Elsewhere(key.to_owned()));
+        for (key, want) in [
+            ("/host/sid", None),
+            (
+                "/host",
+                Some(Absence::Directory(names(&["ip", "node_id", "sid"]), false)),
+            ),
+            (
+                "/hosts",
+                Some(Absence::Directory(
+                    names(&["i-1", "i-2", "i-3", "i-4"]),
+                    true,
+                )),
+            ),
+            ("/cluster/zone", Some(Absence::Hidden)),
+            ("/cluster", Some(Absence::Hidden)),
+            ("/self/host/sid", elsewhere("/host/sid")),
+            ("host/sid", elsewhere("/host/sid")),
+            ("/host/sid/", elsewhere("/host/sid")),
+            ("//host/sid", elsewhere("/host/sid")),
+            ("/sid", elsewhere("/host/sid")),
+            ("/hsot/sid", misspelt("/host/sid", true)),
+            ("/host/SID", misspelt("/host/sid", true)),
+            ("/hosts/sid", misspelt("/host/sid", true)),
+            ("/host/node-id", misspelt("/host/node_id", true)),
+            ("/hots/i-2/ipp", misspelt("/hosts/i-2/ip", true)),
+            ("/clusters/zone", misspelt("/cluster/zone", false)),
+            ("/hosts/i-9/ip", Some(Absence::Unknown)),
+            ("/env/password", Some(Absence::Unknown)),
+            (
+                "/",
+                Some(Absence::Directory(names(&["host", "hosts"]), false)),
+            ),
+        ] {
+            assert_eq!(absence("", &["/host", "/hosts"], key), want, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_shows_what_lies_beside_it() {
+        let outside = |key: &str| Some(Absence::Outside(key.to_owned()));
+        assert_eq!(
+            absence("/host", &["/"], "/cluster/zone"),
+            outside("/cluster/zone")
+        );
+        assert_eq!(
+            absence("/host", &["/"], "/host/ip"),
+            Some(Absence::Elsewhere("/ip".to_owned()))
+        );
+        assert_eq!(absence("/host", &["/"], "/spid"), misspelt("/sid", true));
+        assert_eq!(absence("/host", &[], "/sid"), Some(Absence::Hidden));
+    }
+
+    #[test]
+    fn the_cost_has_a_limit() {
+        let keys = (0..20_000).map(|number| (format!("/d/n{number:05}x/v{number}"), ""));
+        let tree = Arc::new(Tree::from_pairs(keys));
+        let view = tree.view("", &["/".to_owned()]);
+        let deep = "/d/n00003y".repeat(5_000);
+        assert_eq!(view.absence(&deep), Some(Absence::Unknown));
+        assert_eq!(view.absence("/d/n00003y/v3"), {
+            let meant = "/d/n00003x/v3".to_owned();
+            Some(Absence::Misspelt {
+                meant,
+                covered: true,
+            })
+        });
+    }
+}

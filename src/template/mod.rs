@@ -13,6 +13,7 @@ mod lex;
 mod methods;
 mod node;
 mod number;
+pub mod outline;
 mod parse;
 mod problem;
 pub mod strconv;

@@ -1,0 +1,461 @@
+//! What a template says, for tools that read templates without executing them: every expression, with pipelines and
+//! parentheses taken apart, what becomes of its value, and what is certain to fail or to have no effect.
+//!
+//! Knows nothing of what functions do; places are offsets in the text.
+
+use super::Function;
+use super::lex::Span;
+use super::node::{
+    Branch, Callee, Command, List, Node, Operand, OperandKind, Pipeline, RangeNode, TemplateNode,
+};
+use super::parse::{MAIN, Template};
+use super::value::{Str, Value};
+
+/// A template's expressions, in the order of its text, and its faults.
+#[derive(Debug, Default)]
+pub struct Outline {
+    pub statements: Vec<Statement>,
+    pub faults: Vec<Fault>,
+}
+
+/// An expression and what becomes of its value.
+#[derive(Debug)]
+pub struct Statement {
+    pub expr: Expr,
+    pub usage: Usage,
+    /// The variables that it sets, with their `$`.
+    pub sets: Vec<String>,
+    /// Whether it is evaluated whenever the template is executed.
+    pub certain: bool,
+}
+
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// It is part of the output.
+    Printed,
+    /// `{{if}}` or `{{with}}` asks whether it is true.
+    Tested,
+    /// `{{range}}` goes through it.
+    Ranged,
+    /// A variable keeps it.
+    Kept,
+    /// `{{template}}` passes it on.
+    Passed,
+}
+
+/// An expression. The first argument of a pipeline's stage stands last, as it does when executed.
+#[derive(Debug)]
+pub enum Expr {
+    Text {
+        pos: usize,
+        text: Str,
+    },
+    Number {
+        pos: usize,
+        number: f64,
+    },
+    Variable {
+        pos: usize,
+        name: String,
+    },
+    Call(Call),
+    /// A field or method of a value: `(json …).a.b`, `datetime.Format "…"`.
+    Member {
+        of: Box<Expr>,
+        names: Vec<String>,
+        args: Vec<Expr>,
+    },
+    /// Dot, and the constants that are neither text nor number.
+    Other {
+        pos: usize,
+    },
+}
+
+/// A call of a function.
+#[derive(Debug)]
+pub struct Call {
+    /// Where the function's name stands.
+    pub pos: usize,
+    pub function: &'static Function,
+    pub args: Vec<Expr>,
+}
+
+/// What can be said without executing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is assigned where nothing has declared it: fails when executed.
+    Undeclared { pos: usize, name: String },
+    /// It is called and nowhere defined: fails when executed.
+    Undefined { pos: usize, name: String },
+    /// A variable of an inner block, never used, while an outer one of this name keeps its value.
+    Lost { pos: usize, name: String },
+}
+
+impl Expr {
+    /// Where it begins.
+    pub fn pos(&self) -> usize {
+        match self {
+            Expr::Text { pos, .. } | Expr::Number { pos, .. } => *pos,
+            Expr::Variable { pos, .. } | Expr::Other { pos } => *pos,
+            Expr::Call(call) => call.pos,
+            Expr::Member { of, .. } => of.pos(),
+        }
+    }
+}
+
+impl Template {
+    /// Reads the template, which was parsed with these functions.
+    pub fn outline(&self, functions: &'static [Function]) -> Outline {
+        let mut walk = Walk {
+            template: self,
+            functions,
+            scopes: Vec::new(),
+            certain: true,
+            outline: Outline::default(),
+        };
+        for (id, list) in self.lists.iter().enumerate() {
+            walk.certain = id == MAIN.0;
+            walk.list(list.as_deref().unwrap_or_default());
+        }
+        walk.outline
+    }
+}
+
+/// The walk through a template's nodes. It recurses no deeper than the parser lets blocks and parentheses nest.
+struct Walk<'t> {
+    template: &'t Template,
+    functions: &'static [Function],
+    /// The variables of the blocks around, the innermost last.
+    scopes: Vec<Vec<Local>>,
+    certain: bool,
+    outline: Outline,
+}
+
+struct Local {
+    pos: usize,
+    name: String,
+    /// Whether it is worth a word when nothing uses it.
+    telling: bool,
+    used: bool,
+}
+
+/// Blocks.
+impl Walk<'_> {
+    /// Nodes with a scope of their own.
+    fn list(&mut self, list: &[Node]) {
+        self.scopes.push(Vec::new());
+        for node in list {
+            match node {
+                Node::Action(pipeline) if pipeline.decl.is_empty() => {
+                    self.statement(pipeline, Usage::Printed);
+                }
+                Node::Action(pipeline) => self.statement(pipeline, Usage::Kept),
+                Node::If(branch) | Node::With(branch) => self.branch(branch),
+                Node::Range(range) => self.range(range),
+                Node::Template(node) => self.template(node),
+                Node::Text(_) | Node::Break | Node::Continue => {}
+            }
+        }
+        self.leave();
+    }
+
+    fn branch(&mut self, branch: &Branch) {
+        let certain = self.certain;
+        self.scopes.push(Vec::new());
+        for arm in &branch.arms {
+            self.statement(&arm.pipeline, Usage::Tested);
+            self.certain = false;
+            self.list(&arm.list);
+        }
+        self.rest(branch.else_list.as_ref(), certain);
+    }
+
+    fn range(&mut self, range: &RangeNode) {
+        let certain = self.certain;
+        self.scopes.push(Vec::new());
+        self.statement(&range.pipeline, Usage::Ranged);
+        self.certain = false;
+        self.list(&range.list);
+        self.rest(range.else_list.as_ref(), certain);
+    }
+
+    fn rest(&mut self, else_list: Option<&List>, certain: bool) {
+        self.list(else_list.map_or(&[], Vec::as_slice));
+        self.certain = certain;
+        self.leave();
+    }
+
+    fn template(&mut self, node: &TemplateNode) {
+        if let Some(pipeline) = &node.pipeline {
+            self.statement(pipeline, Usage::Passed);
+        }
+        let Template { names, lists, .. } = self.template;
+        if lists.get(node.template.0).is_none_or(Option::is_none) {
+            let name = names.get(node.template.0).map_or(&b""[..], Vec::as_slice);
+            let name = String::from_utf8_lossy(name).into_owned();
+            let pos = node.pos;
+            self.outline.faults.push(Fault::Undefined { pos, name });
+        }
+    }
+
+    fn leave(&mut self) {
+        let scope = self.scopes.pop().unwrap_or_default();
+        for local in scope {
+            let outer = self.scopes.iter().flatten();
+            let hides = outer.into_iter().any(|outer| outer.name == local.name);
+            if local.telling && !local.used && hides {
+                let Local { pos, name, .. } = local;
+                self.outline.faults.push(Fault::Lost { pos, name });
+            }
+        }
+    }
+
+    fn statement(&mut self, pipeline: &Pipeline, usage: Usage) {
+        let expr = self.pipeline(pipeline);
+        let sets = pipeline.decl.iter();
+        let sets = sets.map(|variable| self.words(variable.name)).collect();
+        self.declare(pipeline, usage == Usage::Kept);
+        self.outline.statements.push(Statement {
+            expr,
+            usage,
+            sets,
+            certain: self.certain,
+        });
+    }
+
+    fn declare(&mut self, pipeline: &Pipeline, telling: bool) {
+        for variable in &pipeline.decl {
+            let (pos, name) = (variable.name.start, self.words(variable.name));
+            if variable.slot.is_none() {
+                self.outline.faults.push(Fault::Undeclared { pos, name });
+            } else if let (false, Some(scope)) = (pipeline.assign, self.scopes.last_mut()) {
+                scope.push(Local {
+                    pos,
+                    name,
+                    telling,
+                    used: false,
+                });
+            }
+        }
+    }
+}
+
+/// Expressions.
+impl Walk<'_> {
+    fn pipeline(&mut self, pipeline: &Pipeline) -> Expr {
+        let mut last = None;
+        for command in &pipeline.commands {
+            last = Some(self.command(command, last));
+        }
+        let pos = pipeline.pos;
+        last.unwrap_or(Expr::Other { pos })
+    }
+
+    fn command(&mut self, command: &Command, last: Option<Expr>) -> Expr {
+        let pos = command.pos;
+        let Some((first, args)) = command.args.split_first() else {
+            return Expr::Other { pos };
+        };
+        let args = args.iter().map(|arg| self.operand(arg)).collect();
+        self.word(first, args, last)
+    }
+
+    fn operand(&mut self, operand: &Operand) -> Expr {
+        self.word(operand, Vec::new(), None)
+    }
+
+    /// A word and what it is applied to.
+    fn word(&mut self, word: &Operand, mut args: Vec<Expr>, last: Option<Expr>) -> Expr {
+        args.extend(last);
+        let pos = word.span.start;
+        match &word.kind {
+            OperandKind::String(Value::Str(text)) => Expr::Text {
+                pos,
+                text: text.clone(),
+            },
+            OperandKind::Number(number) => match number.float {
+                Some(number) => Expr::Number { pos, number },
+                None => Expr::Other { pos },
+            },
+            OperandKind::Identifier(callee) => self.call(*callee, pos, args),
+            OperandKind::Variable { name, fields, .. } => {
+                let (pos, name) = (name.start, self.words(*name));
+                self.used(&name);
+                self.member(Expr::Variable { pos, name }, fields, args)
+            }
+            OperandKind::Field(fields) => self.member(Expr::Other { pos }, fields, args),
+            OperandKind::Chain { node, fields } => {
+                let of = self.operand(node);
+                self.member(of, fields, args)
+            }
+            OperandKind::Pipeline(pipeline) => {
+                let expr = self.pipeline(pipeline);
+                self.declare(pipeline, false);
+                expr
+            }
+            _ => Expr::Other { pos },
+        }
+    }
+
+    fn call(&self, callee: Callee, pos: usize, args: Vec<Expr>) -> Expr {
+        let function = match callee {
+            Callee::Builtin(builtin) => Some(builtin.function()),
+            Callee::Host(index) => self.functions.get(index),
+        };
+        match function {
+            Some(function) => Expr::Call(Call {
+                pos,
+                function,
+                args,
+            }),
+            None => Expr::Other { pos },
+        }
+    }
+
+    fn member(&self, of: Expr, fields: &[Span], args: Vec<Expr>) -> Expr {
+        if fields.is_empty() {
+            return of;
+        }
+        Expr::Member {
+            of: Box::new(of),
+            names: fields.iter().map(|field| self.words(*field)).collect(),
+            args,
+        }
+    }
+
+    fn used(&mut self, name: &str) {
+        let mut visible = self.scopes.iter_mut().rev();
+        let found = visible.find_map(|scope| scope.iter_mut().rev().find(|l| l.name == name));
+        if let Some(local) = found {
+            local.used = true;
+        }
+    }
+
+    fn words(&self, span: Span) -> String {
+        String::from_utf8_lossy(span.of(&self.template.source)).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Type;
+
+    static FUNCTIONS: &[Function] = &[Function {
+        name: "get",
+        params: &[Type::Str],
+        variadic: None,
+    }];
+
+    fn outline(text: &str) -> Outline {
+        let template = Template::parse("t", text.as_bytes(), FUNCTIONS).expect(text);
+        template.outline(FUNCTIONS)
+    }
+
+    /// An expression in one line: calls with brackets, so that the nesting shows.
+    fn show(expr: &Expr) -> String {
+        let all = |args: &[Expr]| args.iter().map(show).collect::<Vec<_>>().join(" ");
+        match expr {
+            Expr::Text { text, .. } => format!("{text:?}"),
+            Expr::Number { number, .. } => number.to_string(),
+            Expr::Variable { name, .. } => name.clone(),
+            Expr::Call(call) => format!("{}[{}]", call.function.name, all(&call.args)),
+            Expr::Member { of, names, args } => {
+                format!("{}.{}[{}]", show(of), names.join("."), all(args))
+            }
+            Expr::Other { .. } => "_".to_owned(),
+        }
+    }
+
+    #[test]
+    fn pipelines_and_parentheses_become_calls_in_calls() {
+        for (text, want) in [
+            (r#"{{get "/k"}}"#, r#"Printed get["/k"]"#),
+            (r#"{{"/k" | get}}"#, r#"Printed get["/k"]"#),
+            (
+                r#"{{(print "a" $ | get).b.c 1.5 | len}}"#,
+                r#"Printed len[get[print["a" $]].b.c[1.5]]"#,
+            ),
+            (
+                r#"{{$x := get `k`}}{{printf "%s" $x.y}}"#,
+                r#"Kept $x get["k"]; Printed printf["%s" $x.y[]]"#,
+            ),
+            (
+                "{{range $i, $e := .}}{{.}}{{end}}",
+                "Ranged $i $e _; Printed? _",
+            ),
+            (
+                "{{if 1}}{{len 2}}{{else if 3}}{{else}}{{4}}{{end}}{{5}}",
+                "Tested 1; Printed? len[2]; Tested? 3; Printed? 4; Printed 5",
+            ),
+            (
+                r#"{{define "a"}}{{1}}{{end}}{{template "a" 2}}"#,
+                "Passed 2; Printed? 1",
+            ),
+        ] {
+            let statements = outline(text).statements;
+            let shown = statements.iter().map(|statement| {
+                let unsure = if statement.certain { "" } else { "?" };
+                let mut words = vec![format!("{:?}{unsure}", statement.usage)];
+                words.extend(statement.sets.iter().cloned());
+                words.push(show(&statement.expr));
+                words.join(" ")
+            });
+            assert_eq!(shown.collect::<Vec<_>>().join("; "), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn places_are_those_of_the_words() {
+        let text = r#"{{ "/k" | get | printf "%s" }}"#;
+        let statements = outline(text).statements;
+        let Some(Expr::Call(printf)) = statements.first().map(|first| &first.expr) else {
+            panic!("a call");
+        };
+        let mut places = vec![printf.pos];
+        places.extend(printf.args.iter().map(Expr::pos));
+        assert_eq!(places, [16, 23, 10]);
+    }
+
+    #[test]
+    fn faults_are_what_execution_would_find_or_never_notice() {
+        let lost = |pos| Fault::Lost {
+            pos,
+            name: "$x".to_owned(),
+        };
+        for (text, want) in [
+            ("{{$x := 1}}{{$x = 2}}{{$x}}", vec![]),
+            (
+                "{{if 1}}{{$x := 1}}{{end}}{{if 1}}{{$x = 2}}{{end}}",
+                vec![Fault::Undeclared {
+                    pos: 36,
+                    name: "$x".to_owned(),
+                }],
+            ),
+            (
+                r#"{{template "b"}}"#,
+                vec![Fault::Undefined {
+                    pos: 11,
+                    name: "b".to_owned(),
+                }],
+            ),
+            (
+                "{{$x := 1}}{{if 1}}{{$x := 2}}{{end}}{{$x}}",
+                vec![lost(21)],
+            ),
+            ("{{$x := 1}}{{if 1}}{{$x := 2}}{{$x}}{{end}}", vec![]),
+            (
+                "{{$x := 1}}{{range .}}{{$x := len $x}}{{end}}",
+                vec![lost(24)],
+            ),
+            ("{{$x := 1}}{{range $x := .}}{{end}}", vec![]),
+            (
+                "{{if 1}}{{$x := 1}}{{end}}{{if 1}}{{$x := 2}}{{end}}",
+                vec![],
+            ),
+        ] {
+            assert_eq!(outline(text).faults, want, "{text}");
+        }
+    }
+}

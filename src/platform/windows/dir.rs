@@ -236,3 +236,95 @@ pub fn copy_access_list(_old: &File, _new: &File) -> io::Result<()> {
 pub fn reserve(_file: &File, _size: u64) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> (Dir, PathBuf) {
+        let path = std::env::temp_dir().join(format!("confd-dir-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let mut dir = Dir::start(&path).unwrap();
+        for component in path.components() {
+            if let Component::Normal(name) = component {
+                dir = dir.open_dir(name).unwrap();
+            }
+        }
+        (dir, path)
+    }
+
+    #[test]
+    fn paths_take_the_form_without_a_limit() {
+        for (path, wanted) in [
+            (r"C:\a\b", r"\\?\C:\a\b"),
+            (r"C:/a/../b", r"\\?\C:\b"),
+            (r"\\server\share\a", r"\\?\UNC\server\share\a"),
+            (r"\\?\C:\a", r"\\?\C:\a"),
+        ] {
+            let text = wide(Path::new(path)).unwrap();
+            let text = String::from_utf16(&text).unwrap();
+            assert_eq!(text, format!("{wanted}\0"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_read_only_file_is_replaced_and_stays_read_only() {
+        let (dir, path) = scratch("readonly");
+        let (new, old) = (OsStr::new("new"), OsStr::new("old \u{4e2d}"));
+        fs::write(path.join(new), "new").unwrap();
+        fs::write(path.join(old), "old").unwrap();
+        let set = |readonly| {
+            let mut permissions = fs::metadata(path.join(old)).unwrap().permissions();
+            permissions.set_readonly(readonly);
+            fs::set_permissions(path.join(old), permissions).unwrap();
+        };
+        set(true);
+        dir.replace(new, old).unwrap();
+        assert_eq!(fs::read(path.join(old)).unwrap(), b"new");
+        assert!(
+            fs::metadata(path.join(old))
+                .unwrap()
+                .permissions()
+                .readonly()
+        );
+        set(false);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_path_beyond_260_characters_is_walked() {
+        let (mut dir, path) = scratch("long");
+        for _ in 0..4 {
+            dir = dir.make_dir(OsStr::new(&"d".repeat(100))).unwrap();
+        }
+        let (new, old) = (OsStr::new("new"), OsStr::new("old"));
+        drop(dir.create(new).unwrap());
+        dir.replace(new, old).unwrap();
+        assert!(dir.look_up(old).unwrap().is_some());
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_open_elsewhere_is_an_error_and_stays() {
+        use std::os::windows::fs::OpenOptionsExt;
+        let (dir, path) = scratch("open");
+        let (new, old) = (OsStr::new("new"), OsStr::new("old"));
+        fs::write(path.join(new), "new").unwrap();
+        fs::write(path.join(old), "old").unwrap();
+        let held = OpenOptions::new()
+            .read(true)
+            .share_mode(1)
+            .open(path.join(old))
+            .unwrap();
+        let error = dir.replace(new, old).unwrap_err();
+        assert!(
+            super::super::advice(&error)
+                .unwrap()
+                .contains("another program has it open")
+        );
+        drop(held);
+        assert_eq!(fs::read(path.join(old)).unwrap(), b"old");
+        dir.replace(new, old).unwrap();
+        fs::remove_dir_all(path).unwrap();
+    }
+}

@@ -100,3 +100,25 @@ pub fn end_signal(_status: ExitStatus) -> Option<i32> {
 pub fn leave_to_reader(_pipe: PipeReader) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+
+    #[test]
+    fn a_limit_ends_what_the_command_has_started() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        // Both levels of cmd hold the pipe, and wait for an input that never comes.
+        let (input, _kept_open) = io::pipe().unwrap();
+        let mut command = shell("cmd /C \"set /p line=\" & set /p line=");
+        command.stdin(input).stdout(writer).stderr(Stdio::null());
+        let mut process = Process::start(&mut command).unwrap();
+        drop(command);
+        assert!(!process.ended_within(Duration::from_millis(200)).unwrap());
+        process.kill();
+        assert!(process.ended_within(Duration::from_secs(60)).unwrap());
+        assert_eq!(process.finish().unwrap().code(), Some(ENDED as i32));
+        io::Read::read_to_end(&mut reader, &mut Vec::new()).unwrap();
+    }
+}

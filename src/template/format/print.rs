@@ -2,7 +2,7 @@
 
 use super::super::time;
 use super::super::value::{Pair, Service, Time, Value};
-use super::super::{Budget, CallError};
+use super::super::{Budget, CallError, Limit};
 use super::field::{Field, Integer};
 
 /// What stands for the address of anything: a template's text must not depend on where the memory lies.
@@ -38,7 +38,7 @@ impl Printer {
     /// Fails when so many more bytes would not fit; asked before they are made.
     pub fn reserve(&self, bytes: usize) -> Result<(), CallError> {
         if bytes > self.limit - self.out.len() {
-            return Err(CallError::Failed("the text is too long".to_owned()));
+            return Err(Limit::Bytes.into());
         }
         Ok(())
     }

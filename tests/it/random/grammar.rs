@@ -2,8 +2,8 @@
 
 use super::choices::Choices;
 use super::words::{
-    FIELDS, FUNCTION_NAMES, FUNCTIONS, GLOBS, JSONS, Kind, METHODS, NUMBERS, PATHS, REGEXES, TEXTS,
-    WORDS,
+    FIELDS, FUNCTION_NAMES, FUNCTIONS, GLOBS, JSONS, Kind, METHODS, NUMBERS, ODDITIES, PATHS,
+    REGEXES, TEXTS, WORDS,
 };
 use Kind::{Any, Bool, Glob, Json, List, Map, Number, Path, Regex, Rest, Strings, Text, Time};
 
@@ -21,6 +21,7 @@ pub fn template(choices: &mut impl Choices) -> String {
         variables: Vec::new(),
         depth: 0,
         defined: 0,
+        ranges: 0,
         size: 0,
     };
     writer.body();
@@ -29,7 +30,8 @@ pub fn template(choices: &mut impl Choices) -> String {
 
 /// What nobody would write: very deep, very long, or without an end.
 fn monster(choices: &mut impl Choices) -> String {
-    let count = [10, 100, 1000, 10_000, 100_000][choices.below(5)];
+    // The longest are the rarest: they take their time.
+    let count = 10_usize.pow(1 + choices.below(5).min(choices.below(5)) as u32);
     let repeated = |text: &str| text.repeat(count);
     let nested = |open: &str, middle: &str, close: &str| {
         format!("{}{middle}{}", open.repeat(count), close.repeat(count))
@@ -73,6 +75,8 @@ struct Writer<'c, C> {
     variables: Vec<String>,
     depth: usize,
     defined: usize,
+    /// Ranges around here; a define begins anew.
+    ranges: usize,
     /// Expressions and actions written so far.
     size: usize,
 }
@@ -121,13 +125,15 @@ impl<C: Choices> Writer<'_, C> {
     fn action(&mut self) {
         match self.choices.below(if self.may_nest() { 16 } else { 7 }) {
             0 => self.put("{{/* comment */}}"),
-            1 => self.declare(":="),
-            2 if !self.variables.is_empty() => self.declare("="),
-            3 => self.keyword(["break", "continue"][self.depth % 2]),
+            1 => self.declare(),
+            2 if !self.variables.is_empty() => self.assign(),
+            3 if self.ranges > 0 || self.choices.one_in(30) => {
+                self.keyword(["break", "continue"][self.depth % 2]);
+            }
             7..=9 => self.branch("if"),
             10..=12 => self.branch("range"),
             13 => self.branch("with"),
-            14 => self.define(),
+            14 if self.depth == 1 || self.choices.one_in(30) => self.define(),
             15 => self.call_template(),
             _ => {
                 self.open();
@@ -138,18 +144,23 @@ impl<C: Choices> Writer<'_, C> {
     }
 
     fn variable(&mut self) -> String {
-        let name = format!("$v{}", self.choices.below(6));
-        self.variables.push(name.clone());
-        name
+        format!("$v{}", self.choices.below(6))
     }
 
-    fn declare(&mut self, sign: &str) {
+    fn declare(&mut self) {
         self.open();
-        let name = match sign {
-            "=" => self.variables[self.choices.below(self.variables.len())].clone(),
-            _ => self.variable(),
-        };
-        self.put(&format!("{name} {sign} "));
+        let name = self.variable();
+        self.put(&format!("{name} := "));
+        self.pipeline(Any);
+        // Known from here on; its own value cannot use it.
+        self.variables.push(name);
+        self.close();
+    }
+
+    fn assign(&mut self) {
+        self.open();
+        let name = self.variables[self.choices.below(self.variables.len())].clone();
+        self.put(&format!("{name} = "));
         self.pipeline(Any);
         self.close();
     }
@@ -159,24 +170,34 @@ impl<C: Choices> Writer<'_, C> {
         self.open();
         self.put(word);
         self.put(" ");
-        if word == "range" && self.choices.one_in(3) {
-            let (index, value) = (self.variable(), self.variable());
-            self.put(&format!("{index}, {value} := "));
-        } else if self.choices.one_in(4) {
-            let name = self.variable();
-            self.put(&format!("{name} := "));
+        let mut declared = Vec::new();
+        if self.choices.one_in(3) {
+            let pair = word == "range" && self.choices.one_in(2);
+            declared = (0..if pair { 2 } else { 1 })
+                .map(|_| self.variable())
+                .collect();
+            self.put(&declared.join(", "));
+            self.put(" := ");
         }
-        let kind = if word == "range" {
-            [Strings, List, Map, Number][self.choices.below(4)]
-        } else {
-            Any
+        let kind = match word {
+            "range" => [Strings, List, Map, Number][self.choices.below(4)],
+            _ => Any,
         };
         self.pipeline(kind);
+        self.variables.append(&mut declared);
         self.close();
+        self.ranges += usize::from(word == "range");
         self.body();
-        if word == "if" && self.choices.one_in(3) {
+        self.ranges -= usize::from(word == "range");
+        self.otherwise(word);
+        self.keyword("end");
+        self.variables.truncate(known);
+    }
+
+    fn otherwise(&mut self, word: &str) {
+        if word != "range" && self.choices.one_in(3) {
             self.open();
-            self.put("else if ");
+            self.put(&format!("else {word} "));
             self.pipeline(Any);
             self.close();
             self.body();
@@ -185,8 +206,6 @@ impl<C: Choices> Writer<'_, C> {
             self.keyword("else");
             self.body();
         }
-        self.keyword("end");
-        self.variables.truncate(known);
     }
 
     fn define(&mut self) {
@@ -207,7 +226,11 @@ impl<C: Choices> Writer<'_, C> {
     }
 
     fn call_template(&mut self) {
-        let name = self.choices.below(self.defined + 1);
+        let count = self.defined + usize::from(self.choices.one_in(20));
+        if count == 0 {
+            return;
+        }
+        let name = self.choices.below(count);
         self.put(&format!("{{{{template \"t{name}\" "));
         self.pipeline(Any);
         self.put("}}");
@@ -313,22 +336,16 @@ impl<C: Choices> Writer<'_, C> {
             List => self.put("(list 1 \"a\" nil)"),
             Map => self.put("(map \"a\" 1)"),
             Time => self.put("datetime"),
-            Any | Rest => match self.choices.below(8) {
-                0 => self.quoted(TEXTS),
-                1 => self.put_one_of(NUMBERS),
-                2 => self.quoted(PATHS),
-                3 => self.put_one_of(FIELDS),
-                4 => self.put_one_of(&[
-                    "nil",
-                    "true",
-                    "$",
-                    ".",
-                    "`raw\n\\`",
-                    "datetime",
-                    "$undefined",
-                ]),
-                5 => self.put("(gets \"/*/*\")"),
-                6 => self.put("(json \"{\\\"a\\\":{\\\"b\\\":[1,null]}}\")"),
+            Any | Rest => match self.choices.below(24) {
+                0 if self.choices.one_in(3) => self.put_one_of(FIELDS),
+                1 if self.choices.one_in(12) => self.put_one_of(ODDITIES),
+                2..=4 => self.put_one_of(&["true", "$", "datetime", "'a'", "`raw\n\\`"]),
+                5..=7 => self.quoted(TEXTS),
+                8..=10 => self.put_one_of(NUMBERS),
+                11..=13 => self.quoted(PATHS),
+                14 => self.put("(list 1 nil (map))"),
+                15 => self.put("(gets \"/*/*\")"),
+                16 => self.put("(json \"{\\\"a\\\":{\\\"b\\\":[1,null]}}\")"),
                 _ => self.put("."),
             },
         }

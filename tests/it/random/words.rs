@@ -203,13 +203,11 @@ pub const NUMBERS: &[&str] = &[
     "1.5",
     "-0.0",
     "1e3",
-    "1e400",
     "1e-400",
     "0x1p-2",
     "9223372036854775807",
     "-9223372036854775808",
     "9223372036854775808",
-    "1i",
     "1e3i",
     "'x'",
     "'\\n'",
@@ -255,10 +253,23 @@ pub const WORDS: &[&str] = &[
     "server {{\"{{\"}}:",
     "中文",
     "}}",
-    "{",
+    "{ ",
     "# x\r\n",
     "\u{feff}",
     "",
+];
+
+/// What is wrong in most places.
+pub const ODDITIES: &[&str] = &[
+    "nil",
+    "$undefined",
+    "1e400",
+    "1i",
+    "1e3i",
+    "nosuch",
+    ".5.5",
+    "''",
+    "\"",
 ];
 
 pub const FIELDS: &[&str] = &[

@@ -274,6 +274,10 @@ fn step(segments: &[Segment], key: &str) -> Step {
             None => (rest, false),
         };
         let last = index + 1 == segments.len();
+        if last && rest.len() > segment.head.len() && segment.name.is_literal() {
+            // The exact key would have come first.
+            return Step::Past(start);
+        }
         if is_dir && (last || !segment.name.matches(name)) {
             return Step::Past(start + name.len() + 1);
         }

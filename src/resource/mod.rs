@@ -24,7 +24,7 @@ use crate::template::{Budget, CallError, Function, Host, Options, Template, Valu
 use crate::tree::{Tree, View};
 
 use command::Invocation;
-use funcs::{Funcs, Reads};
+use funcs::{Funcs, Reads, Surroundings};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
 
@@ -214,10 +214,11 @@ impl Resource {
     pub fn render(&mut self, tree: &Arc<Tree>, config: &Config) -> Result<Rendered> {
         let templates = config.confdir.join("templates");
         let view = tree.view(&self.prefix, &self.keys);
-        let mut funcs = Funcs::new(view.clone(), &templates);
         let options = Options {
             strict: self.strict,
         };
+        let around = Surroundings::of_process(&templates, options);
+        let mut funcs = Funcs::new(view.clone(), around);
         let template = self.parsed(&templates)?;
         let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default())?;
         let seen = Seen {

@@ -143,12 +143,22 @@ impl List {
     pub fn items(&self) -> &[Value] {
         &self.items
     }
+
+    /// Whether it is Go's nil slice: empty, but not the same as an empty list to `eq`, `toJson` and `%#v`.
+    pub fn is_nil(&self) -> bool {
+        self.depth == 0
+    }
 }
 
 impl Map {
     /// The entries by key.
     pub fn entries(&self) -> &BTreeMap<Str, Value> {
         &self.entries
+    }
+
+    /// Whether it is Go's nil map: empty, but not the same as an empty map to `eq`, `toJson` and `%#v`.
+    pub fn is_nil(&self) -> bool {
+        self.depth == 0
     }
 }
 
@@ -213,6 +223,18 @@ impl Value {
     pub fn map(entries: BTreeMap<Str, Value>) -> Result<Value, TooDeep> {
         let depth = deeper(entries.values())?;
         Ok(Value::Map(Rc::new(Map { entries, depth })))
+    }
+
+    /// A nil `[]interface {}`, as `jsonArray "null"` gives it.
+    pub fn nil_list() -> Value {
+        let (items, depth) = (Vec::new(), 0);
+        Value::List(Rc::new(List { items, depth }))
+    }
+
+    /// A nil `map[string]interface {}`, as `json "null"` gives it.
+    pub fn nil_map() -> Value {
+        let (entries, depth) = (BTreeMap::new(), 0);
+        Value::Map(Rc::new(Map { entries, depth }))
     }
 
     fn depth(&self) -> u32 {

@@ -303,7 +303,7 @@ fn seek(key: &str, start: usize, head: &str) -> Option<Step> {
 
 impl Pattern {
     /// The text that every match begins with.
-    fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         let literal = |item: &Item| match item {
             Item::Byte(byte) => Some(*byte),
             _ => None,

@@ -1,6 +1,7 @@
 //! Black-box tests: the real binary against a real listener, through one environment builder.
 
 mod command;
+mod conformance;
 #[allow(dead_code)] // until the tests of the program are here
 mod env;
 mod harness;

@@ -215,14 +215,19 @@ impl Type {
         match self {
             Type::Any => Some(Value::Nil),
             Type::Strings => Some(Value::Strings([].into())),
-            Type::List => Value::list(Vec::new()).ok(),
-            Type::Map => Value::map(Default::default()).ok(),
+            Type::List => Some(Value::nil_list()),
+            Type::Map => Some(Value::nil_map()),
             _ => None,
         }
     }
 
-    /// Whether a parameter of this type takes a value: Go's assignability.
+    /// Whether a parameter of this type takes a value: Go's assignability, but that a list of nothing but strings,
+    /// such as confd's `filter` gives, passes for a `[]string`.
     fn takes(self, value: &Value) -> bool {
+        if let (Type::Strings, Value::List(list)) = (self, value) {
+            let is_text = |item: &Value| matches!(item, Value::Str(_));
+            return list.items().iter().all(is_text);
+        }
         matches!(
             (self, value),
             (Type::Any, _)

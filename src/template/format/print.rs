@@ -101,6 +101,12 @@ impl Printer {
         match value {
             Value::Nil if self.field.sharp_v => self.push(b"interface {}(nil)"),
             Value::Nil => self.push(b"<nil>"),
+            Value::List(list) if list.is_nil() && self.field.sharp_v => {
+                self.push(b"[]interface {}(nil)")
+            }
+            Value::Map(map) if map.is_nil() && self.field.sharp_v => {
+                self.push(b"map[string]interface {}(nil)")
+            }
             Value::Bool(truth) => match verb {
                 't' | 'v' => self.pad(if *truth { b"true" } else { b"false" }),
                 _ => self.bad_verb(value, verb),

@@ -11,7 +11,7 @@ use super::value::{Offset, Str, Time};
 
 pub use methods::{Method, call_method, method};
 
-pub(super) use duration::to_text as duration_text;
+pub use duration::to_text as duration_text;
 
 const NANOS: i128 = 1_000_000_000;
 
@@ -188,7 +188,7 @@ impl Time {
     }
 
     /// `Time.Format`. Layouts are bytes, since templates' strings are.
-    pub(super) fn format(&self, layout: &[u8]) -> Vec<u8> {
+    pub fn format(&self, layout: &[u8]) -> Vec<u8> {
         layout::format(self, layout)
     }
 

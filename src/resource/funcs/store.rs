@@ -1,0 +1,261 @@
+//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Remembers what was
+//! asked for, so that a change can be named by the keys that this template reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Funcs;
+use crate::template::value::{Pair, Str};
+use crate::template::{Budget, CallError, Value};
+use crate::tree::glob::{BadPattern, Pattern};
+use crate::tree::{Change, Kind, View, path};
+
+/// What one rendering asked the store for.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    keys: BTreeSet<String>,
+    /// The cleaned paths of `ls` and `lsdir`.
+    listings: BTreeSet<String>,
+    patterns: BTreeSet<String>,
+}
+
+impl Reads {
+    /// The keys that a rendering with these reads depends on and that were added, removed or changed from `old` to
+    /// `new`, sorted. A listing depends on which keys there are, not on their values.
+    pub fn changed(&self, old: &View, new: &View) -> Vec<String> {
+        let patterns = self.patterns_by_head();
+        let read = |change: &Change| {
+            self.keys.contains(change.key)
+                || (change.kind != Kind::Value && self.lists(change.key))
+                || matches_any(&patterns, change.key)
+        };
+        let changes = old.changed(new);
+        let read = changes.iter().filter(|change| read(change));
+        read.map(|change| change.key.to_owned()).collect()
+    }
+
+    /// Whether one of the listings shows this key, or, as the original's rule has it, leads through its directory.
+    fn lists(&self, key: &str) -> bool {
+        let dir = path::key_dir(key);
+        let above = dir
+            .match_indices('/')
+            .skip(1)
+            .map(|(slash, _)| &dir[..slash]);
+        let below = format!("{dir}/");
+        self.listings.contains(key)
+            || above.chain([dir]).any(|path| self.listings.contains(path))
+            || (dir != "/"
+                && self
+                    .listings
+                    .range(below.clone()..)
+                    .next()
+                    .is_some_and(|path| path.starts_with(&below)))
+    }
+
+    fn patterns_by_head(&self) -> BTreeMap<String, Vec<Pattern>> {
+        let mut patterns: BTreeMap<String, Vec<Pattern>> = BTreeMap::new();
+        for pattern in self
+            .patterns
+            .iter()
+            .filter_map(|text| Pattern::parse(text).ok())
+        {
+            patterns.entry(pattern.head()).or_default().push(pattern);
+        }
+        patterns
+    }
+}
+
+/// Looks only at the patterns that begin as the key does: there may be one for every host.
+fn matches_any(patterns: &BTreeMap<String, Vec<Pattern>>, key: &str) -> bool {
+    let ends = key.char_indices().map(|(end, _)| end).chain([key.len()]);
+    let candidates = ends.filter_map(|end| patterns.get(&key[..end]));
+    candidates.flatten().any(|pattern| pattern.matches(key))
+}
+
+impl Funcs {
+    /// `exists`
+    pub(super) fn exists(&mut self, key: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+        Ok(Value::Bool(self.look_up(key, budget)?.is_some()))
+    }
+
+    /// `get`
+    pub(super) fn get(&mut self, key: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+        match self.look_up(key, budget)? {
+            Some(value) => Ok(Value::Pair(
+                Pair {
+                    key: key.clone(),
+                    value,
+                }
+                .into(),
+            )),
+            None => Err(missing(key)),
+        }
+    }
+
+    /// `getv`: a key that exists but is empty beats the default.
+    pub(super) fn getv(
+        &mut self,
+        key: &Str,
+        default: Option<&Value>,
+        budget: &mut Budget,
+    ) -> Result<Value, CallError> {
+        match (self.look_up(key, budget)?, default) {
+            (Some(value), _) => Ok(Value::Str(value)),
+            (None, Some(default)) => Ok(default.clone()),
+            (None, None) => Err(missing(key)),
+        }
+    }
+
+    fn look_up(&mut self, key: &Str, budget: &mut Budget) -> Result<Option<Str>, CallError> {
+        let Ok(key) = std::str::from_utf8(key.as_bytes()) else {
+            return Ok(None);
+        };
+        let value = self.view.get(key);
+        budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;
+        if !self.reads.keys.contains(key) {
+            self.reads.keys.insert(key.to_owned());
+        }
+        Ok(value.map(Str::from))
+    }
+
+    /// `gets`: sorted by key.
+    pub(super) fn gets(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+        let pairs = self.matching(pattern, budget)?.into_iter();
+        let pair = |(key, value): (&str, &str)| Pair {
+            key: key.into(),
+            value: value.into(),
+        };
+        Ok(Value::Pairs(pairs.map(pair).collect()))
+    }
+
+    /// `getvs`: sorted as text.
+    pub(super) fn getvs(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+        let pairs = self.matching(pattern, budget)?;
+        let mut values: Vec<&str> = pairs.into_iter().map(|(_, value)| value).collect();
+        values.sort_unstable();
+        Ok(strings(&values))
+    }
+
+    fn matching(
+        &mut self,
+        text: &Str,
+        budget: &mut Budget,
+    ) -> Result<Vec<(&str, &str)>, CallError> {
+        let Ok(text) = std::str::from_utf8(text.as_bytes()) else {
+            return Ok(Vec::new());
+        };
+        budget.spend_bytes(text.len())?;
+        let pattern = match Pattern::parse(text) {
+            Ok(pattern) => pattern,
+            // The original looks at the pattern only when there is a key to hold against it.
+            Err(BadPattern) if self.view.leaves().next().is_none() => return Ok(Vec::new()),
+            Err(error) => return Err(CallError::Failed(error.to_string())),
+        };
+        if !self.reads.patterns.contains(text) {
+            self.reads.patterns.insert(text.to_owned());
+        }
+        let found = self.view.matching(&pattern);
+        let size: usize = found
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        budget.spend_bytes(size + found.len() * size_of::<Pair>())?;
+        Ok(found)
+    }
+
+    /// `ls`, and with `dirs_only` `lsdir`.
+    pub(super) fn list(
+        &mut self,
+        dir: &Str,
+        dirs_only: bool,
+        budget: &mut Budget,
+    ) -> Result<Value, CallError> {
+        let Ok(dir) = std::str::from_utf8(dir.as_bytes()) else {
+            return Ok(strings(&[]));
+        };
+        self.reads.listings.insert(path::clean(dir));
+        let names = if dirs_only {
+            self.view.list_dirs(dir)
+        } else {
+            self.view.list(dir)
+        };
+        let size: usize = names.iter().map(|name| name.len()).sum();
+        budget.spend_bytes(dir.len() + size + names.len() * size_of::<Str>())?;
+        Ok(strings(&names))
+    }
+}
+
+fn missing(key: &Str) -> CallError {
+    let message = format!("key does not exist: {}", key.to_text());
+    CallError::Missing(message.trim_end().to_owned())
+}
+
+fn strings(texts: &[&str]) -> Value {
+    Value::Strings(texts.iter().map(|text| Str::from(*text)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Tree;
+    use std::sync::Arc;
+
+    fn view(leaves: &[(&str, &str)]) -> View {
+        Arc::new(Tree::from_pairs(leaves.iter().copied())).view("", &["/".to_owned()])
+    }
+
+    #[test]
+    fn a_change_is_named_by_the_keys_that_were_read() {
+        let old = view(&[
+            ("/a/x", "1"),
+            ("/a/y", "1"),
+            ("/b/h1/ip", "1"),
+            ("/b/h1/id", "1"),
+            ("/c", "1"),
+            ("/d/e", "1"),
+        ]);
+        let new = view(&[
+            ("/a/x", "2"),
+            ("/a/z", "1"),
+            ("/b/h1/ip", "2"),
+            ("/b/h1/id", "2"),
+            ("/b/h2/ip", "1"),
+            ("/d/e", "2"),
+        ]);
+        let set = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
+        for (keys, listings, patterns, want) in [
+            (
+                &["/a/x", "/c", "/no", "/b"][..],
+                &[][..],
+                &[][..],
+                "/a/x /c",
+            ),
+            (&[], &["/a"], &[], "/a/y /a/z"),
+            (&[], &["/b"], &[], "/b/h2/ip"),
+            (&[], &["/b/h2"], &[], "/b/h2/ip"),
+            (&[], &["/a/none/deep"], &[], "/a/y /a/z"),
+            (&[], &["/"], &[], "/c"),
+            (
+                &[],
+                &[],
+                &["/b/*/ip", "/d/?", "["],
+                "/b/h1/ip /b/h2/ip /d/e",
+            ),
+            (&[], &[], &["/*"], "/c"),
+            (&[], &["/c", "/x"], &[], "/c"),
+            (&[], &[], &[], ""),
+        ] {
+            let reads = Reads {
+                keys: set(keys),
+                listings: set(listings),
+                patterns: set(patterns),
+            };
+            assert_eq!(reads.changed(&old, &new).join(" "), want, "{reads:?}");
+            assert!(reads.changed(&old, &old).is_empty());
+        }
+    }
+}

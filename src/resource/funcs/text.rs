@@ -1,0 +1,622 @@
+//! Functions from text to text: Go's package strings, and what confd's other lines add.
+//!
+//! A template's text is bytes, usually UTF-8; what is not stays as it is, except where Go puts U+FFFD.
+
+use std::fmt::Write;
+use std::rc::Rc;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sha2::{Digest, Sha256};
+
+use super::data;
+use crate::template::value::Str;
+use crate::template::{Budget, CallError, Value, strconv, utf8};
+use crate::tree::path;
+
+/// `path.Base`
+pub(super) fn base(text: &Str) -> Value {
+    as_text(text, |text| path::base(text).to_owned())
+}
+
+/// `path.Dir`
+pub(super) fn dir(text: &Str) -> Value {
+    as_text(text, path::dir)
+}
+
+/// Applies an operation on `/` and `.` to bytes that may not be UTF-8, one character a byte if need be.
+fn as_text(bytes: &Str, operation: impl FnOnce(&str) -> String) -> Value {
+    match std::str::from_utf8(bytes.as_bytes()) {
+        Ok(text) => Value::text(operation(text)),
+        Err(_) => {
+            let wide: String = bytes
+                .as_bytes()
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect();
+            let narrow = operation(&wide);
+            let bytes = narrow.chars().filter_map(|found| u8::try_from(found).ok());
+            Value::text(bytes.collect::<Vec<u8>>())
+        }
+    }
+}
+
+/// `strings.Split`; without a separator, into characters.
+pub(super) fn split(text: &Str, separator: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    let text = text.as_bytes();
+    let mut parts: Vec<Str> = Vec::new();
+    let mut add = |part: &[u8]| {
+        budget.spend_bytes(part.len() + 2 * size_of::<Str>())?;
+        parts.push(part.into());
+        Ok::<(), CallError>(())
+    };
+    let mut start = 0;
+    if separator.as_bytes().is_empty() {
+        for (_, width) in utf8::chars(text) {
+            add(&text[start..start + width])?;
+            start += width;
+        }
+    } else {
+        for found in occurrences(text, separator.as_bytes()) {
+            add(&text[start..found])?;
+            start = found + separator.as_bytes().len();
+        }
+        add(&text[start..])?;
+    }
+    Ok(Value::Strings(parts.into()))
+}
+
+/// `strings.Join`
+pub(super) fn join(
+    parts: &Rc<[Str]>,
+    separator: &Str,
+    budget: &mut Budget,
+) -> Result<Value, CallError> {
+    let text: usize = parts.iter().map(|part| part.as_bytes().len()).sum();
+    let separators = separator.as_bytes().len().saturating_mul(parts.len());
+    budget.spend_bytes(text.saturating_add(separators))?;
+    let mut out = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(separator.as_bytes());
+        }
+        out.extend_from_slice(part.as_bytes());
+    }
+    Ok(Value::text(out))
+}
+
+/// `strings.Replace`: the first `limit` occurrences, all when it is negative. An empty `old` is found before every
+/// character and at the end.
+pub(super) fn replace(
+    text: &Str,
+    old: &Str,
+    new: &Str,
+    limit: i64,
+    budget: &mut Budget,
+) -> Result<Value, CallError> {
+    let (text, old, new) = (text.as_bytes(), old.as_bytes(), new.as_bytes());
+    let mut places = if old.is_empty() {
+        boundaries(text)
+    } else {
+        occurrences(text, old)
+    };
+    if let Ok(limit) = usize::try_from(limit) {
+        places.truncate(limit);
+    }
+    budget.spend_bytes(
+        text.len()
+            .saturating_add(new.len().saturating_mul(places.len())),
+    )?;
+    let (mut out, mut start) = (Vec::new(), 0);
+    for place in places {
+        out.extend_from_slice(&text[start..place]);
+        out.extend_from_slice(new);
+        start = place + old.len();
+    }
+    out.extend_from_slice(&text[start..]);
+    Ok(Value::text(out))
+}
+
+fn boundaries(text: &[u8]) -> Vec<usize> {
+    let starts = utf8::chars(text).scan(0, |next, (_, width)| {
+        let start = *next;
+        *next += width;
+        Some(start)
+    });
+    starts.chain([text.len()]).collect()
+}
+
+/// `strings.Contains`
+pub(super) fn contains(text: &Str, part: &Str) -> bool {
+    part.as_bytes().is_empty() || !occurrences(text.as_bytes(), part.as_bytes()).is_empty()
+}
+
+/// Where `part`, which is not empty, stands in `text`, without overlaps: Knuth, Morris and Pratt's search, since
+/// bytes have none in std and a naive one can be made to take for ever.
+fn occurrences(text: &[u8], part: &[u8]) -> Vec<usize> {
+    // For every length matched so far, the length that still matches when the next byte does not.
+    let mut fallback = vec![0_usize; part.len()];
+    let mut matched = 0;
+    for index in 1..part.len() {
+        while matched > 0 && part[index] != part[matched] {
+            matched = fallback[matched - 1];
+        }
+        matched += usize::from(part[index] == part[matched]);
+        fallback[index] = matched;
+    }
+    let mut found = Vec::new();
+    matched = 0;
+    for (index, byte) in text.iter().enumerate() {
+        while matched > 0 && part[matched] != *byte {
+            matched = fallback[matched - 1];
+        }
+        matched += usize::from(part[matched] == *byte);
+        if matched == part.len() {
+            found.push(index + 1 - matched);
+            matched = 0;
+        }
+    }
+    found
+}
+
+/// `strings.ToUpper`
+pub(super) fn upper(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    mapped(text, upper_char, budget)
+}
+
+/// `strings.ToLower`
+pub(super) fn lower(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    // Only a capital I with a dot becomes more than one; Go leaves the dot out.
+    mapped(
+        text,
+        |found| found.to_lowercase().next().unwrap_or(found),
+        budget,
+    )
+}
+
+/// Go knows no upper case of more than one character.
+fn upper_char(found: char) -> char {
+    let mut upper = found.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) => upper,
+        // Greek with an iota below it: to Go, the form for titles.
+        _ => match u32::from(found) {
+            code @ 0x1f80..=0x1faf => char::from_u32(code | 8).unwrap_or(found),
+            code @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(code + 9).unwrap_or(found),
+            _ => found,
+        },
+    }
+}
+
+/// `strings.Map`: bytes that are not UTF-8 become U+FFFD.
+fn mapped(text: &Str, map: fn(char) -> char, budget: &mut Budget) -> Result<Value, CallError> {
+    let mut out = Vec::with_capacity(text.as_bytes().len());
+    for (found, _) in utf8::chars(text.as_bytes()) {
+        utf8::push(&mut out, map(found));
+    }
+    made(out, budget)
+}
+
+/// Text that has been made, charged.
+fn made(out: Vec<u8>, budget: &mut Budget) -> Result<Value, CallError> {
+    budget.spend_bytes(out.len())?;
+    Ok(Value::text(out))
+}
+
+/// `trimPrefix`
+pub(super) fn trim_prefix(text: &Str, prefix: &Str) -> Value {
+    let bytes = text.as_bytes();
+    Value::text(bytes.strip_prefix(prefix.as_bytes()).unwrap_or(bytes))
+}
+
+/// `trimSuffix`
+pub(super) fn trim_suffix(text: &Str, suffix: &Str) -> Value {
+    let bytes = text.as_bytes();
+    Value::text(bytes.strip_suffix(suffix.as_bytes()).unwrap_or(bytes))
+}
+
+/// `repeat`
+pub(super) fn repeat(count: i64, text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    let Ok(count) = usize::try_from(count) else {
+        return Err(CallError::Failed(
+            "strings: negative Repeat count".to_owned(),
+        ));
+    };
+    budget.spend_bytes(text.as_bytes().len().saturating_mul(count))?;
+    Ok(Value::text(text.as_bytes().repeat(
+        if text.as_bytes().is_empty() { 0 } else { count },
+    )))
+}
+
+/// `nospace`: without any blanks.
+pub(super) fn no_space(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    let (mut out, mut start) = (Vec::new(), 0);
+    for (found, width) in utf8::chars(text.as_bytes()) {
+        if !found.is_whitespace() {
+            out.extend_from_slice(&text.as_bytes()[start..start + width]);
+        }
+        start += width;
+    }
+    made(out, budget)
+}
+
+/// `indent`: spaces before every line; `nindent`: after a newline of its own.
+pub(super) fn indent(
+    count: i64,
+    text: &Str,
+    newline: bool,
+    budget: &mut Budget,
+) -> Result<Value, CallError> {
+    let text = text.as_bytes();
+    let width = usize::try_from(count).unwrap_or(0);
+    let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
+    budget.spend_bytes(width.saturating_mul(lines).saturating_add(text.len() + 1))?;
+    let mut out = Vec::new();
+    if newline {
+        out.push(b'\n');
+    }
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        out.extend(std::iter::repeat_n(b' ', width));
+        out.extend_from_slice(line);
+    }
+    if matches!(text, [] | [.., b'\n']) {
+        // What follows the last newline is a line, too.
+        out.extend(std::iter::repeat_n(b' ', width));
+    }
+    Ok(Value::text(out))
+}
+
+/// `quote`: as `%q`.
+pub(super) fn quote(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    made(strconv::quote(text.as_bytes()), budget)
+}
+
+/// `squote`: in single quotes, those inside doubled.
+pub(super) fn single_quote(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+    let mut out = vec![b'\''];
+    for byte in text.as_bytes() {
+        out.push(*byte);
+        if *byte == b'\'' {
+            out.push(b'\'');
+        }
+    }
+    out.push(b'\'');
+    made(out, budget)
+}
+
+/// `sha256sum`: in hexadecimal.
+pub(super) fn sha256(text: &Str) -> Value {
+    let mut out = String::new();
+    for byte in Sha256::digest(text.as_bytes()) {
+        _ = write!(out, "{byte:02x}");
+    }
+    Value::text(out)
+}
+
+/// What stands between words, and how they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// `snake_case`
+    Snake,
+    /// `camelCase`
+    Camel,
+    /// `kebab-case`
+    Kebab,
+}
+
+/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, blanks, and before a capital that
+/// begins a word (`HTTPServer` is `http_server`).
+pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result<Value, CallError> {
+    let text = text.to_text();
+    let mut out = String::with_capacity(text.len() + text.len() / 4);
+    for (index, word) in words(&text).into_iter().enumerate() {
+        match case {
+            Case::Snake if index > 0 => out.push('_'),
+            Case::Kebab if index > 0 => out.push('-'),
+            _ => {}
+        }
+        let mut letters = word.chars();
+        if let (Case::Camel, true) = (case, index > 0) {
+            out.extend(letters.next().map(upper_char));
+        }
+        out.extend(letters.flat_map(char::to_lowercase));
+    }
+    made(out.into_bytes(), budget)
+}
+
+fn words(text: &str) -> Vec<&str> {
+    let (mut words, mut start) = (Vec::new(), 0);
+    let mut before = None;
+    let mut rest = text.char_indices().peekable();
+    while let Some((place, found)) = rest.next() {
+        let separator = matches!(found, '_' | '-') || found.is_whitespace();
+        let next_is_lower = rest.peek().is_some_and(|(_, next)| next.is_lowercase());
+        let begins = found.is_uppercase()
+            && before.is_some_and(|before: char| !before.is_uppercase() || next_is_lower);
+        if separator || begins {
+            words.extend(text.get(start..place).filter(|word| !word.is_empty()));
+            start = if separator {
+                place + found.len_utf8()
+            } else {
+                place
+            };
+        }
+        before = (!separator).then_some(found);
+    }
+    words.extend(text.get(start..).filter(|word| !word.is_empty()));
+    words
+}
+
+/// `base64Encode`
+pub(super) fn base64_encode(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
+    let text = text_for_base64(value)?;
+    budget.spend_bytes(text.as_bytes().len().div_ceil(3).saturating_mul(4))?;
+    Ok(Value::text(BASE64_STANDARD.encode(text.as_bytes())))
+}
+
+/// `base64Decode`: line breaks do not count, padding must be there.
+pub(super) fn base64_decode(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
+    let out = decode_base64(text_for_base64(value)?.as_bytes())
+        .map_err(|place| CallError::Failed(format!("illegal base64 data at input byte {place}")))?;
+    made(out, budget)
+}
+
+fn text_for_base64(value: &Value) -> Result<&Str, CallError> {
+    match value {
+        Value::Str(text) => Ok(text),
+        other => Err(CallError::Failed(format!(
+            "unsupported type {}",
+            data::kind(other)
+        ))),
+    }
+}
+
+/// The bytes, or where Go says that they go wrong.
+fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
+    let mut rest = text
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut group, mut count) = (0_u32, 0);
+    while let Some((place, byte)) = rest.next() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' if count >= 2 => {
+                out.extend_from_slice(&(group << (32 - 6 * count)).to_be_bytes()[..count - 1]);
+                return padding(count, text.len(), rest).map(|()| out);
+            }
+            _ => return Err(place),
+        };
+        group = (group << 6) | u32::from(digit);
+        count += 1;
+        if count == 4 {
+            out.extend_from_slice(&group.to_be_bytes()[1..]);
+            (group, count) = (0, 0);
+        }
+    }
+    // Go counts from the end, by digits.
+    if count == 0 {
+        Ok(out)
+    } else {
+        Err(text.len() - count)
+    }
+}
+
+/// What may follow the first `=`: another one behind two digits, and nothing more.
+fn padding<'t>(
+    digits: usize,
+    end: usize,
+    mut rest: impl Iterator<Item = (usize, &'t u8)>,
+) -> Result<(), usize> {
+    if digits == 2 {
+        match rest.next() {
+            None => return Err(end),
+            Some((_, b'=')) => {}
+            Some((next, _)) => return Err(next - 1),
+        }
+    }
+    rest.next().map_or(Ok(()), |(next, _)| Err(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> Budget {
+        Budget::default()
+    }
+
+    fn shown(result: Result<Value, CallError>) -> String {
+        match result {
+            Ok(Value::Str(text)) => text.to_text().into_owned(),
+            Ok(Value::Strings(parts)) => {
+                let parts: Vec<_> = parts.iter().map(Str::to_text).collect();
+                parts.join("|")
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn split_join_replace() {
+        for (text, separator, want) in [
+            ("a,b,c", ",", "a|b|c"),
+            ("", ",", ""),
+            ("aXXb", "XX", "a|b"),
+            ("aaa", "aa", "|a"),
+            ("中a", "", "中|a"),
+            ("", "", ""),
+        ] {
+            assert_eq!(
+                shown(split(&text.into(), &separator.into(), &mut budget())),
+                want
+            );
+        }
+        assert!(
+            matches!(split(&"".into(), &"".into(), &mut budget()), Ok(Value::Strings(parts)) if parts.is_empty())
+        );
+        for (text, old, new, limit, want) in [
+            ("a,b,c", ",", ";", 1, "a;b,c"),
+            ("a,b,c", "", "x", -1, "xax,xbx,xcx"),
+            ("中b", "", "x", 2, "x中xb"),
+            ("aaa", "aa", "b", -1, "ba"),
+            ("ababac", "abac", "-", -1, "ab-"),
+            ("abc", "b", "x", 0, "abc"),
+        ] {
+            assert_eq!(
+                shown(replace(
+                    &text.into(),
+                    &old.into(),
+                    &new.into(),
+                    limit,
+                    &mut budget()
+                )),
+                want
+            );
+        }
+        let parts: Rc<[Str]> = ["a".into(), "".into(), "b".into()].into();
+        assert_eq!(shown(join(&parts, &"-".into(), &mut budget())), "a--b");
+        assert!(contains(&"ababac".into(), &"abac".into()) && contains(&"".into(), &"".into()));
+        assert!(!contains(&"ab".into(), &"ba".into()) && !contains(&"".into(), &"a".into()));
+    }
+
+    #[test]
+    fn letters_change_one_by_one() {
+        for (text, up, down) in [
+            ("aÉß", "AÉß", "aéß"),
+            ("ŉǰᾀᾳ", "ŉǰᾈᾼ", "ŉǰᾀᾳ"),
+            ("İΣ", "İΣ", "iσ"),
+            ("ǆ中", "Ǆ中", "ǆ中"),
+        ] {
+            assert_eq!(shown(upper(&text.into(), &mut budget())), up);
+            assert_eq!(shown(lower(&text.into(), &mut budget())), down);
+        }
+        assert_eq!(
+            shown(upper(&b"a\xff"[..].into(), &mut budget())),
+            "A\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn paths_of_any_bytes() {
+        let Value::Str(found) = dir(&b"a\xff//b"[..].into()) else {
+            panic!()
+        };
+        assert_eq!(found.as_bytes(), b"a\xff");
+    }
+
+    #[test]
+    fn cases() {
+        for (text, snake, camel) in [
+            ("maxClients", "max_clients", "maxClients"),
+            ("HTTPServer2Go", "http_server2_go", "httpServer2Go"),
+            ("  some-Text_here ", "some_text_here", "someTextHere"),
+            ("ID", "id", "id"),
+            ("", "", ""),
+            ("éCole", "é_cole", "éCole"),
+        ] {
+            assert_eq!(
+                shown(change_case(&text.into(), Case::Snake, &mut budget())),
+                snake
+            );
+            assert_eq!(
+                shown(change_case(&text.into(), Case::Camel, &mut budget())),
+                camel
+            );
+            assert_eq!(
+                shown(change_case(&text.into(), Case::Kebab, &mut budget())),
+                snake.replace('_', "-")
+            );
+        }
+    }
+
+    #[test]
+    fn small_ones() {
+        let text = |result: Value| shown(Ok(result));
+        assert_eq!(text(trim_prefix(&"abab".into(), &"ab".into())), "ab");
+        assert_eq!(text(trim_suffix(&"a.cfg".into(), &".cfg".into())), "a");
+        assert_eq!(text(trim_suffix(&"a".into(), &"x".into())), "a");
+        assert_eq!(
+            shown(no_space(&" a\t中\u{a0}b\n".into(), &mut budget())),
+            "a中b"
+        );
+        assert_eq!(
+            shown(indent(2, &"a\n\nb".into(), false, &mut budget())),
+            "  a\n  \n  b"
+        );
+        assert_eq!(
+            shown(indent(2, &"a\n".into(), true, &mut budget())),
+            "\n  a\n  "
+        );
+        assert_eq!(shown(quote(&"a\"b\n".into(), &mut budget())), r#""a\"b\n""#);
+        assert_eq!(
+            shown(single_quote(&"it's".into(), &mut budget())),
+            "'it''s'"
+        );
+        assert_eq!(shown(repeat(3, &"ab".into(), &mut budget())), "ababab");
+        assert!(repeat(-1, &"ab".into(), &mut budget()).is_err());
+        assert!(text(sha256(&"abc".into())).starts_with("ba7816bf8f01cfea"));
+    }
+
+    #[test]
+    fn what_would_be_huge_is_refused_before_it_is_made() {
+        let huge = |result| matches!(result, Err(CallError::Limit(_)));
+        assert!(huge(repeat(i64::MAX, &"ab".into(), &mut budget())));
+        assert!(huge(indent(i64::MAX, &"a\nb".into(), false, &mut budget())));
+        let text: Str = "a".repeat(1 << 20).into();
+        assert!(huge(replace(&text, &"a".into(), &text, -1, &mut budget())));
+        assert!(matches!(
+            repeat(i64::MAX, &"".into(), &mut budget()),
+            Ok(Value::Str(_))
+        ));
+    }
+
+    #[test]
+    fn base64_is_gos() {
+        for (text, want) in [
+            ("", ""),
+            ("aGVsbG8=", "hello"),
+            ("aGVs\nbG8\r\n=", "hello"),
+            ("YQ=\n=", "a"),
+            ("YR==", "a"),
+            ("+/+/", "\u{fffd}\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(
+                shown(base64_decode(&Value::text(text), &mut budget())),
+                want,
+                "{text}"
+            );
+        }
+        for (text, place) in [
+            ("a*b", 1),
+            ("=", 0),
+            ("Y=", 1),
+            ("YQ", 0),
+            ("YWJjYQ", 4),
+            ("YQ=", 3),
+            ("YQ=x", 2),
+            ("YQ==x", 4),
+            ("YWI=YQ", 4),
+            ("Y Q=", 1),
+        ] {
+            let want = CallError::Failed(format!("illegal base64 data at input byte {place}"));
+            assert_eq!(
+                base64_decode(&Value::text(text), &mut budget()).err(),
+                Some(want),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            base64_encode(&Value::Nil, &mut budget()).err(),
+            Some(CallError::Failed("unsupported type invalid".to_owned()))
+        );
+        assert_eq!(
+            shown(base64_encode(&Value::text("中,文"), &mut budget())),
+            "5LitLOaWhw=="
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! What the original printed for some thousands of templates (`tests/conformance/`), in-process: the same bytes, or the
+//! same message.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use app_agent::resource::funcs::{Funcs, Surroundings};
+use app_agent::template::value::{LocalZone, Offset};
+use app_agent::template::{Budget, ErrorKind, Host, Options, Template, Value};
+use app_agent::tree::{Tree, View};
+use serde_json::Value as Json;
+
+/// One line of `cases.jsonl`.
+struct Case {
+    id: String,
+    data: String,
+    template: String,
+    /// The text, or the message.
+    want: Result<String, String>,
+}
+
+#[test]
+fn conformance() {
+    let views = views();
+    let cases = cases();
+    let mut failed = Vec::new();
+    for case in &cases {
+        let got = views.get(&case.data).map(|view| render(case, view));
+        if got.as_ref() != Some(&case.want) {
+            failed.push(format!(
+                "{} {:?}\n  want {:?}\n  got  {got:?}",
+                case.id, case.template, case.want
+            ));
+        }
+    }
+    println!(
+        "conformance: {} of {}",
+        cases.len() - failed.len(),
+        cases.len()
+    );
+    assert!(
+        failed.is_empty(),
+        "{}\n{} cases differ",
+        failed.join("\n"),
+        failed.len()
+    );
+}
+
+/// The program's own path through the library: parse, execute, and the message that it logs.
+fn render(case: &Case, view: &View) -> Result<String, String> {
+    let around = Surroundings {
+        templates: "/nonexistent".into(),
+        options: Options::default(),
+        variable: |name| (name == "BB_ENV").then(|| OsString::from("from-env")),
+        zone: LocalZone(|_| Offset {
+            seconds: 0,
+            name: "UTC".into(),
+        }),
+    };
+    let mut funcs = Funcs::new(view.clone(), around);
+    let name = format!("{}.tmpl", case.id);
+    let parsed = Template::parse(&name, case.template.as_bytes(), funcs.functions());
+    let rendered = parsed.and_then(|template| {
+        template.execute(
+            &mut funcs,
+            &Value::Nil,
+            Options::default(),
+            &mut Budget::default(),
+        )
+    });
+    match rendered {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::Parse => {
+            Err(format!("Unable to process template {name}, {error}"))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Every data set as the metadata service would return it below its prefix.
+fn views() -> BTreeMap<String, View> {
+    let all: BTreeMap<String, Json> = serde_json::from_str(&read("datasets.json")).unwrap();
+    let view = |body: Json| {
+        let tree = Tree::from_json(body.to_string().as_bytes()).unwrap();
+        Arc::new(tree).view("", &["/".to_owned()])
+    };
+    all.into_iter()
+        .map(|(name, body)| (name, view(body)))
+        .collect()
+}
+
+fn cases() -> Vec<Case> {
+    let case = |line: &str| {
+        let line: BTreeMap<String, String> = serde_json::from_str(line).unwrap();
+        let want = match line.get("out") {
+            Some(out) => Ok(out.clone()),
+            None => Err(line["err"].clone()),
+        };
+        Case {
+            id: line["id"].clone(),
+            data: line["data"].clone(),
+            template: line["tmpl"].clone(),
+            want,
+        }
+    };
+    read("cases.jsonl").lines().map(case).collect()
+}
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/conformance")
+        .join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

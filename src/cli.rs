@@ -19,6 +19,8 @@ enum Kind {
     Value(&'static str),
     /// `-node a -node b`; what the help calls the value. All of them count.
     Repeated(&'static str),
+    /// `-redact`, `-redact=a,b`: a switch that may say more; what the help calls it. All of them count.
+    Detailed(&'static str),
 }
 
 struct Flag {
@@ -93,6 +95,26 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        title: "Looking instead of doing",
+        flags: &[
+            flag(
+                "dump",
+                Kind::Value("PATH"),
+                "write the metadata as this node sees it; - for stdout",
+            ),
+            flag(
+                "redact",
+                Kind::Detailed("KEYS"),
+                "with -dump: hide what looks secret, and these keys",
+            ),
+            flag(
+                "root",
+                Kind::Value("PATH"),
+                "write below PATH what belongs below /, run no command",
+            ),
+        ],
+    },
+    Group {
         title: "Settings",
         flags: &[
             flag(
@@ -154,6 +176,14 @@ impl Args {
         self.last(name) == Some("true")
     }
 
+    /// Whether a flag was typed, and not just to switch it off.
+    pub fn is_given(&self, name: &str) -> bool {
+        let has_value = |flag: &Flag| matches!(flag.kind, Kind::Value(_) | Kind::Repeated(_));
+        let has_value = flags().any(|flag| flag.name == name && has_value(flag));
+        self.last(name)
+            .is_some_and(|text| has_value || text != "false")
+    }
+
     /// What was typed last for a flag.
     pub fn last(&self, name: &str) -> Option<&str> {
         self.all(name).last().map(String::as_str)
@@ -175,7 +205,22 @@ pub enum Asked {
     Version(String),
     /// To do its work.
     Run(Args),
+    /// To look at its work, with one of the tools.
+    Look(Tool, Args),
 }
+
+/// What looks at the work of the agent, or tries it, in place of doing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// The metadata into a file.
+    Dump,
+}
+
+/// The tools by their flags.
+const TOOLS: &[(&str, Tool)] = &[("dump", Tool::Dump)];
+
+/// The flags that mean something to these tools only: typed alone, they must not start a daemon.
+const DETAILS: &[(&str, &[&str])] = &[("redact", &["dump"])];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
@@ -185,8 +230,28 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
     } else if args.is_on("version") {
         Asked::Version(format!("confd {}", env!("CARGO_PKG_VERSION")))
     } else {
-        Asked::Run(args)
+        match tool(&args)? {
+            Some(tool) => Asked::Look(tool, args),
+            None => Asked::Run(args),
+        }
     })
+}
+
+/// The one tool that was asked for.
+fn tool(args: &Args) -> Result<Option<Tool>> {
+    let mut asked = TOOLS.iter().filter(|(name, _)| args.is_given(name));
+    let first = asked.next();
+    if let (Some((one, _)), Some((other, _))) = (first, asked.next()) {
+        let message = format!("-{one} and -{other} are two things; ask for one at a time");
+        return Err(Error::Usage(message));
+    }
+    for (detail, tools) in DETAILS {
+        if args.is_given(detail) && !first.is_some_and(|(name, _)| tools.contains(name)) {
+            let message = format!("-{detail} goes with -{}", tools.join(" or -"));
+            return Err(Error::Usage(message));
+        }
+    }
+    Ok(first.map(|(_, tool)| *tool))
 }
 
 fn parse_flags(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
@@ -197,12 +262,15 @@ fn parse_flags(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
     let texts = texts.collect::<Result<Vec<String>>>()?;
     let matches = options().parse(&texts).map_err(explain)?;
     if let Some(stray) = matches.free.first() {
-        return Err(stray_argument(stray));
+        let before = texts.len() - matches.free.len();
+        let before = before.checked_sub(1).and_then(|before| texts.get(before));
+        return Err(stray_argument(stray, before.map_or("", String::as_str)));
     }
     let mut values = BTreeMap::new();
     for flag in flags() {
         let given = match flag.kind {
             Kind::Switch => switches(&matches, flag.name)?,
+            Kind::Detailed(_) => details(&matches, flag.name),
             Kind::Value(_) | Kind::Repeated(_) => matches.opt_strs(flag.name),
         };
         if !given.is_empty() {
@@ -220,7 +288,7 @@ fn options() -> Options {
     for flag in flags() {
         let short = if flag.name == "help" { "h" } else { "" };
         let has_value = match flag.kind {
-            Kind::Switch => HasArg::Maybe,
+            Kind::Switch | Kind::Detailed(_) => HasArg::Maybe,
             Kind::Value(_) | Kind::Repeated(_) => HasArg::Yes,
         };
         // As in Go, any flag may come again; the last one counts.
@@ -231,18 +299,24 @@ fn options() -> Options {
 
 /// Each time a switch was typed: `true` or `false`.
 fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
+    let truths = details(matches, name).into_iter();
+    let truths = truths.map(|text| match parse_boolean(&text) {
+        Some(truth) => Ok(truth.to_string()),
+        None => Err(Error::Usage(format!(
+            "-{name} must be true or false, not {text:?}"
+        ))),
+    });
+    truths.collect()
+}
+
+/// Each time a flag was typed that needs no value: the value, or `true`.
+fn details(matches: &Matches, name: &str) -> Vec<String> {
     let mut given: BTreeMap<usize, String> = matches.opt_strs_pos(name).into_iter().collect();
     let positions = matches.opt_positions(name).into_iter();
-    let values = positions.map(|position| match given.remove(&position) {
-        None => Ok("true".to_owned()),
-        Some(text) => match parse_boolean(&text) {
-            Some(truth) => Ok(truth.to_string()),
-            None => Err(Error::Usage(format!(
-                "-{name} must be true or false, not {text:?}"
-            ))),
-        },
-    });
-    values.collect()
+    let values = positions.map(|position| given.remove(&position));
+    values
+        .map(|value| value.unwrap_or_else(|| "true".to_owned()))
+        .collect()
 }
 
 /// The truth values of Go's `strconv.ParseBool`.
@@ -269,8 +343,12 @@ fn explain(fail: Fail) -> Error {
     })
 }
 
-fn stray_argument(stray: &str) -> Error {
-    let hint = if parse_boolean(stray).is_some() {
+fn stray_argument(stray: &str, before: &str) -> Error {
+    let before = before.trim_start_matches('-');
+    let is_detail = |flag: &Flag| flag.name == before && matches!(flag.kind, Kind::Detailed(_));
+    let hint = if flags().any(is_detail) {
+        format!("; -{before} takes it as -{before}={stray}")
+    } else if parse_boolean(stray).is_some() {
         format!("; a switch takes it as -watch={stray}")
     } else {
         String::new()
@@ -290,6 +368,7 @@ fn help() -> String {
             let typed = match flag.kind {
                 Kind::Switch => format!("-{}", flag.name),
                 Kind::Value(value) | Kind::Repeated(value) => format!("-{} {value}", flag.name),
+                Kind::Detailed(value) => format!("-{}[={value}]", flag.name),
             };
             let _ = writeln!(text, "  {typed:<20}  {}", flag.help);
         }
@@ -350,6 +429,7 @@ mod tests {
             ),
             ("-h -password p", "help: true, password: p"),
             ("-basic-auth -table t --", "basic-auth: true, table: t"),
+            ("-redact -redact=a,b -dump -", "dump: -, redact: true a,b"),
         ];
         for (line, expected) in cases {
             let args = parse_line(line).expect(line);
@@ -392,6 +472,10 @@ mod tests {
                 "unexpected argument \"false\"; a switch takes it as -watch=false",
             ),
             ("-watch x -noop", "unexpected argument \"x\""),
+            (
+                "-redact pin -noop",
+                "unexpected argument \"pin\"; -redact takes it as -redact=pin",
+            ),
             ("-", "unexpected argument \"-\""),
             ("-- -watch", "unexpected argument \"-watch\""),
             ("---watch", "unknown flag --watch; did you mean -watch?"),
@@ -400,6 +484,25 @@ mod tests {
             let error = parse_line(line).expect_err(line);
             assert!(matches!(error, Error::Usage(_)), "{line}");
             assert_eq!(error.to_string(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn one_tool_at_a_time_and_its_details_with_it() {
+        let asked = |line: &str| parse(line.split_whitespace().map(OsString::from));
+        let cases = [
+            ("-dump - -redact=pin", Ok(Some(Tool::Dump))),
+            ("-dump false", Ok(Some(Tool::Dump))),
+            ("-onetime -root /tmp", Ok(None)),
+            ("-onetime -redact", Err("-redact goes with -dump")),
+        ];
+        for (line, expected) in cases {
+            let tool = asked(line).map(|asked| match asked {
+                Asked::Look(tool, _) => Some(tool),
+                _ => None,
+            });
+            let tool = tool.map_err(|error| error.to_string());
+            assert_eq!(tool, expected.map_err(str::to_owned), "{line}");
         }
     }
 

@@ -102,6 +102,8 @@ pub struct Config {
     pub splay: Duration,
     /// How long one long poll may go unanswered before it is asked anew.
     pub poll_limit: Duration,
+    /// The directory that stands for `/` where files are written: an image that is made elsewhere. No command runs then.
+    pub root: Option<PathBuf>,
     /// What is logged.
     pub log_level: Level,
     /// What was found wrong with confd.toml and does no harm. To be logged by whoever has set the level.
@@ -146,6 +148,8 @@ impl Config {
         let onetime_wait = layers.duration("onetime_wait")?;
         let settle = layers.duration("settle")?;
         let splay = layers.duration("splay")?;
+        // Only as a flag: in a file or a variable it would quietly keep a node's own files from being made.
+        let root = layers.args.last("root").filter(|root| !root.is_empty());
         Ok(Config {
             source: Source::from_layers(layers)?,
             prefix: prefix.map(|found| path::clean(&format!("/{}", found.value))),
@@ -154,12 +158,13 @@ impl Config {
             interval: interval(layers.integer("interval")?)?,
             onetime_wait: onetime_wait.map_or(DEFAULT_ONETIME_WAIT, |found| found.value),
             noop: layers.is_on("noop")?,
-            sync_only: layers.is_on("sync-only")?,
+            sync_only: root.is_some() || layers.is_on("sync-only")?,
             keep_stage_file: layers.is_on("keep-stage-file")?,
             strict: layers.is_on("strict")?,
             settle: settle.map_or(Duration::ZERO, |found| found.value),
             splay: splay.map_or(Duration::ZERO, |found| found.value),
             poll_limit: poll_limit(layers.duration("poll_limit")?)?,
+            root: root.map(PathBuf::from),
             log_level: log_level(layers.text("log-level")?)?,
             warnings: layers.file.as_ref().map_or(Vec::new(), |file| {
                 file.unknown(&[KEYS, UNUSED_KEYS].concat())
@@ -194,8 +199,10 @@ fn read_file(args: &Args) -> Result<Option<Table>> {
 }
 
 fn mode(layers: &Layers<'_>) -> Result<Mode> {
+    // An image is made once, whatever the confd.toml of its nodes says.
+    let typed_root = layers.args.is_given("root") && !layers.args.is_given("watch");
     let watch = layers.is_on("watch")?;
-    Ok(match (layers.args.is_on("onetime"), watch) {
+    Ok(match (layers.args.is_on("onetime") || typed_root, watch) {
         (true, _) => Mode::Onetime,
         (false, true) => Mode::Watch,
         (false, false) => Mode::Interval,

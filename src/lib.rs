@@ -7,6 +7,8 @@ pub mod agent;
 pub mod backend;
 pub mod cli;
 pub mod config;
+pub mod console;
+pub mod dump;
 pub mod error;
 pub mod log;
 pub mod nearest;

@@ -6,7 +6,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::platform;
@@ -52,6 +52,13 @@ pub fn set_level(level: Level) {
     LOWEST.store(level as u8, Ordering::Relaxed);
 }
 
+static PLAIN: AtomicBool = AtomicBool::new(false);
+
+/// From now on, events look like `confd: LEVEL message`: for a person who has typed a command and sees only its own.
+pub fn speak_plainly() {
+    PLAIN.store(true, Ordering::Relaxed);
+}
+
 /// What a developer of the image may want to follow.
 pub fn debug(message: impl Display) {
     log(Level::Debug, &message);
@@ -81,22 +88,37 @@ fn log(level: Level, message: &dyn Display) {
     if (level as u8) < LOWEST.load(Ordering::Relaxed) {
         return;
     }
+    let origin = match PLAIN.load(Ordering::Relaxed) {
+        true => "confd".to_owned(),
+        false => origin(),
+    };
+    let line = format_event(&origin, level, message);
+    // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// When and where: `2016-10-11T13:54:41+08:00 HOST confd[PID]`.
+fn origin() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
     let host = HOST.get_or_init(platform::hostname);
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs().cast_signed());
-    let offset = platform::local_zone(seconds).offset.into();
-    let stamp = Stamp { seconds, offset };
-    let line = format_event(stamp, host, level, message);
-    // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    format_origin(&local_time(seconds), host)
 }
 
-fn format_event(stamp: Stamp, host: &str, level: Level, message: &dyn Display) -> String {
-    let mut event = format!("{stamp} {host} confd[{}]: ", std::process::id());
-    event.push_str(level.name());
-    event.push(' ');
+/// A moment, in seconds since 1970, as the log writes it: local time in RFC 3339.
+pub fn local_time(seconds: i64) -> String {
+    let offset = platform::local_zone(seconds).offset.into();
+    Stamp { seconds, offset }.to_string()
+}
+
+fn format_origin(time: &str, host: &str) -> String {
+    format!("{time} {host} confd[{}]", std::process::id())
+}
+
+fn format_event(origin: &str, level: Level, message: &dyn Display) -> String {
+    let mut event = format!("{origin}: {} ", level.name());
     // Writing into a String cannot fail; a Display that does leaves the event shorter.
     let _ = write!(Escaped(&mut event), "{message}");
     event.push('\n');
@@ -199,11 +221,8 @@ mod tests {
     }
 
     fn event(message: &str) -> String {
-        let stamp = Stamp {
-            seconds: 0,
-            offset: 0,
-        };
-        format_event(stamp, "i-1", Level::Warning, &message)
+        let origin = format_origin("1970-01-01T00:00:00+00:00", "i-1");
+        format_event(&origin, Level::Warning, &message)
     }
 
     #[test]
@@ -229,6 +248,12 @@ mod tests {
         for (message, end) in cases {
             assert!(event(message).ends_with(&format!("WARNING{end}")));
         }
+    }
+
+    #[test]
+    fn a_person_is_spoken_to_without_time_and_place() {
+        let event = format_event("confd", Level::Error, &"no [template] section");
+        assert_eq!(event, "confd: ERROR no [template] section\n");
     }
 
     #[test]

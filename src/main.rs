@@ -3,10 +3,10 @@
 use std::env;
 use std::process::ExitCode;
 
-use app_agent::cli::{self, Args, Asked};
+use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, log};
+use app_agent::{agent, console, dump, log};
 
 fn main() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
@@ -25,10 +25,21 @@ fn main() -> ExitCode {
 fn run(asked: Asked) -> Result<ExitCode> {
     match asked {
         Asked::Help(text) | Asked::Version(text) => {
-            print!("{text}");
+            console::print(&text)?;
             Ok(ExitCode::SUCCESS)
         }
         Asked::Run(args) => agent::run(Box::new(move || load(&args))),
+        Asked::Look(tool, args) => {
+            log::speak_plainly();
+            look(tool, &args)
+        }
+    }
+}
+
+fn look(tool: Tool, args: &Args) -> Result<ExitCode> {
+    let config = load(args)?;
+    match tool {
+        Tool::Dump => dump::run(&config, &dump::Order::typed(args)),
     }
 }
 

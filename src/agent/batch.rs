@@ -109,7 +109,7 @@ impl Agent {
                     match slot
                         .resource
                         .render(tree, &self.config)
-                        .and_then(|done| Ok((done, slot.resource.target()?)))
+                        .and_then(|done| Ok((done, slot.resource.target(&self.config)?)))
                     {
                         Ok((rendered, target)) => all.push((path.clone(), rendered, target)),
                         Err(error) => slot.fail(&error, now),

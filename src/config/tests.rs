@@ -52,6 +52,7 @@ fn defaults() {
             settle: Duration::ZERO,
             splay: Duration::ZERO,
             poll_limit: Duration::from_secs(60),
+            root: None,
             log_level: Level::Info,
             warnings: Vec::new(),
         }
@@ -104,6 +105,22 @@ fn flags_win_over_variables_over_the_file() {
 }
 
 #[test]
+fn a_root_is_for_making_an_image_once_without_commands() {
+    let file = "watch = true\nroot = '/from-the-file'\n";
+    let vars = [("CONFD_ROOT", "/from-a-variable")];
+    let config = load(file, &vars, "").expect("valid");
+    assert_eq!((config.root, config.mode), (None, Mode::Watch));
+    assert!(!config.sync_only);
+    let config = load(file, &vars, "-root image").expect("valid");
+    assert_eq!(config.root, Some(PathBuf::from("image")));
+    assert_eq!(config.mode, Mode::Onetime);
+    assert!(config.sync_only);
+    let config = load(file, &[], "-root image -watch").expect("valid");
+    assert_eq!(config.mode, Mode::Watch);
+    assert!(config.sync_only);
+}
+
+#[test]
 fn every_key_has_a_variable() {
     let vars = [
         ("CONFD_BACKEND", "file"),
@@ -139,6 +156,7 @@ fn every_key_has_a_variable() {
             settle: Duration::from_millis(500),
             splay: Duration::from_secs(10),
             poll_limit: Duration::from_secs(9),
+            root: None,
             log_level: Level::Error,
             warnings: Vec::new(),
         }

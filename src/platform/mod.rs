@@ -18,9 +18,9 @@ use windows as system;
 pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
-    Dir, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label, end_signal,
-    file_meta, group_id, hostname, interface_addresses, leave_to_reader, listen_for_signals,
-    local_zone, own_user, reserve, set_mode, set_owner, shell, user_id,
+    Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
+    end_signal, file_meta, group_id, hostname, interface_addresses, leave_to_reader,
+    listen_for_signals, local_zone, own_user, reserve, set_mode, set_owner, shell, user_id,
 };
 
 use system::{nameservers, open_for_lock};

@@ -228,18 +228,21 @@ impl Resource {
         Ok(Rendered { content, seen })
     }
 
-    /// Where dest is now, and which owner and mode it should have.
-    pub fn target(&self) -> Result<Target> {
-        let uid = self.owner.number("user", platform::user_id);
-        let gid = self.group.number("group", platform::group_id);
-        Target::resolve(
-            &self.dest,
-            Attributes {
-                mode: self.mode,
-                uid,
-                gid,
-            },
-        )
+    /// Where dest is now, and which owner and mode it should have. An image may be made by a user who cannot give files away;
+    /// then they are his.
+    pub fn target(&self, config: &Config) -> Result<Target> {
+        let mut wanted = Attributes {
+            mode: self.mode,
+            ..Attributes::default()
+        };
+        if config.root.is_none() || platform::own_user() == 0 {
+            wanted.uid = self.owner.number("user", platform::user_id);
+            wanted.gid = self.group.number("group", platform::group_id);
+        }
+        match &config.root {
+            None => Target::resolve(&self.dest, wanted),
+            Some(root) => Target::resolve_below(root, &self.dest, wanted),
+        }
     }
 
     /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest was rendered from.

@@ -11,3 +11,4 @@ mod images;
 mod metad;
 mod random;
 mod stage;
+mod tools;

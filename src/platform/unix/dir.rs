@@ -33,6 +33,13 @@ impl Dir {
         })
     }
 
+    /// The directory at `path`, whose last name is no link.
+    pub fn at(path: &Path) -> io::Result<Dir> {
+        let fd = open_at(libc::AT_FDCWD, path.as_os_str(), DIRECTORY, 0)?;
+        let path = path.to_owned();
+        Ok(Dir { fd, path })
+    }
+
     /// How it was reached: for messages and for commands.
     pub fn path(&self) -> &Path {
         &self.path

@@ -19,6 +19,9 @@ pub use storage::{copy_access_list, copy_label, reserve};
 /// Files have an owner, a group and a mode.
 pub const HAS_OWNERS: bool = true;
 
+/// Terminals understand the codes for colours.
+pub const HAS_COLOURS: bool = true;
+
 /// What somebody can do about an error; `None` when its own words say all.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {

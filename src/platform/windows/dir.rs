@@ -35,6 +35,16 @@ impl Dir {
         Ok(Dir { path })
     }
 
+    /// The directory at `path`.
+    pub fn at(path: &Path) -> io::Result<Dir> {
+        match fs::metadata(path)?.is_dir() {
+            true => Ok(Dir {
+                path: path.to_owned(),
+            }),
+            false => Err(ErrorKind::NotADirectory.into()),
+        }
+    }
+
     /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.path

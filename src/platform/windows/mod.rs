@@ -24,6 +24,9 @@ pub use signal::{block_signals, listen_for_signals};
 /// Files have no numbered owner and no mode.
 pub const HAS_OWNERS: bool = false;
 
+/// Consoles before Windows 10 print the codes for colours as they are.
+pub const HAS_COLOURS: bool = false;
+
 /// What somebody can do about an error; `None` when its own words say all.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
     Some(match u32::try_from(error.raw_os_error()?).ok()? {

@@ -45,18 +45,14 @@ pub struct Target {
 impl Target {
     /// Follows `dest` to the place where its file is or will be. Changes nothing. An error when that is no place for a file.
     pub fn resolve(dest: &Path, wanted: Attributes) -> Result<Target> {
-        let ends_with_slash = |text: &OsStr| {
-            let last = text.as_encoded_bytes().last().copied().unwrap_or(b'/');
-            std::path::is_separator(char::from(last))
-        };
-        if ends_with_slash(dest.as_os_str()) {
-            return Err(problem(dest, "is the name of a directory, not of a file"));
-        }
-        let wanted = match platform::HAS_OWNERS {
-            true => wanted,
-            false => Attributes::default(),
-        };
+        check_name(dest)?;
         Walk::start(dest)?.walk(wanted)
+    }
+
+    /// The same in an image at `root`, which neither a link nor `..` leads out of: there, both begin and end at `root`.
+    pub fn resolve_below(root: &Path, dest: &Path, wanted: Attributes) -> Result<Target> {
+        check_name(dest)?;
+        Walk::start_below(root, dest)?.walk(wanted)
     }
 
     /// Where the file is or will be, all links followed.
@@ -64,6 +60,11 @@ impl Target {
         let mut path = self.dir.path().to_owned();
         path.extend(&self.missing);
         path.join(&self.name)
+    }
+
+    /// Forgets the file that there is: the new one takes over neither its owner nor who may read it.
+    pub fn afresh(self) -> Target {
+        Target { old: None, ..self }
     }
 
     /// Whether the directory of dest exists.
@@ -95,6 +96,15 @@ impl Target {
     }
 }
 
+fn check_name(dest: &Path) -> Result<()> {
+    let last = dest.as_os_str().as_encoded_bytes().last();
+    let last = char::from(last.copied().unwrap_or(b'/'));
+    match std::path::is_separator(last) {
+        true => Err(problem(dest, "is the name of a directory, not of a file")),
+        false => Ok(()),
+    }
+}
+
 fn problem(path: &Path, problem: impl Into<String>) -> Error {
     Error::Resource {
         path: path.to_owned(),
@@ -108,6 +118,8 @@ struct Walk<'a> {
     dir: Dir,
     rest: VecDeque<OsString>,
     links: u32,
+    /// An image: its root, and how many names the walk is below it.
+    image: Option<(PathBuf, usize)>,
     /// The links that count only if they lead to something of their owner's, with the owner.
     doubted: Vec<(PathBuf, u32)>,
 }
@@ -119,12 +131,34 @@ impl Walk<'_> {
             dir: Dir::start(dest).map_err(|error| refused("open", dest, error))?,
             rest: steps(dest).collect(),
             links: 0,
+            image: None,
             doubted: Vec::new(),
         })
     }
 
+    fn start_below<'a>(root: &Path, dest: &'a Path) -> Result<Walk<'a>> {
+        let cannot = |source| refused("open", root, source);
+        let mut walk = Walk::start(dest)?;
+        match root.canonicalize() {
+            Ok(root) => {
+                walk.dir = Dir::at(&root).map_err(cannot)?;
+                walk.image = Some((root, 0));
+            }
+            // There is no link below it yet, so this is the way to a file like any other.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                walk.dir = Dir::start(root).map_err(cannot)?;
+                walk.rest = steps(root).chain(clean_steps(dest)).collect();
+            }
+            Err(error) => return Err(cannot(error)),
+        }
+        Ok(walk)
+    }
+
     fn walk(mut self, wanted: Attributes) -> Result<Target> {
         while let Some(name) = self.rest.pop_front() {
+            if name == ".." && self.is_at_the_top() {
+                continue;
+            }
             let found = self.dir.look_up(&name);
             let found = found.map_err(|error| refused("look at", &self.at(&name), error))?;
             let Some(meta) = found else {
@@ -150,9 +184,20 @@ impl Walk<'_> {
         self.dir.path().join(name)
     }
 
+    /// Whether there is nothing above, as at `/`: the system knows that itself, but for an image.
+    fn is_at_the_top(&self) -> bool {
+        matches!(self.image, Some((_, 0)))
+    }
+
     fn enter(&mut self, name: &OsStr) -> Result<()> {
         let dir = self.dir.open_dir(name);
         self.dir = dir.map_err(|error| refused("open", &self.at(name), error))?;
+        if let Some((_, depth)) = &mut self.image {
+            *depth = match name == ".." {
+                true => depth.saturating_sub(1),
+                false => *depth + 1,
+            };
+        }
         Ok(())
     }
 
@@ -175,7 +220,13 @@ impl Walk<'_> {
             }
         }
         if text.has_root() {
-            self.dir = Dir::start(&text).map_err(|error| refused("open", &text, error))?;
+            self.dir = match &mut self.image {
+                None => Dir::start(&text).map_err(|error| refused("open", &text, error))?,
+                Some((root, depth)) => {
+                    *depth = 0;
+                    Dir::at(root).map_err(|error| refused("open", root, error))?
+                }
+            };
         }
         for step in steps(&text).rev() {
             self.rest.push_front(step);
@@ -197,7 +248,15 @@ impl Walk<'_> {
             }
         }
         let mut missing = self.rest;
+        if self.image.is_some() && missing.iter().any(|step| step == "..") {
+            let text = "leads through `..` of a directory that is not there yet";
+            return Err(problem(self.dest, text));
+        }
         missing.push_front(name);
+        let wanted = match platform::HAS_OWNERS {
+            true => wanted,
+            false => Attributes::default(),
+        };
         match missing.pop_back() {
             Some(name) if name != ".." => Ok(Target {
                 dir: Arc::new(self.dir),
@@ -218,6 +277,18 @@ fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
         Component::ParentDir => Some("..".into()),
         _ => None,
     })
+}
+
+/// The same without a `..`, taken as text: for a path on which nothing exists.
+fn clean_steps(path: &Path) -> impl Iterator<Item = OsString> {
+    let mut kept = Vec::new();
+    for step in steps(path) {
+        match step == ".." {
+            true => drop(kept.pop()),
+            false => kept.push(step),
+        }
+    }
+    kept.into_iter()
 }
 
 /// Where a link may lead.

@@ -84,6 +84,11 @@ pub fn fatal(message: impl Display) {
     log(Level::Fatal, &message);
 }
 
+/// An event of a level that depends.
+pub fn at(level: Level, message: impl Display) {
+    log(level, &message);
+}
+
 fn log(level: Level, message: &dyn Display) {
     if (level as u8) < LOWEST.load(Ordering::Relaxed) {
         return;

@@ -128,8 +128,25 @@ impl Agent {
             .resource
             .stage(rendered, target, slot.seen.as_ref(), &self.config)
         {
-            Ok(Outcome::InSync(seen)) => slot.in_sync(seen),
-            Ok(Outcome::Staged(prepared)) => self.check(path, prepared, now),
+            Ok(Outcome::InSync(seen)) => {
+                log::debug(format_args!(
+                    "Target config {} in sync",
+                    slot.resource.dest().display()
+                ));
+                slot.in_sync(seen);
+            }
+            Ok(Outcome::LeftAlone(seen, change)) => {
+                slot.say(&change);
+                let dest = slot.resource.dest().display();
+                log::warning(format_args!(
+                    "Noop mode enabled. {dest} will not be modified"
+                ));
+                slot.in_sync(seen);
+            }
+            Ok(Outcome::Staged(prepared)) => {
+                slot.say(&prepared.change);
+                self.check(path, prepared, now);
+            }
             Err(error) => slot.fail(&error, now),
         }
     }
@@ -235,7 +252,7 @@ impl Agent {
                         "Target config {} has been updated",
                         slot.resource.dest().display()
                     ));
-                    slot.swapped(prepared.seen, prepared.changed);
+                    slot.swapped(prepared.seen, prepared.change.keys);
                 }
                 Err(error) => slot.fail(&error, Instant::now()),
             }

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::Event;
 use crate::error::{Error, Result};
-use crate::log;
+use crate::log::{self, Level};
 use crate::resource::command::{Ended, Invocation, Status};
 
 /// Starts a command; `event` says of what it is the end.
@@ -40,7 +40,12 @@ fn judge(text: &str, ended: &Ended) -> Result<()> {
         format!("; its output:\n{output}")
     };
     if ended.status == Status::Success {
-        log::debug(format_args!("command {text:?} succeeded{said}"));
+        let level = if output.is_empty() {
+            Level::Debug
+        } else {
+            Level::Info
+        };
+        log::at(level, format_args!("command {text:?} succeeded{said}"));
         return Ok(());
     }
     Err(Error::Command {

@@ -196,8 +196,10 @@ impl Agent {
         if last {
             log::error(format!("no metadata, nothing was changed: {trouble}"));
             self.gave_up = true;
+        } else if self.trouble.is_none() {
+            log::warning(format_args!("no metadata, trying again: {trouble}"));
         } else if self.trouble.as_ref() != Some(&trouble) {
-            log::warning(format!("no metadata, trying again: {trouble}"));
+            log::debug(format_args!("still no metadata: {trouble}"));
         }
         self.trouble = Some(trouble);
     }
@@ -281,7 +283,7 @@ impl Agent {
             // What the old source said may not be what the new one says.
             self.tree = None;
         }
-        log::info("reading the settings, resources and templates again");
+        log::info("the settings, resources and templates are read again");
         self.config = config;
         self.stale = true;
         self.reconcile = Instant::now();

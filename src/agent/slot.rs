@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::backoff::Backoff;
 use crate::error::Error;
-use crate::log;
+use crate::log::{self, Level};
 use crate::resource::owed::Owed;
-use crate::resource::{Prepared, Resource, Seen, Stamp};
+use crate::resource::{Change, Prepared, Resource, Seen, Stamp};
 
 /// What a resource is doing.
 #[derive(Debug)]
@@ -109,6 +109,18 @@ impl Slot {
         self.due = Some(at);
     }
 
+    /// Logs what is to be changed; the same again after a failure is not news.
+    pub fn say(&self, change: &Change) {
+        let level = if self.failed {
+            Level::Debug
+        } else {
+            Level::Info
+        };
+        for line in change.lines(self.resource.dest()) {
+            log::at(level, line);
+        }
+    }
+
     /// The file on disk is right, rendered from `seen`.
     pub fn in_sync(&mut self, seen: Seen) {
         self.seen = Some(seen);
@@ -157,12 +169,21 @@ impl Slot {
     /// The last attempt failed, and is not tried again before something changes.
     pub fn fail_for_now(&mut self, error: &Error) {
         self.failed = true;
-        let message = format!("{}: {}", self.resource.path().display(), error.chain());
+        let message = self.words(error);
         if self.said.as_ref() == Some(&message) {
             log::debug(format!("{message} (again)"));
         } else {
             log::error(&message);
             self.said = Some(message);
+        }
+    }
+
+    /// The error with its resource: behind the words of a template, which people search their logs for as Go has them.
+    fn words(&self, error: &Error) -> String {
+        let (path, chain) = (self.resource.path().display(), error.chain());
+        match error {
+            Error::Template(_) | Error::Unprocessed { .. } => format!("{chain}\nin {path}"),
+            _ => format!("{path}: {chain}"),
         }
     }
 }

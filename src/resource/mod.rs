@@ -92,11 +92,35 @@ pub struct Rendered {
     seen: Seen,
 }
 
+/// How dest differs from what was rendered, and why.
+#[derive(Debug)]
+pub struct Change {
+    /// What is not as it should be.
+    pub difference: Difference,
+    /// The keys that made it so, as far as they are known.
+    pub keys: Vec<String>,
+}
+
+impl Change {
+    /// The original's log lines about it, and one with the keys.
+    pub fn lines(&self, dest: &Path) -> Vec<String> {
+        let mut lines = self.difference.lines(dest);
+        let dest = dest.display();
+        lines.push(format!("Target config {dest} out of sync"));
+        if !self.keys.is_empty() {
+            lines.push(format!("{dest} changes because of {}", self.keys.join(" ")));
+        }
+        lines
+    }
+}
+
 /// What became of a rendered resource.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The file on disk is right (or `-noop` leaves it alone).
+    /// The file on disk is right.
     InSync(Seen),
+    /// The file on disk is to be replaced, but `-noop` leaves it alone.
+    LeftAlone(Seen, Change),
     /// The file on disk is to be replaced.
     Staged(Prepared),
 }
@@ -108,8 +132,8 @@ pub struct Prepared {
     pub stage: Stage,
     /// What it was rendered from.
     pub seen: Seen,
-    /// The keys that made it change, as far as they are known.
-    pub changed: Vec<String>,
+    /// What it changes.
+    pub change: Change,
 }
 
 impl Prepared {
@@ -254,36 +278,29 @@ impl Resource {
         config: &Config,
     ) -> Result<Outcome> {
         let Rendered { content, seen } = rendered;
-        let dest = self.dest.display();
-        let difference = target.compare(&content)?;
-        let Some(difference) = &difference else {
-            log::debug(format!("Target config {dest} in sync"));
-            return Ok(Outcome::InSync(seen));
-        };
-        let changed = before
-            .map(|before| seen.reads.changed(&before.view, &seen.view))
-            .unwrap_or_default();
-        self.say(difference, &changed);
-        if config.noop {
-            log::warning(format!("Noop mode enabled. {dest} will not be modified"));
+        let Some(difference) = target.compare(&content)? else {
             if config.keep_stage_file {
-                self.keep(&Stage::create(target, &content, true)?);
+                create(target, &content, config)?;
             }
             return Ok(Outcome::InSync(seen));
+        };
+        let changed = before.map(|before| seen.reads.changed(&before.view, &seen.view));
+        let change = Change {
+            difference,
+            keys: changed.unwrap_or_default(),
+        };
+        if config.noop {
+            if config.keep_stage_file {
+                create(target, &content, config)?;
+            }
+            return Ok(Outcome::LeftAlone(seen, change));
         }
-        let stage = Stage::create(target, &content, config.keep_stage_file)?;
-        if config.keep_stage_file {
-            self.keep(&stage);
-        }
+        let stage = create(target, &content, config)?;
         Ok(Outcome::Staged(Prepared {
             stage,
             seen,
-            changed,
+            change,
         }))
-    }
-
-    fn keep(&self, stage: &Stage) {
-        log::info(format!("Keeping staged file: {}", stage.path().display()));
     }
 
     /// The template, parsed anew only when its file has changed.
@@ -310,15 +327,18 @@ impl Resource {
         };
         Ok(&self.template.insert(template).1)
     }
+}
 
-    fn say(&self, difference: &Difference, changed: &[String]) {
-        let dest = self.dest.display();
-        difference.lines(&self.dest).iter().for_each(log::info);
-        log::info(format!("Target config {dest} out of sync"));
-        if !changed.is_empty() {
-            log::info(format!("{dest} changes because of {}", changed.join(" ")));
-        }
+/// Stages a file; with `-keep-stage-file` it stays there unless it takes the place of dest.
+fn create(target: Target, content: &[u8], config: &Config) -> Result<Stage> {
+    let stage = Stage::create(target, content, config.keep_stage_file)?;
+    if config.keep_stage_file {
+        log::info(format_args!(
+            "Keeping staged file: {}",
+            stage.path().display()
+        ));
     }
+    Ok(stage)
 }
 
 /// The commands of a resource.
@@ -333,7 +353,7 @@ impl Resource {
             text: self.expand_check(&src.to_string_lossy())?,
             src,
             dest: self.dest.clone(),
-            changed_keys: prepared.changed.clone(),
+            changed_keys: prepared.change.keys.clone(),
             time_limit: self.check_timeout,
         }))
     }
@@ -343,13 +363,15 @@ impl Resource {
         let data = [("src", src), ("dest", &self.dest.to_string_lossy())];
         let data = data.map(|(key, value)| (key.into(), Value::text(value)));
         let data = Value::map(data.into()).unwrap_or(Value::Nil);
-        let template = Template::parse("checkcmd", self.check_cmd.as_bytes(), &[])?;
-        let command = template.execute(
-            &mut NoFunctions,
-            &data,
-            Options::default(),
-            &mut Budget::default(),
-        )?;
+        let template = Template::parse("check_cmd", self.check_cmd.as_bytes(), &[]);
+        let expanded = template.and_then(|template| {
+            let (options, mut budget) = (Options::default(), Budget::default());
+            template.execute(&mut NoFunctions, &data, options, &mut budget)
+        });
+        let command = expanded.map_err(|error| Error::Resource {
+            path: self.dest.clone(),
+            problem: format!("Config check failed: {error}"),
+        })?;
         Ok(String::from_utf8_lossy(&command).into_owned())
     }
 

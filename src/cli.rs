@@ -98,6 +98,16 @@ const GROUPS: &[Group] = &[
         title: "Looking instead of doing",
         flags: &[
             flag(
+                "diff",
+                Kind::Switch,
+                "show what would change; exit 3 when something would",
+            ),
+            flag(
+                "show-secrets",
+                Kind::Switch,
+                "with -diff: also of files that not everyone may read",
+            ),
+            flag(
                 "dump",
                 Kind::Value("PATH"),
                 "write the metadata as this node sees it; - for stdout",
@@ -212,15 +222,17 @@ pub enum Asked {
 /// What looks at the work of the agent, or tries it, in place of doing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
+    /// What would change.
+    Diff,
     /// The metadata into a file.
     Dump,
 }
 
 /// The tools by their flags.
-const TOOLS: &[(&str, Tool)] = &[("dump", Tool::Dump)];
+const TOOLS: &[(&str, Tool)] = &[("diff", Tool::Diff), ("dump", Tool::Dump)];
 
 /// The flags that mean something to these tools only: typed alone, they must not start a daemon.
-const DETAILS: &[(&str, &[&str])] = &[("redact", &["dump"])];
+const DETAILS: &[(&str, &[&str])] = &[("show-secrets", &["diff"]), ("redact", &["dump"])];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
@@ -491,10 +503,17 @@ mod tests {
     fn one_tool_at_a_time_and_its_details_with_it() {
         let asked = |line: &str| parse(line.split_whitespace().map(OsString::from));
         let cases = [
+            ("-diff -show-secrets", Ok(Some(Tool::Diff))),
+            ("-diff=false", Ok(None)),
             ("-dump - -redact=pin", Ok(Some(Tool::Dump))),
             ("-dump false", Ok(Some(Tool::Dump))),
             ("-onetime -root /tmp", Ok(None)),
             ("-onetime -redact", Err("-redact goes with -dump")),
+            ("-diff -redact", Err("-redact goes with -dump")),
+            (
+                "-dump - -diff",
+                Err("-diff and -dump are two things; ask for one at a time"),
+            ),
         ];
         for (line, expected) in cases {
             let tool = asked(line).map(|asked| match asked {

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod diff;
 pub mod dump;
 pub mod error;
 pub mod log;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, console, dump, log};
+use app_agent::{agent, console, diff, dump, log};
 
 fn main() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
@@ -39,6 +39,7 @@ fn run(asked: Asked) -> Result<ExitCode> {
 fn look(tool: Tool, args: &Args) -> Result<ExitCode> {
     let config = load(args)?;
     match tool {
+        Tool::Diff => diff::run(&config, args.is_on("show-secrets")),
         Tool::Dump => dump::run(&config, &dump::Order::typed(args)),
     }
 }

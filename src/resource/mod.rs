@@ -229,6 +229,11 @@ impl Resource {
         &self.dest
     }
 
+    /// The `check_cmd` as configured; `None` when there is none.
+    pub fn check_cmd(&self) -> Option<&str> {
+        Some(self.check_cmd.as_str()).filter(|command| !command.is_empty())
+    }
+
     /// True when a failed reload is to be repeated.
     pub fn retries_reload(&self) -> bool {
         self.reload_retry && !self.reload_cmd.is_empty()

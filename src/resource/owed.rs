@@ -50,6 +50,11 @@ impl Owed {
         path.exists().then_some(Owed { path, _file: file })
     }
 
+    /// Whether a reload of `dest` is owed, whoever takes care of it. Leaves the marker alone.
+    pub fn exists(confdir: &Path, dest: &Path) -> bool {
+        marker(confdir, dest).exists()
+    }
+
     /// The reload worked.
     pub fn settle(self) -> Result<()> {
         fs::remove_file(&self.path).map_err(|source| Error::io("remove", &self.path, source))?;

@@ -1,4 +1,5 @@
 //! The tools that look at the work of the agent instead of doing it.
 
+mod diff;
 mod dump;
 mod image;

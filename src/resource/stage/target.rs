@@ -7,7 +7,8 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +63,27 @@ impl Target {
         path.join(&self.name)
     }
 
+    /// The owner and mode that are configured.
+    pub fn wanted(&self) -> Attributes {
+        self.wanted
+    }
+
+    /// Whether not everybody may read the file as it is, or as it will be.
+    pub fn is_secret(&self) -> bool {
+        let modes = [self.old.as_ref().map(|old| old.mode), self.wanted.mode];
+        platform::HAS_OWNERS && modes.into_iter().flatten().any(|mode| mode & 0o004 == 0)
+    }
+
+    /// What the file holds, up to so many bytes; `None` when there is none.
+    pub fn read_old(&self, most: u64) -> Result<Option<Vec<u8>>> {
+        let read = |file: File| {
+            let mut content = Vec::new();
+            file.take(most).read_to_end(&mut content).map(|_| content)
+        };
+        let content = self.open_old().and_then(|old| old.map(read).transpose());
+        content.map_err(|error| refused("read", &self.path(), error))
+    }
+
     /// Forgets the file that there is: the new one takes over neither its owner nor who may read it.
     pub fn afresh(self) -> Target {
         Target { old: None, ..self }
@@ -73,7 +95,7 @@ impl Target {
     }
 
     /// Opens the file that there is, if there is one.
-    pub(super) fn open_old(&self) -> io::Result<Option<std::fs::File>> {
+    pub(super) fn open_old(&self) -> io::Result<Option<File>> {
         match self.old {
             Some(_) => self.dir.open(&self.name).map(Some),
             None => Ok(None),

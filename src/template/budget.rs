@@ -8,8 +8,11 @@ use super::CallError;
 pub const MAX_STEPS: u64 = 200_000_000;
 /// Bytes of output and of values made in one rendering, all told.
 pub const MAX_BYTES: u64 = 256 << 20;
-/// Levels of parentheses and nested renderings that may be open at once.
-pub const MAX_DEPTH: u32 = 150;
+/// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering several. With
+/// the parser's own limit, what they need stays below 1.5 MiB even in a debug build; a test thread has 2.
+pub const MAX_DEPTH: u32 = 125;
+/// What a rendering counts for, besides what its host enters.
+pub(super) const RENDERING_DEPTH: u32 = 4;
 /// Templates that may be in execution at once, each called by the one before: Go's own limit.
 pub const MAX_TEMPLATES: u32 = 100_000;
 
@@ -64,7 +67,11 @@ impl Budget {
 
     /// Enters a level of native recursion; whoever enters must [`leave`](Budget::leave) it.
     pub fn enter(&mut self) -> Result<(), Limit> {
-        self.depth = self.depth.checked_sub(1).ok_or(Limit::Depth)?;
+        self.enter_levels(1)
+    }
+
+    pub(super) fn enter_levels(&mut self, levels: u32) -> Result<(), Limit> {
+        self.depth = self.depth.checked_sub(levels).ok_or(Limit::Depth)?;
         Ok(())
     }
 

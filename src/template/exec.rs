@@ -10,7 +10,7 @@ mod tests;
 
 use std::rc::Rc;
 
-use super::budget::{Budget, Limit, MAX_TEMPLATES};
+use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
 use super::format;
 use super::node::{
@@ -78,7 +78,7 @@ impl Template {
     ) -> Result<Vec<u8>> {
         let (depth, templates) = (budget.depth, budget.templates);
         let mut state = State::new(self, host, data, options, budget);
-        let result = state.walk();
+        let result = state.render();
         let State { out, missing, .. } = state;
         // What was entered when it failed, it did not leave.
         budget.depth = depth;
@@ -111,6 +111,8 @@ struct State<'t, 'h> {
     base: usize,
     /// The arguments of the calls that are being evaluated.
     args: Vec<Value>,
+    /// Whether the argument evaluated last was a nil interface, which `len` tells from nil.
+    nil_interface: bool,
     /// The node that an error would be about.
     node: Option<NodeRef<'t>>,
     missing: Vec<Error>,
@@ -204,6 +206,7 @@ impl<'t, 'h> State<'t, 'h> {
             vars: vec![Some(Cell::plain(data.clone()))],
             base: 0,
             args: Vec::new(),
+            nil_interface: false,
             node: None,
             missing: Vec::new(),
         }
@@ -301,8 +304,14 @@ impl State<'_, '_> {
 
 /// Walk functions step through the structure of the template, generating output as they go.
 impl<'t> State<'t, '_> {
-    fn walk(&mut self) -> Result<()> {
+    fn render(&mut self) -> Result<()> {
+        let entered = self.budget.enter_levels(RENDERING_DEPTH);
+        entered.map_err(|limit| self.limit(limit))?;
         self.enter(MAIN, self.mark());
+        self.walk()
+    }
+
+    fn walk(&mut self) -> Result<()> {
         while let Some(frame) = self.frames.last_mut() {
             match frame.nodes.next() {
                 Some(node) => self.walk_node(node)?,

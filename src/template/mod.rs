@@ -8,6 +8,8 @@ mod builtins;
 mod error;
 pub mod escape;
 mod exec;
+#[cfg(test)]
+mod fixture;
 pub mod format;
 mod lex;
 mod methods;

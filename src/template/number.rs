@@ -65,7 +65,8 @@ fn parse_complex(text: &[u8]) -> Result<Number, Problem> {
     let Some((b'i', imaginary)) = imaginary.split_last() else {
         return Err(Problem::BadComplex);
     };
-    if !matches!(imaginary, [b'+' | b'-', ..]) {
+    // Go takes an `i` without digits for the beginning of `inf`.
+    if !matches!(imaginary, [b'+' | b'-', _, ..]) {
         return Err(Problem::BadComplex);
     }
     let real = parse_float(real).map_err(Problem::BadComplexPart)?;

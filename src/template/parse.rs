@@ -6,6 +6,8 @@
 mod action;
 mod pipeline;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -175,6 +177,15 @@ impl<'t> Parser<'t> {
         Error::parse(problem, self.place(self.scope.last))
     }
 
+    /// An error at an earlier lexeme, if that is on the line that Go names.
+    fn error_at(&self, token: Token, problem: Problem) -> Error {
+        let between = self.text.get(token.span.start..self.scope.last);
+        if between.is_some_and(|between| !between.contains(&b'\n')) {
+            return Error::parse(problem, self.place(token.span.start));
+        }
+        self.error(problem)
+    }
+
     fn place(&self, pos: usize) -> Place {
         Place {
             name: self.name.clone(),
@@ -200,11 +211,12 @@ impl<'t> Parser<'t> {
         let text = self.text_of(token).to_vec();
         let Kind::Error(error) = token.kind else {
             let kind = token.kind;
-            return self.fail(Problem::Unexpected {
+            let problem = Problem::Unexpected {
                 kind,
                 text,
                 context,
-            });
+            };
+            return Err(self.error_at(token, problem));
         };
         let failed = self.place(token.span.start);
         let action = self.scope.action.map(|pos| self.place(pos).line());

@@ -55,7 +55,12 @@ impl<'t> State<'t, '_> {
             _ => {}
         }
         let base = self.eval_args(function, words.args, last)?;
-        let result = self.call(&callable, base);
+        let result = match &callable {
+            Callable::Function(Callee::Builtin(Builtin::Len)) if self.nil_interface => {
+                Err(CallError::Failed("len of nil pointer".to_owned()))
+            }
+            _ => self.call(&callable, base),
+        };
         self.args.truncate(base);
         match result {
             Ok(value) => Ok(Cell::plain(value)),
@@ -143,7 +148,10 @@ impl<'t> State<'t, '_> {
         self.at(NodeRef::Operand(arg));
         match &arg.kind {
             OperandKind::Nil => match want.nil() {
-                Some(value) => Ok(value),
+                Some(value) => {
+                    self.nil_interface = false;
+                    Ok(value)
+                }
                 None => self.fail(Problem::NilArgument(want)),
             },
             OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::String(_) => {
@@ -183,7 +191,8 @@ impl<'t> State<'t, '_> {
     }
 
     /// The value, if a parameter of type `want` takes it.
-    fn validate_type(&self, cell: Cell, want: Type) -> Result<Value> {
+    fn validate_type(&mut self, cell: Cell, want: Type) -> Result<Value> {
+        self.nil_interface = cell.is_nil_interface();
         if cell.is_invalid() {
             return match want.nil() {
                 Some(value) => Ok(value),
@@ -193,7 +202,7 @@ impl<'t> State<'t, '_> {
         if want.takes(&cell.value) {
             return Ok(cell.value);
         }
-        let got = match cell.is_nil_interface() {
+        let got = match self.nil_interface {
             true => cell.type_name(),
             false => cell.value.type_name(),
         };

@@ -184,7 +184,7 @@ impl Parser<'_> {
             Kind::Bool => OperandKind::Bool(self.text_of(token) == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 let number = Number::parse(token.kind, self.text_of(token));
-                let number = number.map_err(|problem| self.error(problem))?;
+                let number = number.map_err(|problem| self.error_at(token, problem))?;
                 OperandKind::Number(Box::new(number))
             }
             Kind::LeftParen => {
@@ -200,7 +200,7 @@ impl Parser<'_> {
             }
             Kind::String | Kind::RawString => match unquote(self.text_of(token)) {
                 Some(text) => OperandKind::String(Value::text(text)),
-                None => return self.fail(Problem::InvalidSyntax),
+                None => return Err(self.error_at(token, Problem::InvalidSyntax)),
             },
             _ => {
                 self.backup(token);
@@ -225,13 +225,14 @@ impl Parser<'_> {
         let known = known.map(|function| function.name);
         let nearest = nearest(&String::from_utf8_lossy(name), known);
         let name = name.to_vec();
-        self.fail(Problem::UndefinedFunction { name, nearest })
+        Err(self.error_at(token, Problem::UndefinedFunction { name, nearest }))
     }
 
     fn use_var(&self, token: Token) -> Result<OperandKind> {
         let name = self.text_of(token);
         if self.scope.declared.find(name).is_none() {
-            return self.fail(Problem::UndeclaredVariable(name.to_vec()));
+            let problem = Problem::UndeclaredVariable(name.to_vec());
+            return Err(self.error_at(token, problem));
         }
         Ok(OperandKind::Variable {
             name: token.span,

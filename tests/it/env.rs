@@ -72,11 +72,11 @@ impl Env {
         env
     }
 
-    /// An environment whose metadata comes from `metad`, below `/self`.
+    /// An environment whose metadata comes from `metad`, below `/self`. A one-time run gives up on it soon.
     pub fn with_metad(metad: &Metad) -> Env {
         let mut env = Env::new();
         env.settings(&format!(
-            "nodes = [\"{}\"]\nprefix = \"/self\"",
+            "nodes = [\"{}\"]\nprefix = \"/self\"\nonetime_wait = \"1s\"",
             metad.node()
         ));
         env
@@ -189,6 +189,16 @@ impl Env {
         );
     }
 
+    /// A gate, shut.
+    pub fn gate(&self, name: &str) -> Gate {
+        let gate = Gate {
+            shut: self.path(&format!("{name}.shut")),
+            passed: self.path(&format!("{name}.started")),
+        };
+        gate.shut();
+        gate
+    }
+
     /// The names of the simple resources whose reload ran, in that order.
     pub fn reloads(&self) -> Vec<String> {
         self.lines("reloads")
@@ -278,6 +288,51 @@ impl Drop for Env {
         if !thread::panicking() {
             let _ = fs::remove_dir_all(&self.root);
         }
+    }
+}
+
+/// Holds commands up for as long as it is shut. Opens when its value ends, so that nothing waits for ever.
+pub struct Gate {
+    shut: PathBuf,
+    passed: PathBuf,
+}
+
+impl Gate {
+    /// Shell text that adds a line to a file when it starts, and ends when the gate is open.
+    pub fn command(&self) -> String {
+        format!(
+            "echo $$ >> {}; while [ -e {} ]; do sleep 0.01; done",
+            self.passed.display(),
+            self.shut.display()
+        )
+    }
+
+    /// How many commands came to the gate so far.
+    pub fn started(&self) -> usize {
+        let text = fs::read_to_string(&self.passed).unwrap_or_default();
+        text.lines().count()
+    }
+
+    /// Waits until `count` commands came to the gate.
+    pub fn wait_started(&self, count: usize) {
+        until("a command came to the gate", || self.started() >= count);
+    }
+
+    /// From now on commands are held.
+    pub fn shut(&self) {
+        fs::write(&self.shut, "").expect("the gate's file");
+    }
+
+    /// From now on commands pass, those that are held too.
+    pub fn open(&self) {
+        fs::remove_file(&self.shut).expect("the gate is shut");
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // It may be open already.
+        let _ = fs::remove_file(&self.shut);
     }
 }
 

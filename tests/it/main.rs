@@ -1,14 +1,18 @@
 //! Black-box tests: the real binary against a real listener, through one environment builder.
 
+mod apply;
 mod command;
 mod conformance;
-#[allow(dead_code)] // until the tests of the program are here
+mod daemon;
 mod env;
+mod flags;
 mod harness;
 mod http;
 mod images;
-#[allow(dead_code)] // the same
+mod logs;
 mod metad;
+mod onetime;
 mod random;
+mod rows;
 mod stage;
 mod tools;

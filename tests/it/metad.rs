@@ -244,11 +244,6 @@ impl Metad {
         self.wait("requests", |state| state.requests.len() >= count);
     }
 
-    /// Waits until `count` requests were answered, well or badly, in all.
-    pub fn wait_answers(&self, count: usize) {
-        self.wait("answers", |state| state.answered >= count);
-    }
-
     /// Waits until a poll is held that knows the current version: the client has everything there is.
     pub fn wait_idle(&self) {
         self.wait("a held poll with the current version", |state| {

@@ -1,0 +1,217 @@
+//! Rows 5, 6, 10, 15, 16, 17: what is read from conf.d, and what becomes of dest.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::apply::is_root;
+use crate::env::Env;
+
+#[test]
+fn row_05_one_broken_resource_does_not_stop_the_others() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.resource("a.toml", "[template\nsrc = ");
+    env.simple("b", "{{if}}");
+    env.simple("c", r#"{{getv "/none"}}"#);
+    env.resource(
+        "d.toml",
+        "[template]\nsrc = \"d.tmpl\"\ndest = \"$ROOT/out/d\"\nkeys = [\"/\"]\n",
+    );
+    env.resource("e.toml", "[template]\nsrc = \"c.tmpl\"\n");
+    env.simple("f", r#"{{getv "/k"}}"#);
+    let run = env.onetime();
+    run.expect_code(1);
+    for noun in [
+        "conf.d/a.toml",
+        "b.tmpl",
+        "c.tmpl",
+        "d.tmpl",
+        "conf.d/e.toml",
+    ] {
+        assert!(
+            run.at("ERROR").iter().any(|line| line.contains(noun)),
+            "{noun} in:\n{}",
+            run.stderr
+        );
+    }
+    assert_eq!(env.names("out"), ["f"]);
+    assert_eq!(env.read("out/f"), "v");
+    assert_eq!(env.reloads(), ["f"]);
+}
+
+#[test]
+fn row_06_a_misspelt_key_is_named_with_its_file_line_and_likely_key() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple_with("app", "x", "relaod_cmd = \"true\"");
+    let line = env.lines("etc/conf.d/app.toml").len();
+    let run = env.onetime();
+    run.expect_code(0);
+    let warnings = run.at("WARNING");
+    assert_eq!(warnings.len(), 1, "{}", run.stderr);
+    let place = env.expand(&format!("$ROOT/etc/conf.d/app.toml:{line}"));
+    for word in [place.as_str(), "relaod_cmd", "\"reload_cmd\""] {
+        assert!(warnings[0].contains(word), "{word} in {}", warnings[0]);
+    }
+    assert_eq!(env.read("out/app"), "x");
+}
+
+#[test]
+fn row_10_the_target_of_a_link_is_replaced_not_the_link() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.put("data/real", "old");
+    symlink("hop", env.path("out/app")).expect("a link");
+    symlink("../data/real", env.path("out/hop")).expect("a link");
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("data/real"), "new");
+    assert!(env.path("out/app").is_symlink() && env.path("out/hop").is_symlink());
+    assert_eq!(env.names("data"), ["real"]);
+}
+
+#[test]
+fn row_10_owner_and_mode_stay_unless_configured() {
+    if !is_root("row_10_owner_and_mode_stay_unless_configured") {
+        return;
+    }
+    let env = Env::with_tree(&json!({"k": "new"}));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.put("out/app", "old");
+    chown(env.path("out/app"), Some(12345), Some(54321)).expect("root may");
+    fs::set_permissions(env.path("out/app"), Permissions::from_mode(0o600)).expect("a mode");
+    env.onetime().expect_code(0);
+    let data = fs::metadata(env.path("out/app")).expect("the file");
+    assert_eq!((data.uid(), data.gid()), (12345, 54321));
+    assert_eq!(data.mode() & 0o7777, 0o600);
+    assert_eq!(env.read("out/app"), "new");
+}
+
+#[test]
+fn row_10_owner_and_group_names_apply() {
+    if !is_root("row_10_owner_and_group_names_apply") {
+        return;
+    }
+    let id = |flag| {
+        let output = Command::new("id").args([flag, "nobody"]).output();
+        let text = String::from_utf8(output.expect("id").stdout).expect("digits");
+        text.trim().parse::<u32>().expect("a number")
+    };
+    let group = Command::new("id").args(["-gn", "nobody"]).output();
+    let group = String::from_utf8(group.expect("id").stdout).expect("a name");
+    let env = Env::with_tree(&json!({"k": "new"}));
+    let lines = format!("owner = \"nobody\"\ngroup = \"{}\"", group.trim());
+    env.simple_with("app", "x", &lines);
+    env.onetime().expect_code(0);
+    let data = fs::metadata(env.path("out/app")).expect("the file");
+    assert_eq!((data.uid(), data.gid()), (id("-u"), id("-g")));
+}
+
+#[test]
+fn row_10_a_name_that_nobody_has_is_a_warning_and_no_more() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    env.simple_with(
+        "app",
+        "x",
+        "owner = \"no-such-user\"\ngroup = \"no-such-group\"",
+    );
+    let run = env.onetime();
+    run.expect_code(0);
+    for name in ["no-such-user", "no-such-group"] {
+        assert!(
+            run.at("WARNING").iter().any(|line| line.contains(name)),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(env.read("out/app"), "x");
+}
+
+#[test]
+fn row_15_an_empty_default_is_a_default() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("app", r#"[{{getv "/none" ""}}]"#);
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("out/app"), "[]");
+}
+
+#[test]
+fn row_16_leftovers_of_a_killed_run_are_cleared() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    let gate = env.gate("check");
+    let check = format!("check_cmd = \"{}\"", gate.command());
+    env.simple_with("app", r#"{{getv "/k"}}"#, &check);
+    env.put("out/app", "old");
+    env.put("out/somebody-elses.tmp", "kept");
+    let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
+    let mut killed = env.start(env.command(&arguments));
+    gate.wait_started(1);
+    killed.kill();
+    assert_eq!(env.read("out/app"), "old");
+    assert_eq!(env.names("out").len(), 3, "a stage is there to be cleared");
+    gate.open();
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("out/app"), "new");
+    assert_eq!(env.names("out"), ["app", "somebody-elses.tmp"]);
+}
+
+#[test]
+fn row_16_leftovers_are_cleared_even_when_nothing_is_to_change() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    let gate = env.gate("check");
+    let check = format!("check_cmd = \"{}\"", gate.command());
+    env.simple_with("app", r#"{{getv "/k"}}"#, &check);
+    let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
+    let mut killed = env.start(env.command(&arguments));
+    gate.wait_started(1);
+    killed.kill();
+    env.put("out/app", "new");
+    env.onetime().expect_code(0).expect_no_log("out of sync");
+    assert_eq!(env.names("out"), ["app"]);
+}
+
+#[test]
+fn row_16_the_file_is_synced_before_the_swap_and_its_directory_after() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIPPED row_16_the_file_is_synced…: strace is not installed");
+        return;
+    }
+    let env = Env::with_tree(&json!({"k": "new"}));
+    env.simple_with("app", r#"{{getv "/k"}}"#, "");
+    let traced = "trace=fsync,fdatasync,rename,renameat,renameat2";
+    let confd = env!("CARGO_BIN_EXE_confd");
+    let strace = ["-f", "-y", "-e", traced, "-o", "$ROOT/trace", confd];
+    let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
+    let run = env.finish(env.command_of("strace", &[&strace[..], &arguments].concat()));
+    if run.stderr.contains("ptrace") {
+        eprintln!("SKIPPED row_16_the_file_is_synced…: this system does not permit ptrace");
+        return;
+    }
+    run.expect_code(0);
+    let calls = env.lines("trace");
+    let out = env.expand("$ROOT/out");
+    let position = |wanted: &dyn Fn(&str) -> bool| {
+        let found = calls.iter().position(|call| wanted(call));
+        found.unwrap_or_else(|| panic!("not called:\n{}", calls.join("\n")))
+    };
+    let data = position(&|call| call.contains("sync(") && call.contains(&format!("<{out}/")));
+    let swap = position(&|call| call.contains("rename") && call.contains("app\""));
+    let directory = position(&|call| call.contains("fsync(") && call.contains(&format!("<{out}>")));
+    assert!(data < swap && swap < directory, "{}", calls.join("\n"));
+}
+
+#[test]
+fn row_17_a_mode_is_octal_as_written() {
+    for (written, meant) in [
+        ("644", 0o644),
+        ("0644", 0o644),
+        ("600", 0o600),
+        ("755", 0o755),
+    ] {
+        let env = Env::with_tree(&json!({"k": "new"}));
+        env.simple_with("app", "x", &format!("mode = \"{written}\""));
+        env.onetime().expect_code(0);
+        let data = fs::metadata(env.path("out/app")).expect("the file");
+        assert_eq!(data.mode() & 0o7777, meant, "{written}");
+    }
+}

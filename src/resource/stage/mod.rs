@@ -81,23 +81,20 @@ impl Stage {
     }
 
     /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power cut could leave an empty dest.
-    /// After an error dest is as it was.
     pub fn commit(mut self) -> Result<Committed> {
-        let (dir, name) = (Arc::clone(&self.file.dir), &self.target.name);
-        let written = match dir.replace(&self.file.name, name) {
-            Ok(()) => {
-                self.file.is_there = false;
-                None
-            }
+        let dir = Arc::clone(&self.file.dir);
+        match dir.replace(&self.file.name, &self.target.name) {
+            Ok(()) => self.file.is_there = false,
             // A file that is itself a mount point, as container platforms make them, can only be written to.
             Err(error) if is_mount_point(&error) => {
-                let attributes = |file: &File| self.give_owner_and_mode(file);
-                let written = mount::overwrite(&dir, &self.file.name, name, attributes);
-                Some(written.map_err(|error| refused("write over", &self.target.path(), error))?)
+                mount::overwrite(&dir, &self.file.name, &self.target.name)
+                    .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
+                    .and_then(|file| file.sync_all())
+                    .map_err(|error| refused("write over", &self.target.path(), error))?;
             }
             Err(error) => return Err(refused("replace", &self.target.path(), error)),
-        };
-        Ok(Committed { dir, written })
+        }
+        Ok(Committed { dir })
     }
 
     /// The owner and mode that are configured, else those of the old file. Changes only what differs, and the mode last: a
@@ -211,23 +208,18 @@ fn sync_each(stages: &[&Stage]) -> Vec<Result<()>> {
 #[must_use]
 pub struct Committed {
     dir: Arc<Dir>,
-    /// A dest that was written in place.
-    written: Option<File>,
 }
 
-/// Waits until the new names are on the disk, each directory once, and before them what was written in place. Tries all, and
-/// returns the first failure; the new files are in their places all the same.
+/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first failure; the new files
+/// are in their places all the same.
 pub fn sync_directories(committed: &[Committed]) -> Result<()> {
     let mut dirs: Vec<&Dir> = committed.iter().map(|committed| &*committed.dir).collect();
     dirs.sort_by_key(|dir| dir.path());
     dirs.dedup_by_key(|dir| dir.path());
-    let written = committed.iter().filter_map(|committed| {
-        let done = committed.written.as_ref()?.sync_all();
-        Some(done.map_err(|error| refused("sync what was written in", committed.dir.path(), error)))
-    });
-    let names = dirs.into_iter().map(|dir| {
-        let done = dir.sync();
-        done.map_err(|error| refused("sync", dir.path(), error))
-    });
-    written.chain(names).fold(Ok(()), Result::and)
+    dirs.into_iter()
+        .map(|dir| {
+            dir.sync()
+                .map_err(|error| refused("sync", dir.path(), error))
+        })
+        .fold(Ok(()), Result::and)
 }

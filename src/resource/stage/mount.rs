@@ -12,13 +12,8 @@ use crate::platform::{self, Dir, Kind};
 const PUT_BACK: u64 = 16 << 20;
 
 /// Writes the content of `from` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
-/// changed; owner and mode come before the content, which others may not be meant to read. Returns `to`, which is yet to be synced.
-pub fn overwrite(
-    dir: &Dir,
-    from: &OsStr,
-    to: &OsStr,
-    give_owner_and_mode: impl Fn(&File) -> io::Result<()>,
-) -> io::Result<File> {
+/// changed. Returns `to`, still open, to be synced.
+pub fn overwrite(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<File> {
     let new = dir.open(from)?;
     let mut before = Vec::new();
     dir.open(to)?.take(PUT_BACK + 1).read_to_end(&mut before)?;
@@ -28,7 +23,6 @@ pub fn overwrite(
         return Err(ErrorKind::InvalidInput.into());
     }
     platform::reserve(&file, platform::file_meta(&new)?.size)?;
-    give_owner_and_mode(&file)?;
     if let Err(error) = rewrite(&file, new) {
         if before.len() as u64 <= PUT_BACK {
             // If this fails as well, the first error is still the one to report.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use app_agent::resource::command::{Ended, Invocation, Status};
 
-use crate::env::until;
+use crate::env::{Env, until};
 
 fn invocation(text: &str) -> Invocation {
     Invocation {
@@ -143,6 +143,18 @@ fn row_11_a_daemon_may_go_on_writing() {
         answer.file.read_exact(&mut text).is_ok()
     });
     assert_eq!(&text, b"alive\n");
+}
+
+#[test]
+fn row_11_a_daemon_may_go_on_writing_when_confd_is_gone() {
+    let mut gate = Pipe::new();
+    let env = Env::with_tree(&serde_json::json!({"k": "v"}));
+    let write = "head -c 1000000 /dev/zero && echo alive > $ROOT/answer";
+    let reload = format!("reload_cmd = \"({}; {write}) &\"", gate.wait());
+    env.simple_with("x", "{{getv \"/k\"}}", &reload);
+    env.onetime().expect_code(0);
+    gate.open();
+    env.wait_content("answer", "alive\n");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::Args;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::log::Level;
 use crate::settings::{Table, Warning};
 use crate::tree::path;
@@ -31,7 +31,7 @@ const LONGEST_INTERVAL: u64 = 366 * 86_400;
 const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
 
 /// The keys of confd.toml that mean something.
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "backend",
     "confdir",
     "file",
@@ -54,7 +54,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Keys that the platform and old files have, for other backends or without a meaning: not worth a warning.
-const UNUSED_KEYS: &[&str] = &[
+pub const UNUSED_KEYS: &[&str] = &[
     "app_id",
     "auth_token",
     "auth_type",
@@ -184,18 +184,22 @@ impl Config {
     }
 }
 
-/// The settings file: the one that was typed, which must be there, or the usual one, which need not.
-fn read_file(args: &Args) -> Result<Option<Table>> {
+/// Where the settings file is: the one that was typed, which must be there, or the usual one if it is there.
+pub fn settings_file(args: &Args) -> Option<PathBuf> {
     let typed = args.last("config-file").filter(|path| !path.is_empty());
     match typed {
-        Some(path) => Table::read(Path::new(path)).map(Some),
-        None => match Table::read(Path::new(DEFAULT_FILE)) {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                Ok(None)
-            }
-            read => read.map(Some),
-        },
+        Some(path) => Some(path.into()),
+        // Whether it can be read is found out by reading it.
+        None => Path::new(DEFAULT_FILE)
+            .symlink_metadata()
+            .is_ok()
+            .then(|| DEFAULT_FILE.into()),
     }
+}
+
+fn read_file(args: &Args) -> Result<Option<Table>> {
+    let file = settings_file(args);
+    file.as_deref().map(Table::read).transpose()
 }
 
 fn mode(layers: &Layers<'_>) -> Result<Mode> {

@@ -11,6 +11,7 @@ pub mod console;
 pub mod diff;
 pub mod dump;
 pub mod error;
+pub mod lint;
 pub mod log;
 pub mod nearest;
 pub mod platform;

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
 /// The largest settings file that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
+pub const LARGEST: u64 = 1 << 20;
 
 /// Something in a file that is not as it should be, and does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +228,11 @@ fn unknown_key(name: &str, known: &[&str]) -> String {
 /// One spelling for a key's many: `Log-Level` and `log_level` are one.
 fn canonical(key: &str) -> String {
     key.to_lowercase().replace('-', "_")
+}
+
+/// Whether two names are spellings of one key.
+pub fn same_key(one: &str, other: &str) -> bool {
+    canonical(one) == canonical(other)
 }
 
 fn refuse(path: &Path, line: usize, message: &str) -> Error {

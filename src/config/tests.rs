@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Error;
 use crate::cli::{self, Asked};
 
 fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {

@@ -29,7 +29,7 @@ use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
 
 /// The keys of a resource file's `[template]` section.
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "src",
     "dest",
     "keys",

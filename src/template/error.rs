@@ -108,6 +108,11 @@ impl Error {
         &self.0.further
     }
 
+    /// Where it is in the text, in bytes from its start.
+    pub fn offset(&self) -> usize {
+        self.0.place.pos
+    }
+
     /// The line, from 1.
     pub fn line(&self) -> usize {
         self.0.place.line()

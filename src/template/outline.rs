@@ -25,8 +25,18 @@ pub struct Statement {
     pub usage: Usage,
     /// The variables that it sets, with their `$`.
     pub sets: Vec<String>,
-    /// Whether it is evaluated whenever the template is executed.
-    pub certain: bool,
+    pub when: When,
+}
+
+/// When an expression is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Whenever the template is executed.
+    Always,
+    /// In each turn of the ranges around it.
+    EachTurn,
+    /// When a condition holds, or another template calls its own.
+    Sometimes,
 }
 
 /// What becomes of a value.
@@ -111,11 +121,14 @@ impl Template {
             template: self,
             functions,
             scopes: Vec::new(),
-            certain: true,
+            when: When::Always,
             outline: Outline::default(),
         };
         for (id, list) in self.lists.iter().enumerate() {
-            walk.certain = id == MAIN.0;
+            walk.when = match id == MAIN.0 {
+                true => When::Always,
+                false => When::Sometimes,
+            };
             walk.list(list.as_deref().unwrap_or_default());
         }
         walk.outline
@@ -128,7 +141,7 @@ struct Walk<'t> {
     functions: &'static [Function],
     /// The variables of the blocks around, the innermost last.
     scopes: Vec<Vec<Local>>,
-    certain: bool,
+    when: When,
     outline: Outline,
 }
 
@@ -161,28 +174,31 @@ impl Walk<'_> {
     }
 
     fn branch(&mut self, branch: &Branch) {
-        let certain = self.certain;
+        let when = self.when;
         self.scopes.push(Vec::new());
         for arm in &branch.arms {
             self.statement(&arm.pipeline, Usage::Tested);
-            self.certain = false;
+            self.when = When::Sometimes;
             self.list(&arm.list);
         }
-        self.rest(branch.else_list.as_ref(), certain);
+        self.rest(branch.else_list.as_ref(), when);
     }
 
     fn range(&mut self, range: &RangeNode) {
-        let certain = self.certain;
+        let when = self.when;
         self.scopes.push(Vec::new());
         self.statement(&range.pipeline, Usage::Ranged);
-        self.certain = false;
+        if when == When::Always {
+            self.when = When::EachTurn;
+        }
         self.list(&range.list);
-        self.rest(range.else_list.as_ref(), certain);
+        self.when = When::Sometimes;
+        self.rest(range.else_list.as_ref(), when);
     }
 
-    fn rest(&mut self, else_list: Option<&List>, certain: bool) {
+    fn rest(&mut self, else_list: Option<&List>, when: When) {
         self.list(else_list.map_or(&[], Vec::as_slice));
-        self.certain = certain;
+        self.when = when;
         self.leave();
     }
 
@@ -220,7 +236,7 @@ impl Walk<'_> {
             expr,
             usage,
             sets,
-            certain: self.certain,
+            when: self.when,
         });
     }
 
@@ -382,8 +398,8 @@ mod tests {
                 r#"Kept $x get["k"]; Printed printf["%s" $x.y[]]"#,
             ),
             (
-                "{{range $i, $e := .}}{{.}}{{end}}",
-                "Ranged $i $e _; Printed? _",
+                "{{range $i, $e := .}}{{.}}{{if .}}{{len 1}}{{end}}{{else}}{{2}}{{end}}",
+                "Ranged $i $e _; Printed* _; Tested* _; Printed? len[1]; Printed? 2",
             ),
             (
                 "{{if 1}}{{len 2}}{{else if 3}}{{else}}{{4}}{{end}}{{5}}",
@@ -396,7 +412,11 @@ mod tests {
         ] {
             let statements = outline(text).statements;
             let shown = statements.iter().map(|statement| {
-                let unsure = if statement.certain { "" } else { "?" };
+                let unsure = match statement.when {
+                    When::Always => "",
+                    When::EachTurn => "*",
+                    When::Sometimes => "?",
+                };
                 let mut words = vec![format!("{:?}{unsure}", statement.usage)];
                 words.extend(statement.sets.iter().cloned());
                 words.push(show(&statement.expr));

@@ -147,7 +147,7 @@ impl Problem {
     }
 
     /// One line for whoever has to repair the template.
-    pub(super) fn help(&self) -> Option<String> {
+    pub fn help(&self) -> Option<String> {
         match self {
             Problem::UndefinedFunction {
                 nearest: Some(nearest),
@@ -364,7 +364,7 @@ fn write_count(f: &mut fmt::Formatter<'_>, function: &Function, got: usize) -> f
 
 impl Function {
     /// What it takes, for people: `replace takes 4 arguments: string, string, string, int`.
-    fn takes(&self) -> String {
+    pub fn takes(&self) -> String {
         let mut types: Vec<String> = self.params.iter().map(Type::to_string).collect();
         let at_least = match self.variadic {
             Some(further) => {

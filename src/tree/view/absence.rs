@@ -54,9 +54,24 @@ impl View {
         })
     }
 
-    /// The key nearest to `key` that has a value, spelt nearly like it; with all that the prefix has, covered or not.
+    /// The path of a directory that was probably meant by one that is not there, covered by the keys or not.
+    pub fn nearest_dir(&self, path: &str) -> Option<String> {
+        let whole = self.whole();
+        let found = whole.nearest(path, |way| whole.has_below(way));
+        found.filter(|found| found != path)
+    }
+
     fn misspelt(&self, key: &str) -> Option<Absence> {
         let whole = self.whole();
+        let meant = whole.nearest(key, |way| whole.get(way).is_some())?;
+        Some(Absence::Misspelt {
+            covered: self.get(&meant).is_some(),
+            meant,
+        })
+    }
+
+    /// The path spelt most nearly like this one of those that count.
+    fn nearest(&self, key: &str, counts: impl Fn(&str) -> bool) -> Option<String> {
         let segments = || key.split('/').filter(|segment| !segment.is_empty());
         if segments().count() > MOST_SEGMENTS {
             return None;
@@ -66,7 +81,7 @@ impl View {
             let word = Word::new(segment);
             let mut further = Vec::new();
             for (edits, dir) in &ways {
-                for name in whole.names(dir).take(MOST_NAMES) {
+                for name in self.names(dir).take(MOST_NAMES) {
                     let more = spelling(segment, &word, name);
                     further.extend(more.map(|more| (edits + more, format!("{dir}/{name}"))));
                 }
@@ -76,11 +91,8 @@ impl View {
             further.truncate(MOST_WAYS);
             ways = further;
         }
-        let found = ways.into_iter().find(|(_, way)| whole.get(way).is_some());
-        found.map(|(_, meant)| Absence::Misspelt {
-            covered: self.get(&meant).is_some(),
-            meant,
-        })
+        let mut ways = ways.into_iter().map(|(_, way)| way);
+        ways.find(|way| counts(way))
     }
 
     /// The key written as metadata keys are, without its first segments, or behind other segments.
@@ -238,6 +250,20 @@ mod tests {
         );
         assert_eq!(absence("/host", &["/"], "/spid"), misspelt("/sid", true));
         assert_eq!(absence("/host", &[], "/sid"), Some(Absence::Hidden));
+    }
+
+    #[test]
+    fn directories_have_neighbours_too() {
+        let view = tree().view("", &["/host".to_owned()]);
+        for (path, want) in [
+            ("/hots", Some("/host")),
+            ("/clusters", Some("/cluster")),
+            ("/hosts", None),
+            ("/hostz/i-1", Some("/hosts/i-1")),
+            ("/adding-hosts", None),
+        ] {
+            assert_eq!(view.nearest_dir(path).as_deref(), want, "{path}");
+        }
     }
 
     #[test]

@@ -1,0 +1,321 @@
+//! What a template's calls do, whoever's keys they ask for: arguments, formats, and values that do not print as one
+//! expects.
+
+use super::finding::Code;
+use super::shape::{Piece, Variables, pieces};
+use crate::template::outline::{Call, Expr, Statement, Usage};
+use crate::template::{Function, Type};
+
+/// From here on a float prints with an exponent.
+const EXPONENT: f64 = 1e6;
+
+/// Something wrong with an expression, and where.
+pub struct Mistake {
+    pub at: usize,
+    pub code: Code,
+    pub message: String,
+    pub help: String,
+}
+
+/// What a function's value is, where that is always the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Texts,
+    Pair,
+    Pairs,
+    Bool,
+    Int,
+    Float,
+    Time,
+}
+
+impl Kind {
+    /// The Go type's name.
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "string",
+            Kind::Texts => "[]string",
+            Kind::Pair => "memkv.KVPair",
+            Kind::Pairs => "memkv.KVPairs",
+            Kind::Bool => "bool",
+            Kind::Int => "int",
+            Kind::Float => "float64",
+            Kind::Time => "time.Time",
+        }
+    }
+
+    /// The kind of what a function gives.
+    fn given_by(function: &str) -> Option<Kind> {
+        Some(match function {
+            "getv" | "base" | "dir" | "toUpper" | "toLower" | "replace" | "toJson" | "toYaml"
+            | "getenv" | "print" | "printf" | "println" | "html" | "js" | "urlquery"
+            | "trimSuffix" | "trimPrefix" | "join" | "quote" | "squote" | "sha256sum"
+            | "regexFind" | "regexReplaceAll" | "hostname" => Kind::Text,
+            "ls" | "lsdir" | "getvs" | "split" | "lookupIP" => Kind::Texts,
+            "get" => Kind::Pair,
+            "gets" => Kind::Pairs,
+            "exists" | "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "not" | "contains"
+            | "fileExists" | "regexMatch" | "hasKey" => Kind::Bool,
+            "len" | "atoi" => Kind::Int,
+            "max" | "min" => Kind::Float,
+            "datetime" => Kind::Time,
+            _ => return None,
+        })
+    }
+}
+
+/// The checks of one template's expressions.
+pub struct Checker<'o> {
+    pub variables: &'o Variables<'o>,
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Checker<'_> {
+    /// Checks an expression and what becomes of its value.
+    pub fn statement(&mut self, statement: &Statement) {
+        self.expr(&statement.expr);
+        let kind = self.kind(&statement.expr);
+        match statement.usage {
+            Usage::Printed => self.printed(&statement.expr),
+            Usage::Ranged if matches!(kind, Some(Kind::Text | Kind::Bool | Kind::Float)) => {
+                let name = kind.map_or("", Kind::name);
+                let message = format!("range cannot go through a {name}");
+                let help = "list names with ls, values with getvs, or split the text";
+                self.add(statement.expr.pos(), Code::E304, message, help);
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, at: usize, code: Code, message: impl Into<String>, help: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            at,
+            code,
+            message: message.into(),
+            help: help.into(),
+        });
+    }
+
+    /// The calls in an expression, the inner ones first.
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Call(call) => {
+                call.args.iter().for_each(|arg| self.expr(arg));
+                self.call(call);
+            }
+            Expr::Member { of, args, .. } => {
+                self.expr(of);
+                args.iter().for_each(|arg| self.expr(arg));
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        let Function {
+            name,
+            params,
+            variadic,
+        } = call.function;
+        let (want, got) = (params.len(), call.args.len());
+        if got < want || (got > want && variadic.is_none()) {
+            let s = if got == 1 { "" } else { "s" };
+            let message = format!("{name} gets {got} argument{s}");
+            self.add(call.pos, Code::E303, message, call.function.takes());
+            return;
+        }
+        for (index, arg) in call.args.iter().enumerate() {
+            let wanted = params.get(index).copied().or(*variadic);
+            self.argument(call.function, wanted.unwrap_or(Type::Any), arg);
+        }
+        match *name {
+            "printf" => self.printf(call),
+            "print" | "println" => call.args.iter().for_each(|arg| self.printed(arg)),
+            _ => {}
+        }
+    }
+
+    fn argument(&mut self, function: &'static Function, wanted: Type, arg: &Expr) {
+        let (kind, what) = match self.variables.resolve(arg) {
+            Expr::Call(inner) => (self.kind(arg), format!("{} gives", inner.function.name)),
+            _ => (self.kind(arg), "this is".to_owned()),
+        };
+        let Some(kind) = kind else {
+            return;
+        };
+        let fits = match wanted {
+            Type::Str => kind == Kind::Text,
+            Type::Strings => kind == Kind::Texts,
+            Type::Bool => kind == Kind::Bool,
+            Type::Int | Type::Int64 => kind == Kind::Int,
+            Type::Time => kind == Kind::Time,
+            Type::Map | Type::List | Type::Duration => false,
+            Type::Any => true,
+        };
+        if !fits {
+            let name = kind.name();
+            let message = format!("{} wants {wanted}; {what} {name}", function.name);
+            self.add(arg.pos(), Code::E304, message, function.takes());
+        }
+    }
+
+    fn kind(&self, expr: &Expr) -> Option<Kind> {
+        match self.variables.resolve(expr) {
+            Expr::Text { .. } => Some(Kind::Text),
+            Expr::Number { number, .. } if number.fract() == 0.0 => Some(Kind::Int),
+            Expr::Number { .. } => Some(Kind::Float),
+            Expr::Call(call) => Kind::given_by(call.function.name),
+            _ => None,
+        }
+    }
+}
+
+/// What printing makes of values.
+impl Checker<'_> {
+    /// A value that is printed as it is.
+    fn printed(&mut self, expr: &Expr) {
+        if let Some(call) = self.float(expr) {
+            let name = call.function.name;
+            let message = format!("{name} gives a float, which prints as 1e+06 from a million on");
+            let help = format!("print it as {{{{printf \"%.0f\" ({name} …)}}}}");
+            self.add(call.pos, Code::W310, message, help);
+        }
+        match self.variables.resolve(expr) {
+            Expr::Call(call) if call.function.name == "datetime" => {
+                let message = "datetime prints this very moment: the file differs at every run";
+                self.add(call.pos, Code::W309, message, TIMELESS);
+            }
+            Expr::Member { of, names, args } => self.printed_member(of, names, args),
+            _ => {}
+        }
+    }
+
+    fn printed_member(&mut self, of: &Expr, names: &[String], args: &[Expr]) {
+        let Expr::Call(call) = self.variables.resolve(of) else {
+            return;
+        };
+        let coarse = ["Year", "YearDay", "Month", "Day", "Weekday", "Location"];
+        let method = names.first().map_or("", String::as_str);
+        if call.function.name != "datetime" || coarse.contains(&method) {
+            return;
+        }
+        if let ("Format", Some(Expr::Text { text, .. })) = (method, args.first()) {
+            let layout = text.to_text();
+            if !["15", "03", "04", "05", ".0", ".9", "PM"]
+                .iter()
+                .any(|part| layout.contains(part))
+            {
+                return;
+            }
+        }
+        let message = "this prints the time of day: the file differs at every run";
+        self.add(call.pos, Code::W309, message, TIMELESS);
+    }
+
+    /// The call that makes an expression a float of any size.
+    fn float<'e>(&'e self, expr: &'e Expr) -> Option<&'e Call> {
+        let Expr::Call(call) = self.variables.resolve(expr) else {
+            return None;
+        };
+        match call.function.name {
+            "max" | "min" if !self.is_small(expr) => Some(call),
+            "add" | "sub" | "mul" | "div" => call.args.iter().find_map(|arg| self.float(arg)),
+            _ => None,
+        }
+    }
+
+    /// Whether a number stays below what prints with an exponent.
+    fn is_small(&self, expr: &Expr) -> bool {
+        match self.variables.resolve(expr) {
+            Expr::Number { number, .. } => number.abs() < EXPONENT,
+            Expr::Text { text, .. } => {
+                let number = text.to_text().parse::<f64>();
+                number.is_ok_and(|number| number.abs() < EXPONENT)
+            }
+            Expr::Call(call) => match call.function.name {
+                "max" => call.args.iter().all(|arg| self.is_small(arg)),
+                "min" => call.args.iter().any(|arg| self.is_small(arg)),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn printf(&mut self, call: &Call) {
+        let Some((Expr::Text { text, .. }, args)) = call.args.split_first() else {
+            return;
+        };
+        let Some(pieces) = pieces(&text.to_text()) else {
+            return;
+        };
+        let verbs = pieces.iter().filter_map(|piece| match piece {
+            Piece::Verb { verb, .. } => Some(*verb),
+            Piece::Text(_) => None,
+        });
+        let verbs: Vec<char> = verbs.collect();
+        if verbs.contains(&'\0') {
+            let help = "a percent sign is written %%";
+            self.add(call.pos, Code::E308, "printf prints %!(NOVERB)", help);
+        } else if verbs.len() != args.len() {
+            let prints = if verbs.len() > args.len() {
+                "(MISSING)"
+            } else {
+                "(EXTRA …)"
+            };
+            let message = format!(
+                "printf has {} verbs for {} arguments: it prints %!{prints}",
+                verbs.len(),
+                args.len()
+            );
+            self.add(
+                call.pos,
+                Code::E308,
+                message,
+                "one verb for each argument; a percent sign is %%",
+            );
+        } else {
+            for (verb, arg) in verbs.into_iter().zip(args) {
+                self.verb(verb, arg);
+            }
+        }
+    }
+
+    /// One verb of a `printf` and its argument.
+    fn verb(&mut self, verb: char, arg: &Expr) {
+        let kind = self.kind(arg);
+        let fits = match verb {
+            'v' | 'T' => {
+                self.printed(arg);
+                true
+            }
+            's' => !matches!(kind, Some(Kind::Int | Kind::Float | Kind::Bool)),
+            'q' | 'x' | 'X' => kind != Some(Kind::Bool),
+            'd' | 'b' | 'o' | 'O' | 'c' | 'U' => !matches!(
+                kind,
+                Some(Kind::Text | Kind::Float | Kind::Bool | Kind::Texts)
+            ),
+            'e' | 'E' | 'f' | 'F' | 'g' | 'G' => !matches!(
+                kind,
+                Some(Kind::Text | Kind::Int | Kind::Bool | Kind::Texts)
+            ),
+            't' => matches!(kind, None | Some(Kind::Bool)),
+            'p' => true,
+            _ => false,
+        };
+        if !fits {
+            let name = kind.map_or("…", Kind::name);
+            let message = format!("printf prints %!{verb}({name}=…)");
+            let help = match kind {
+                Some(Kind::Float) => "a float is printed by %.0f",
+                Some(Kind::Int) => "an int is printed by %d",
+                Some(Kind::Text) => "text is printed by %s; a number in it, too",
+                _ => "any value is printed by %v",
+            };
+            self.add(arg.pos(), Code::E308, message, help);
+        }
+    }
+}
+
+/// What to do about a time in a file.
+const TIMELESS: &str = "leave it out: each run rewrites the file and runs the reload_cmd";

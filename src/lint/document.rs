@@ -1,0 +1,456 @@
+//! A TOML file with the place of everything in it, and all that is wrong with its form at once.
+//!
+//! Knows which types there are, not which keys.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::finding::{Code, Report};
+use super::source::{MARK, Source};
+use crate::nearest::nearest;
+use crate::settings::{self, parse_duration};
+
+/// What a key's value should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Text,
+    Texts,
+    Integer,
+    Boolean,
+    Duration,
+    /// A section, looked at by itself.
+    Section,
+    /// Of another program: whatever it is.
+    Anything,
+}
+
+/// A table's known keys and what they should be.
+pub type Keys = [(&'static str, Wanted)];
+
+/// A TOML file.
+pub struct Document<'s> {
+    pub source: &'s Source,
+    table: Spanned<DeTable<'s>>,
+    /// Where the text begins, behind a mark.
+    start: usize,
+    /// The lines with a mistake in their form: nothing else is said about these.
+    broken: BTreeSet<usize>,
+}
+
+/// A key with its value.
+pub struct Entry<'d> {
+    /// As written.
+    pub name: &'d str,
+    /// Where the key stands.
+    pub key: usize,
+    /// Where the value stands.
+    pub span: Range<usize>,
+    /// What the places within the value are to be moved by.
+    pub shift: usize,
+    pub value: &'d DeValue<'d>,
+}
+
+impl<'s> Document<'s> {
+    /// Reads what can be read, and reports what cannot; nothing when the file is no text.
+    pub fn read(source: &'s Source, report: &mut Report) -> Option<Document<'s>> {
+        let start = if source.bytes.starts_with(MARK) {
+            MARK.len()
+        } else {
+            0
+        };
+        if start > 0 {
+            let help = "save it as UTF-8 without BOM: other readers of TOML refuse the mark";
+            let message = "the file begins with a byte order mark";
+            report.add(source.finding(0, Code::W106, message, help));
+        }
+        let text = match str::from_utf8(&source.bytes) {
+            Ok(text) => &text[start..],
+            Err(error) => {
+                let help = "save it as UTF-8";
+                let at = error.valid_up_to();
+                report.add(source.finding(at, Code::E101, "not UTF-8 text", help));
+                return None;
+            }
+        };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut document = Document {
+            source,
+            table,
+            start,
+            broken: BTreeSet::new(),
+        };
+        let places = errors
+            .iter()
+            .map(|error| error.span().map_or(0, |span| span.start));
+        let mut errors: Vec<_> = places
+            .zip(errors.iter().map(|error| error.message()))
+            .collect();
+        errors.sort_unstable();
+        for (at, message) in errors {
+            // A reader that is confused by a line has more to say about it than helps.
+            if document.broken.insert(line_of(text, at)) {
+                let message = message.trim_end_matches(", expected nothing");
+                let help = advice(line_around(text, at));
+                report.add(source.finding(start + at, Code::E101, message, help));
+            }
+        }
+        Some(document)
+    }
+
+    /// Whether all of it could be read.
+    pub fn is_whole(&self) -> bool {
+        self.broken.is_empty()
+    }
+
+    /// The file's own table.
+    pub fn root(&self) -> &DeTable<'s> {
+        self.table.get_ref()
+    }
+
+    /// The entries of a table, as they stand in the file.
+    pub fn entries<'d>(&'d self, table: &'d DeTable<'s>) -> Vec<Entry<'d>> {
+        let entries = table.iter().map(|(key, value)| Entry {
+            name: key.get_ref(),
+            key: self.start + key.span().start,
+            span: self.start + value.span().start..self.start + value.span().end,
+            shift: self.start,
+            value: value.get_ref(),
+        });
+        entries.collect()
+    }
+
+    /// The entry of that key, in any of its spellings.
+    pub fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
+        let entries = self.entries(table).into_iter();
+        entries
+            .filter(|entry| settings::same_key(entry.name, key))
+            .next()
+    }
+
+    /// The text of that key, when it is one.
+    pub fn text<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<(&'d str, Entry<'d>)> {
+        let entry = self.entry(table, key)?;
+        match entry.value {
+            DeValue::String(text) => Some((text, entry)),
+            _ => None,
+        }
+    }
+
+    /// Reports unknown keys, and values of a wrong type.
+    pub fn check(&self, table: &DeTable<'s>, keys: &Keys, report: &mut Report) {
+        for entry in self.entries(table) {
+            if self.broken.contains(&self.line(entry.key)) {
+                continue;
+            }
+            match keys
+                .iter()
+                .find(|(key, _)| settings::same_key(entry.name, key))
+            {
+                Some((key, wanted)) => self.check_type(key, &entry, *wanted, report),
+                None => {
+                    let known = keys.iter().map(|(key, _)| *key);
+                    let help = match nearest(&entry.name.to_lowercase(), known) {
+                        Some(meant) => format!("did you mean {meant}?"),
+                        None => "remove it, or see the reference for the keys".to_owned(),
+                    };
+                    let message = format!("unknown key {} is ignored", entry.name);
+                    report.add(self.source.finding(entry.key, Code::W104, message, help));
+                }
+            }
+        }
+    }
+
+    fn check_type(&self, key: &str, entry: &Entry<'_>, wanted: Wanted, report: &mut Report) {
+        let is_text = |value: &DeValue<'_>| matches!(value, DeValue::String(_));
+        let (right, words) = match (wanted, entry.value) {
+            (Wanted::Anything, _) => (true, ""),
+            (Wanted::Text, value) => (is_text(value), "text"),
+            (Wanted::Texts, DeValue::Array(items)) => (
+                items.iter().all(|item| is_text(item.get_ref())),
+                "a list of texts",
+            ),
+            (Wanted::Texts, value) if is_text(value) => {
+                let message = format!("{key} is a list, this is one text");
+                let help = format!("write {key} = [{}]", self.raw(entry));
+                report.add(
+                    self.source
+                        .finding(entry.span.start, Code::W105, message, help),
+                );
+                (true, "")
+            }
+            (Wanted::Texts, _) => (false, "a list of texts"),
+            (Wanted::Integer, value) => (matches!(value, DeValue::Integer(_)), "a whole number"),
+            (Wanted::Boolean, value) => (matches!(value, DeValue::Boolean(_)), "true or false"),
+            (Wanted::Duration, DeValue::String(text)) => {
+                (parse_duration(text).is_some(), "a duration such as \"30s\"")
+            }
+            (Wanted::Duration, value) => (
+                matches!(value, DeValue::Integer(_)),
+                "a duration such as \"30s\"",
+            ),
+            (Wanted::Section, value) => (matches!(value, DeValue::Table(_)), "a section"),
+        };
+        if !right {
+            let message = format!("{key} must be {words}, this is {}", kind(entry.value));
+            let help = self.cure(key, entry, wanted);
+            report.add(
+                self.source
+                    .finding(entry.span.start, Code::E102, message, help),
+            );
+        }
+    }
+
+    /// How a value of a wrong type was probably meant.
+    fn cure(&self, key: &str, entry: &Entry<'_>, wanted: Wanted) -> String {
+        let raw = self.raw(entry);
+        match (wanted, entry.value) {
+            (Wanted::Text, DeValue::Integer(_)) if key == "mode" => {
+                format!("write mode = \"0{}\"", raw.trim_start_matches("0o"))
+            }
+            (Wanted::Text, DeValue::Array(_) | DeValue::Table(_)) => {
+                format!("write {key} = \"…\"")
+            }
+            (Wanted::Text, _) => format!("write {key} = \"{raw}\""),
+            (Wanted::Integer, DeValue::String(text)) if text.parse::<i64>().is_ok() => {
+                format!("write {key} = {text}")
+            }
+            (Wanted::Integer, DeValue::String(_)) if key == "uid" => {
+                format!("names have a key of their own: owner = {raw}")
+            }
+            (Wanted::Integer, DeValue::String(_)) if key == "gid" => {
+                format!("names have a key of their own: group = {raw}")
+            }
+            (Wanted::Boolean, DeValue::String(text)) if matches!(&**text, "true" | "false") => {
+                format!("write {key} = {text}")
+            }
+            (Wanted::Section, _) => format!("write [{key}], and its keys in the lines below"),
+            (Wanted::Texts, _) => format!("write {key} = [\"…\", \"…\"]"),
+            _ => String::new(),
+        }
+    }
+
+    /// A value as it is written.
+    fn raw(&self, entry: &Entry<'_>) -> String {
+        let raw = self.source.bytes.get(entry.span.clone());
+        String::from_utf8_lossy(raw.unwrap_or_default()).into_owned()
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        let text = String::from_utf8_lossy(&self.source.bytes[self.start..]);
+        line_of(&text, offset - self.start)
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a section",
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn line_around(text: &str, offset: usize) -> &str {
+    text.lines().nth(line_of(text, offset)).unwrap_or_default()
+}
+
+/// What to do about a line that cannot be read, from the line alone: the reader's words differ between its versions.
+fn advice(line: &str) -> String {
+    let line = line.trim();
+    if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
+        return "comments begin with #".to_owned();
+    }
+    if line.contains(['“', '”', '‘', '’']) {
+        return "use straight quotes: \" or '".to_owned();
+    }
+    if line.starts_with('[') && !line.contains('=') {
+        return match line.ends_with(']') {
+            true => "each section stands in a file once".to_owned(),
+            false => "close the bracket, as in [template]".to_owned(),
+        };
+    }
+    let Some((key, value)) = line.split_once('=') else {
+        return match line.split_once(':') {
+            Some((key, _)) => format!("write {} = \"…\"", key.trim()),
+            None => "a line is key = value".to_owned(),
+        };
+    };
+    advice_on_value(key.trim(), value.trim())
+}
+
+fn advice_on_value(key: &str, value: &str) -> String {
+    let quotes = |quote: char| value.chars().filter(|found| *found == quote).count();
+    match value.chars().next() {
+        None => format!("write the value behind the =: {key} = \"…\""),
+        Some('"') if has_bad_escape(value) => {
+            format!("single quotes keep every \\: {key} = 'C:\\…'")
+        }
+        Some(quote @ ('"' | '\'')) if quotes(quote) % 2 == 1 => {
+            format!("the closing {quote} is missing")
+        }
+        Some('"') => "put single quotes around a text that has \" in it".to_owned(),
+        Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
+        _ if matches!(value.to_lowercase().as_str(), "true" | "false") => {
+            format!("write {key} = {}", value.to_lowercase())
+        }
+        Some(_) => format!("text stands in quotes: {key} = \"{value}\""),
+    }
+}
+
+/// Whether a text in double quotes has a backslash that means nothing there.
+fn has_bad_escape(value: &str) -> bool {
+    let mut rest = value.chars();
+    while let Some(found) = rest.next() {
+        if found == '\\'
+            && !rest
+                .next()
+                .is_some_and(|next| "btnfre\"\\xuU".contains(next))
+        {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const KEYS: &Keys = &[
+        ("src", Wanted::Text),
+        ("mode", Wanted::Text),
+        ("keys", Wanted::Texts),
+        ("uid", Wanted::Integer),
+        ("retry", Wanted::Boolean),
+        ("wait", Wanted::Duration),
+        ("section", Wanted::Section),
+        ("other", Wanted::Anything),
+    ];
+
+    /// The findings in a file, one a line, without the file's name.
+    fn findings(text: &str) -> String {
+        let source = Source::new(Path::new("x"), text.into());
+        let mut report = Report::default();
+        if let Some(document) = Document::read(&source, &mut report) {
+            document.check(document.root(), KEYS, &mut report);
+        }
+        report.to_text().replace("\n    ", "; ").replace("x:", "")
+    }
+
+    #[test]
+    fn every_line_that_cannot_be_read_is_told_with_a_cure() {
+        for (text, want) in [
+            ("mode = 0644\n", "text stands in quotes: mode = \"0644\""),
+            ("src = mysql\n", "text stands in quotes: src = \"mysql\""),
+            ("src = \"a\n", "the closing \" is missing"),
+            ("src = 'a\n", "the closing ' is missing"),
+            (
+                "src = \"a\"b\"\"\n",
+                "put single quotes around a text that has \" in it",
+            ),
+            (
+                "src = \"C:\\Program\"\n",
+                "single quotes keep every \\: src = 'C:\\…'",
+            ),
+            ("src = “a”\n", "use straight quotes: \" or '"),
+            ("src =\n", "write the value behind the =: src = \"…\""),
+            ("src: \"a\"\n", "write src = \"…\""),
+            ("src\n", "a line is key = value"),
+            ("retry = True\n", "write retry = true"),
+            (
+                "keys = [\"/\" \"/b\"]\n",
+                "write a list as [\"/a\", \"/b\"], with commas",
+            ),
+            ("// note\n", "comments begin with #"),
+            ("[section\n", "close the bracket, as in [template]"),
+            (
+                "[section]\n[section]\n",
+                "each section stands in a file once",
+            ),
+        ] {
+            let found = findings(text);
+            assert!(found.contains(": E101 "), "{text}: {found}");
+            assert!(found.ends_with(&format!("; {want}\n")), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_found_one_a_line() {
+        let found = findings("src = mysql\nmode = 0644\nmoed = '1'\nuid = 0x\n");
+        let lines: Vec<&str> = found.lines().collect();
+        assert_eq!(lines.len(), 4, "{found}");
+        assert!(
+            lines
+                .iter()
+                .zip(1..)
+                .all(|(line, number)| { line.starts_with(&format!("{number}:")) }),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_told_with_what_was_meant() {
+        for (text, want) in [
+            (
+                "mode = 644",
+                "1:8: E102 mode must be text, this is a number; write mode = \"0644\"\n",
+            ),
+            (
+                "src = true",
+                "1:7: E102 src must be text, this is true or false; write src = \"true\"\n",
+            ),
+            (
+                "uid = \"0\"",
+                "1:7: E102 uid must be a whole number, this is text; write uid = 0\n",
+            ),
+            (
+                "uid = \"mysql\"",
+                "1:7: E102 uid must be a whole number, this is text; names have a key of their own: owner = \"mysql\"\n",
+            ),
+            (
+                "retry = \"true\"",
+                "1:9: E102 retry must be true or false, this is text; write retry = true\n",
+            ),
+            (
+                "keys = \"/\"",
+                "1:8: W105 keys is a list, this is one text; write keys = [\"/\"]\n",
+            ),
+            (
+                "keys = [1]",
+                "1:8: E102 keys must be a list of texts, this is a list; write keys = [\"…\", \"…\"]\n",
+            ),
+            (
+                "wait = '5x'",
+                "1:8: E102 wait must be a duration such as \"30s\", this is text\n",
+            ),
+            (
+                "Moed = '1'",
+                "1:1: W104 unknown key Moed is ignored; did you mean mode?\n",
+            ),
+            (
+                "mode = '1'\nkeys = []\nuid = 1\nwait = 5\nother = 1\n[section]",
+                "",
+            ),
+        ] {
+            assert_eq!(findings(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_told_and_does_not_move_columns() {
+        let found = findings("\u{feff}mode = 1\n");
+        assert!(found.starts_with("1:1: W106 "), "{found}");
+        assert!(found.contains("\n1:8: E102 "), "{found}");
+    }
+}

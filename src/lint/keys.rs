@@ -1,0 +1,413 @@
+//! The keys that a template asks for, against what its resource can see.
+
+use super::Image;
+use super::finding::{Code, Finding};
+use super::resource::Facts;
+use super::shape::{Shape, Variables};
+use super::source::Source;
+use crate::template::outline::{Call, When};
+use crate::tree::glob::Pattern;
+use crate::tree::{Absence, View, path};
+
+/// Directories of every node's metadata, or of some nodes' at some times.
+const DIRECTORIES: &[&str] = &[
+    "/adding-hosts",
+    "/cluster",
+    "/cmd",
+    "/deleting-hosts",
+    "/env",
+    "/host",
+    "/hosts",
+    "/links",
+];
+
+/// Names that the platform gives, and not always: one that is absent is not misspelt.
+const NAMES: &[&str] = &[
+    "adding-hosts",
+    "app_id",
+    "cluster",
+    "cluster_id",
+    "cmd",
+    "cpu",
+    "deleting-hosts",
+    "eip",
+    "endpoints",
+    "env",
+    "gid",
+    "gsid",
+    "host",
+    "hosts",
+    "id",
+    "instance_id",
+    "ip",
+    "links",
+    "mac",
+    "memory",
+    "node_id",
+    "role",
+    "sid",
+    "timeout",
+    "user_id",
+    "vertical-scaling-roles",
+    "volume_size",
+    "vxnet",
+    "zone",
+];
+
+/// What a function does with a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Fails when it is not there.
+    Value,
+    /// Goes on when it is not there.
+    Question,
+    Pattern,
+    Listing,
+}
+
+impl Reading {
+    fn of(call: &Call) -> Option<Reading> {
+        Some(match call.function.name {
+            "getv" if call.args.len() > 1 => Reading::Question,
+            "getv" | "get" => Reading::Value,
+            "exists" => Reading::Question,
+            "gets" | "getvs" => Reading::Pattern,
+            "ls" | "lsdir" => Reading::Listing,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a function reads metadata.
+pub fn reads(call: &Call) -> bool {
+    Reading::of(call).is_some()
+}
+
+/// Checks the key of one call for one resource.
+pub fn check(
+    call: &Call,
+    when: When,
+    variables: &Variables<'_>,
+    facts: &Facts,
+    image: &Image,
+    source: &Source,
+) -> Option<Finding> {
+    let reading = Reading::of(call)?;
+    let key = call.args.first()?;
+    let shape = Shape::of(key, variables);
+    let question = Asked {
+        function: call.function.name,
+        reading,
+        when,
+        facts,
+        platform: matches!(image.prefix.as_deref(), None | Some("/self")),
+    };
+    let mistake = match shape.literal() {
+        Some(key) => question.literal(key),
+        None => question.pattern(&shape),
+    };
+    let (code, message, help) = mistake?;
+    Some(source.finding(key.pos(), code, message, help))
+}
+
+type Mistake = (Code, String, String);
+
+/// A function with a key.
+struct Asked<'f> {
+    function: &'static str,
+    reading: Reading,
+    when: When,
+    facts: &'f Facts,
+    /// Whether the tree is that of the platform.
+    platform: bool,
+}
+
+impl Asked<'_> {
+    fn literal(&self, key: &str) -> Option<Mistake> {
+        let clean = path::clean(&format!("/{key}"));
+        let view = self.facts.view.as_ref();
+        if view.is_some_and(|view| self.finds(view, key)) {
+            return None;
+        }
+        if let Some(mistake) = self.form(key, &clean) {
+            return Some(mistake);
+        }
+        if let Some(rest) = without(&clean, &self.facts.prefix) {
+            return Some(self.doubled(key, &rest));
+        }
+        match self.reading {
+            Reading::Value | Reading::Question => {
+                if !covers(&self.facts.keys, &clean) {
+                    return Some(self.uncovered(&clean));
+                }
+                self.exact(&clean)
+            }
+            Reading::Pattern => {
+                let head = key.split(['*', '?', '[', '\\']).next().unwrap_or(key);
+                self.below(head).or_else(|| self.unmatched(key, view?))
+            }
+            Reading::Listing => self
+                .below(&format!("{clean}/"))
+                .or_else(|| self.unlisted(key, &clean, view?)),
+        }
+    }
+
+    /// A key with holes.
+    fn pattern(&self, shape: &Shape) -> Option<Mistake> {
+        let head = shape.head();
+        if head.is_empty() {
+            return None;
+        }
+        if !head.starts_with('/') {
+            return self.form(head, head);
+        }
+        let dir = &head[..=head.rfind('/').unwrap_or(0)];
+        if let Some(rest) = without(&path::clean(dir), &self.facts.prefix) {
+            return Some(self.doubled(&path::clean(dir), &rest));
+        }
+        self.below(head).or_else(|| self.misspelt(shape))
+    }
+
+    fn finds(&self, view: &View, key: &str) -> bool {
+        match self.reading {
+            Reading::Value | Reading::Question => view.get(key).is_some(),
+            Reading::Pattern => Pattern::parse(key)
+                // A pattern that cannot be read is another mistake.
+                .map_or(true, |pattern| !view.matching(&pattern).is_empty()),
+            Reading::Listing => view.has_below(&path::clean(key)) && key.starts_with('/'),
+        }
+    }
+
+    /// A key that no metadata has, however it is made.
+    fn form(&self, key: &str, clean: &str) -> Option<Mistake> {
+        let listing = self.reading == Reading::Listing;
+        let problem = if !key.starts_with('/') {
+            "does not begin with /"
+        } else if key.contains("//") {
+            "has // in it"
+        } else if key.len() > 1 && key.ends_with('/') && !listing {
+            "ends with /"
+        } else {
+            return None;
+        };
+        let message = format!("the key \"{key}\" {problem}: no key is like that");
+        let help = match clean.starts_with('/') {
+            true => format!("write \"{clean}\""),
+            false => format!("write \"/{clean}…\""),
+        };
+        Some((Code::E406, message, help))
+    }
+
+    fn doubled(&self, key: &str, rest: &str) -> Mistake {
+        let prefix = &self.facts.prefix;
+        let message = format!("{key} has the prefix {prefix} once more");
+        let help = format!("keys begin below the prefix: write \"{rest}\"");
+        (Code::E402, message, help)
+    }
+
+    fn uncovered(&self, key: &str) -> Mistake {
+        let Facts { shown, keys, .. } = self.facts;
+        let message = format!("keys of {shown} do not cover {key}");
+        let top = key.get(1..).and_then(|rest| rest.split('/').next());
+        let top = format!("/{}", top.unwrap_or_default());
+        let mut wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
+        wanted.push(&top);
+        let help = format!("write there: keys = {wanted:?}");
+        (Code::E401, message, help)
+    }
+
+    /// What lies below the last slash of a text must be covered at least in part.
+    fn below(&self, head: &str) -> Option<Mistake> {
+        let dir = path::clean(&head[..=head.rfind('/')?]);
+        let near = |key: &String| leads(&path::clean(&format!("/{key}")), &dir);
+        let Facts { keys, .. } = self.facts;
+        (!keys.is_empty() && !keys.iter().any(near)).then(|| self.uncovered(&dir))
+    }
+
+    /// A value's key that the resource's keys cover.
+    fn exact(&self, key: &str) -> Option<Mistake> {
+        let Some(view) = &self.facts.view else {
+            let known = self.platform && DIRECTORIES.contains(&key);
+            return known.then(|| self.directory(key));
+        };
+        let help = match view.absence(key)? {
+            Absence::Directory(..) => return Some(self.directory(key)),
+            Absence::Hidden => return Some(self.uncovered(key)),
+            Absence::Elsewhere(meant) => Some(did_you_mean(&meant)),
+            Absence::Outside(meant) => {
+                let prefix = &self.facts.prefix;
+                Some(format!("it stands at {meant}, outside of prefix {prefix}"))
+            }
+            Absence::Misspelt { meant, .. } if self.is_sure() || !is_known(key) => {
+                Some(did_you_mean(&meant))
+            }
+            _ => None,
+        };
+        self.absent(key, help)
+    }
+
+    fn directory(&self, key: &str) -> Mistake {
+        let message = match self.function {
+            "exists" => format!("{key} is a directory: exists is always false"),
+            function => format!("{key} is a directory: {function} never finds it"),
+        };
+        let help = match self.function {
+            "exists" => format!("ask whether it has anything: {{{{if ls \"{key}\"}}}}"),
+            _ => format!("read a value in it, or list its names: ls \"{key}\""),
+        };
+        (Code::E403, message, help)
+    }
+
+    /// Whether the rendering fails when the key is not there.
+    fn is_sure(&self) -> bool {
+        self.reading == Reading::Value && self.when == When::Always
+    }
+
+    fn absent(&self, key: &str, help: Option<String>) -> Option<Mistake> {
+        let fails = self.reading == Reading::Value && self.when != When::Sometimes;
+        let message = format!("the metadata has no {key}");
+        match help {
+            Some(help) => {
+                let code = if fails { Code::E404 } else { Code::W405 };
+                Some((code, message, help))
+            }
+            None if self.is_sure() => {
+                let help = "ask first: {{if exists \"…\"}}, or give a default: getv \"…\" \"\"";
+                Some((Code::E404, message, help.to_owned()))
+            }
+            None => None,
+        }
+    }
+
+    /// A key with holes that is like no key, but nearly like one.
+    fn misspelt(&self, shape: &Shape) -> Option<Mistake> {
+        let view = self.facts.view.as_ref()?;
+        if !matches!(self.reading, Reading::Value | Reading::Question) {
+            return None;
+        }
+        let pattern = shape.filled("*", escape);
+        if !view.matching(&Pattern::parse(&pattern).ok()?).is_empty() {
+            return None;
+        }
+        let text = shape.filled("…", str::to_owned);
+        let (_, last) = text
+            .rsplit_once('/')
+            .filter(|(_, last)| !last.contains('…'))?;
+        let (dir, _) = pattern.rsplit_once('/')?;
+        let beside = Pattern::parse(&format!("{dir}/*")).ok()?;
+        let (neighbour, _) = view.matching(&beside).into_iter().next()?;
+        let instance = format!("{}/{last}", path::key_dir(neighbour));
+        match view.absence(&instance)? {
+            Absence::Misspelt { meant, .. } if !is_known(&instance) => {
+                self.absent(&text, Some(did_you_mean(&meant)))
+            }
+            _ => None,
+        }
+    }
+
+    fn unmatched(&self, key: &str, view: &View) -> Option<Mistake> {
+        let deeper = Pattern::parse(&format!("{}/*", key.trim_end_matches('/'))).ok()?;
+        let (below, _) = view.matching(&deeper).into_iter().next()?;
+        let message = format!("\"{key}\" matches nothing: what it matches has keys below it");
+        let help = format!(
+            "go on to the keys: \"{key}/{}\" or \"{key}/*\"",
+            path::base(below)
+        );
+        Some((Code::W407, message, help))
+    }
+
+    fn unlisted(&self, key: &str, clean: &str, view: &View) -> Option<Mistake> {
+        let message = format!("the metadata has nothing below {key}");
+        if let Some(meant) = view.nearest_dir(clean).filter(|_| !is_known(clean)) {
+            return Some((Code::W405, message, did_you_mean(&meant)));
+        }
+        let names = view.list(key);
+        (self.function == "ls" && !names.is_empty()).then(|| {
+            let help = format!("ls then gives {names:?}, names from above it: ask first");
+            (Code::W405, message, help)
+        })
+    }
+}
+
+/// What is left of a clean path without a prefix; nothing when it does not begin with it.
+pub fn without(path: &str, prefix: &str) -> Option<String> {
+    let prefix = prefix.trim_end_matches('/');
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+    match rest {
+        "" => Some("/".to_owned()),
+        rest => rest.starts_with('/').then(|| rest.to_owned()),
+    }
+}
+
+/// Whether keys cover a clean path, or something below it.
+fn covers(keys: &[String], path: &str) -> bool {
+    let covers = |key: &String| leads(&path::clean(&format!("/{key}")), path);
+    keys.is_empty() || keys.iter().any(covers)
+}
+
+/// Whether one of two clean paths leads to the other.
+fn leads(one: &str, other: &str) -> bool {
+    let below = |path: &str, dir: &str| {
+        let rest = path.strip_prefix(dir.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below(one, other) || below(other, one)
+}
+
+/// Whether the platform gives keys of this name.
+fn is_known(key: &str) -> bool {
+    NAMES.contains(&path::base(key))
+}
+
+fn did_you_mean(key: &str) -> String {
+    format!("did you mean {key}?")
+}
+
+/// Text as a pattern that matches nothing else.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for found in text.chars() {
+        if "*?[\\".contains(found) {
+            escaped.push('\\');
+        }
+        escaped.push(found);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_cover_what_lies_on_the_way_to_them_and_below() {
+        let keys = ["/hosts/zk".to_owned(), "host/".to_owned()];
+        for (path, want) in [
+            ("/hosts/zk/i-1/ip", true),
+            ("/hosts/zk", true),
+            ("/hosts", true),
+            ("/", true),
+            ("/host/ip", true),
+            ("/hosts/kafka", false),
+            ("/hostss", false),
+            ("/cluster", false),
+        ] {
+            assert_eq!(covers(&keys, path), want, "{path}");
+        }
+        assert!(covers(&["/".to_owned()], "/x"));
+    }
+
+    #[test]
+    fn a_prefix_comes_off_whole_segments() {
+        for (path, prefix, want) in [
+            ("/self/host", "/self", Some("/host")),
+            ("/self", "/self", Some("/")),
+            ("/selfish", "/self", None),
+            ("/host", "/self", None),
+            ("/host", "", None),
+            ("/host", "/", None),
+        ] {
+            assert_eq!(without(path, prefix).as_deref(), want, "{path} {prefix}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `-lint`: reads confd.toml, conf.d and the templates, and says all that is wrong with them. Executes nothing, changes
+//! nothing, and needs no metadata; what metadata is at hand makes it know more.
+//!
+//! `docs/lint.md` explains each code.
+
+mod calls;
+mod command;
+mod document;
+mod finding;
+mod keys;
+mod resource;
+mod settings;
+mod shape;
+mod source;
+mod template;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::cli::Args;
+use crate::config::{Config, Source as Origin};
+use crate::error::{Error, Result};
+use crate::log::{self, Level};
+use crate::resource::find;
+use crate::tree::Tree;
+
+use finding::Report;
+use resource::Facts;
+
+/// How long a metadata service may take to answer; without it, less is known.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What all resources have in common.
+pub struct Image {
+    pub confdir: PathBuf,
+    /// The global prefix.
+    pub prefix: Option<String>,
+    /// The metadata below the global prefix, when there is some.
+    pub tree: Option<Arc<Tree>>,
+    /// None when confd.toml is broken.
+    pub config: Option<Config>,
+}
+
+/// Checks everything, prints what was found, and says whether it is good: exit code 1 when there is an error.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    // What the program would log while reading the files is among the findings.
+    log::set_level(Level::Fatal);
+    let mut report = Report::default();
+    let files = check(args, &mut report)?;
+    let text = match args.last("format") {
+        Some("json") => report.to_json(),
+        _ => report.to_text(),
+    };
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(|source| Error::io("write to", Path::new("stdout"), source))?;
+    let (errors, warnings) = report.count();
+    say(&format!(
+        "{files} files: {errors} errors, {warnings} warnings"
+    ));
+    Ok(ExitCode::from(u8::from(errors > 0)))
+}
+
+/// A line beside the report.
+fn say(message: &str) {
+    // Who does not listen to stderr loses nothing but this.
+    let _ = writeln!(io::stderr(), "confd: {message}");
+}
+
+/// Checks all files; their number.
+fn check(args: &Args, report: &mut Report) -> Result<usize> {
+    let mut image = settings::check(args, report)?;
+    image.tree = metadata(image.config.as_ref())?.map(Arc::new);
+    let conf_d = image.confdir.join("conf.d");
+    if !conf_d.is_dir() {
+        return Err(Error::Config {
+            place: image.confdir.display().to_string(),
+            message: "there is no conf.d in it; -confdir says where it is".into(),
+        });
+    }
+    let mut all = Vec::new();
+    let mut files = 0;
+    for (path, _) in find(&conf_d)? {
+        files += 1;
+        all.extend(resource::check(&path, &image, report)?);
+    }
+    resource::check_twins(&all, report);
+    let mut users: BTreeMap<PathBuf, Vec<&Facts>> = BTreeMap::new();
+    for facts in &all {
+        users.entry(facts.template.clone()).or_default().push(facts);
+    }
+    for path in template::find(&image.confdir.join("templates"))? {
+        users.entry(path).or_default();
+    }
+    for (path, users) in &users {
+        files += 1;
+        template::check(path, users, &image, report)?;
+    }
+    Ok(files)
+}
+
+/// The metadata, if it is to be had at once. A recording that was named must be good.
+fn metadata(config: Option<&Config>) -> Result<Option<Tree>> {
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let mut backend = Backend::new(config);
+    if matches!(config.source, Origin::File(_)) {
+        return backend.fetch().map(|fetched| Some(fetched.tree));
+    }
+    let (sender, receiver) = mpsc::channel();
+    // The thread ends with its request, or with the process.
+    let asked = thread::Builder::new().spawn(move || sender.send(backend.fetch()));
+    let answer = asked
+        .ok()
+        .and_then(|_| receiver.recv_timeout(PATIENCE).ok());
+    let why = match answer {
+        Some(Ok(fetched)) => return Ok(Some(fetched.tree)),
+        Some(Err(error)) => error.chain(),
+        None => "no answer within a second".to_owned(),
+    };
+    say(&format!("without metadata ({why}); -file DUMP tells more"));
+    Ok(None)
+}

@@ -1,0 +1,320 @@
+//! One conf.d file, and what two of them can do to each other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, Entry, Keys, Wanted};
+use super::finding::{Code, Finding, Report};
+use super::source::Source;
+use super::{Image, command, keys, settings, template};
+use crate::error::Result;
+use crate::nearest::nearest;
+use crate::resource::Resource;
+use crate::settings::{LARGEST, read_file};
+use crate::tree::{View, path};
+
+/// What the keys of a resource are.
+const TYPES: &Keys = &[
+    ("src", Wanted::Text),
+    ("dest", Wanted::Text),
+    ("keys", Wanted::Texts),
+    ("prefix", Wanted::Text),
+    ("mode", Wanted::Text),
+    ("uid", Wanted::Integer),
+    ("gid", Wanted::Integer),
+    ("owner", Wanted::Text),
+    ("group", Wanted::Text),
+    ("check_cmd", Wanted::Text),
+    ("check_cmd_timeout", Wanted::Duration),
+    ("reload_cmd", Wanted::Text),
+    ("reload_cmd_timeout", Wanted::Duration),
+    ("reload_retry", Wanted::Boolean),
+    ("strict", Wanted::Boolean),
+];
+
+/// What the check of its template has to know of a resource.
+pub struct Facts {
+    /// The conf.d file, as shown.
+    pub shown: String,
+    /// `file:line` of `dest`.
+    dest_line: String,
+    dest_place: Finding,
+    pub dest: String,
+    pub template: PathBuf,
+    pub keys: Vec<String>,
+    /// The prefix that counts for it, global or its own; empty for none.
+    pub prefix: String,
+    pub commands: Vec<String>,
+    /// What it may see, when there is metadata.
+    pub view: Option<View>,
+    /// To be reported when the template reads metadata.
+    pub no_keys: Option<Finding>,
+}
+
+/// Checks the file; nothing when it does not say which file is made of which template.
+pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<Facts>> {
+    let source = Source::new(path, read_file(path, LARGEST)?);
+    let Some(document) = Document::read(&source, report) else {
+        return Ok(None);
+    };
+    document.check(document.root(), &[("template", Wanted::Section)], report);
+    let section = document.entry(document.root(), "template");
+    let facts = match section.as_ref().map(|entry| entry.value) {
+        Some(DeValue::Table(table)) => {
+            document.check(table, TYPES, report);
+            let section = Section {
+                document: &document,
+                table,
+                image,
+            };
+            section.check(section_start(&section), report)?
+        }
+        _ => None,
+    };
+    // Whatever else the program would refuse.
+    if let Some(config) = image.config.as_ref().filter(|_| document.is_whole())
+        && !report.has_error_in(&source.shown)
+        && let Err(error) = Resource::load(path, config)
+    {
+        report.add(settings::refusal(path, &error));
+    }
+    Ok(facts)
+}
+
+/// The `[template]` section.
+struct Section<'d> {
+    document: &'d Document<'d>,
+    table: &'d DeTable<'d>,
+    image: &'d Image,
+}
+
+/// Where findings about the section as a whole belong: at its first key.
+fn section_start(section: &Section<'_>) -> usize {
+    let entries = section.document.entries(section.table);
+    entries.iter().map(|entry| entry.key).min().unwrap_or(0)
+}
+
+impl<'d> Section<'d> {
+    fn text(&self, key: &str) -> Option<(&'d str, Entry<'d>)> {
+        let found = self.document.text(self.table, key);
+        found.filter(|(text, _)| !text.is_empty())
+    }
+
+    fn finding(&self, at: usize, code: Code, message: String, help: String) -> Finding {
+        self.document.source.finding(at, code, message, help)
+    }
+
+    fn check(&self, start: usize, report: &mut Report) -> Result<Option<Facts>> {
+        self.check_mode(report);
+        let prefix = self.prefix(report);
+        let keys = self.keys();
+        for (key, at) in &keys {
+            self.check_key(key, *at, &prefix, report);
+        }
+        let dest = self.dest(report);
+        let windows = dest
+            .as_ref()
+            .is_some_and(|(dest, _)| command::is_windows(dest));
+        let commands = self.commands(windows, report);
+        let Some(template) = self.template(start, report)? else {
+            return Ok(None);
+        };
+        let Some((dest, at)) = dest else {
+            return Ok(None);
+        };
+        let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
+        let own_prefix = match self.image.prefix {
+            Some(_) => "",
+            None => &prefix,
+        };
+        let no_keys = keys.is_empty().then(|| {
+            let message = "the template reads metadata, but sees none: there are no keys";
+            let help = "name what it reads below the prefix, or all: keys = [\"/\"]";
+            self.finding(start, Code::E209, message.into(), help.into())
+        });
+        let tree = self.image.tree.as_ref();
+        Ok(Some(Facts {
+            shown: self.document.source.shown.clone(),
+            dest_line: self.document.source.line(at),
+            dest_place: self.finding(at, Code::E202, String::new(), String::new()),
+            dest,
+            template,
+            view: tree.map(|tree| tree.view(own_prefix, &keys)),
+            keys,
+            prefix,
+            commands,
+            no_keys: no_keys.filter(|_| self.document.is_whole()),
+        }))
+    }
+
+    fn check_mode(&self, report: &mut Report) {
+        let Some((mode, entry)) = self.text("mode") else {
+            return;
+        };
+        if mode.bytes().all(|byte| byte.is_ascii_digit()) && !mode.starts_with('0') {
+            let message = format!("mode \"{mode}\" has no leading zero");
+            let help = format!("write mode = \"0{mode}\": other readers take it as decimal");
+            report.add(self.finding(entry.span.start, Code::W203, message, help));
+        }
+    }
+
+    /// The prefix that counts.
+    fn prefix(&self, report: &mut Report) -> String {
+        let own = self.text("prefix").map(|(own, entry)| {
+            let clean = path::clean(&format!("/{own}"));
+            (clean.trim_end_matches('/').to_owned(), entry)
+        });
+        let Some(global) = &self.image.prefix else {
+            return own.map_or(String::new(), |(own, _)| own);
+        };
+        let global = global.trim_end_matches('/');
+        if let Some((own, entry)) = own.filter(|(own, _)| own != global) {
+            let message = format!("prefix {own} is not used: the global prefix {global} is");
+            let below = own.strip_prefix(global).unwrap_or(&own);
+            let help = format!("remove it, and name what lies there by keys = [\"{below}/…\"]");
+            report.add(self.finding(entry.span.start, Code::W207, message, help));
+        }
+        global.to_owned()
+    }
+
+    /// The keys and their places.
+    fn keys(&self) -> Vec<(String, usize)> {
+        let Some(entry) = self.document.entry(self.table, "keys") else {
+            return Vec::new();
+        };
+        match entry.value {
+            DeValue::String(text) => vec![(text.to_string(), entry.span.start)],
+            DeValue::Array(items) => {
+                // Where an element stands is counted from where the file's text begins.
+                let shift = entry.shift;
+                let texts = items.iter().filter_map(|item| match item.get_ref() {
+                    DeValue::String(text) => Some((text.to_string(), shift + item.span().start)),
+                    _ => None,
+                });
+                texts.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn check_key(&self, key: &str, at: usize, prefix: &str, report: &mut Report) {
+        let own_prefix = match self.image.prefix {
+            Some(_) => "",
+            None => prefix,
+        };
+        let tree = self.image.tree.as_ref();
+        let view = tree.map(|tree| tree.view(own_prefix, &["/".to_owned()]));
+        let clean = path::clean(&format!("/{key}"));
+        let is_there = |path: &str| {
+            let found = |view: &View| view.get(path).is_some() || view.has_below(path);
+            view.as_ref().is_some_and(found)
+        };
+        if is_there(&clean) {
+            return;
+        }
+        if let Some(rest) = keys::without(&clean, prefix) {
+            let message = format!("key {key} has the prefix {prefix} once more");
+            let help = format!("keys begin below the prefix: write \"{rest}\"");
+            report.add(self.finding(at, Code::E402, message, help));
+        } else if let Some(meant) = view.as_ref().and_then(|view| view.nearest_dir(&clean)) {
+            let message = format!("the metadata has nothing at {clean}");
+            let help = format!("did you mean {meant}?");
+            report.add(self.finding(at, Code::W405, message, help));
+        }
+    }
+
+    fn dest(&self, report: &mut Report) -> Option<(String, usize)> {
+        let (dest, entry) = self.text("dest")?;
+        let problem = if dest.ends_with('/') {
+            Some("is a directory")
+        } else if !dest.starts_with('/') && !command::is_windows(dest) {
+            Some("depends on where the program is started")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            let message = format!("dest {dest} {problem}");
+            let help = "write the whole path of the file, from the root";
+            report.add(self.finding(entry.span.start, Code::E205, message, help.into()));
+        }
+        Some((dest.to_owned(), entry.span.start))
+    }
+
+    fn commands(&self, windows: bool, report: &mut Report) -> Vec<String> {
+        let mut commands = Vec::new();
+        for key in ["check_cmd", "reload_cmd"] {
+            let Some((text, entry)) = self.text(key) else {
+                continue;
+            };
+            let mut mistakes = command::check(key, text);
+            mistakes.retain(|mistake| !(windows && mistake.code == Code::W204));
+            for mistake in mistakes {
+                let command::Mistake {
+                    code,
+                    message,
+                    help,
+                } = mistake;
+                report.add(self.finding(entry.span.start, code, message, help));
+            }
+            commands.push(text.to_owned());
+        }
+        commands
+    }
+
+    /// The path of the template, if there is such a file.
+    fn template(&self, start: usize, report: &mut Report) -> Result<Option<PathBuf>> {
+        let templates = self.image.confdir.join("templates");
+        let Some((src, entry)) = self.text("src") else {
+            let is_written = self.document.entry(self.table, "src").is_some();
+            if self.document.is_whole() && !is_written {
+                let message = "src is missing: there is nothing to make the file of";
+                let help = "name the template, a file in templates: src = \"….tmpl\"";
+                report.add(self.finding(start, Code::E201, message.into(), help.into()));
+            }
+            return Ok(None);
+        };
+        let path = templates.join(src);
+        if path.is_file() {
+            return Ok(Some(path));
+        }
+        let names = template::names(&templates)?;
+        let inside = src.strip_prefix("templates/");
+        let meant = inside.filter(|inside| names.iter().any(|name| name == inside));
+        let meant = meant.or_else(|| nearest(src, names.iter().map(String::as_str)));
+        let help = match meant {
+            Some(meant) => format!("did you mean src = \"{meant}\"?"),
+            None => "src is the name of a file in templates".to_owned(),
+        };
+        let message = format!("there is no template {src}");
+        report.add(self.finding(entry.span.start, Code::E201, message, help));
+        Ok(None)
+    }
+}
+
+/// Reports resources that make one file: the later one wins, then the other, at every change.
+pub fn check_twins(all: &[Facts], report: &mut Report) {
+    let mut makers: BTreeMap<String, &Facts> = BTreeMap::new();
+    for facts in all {
+        if let Some(first) = makers.get(&path::clean(&facts.dest)) {
+            let mut finding = facts.dest_place.clone();
+            finding.message = format!("{} makes {} too", first.dest_line, facts.dest);
+            finding.help = "a file can have one resource only: remove one".to_owned();
+            report.add(finding);
+        } else {
+            makers.insert(path::clean(&facts.dest), facts);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_type() {
+        let typed: Vec<&str> = TYPES.iter().map(|(key, _)| *key).collect();
+        assert_eq!(typed, crate::resource::KEYS);
+    }
+}

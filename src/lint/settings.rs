@@ -1,0 +1,125 @@
+//! confd.toml, and what it says for all resources.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::Image;
+use super::document::{Document, Keys, Wanted};
+use super::finding::{Code, Finding, Report};
+use super::source::{Source, shown};
+use crate::cli::Args;
+use crate::config::{self, Config};
+use crate::error::{Error, Result};
+use crate::settings::{LARGEST, read_file};
+use crate::tree::path;
+
+/// What the settings are; those of other backends are whatever they are.
+const TYPES: &Keys = &[
+    ("backend", Wanted::Text),
+    ("confdir", Wanted::Text),
+    ("file", Wanted::Texts),
+    ("interval", Wanted::Integer),
+    ("keep-stage-file", Wanted::Boolean),
+    ("log-level", Wanted::Text),
+    ("nodes", Wanted::Texts),
+    ("noop", Wanted::Boolean),
+    ("onetime_wait", Wanted::Duration),
+    ("poll_limit", Wanted::Duration),
+    ("prefix", Wanted::Text),
+    ("scheme", Wanted::Text),
+    ("settle", Wanted::Duration),
+    ("splay", Wanted::Duration),
+    ("srv_domain", Wanted::Text),
+    ("srv_record", Wanted::Text),
+    ("strict", Wanted::Boolean),
+    ("sync-only", Wanted::Boolean),
+    ("watch", Wanted::Boolean),
+];
+
+/// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
+/// error, as always.
+pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
+    let file = config::settings_file(args);
+    let Some(bytes) = file
+        .as_deref()
+        .map(|path| read_file(path, LARGEST))
+        .transpose()?
+    else {
+        return Config::load(args, |name| env::var_os(name)).map(image);
+    };
+    let path = file.unwrap_or_default();
+    let source = Source::new(&path, bytes);
+    let document = Document::read(&source, report);
+    if let Some(document) = &document {
+        let rest = config::UNUSED_KEYS
+            .iter()
+            .map(|key| (*key, Wanted::Anything));
+        let keys: Vec<_> = TYPES.iter().copied().chain(rest).collect();
+        document.check(document.root(), &keys, report);
+    }
+    match Config::load(args, |name| env::var_os(name)) {
+        Ok(config) => Ok(image(config)),
+        Err(error @ Error::Usage(_)) => Err(error),
+        Err(error) => {
+            if !report.has_error_in(&source.shown) {
+                report.add(refusal(&path, &error));
+            }
+            Ok(guess(args, &path, document.as_ref()))
+        }
+    }
+}
+
+fn image(config: Config) -> Image {
+    Image {
+        confdir: config.confdir.clone(),
+        prefix: config.prefix.clone(),
+        tree: None,
+        config: Some(config),
+    }
+}
+
+/// What can be known in spite of a broken file.
+fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Image {
+    let setting = |key: &str| {
+        let written = || document.and_then(|d| d.text(d.root(), key).map(|(text, _)| text));
+        let value = args.last(key).or_else(written);
+        value.filter(|value| !value.is_empty()).map(str::to_owned)
+    };
+    let beside = || file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    Image {
+        confdir: setting("confdir").map_or_else(beside, PathBuf::from),
+        prefix: setting("prefix").map(|prefix| path::clean(&format!("/{prefix}"))),
+        tree: None,
+        config: None,
+    }
+}
+
+/// What the program itself says against a file.
+pub fn refusal(path: &Path, error: &Error) -> Finding {
+    let (place, message) = match error {
+        Error::Config { place, message } => (place.as_str(), message.clone()),
+        other => ("", other.chain()),
+    };
+    let line = place
+        .rsplit_once(':')
+        .and_then(|(_, line)| line.parse().ok());
+    Finding {
+        file: shown(path),
+        line: line.unwrap_or(1),
+        column: 1,
+        code: Code::E103,
+        message,
+        help: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_type() {
+        let typed: Vec<&str> = TYPES.iter().map(|(key, _)| *key).collect();
+        assert_eq!(typed, config::KEYS);
+    }
+}

@@ -1,0 +1,254 @@
+//! What text an expression makes, as far as it can be seen without executing it: literal pieces and holes.
+
+use std::collections::BTreeMap;
+
+use crate::template::outline::{Call, Expr, Outline};
+
+/// Variables may stand for expressions of variables; nobody goes deeper on purpose.
+const DEEPEST: u32 = 16;
+
+/// The variables of a template that have one value wherever they are used: those that are set once.
+#[derive(Debug)]
+pub struct Variables<'o>(BTreeMap<&'o str, Option<&'o Expr>>);
+
+impl<'o> Variables<'o> {
+    pub fn of(outline: &'o Outline) -> Variables<'o> {
+        let mut variables = BTreeMap::new();
+        for statement in &outline.statements {
+            let [name] = statement.sets.as_slice() else {
+                let several = statement.sets.iter();
+                variables.extend(several.map(|name| (name.as_str(), None)));
+                continue;
+            };
+            let is_value = statement.usage == crate::template::outline::Usage::Kept;
+            let value = is_value.then_some(&statement.expr);
+            let known = variables.contains_key(name.as_str());
+            variables.insert(name.as_str(), value.filter(|_| !known));
+        }
+        Variables(variables)
+    }
+
+    /// What a variable stands for; anything else stands for itself.
+    pub fn resolve<'e>(&self, expr: &'e Expr) -> &'e Expr
+    where
+        'o: 'e,
+    {
+        let mut expr = expr;
+        for _ in 0..DEEPEST {
+            match expr {
+                Expr::Variable { name, .. } => match self.0.get(name.as_str()) {
+                    Some(Some(value)) => expr = value,
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        expr
+    }
+}
+
+/// A text with holes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Hole,
+}
+
+impl Shape {
+    /// The text that an expression makes.
+    pub fn of(expr: &Expr, variables: &Variables<'_>) -> Shape {
+        let mut shape = Shape::default();
+        shape.add(expr, variables, DEEPEST);
+        shape
+    }
+
+    fn add(&mut self, expr: &Expr, variables: &Variables<'_>, depth: u32) {
+        match variables.resolve(expr) {
+            Expr::Text { text, .. } => self.push(&text.to_text()),
+            Expr::Call(call) if depth > 0 => match call.function.name {
+                "printf" => self.add_printf(call, variables, depth - 1),
+                "print" => {
+                    for arg in &call.args {
+                        self.add(arg, variables, depth - 1);
+                    }
+                }
+                _ => self.parts.push(Part::Hole),
+            },
+            _ => self.parts.push(Part::Hole),
+        }
+    }
+
+    fn add_printf(&mut self, call: &Call, variables: &Variables<'_>, depth: u32) {
+        let pieces = call.args.split_first().and_then(|(format, args)| {
+            let Expr::Text { text, .. } = variables.resolve(format) else {
+                return None;
+            };
+            Some((pieces(&text.to_text())?, args))
+        });
+        let Some((pieces, args)) = pieces else {
+            self.parts.push(Part::Hole);
+            return;
+        };
+        let mut args = args.iter();
+        for piece in pieces {
+            match (piece, args.len()) {
+                (Piece::Text(text), _) => self.push(&text),
+                (
+                    Piece::Verb {
+                        verb: 's' | 'v',
+                        plain: true,
+                    },
+                    1..,
+                ) => {
+                    if let Some(arg) = args.next() {
+                        self.add(arg, variables, depth);
+                    }
+                }
+                _ => {
+                    args.next();
+                    self.parts.push(Part::Hole);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            Some(Part::Text(last)) => last.push_str(text),
+            _ => self.parts.push(Part::Text(text.to_owned())),
+        }
+    }
+
+    /// The whole text, when it has no holes.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text before the first hole.
+    pub fn head(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The text with something else for its holes, and its own parts written by `escape`.
+    pub fn filled(&self, hole: &str, escape: fn(&str) -> String) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => escape(text),
+            Part::Hole => hole.to_owned(),
+        });
+        parts.collect()
+    }
+}
+
+/// A part of a `printf` format.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    Text(String),
+    Verb {
+        verb: char,
+        /// Without width, precision and the like.
+        plain: bool,
+    },
+}
+
+/// Takes a `printf` format apart; nothing when it counts its arguments in its own way (`*`, `[1]`).
+pub fn pieces(format: &str) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut rest = format.chars();
+    while let Some(found) = rest.next() {
+        if found != '%' {
+            text.push(found);
+            continue;
+        }
+        let mut plain = true;
+        let verb = loop {
+            match rest.next() {
+                Some('*' | '[') => return None,
+                Some('+' | '-' | '#' | ' ' | '.' | '0'..='9') => plain = false,
+                // A lone % at the end prints `%!(NOVERB)`.
+                other => break other.unwrap_or('\0'),
+            }
+        };
+        if verb == '%' {
+            text.push('%');
+            continue;
+        }
+        if !text.is_empty() {
+            pieces.push(Piece::Text(std::mem::take(&mut text)));
+        }
+        pieces.push(Piece::Verb { verb, plain });
+    }
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text));
+    }
+    Some(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Template;
+
+    /// The shape of the last expression of a template, with a star for each hole.
+    fn shape(text: &str) -> String {
+        let template = Template::parse("t", text.as_bytes(), &[]).expect(text);
+        let outline = template.outline(&[]);
+        let last = outline.statements.last().expect("an expression");
+        let shape = Shape::of(&last.expr, &Variables::of(&outline));
+        shape.filled("*", str::to_owned)
+    }
+
+    #[test]
+    fn texts_are_followed_through_printf_and_variables() {
+        for (text, want) in [
+            (r#"{{"/k"}}"#, "/k"),
+            (r#"{{printf "/hosts/%s/sid" .}}"#, "/hosts/*/sid"),
+            (r#"{{printf "/%s/%03d%%" "hosts" 5}}"#, "/hosts/*%"),
+            (r#"{{$d := "/host"}}{{printf "%s/ip" $d}}"#, "/host/ip"),
+            (
+                r#"{{$d := "/host"}}{{$d = "/x"}}{{print $d "/ip"}}"#,
+                "*/ip",
+            ),
+            (
+                r#"{{range $d := .}}{{print "/hosts/" $d}}{{end}}"#,
+                "/hosts/*",
+            ),
+            (r#"{{printf "%s/%s" "a"}}"#, "a/*"),
+            (r#"{{printf "%[1]s" "a"}}"#, "*"),
+            (r#"{{"a" | printf "%s/%s" .}}"#, "*/a"),
+            ("{{len .}}", "*"),
+        ] {
+            assert_eq!(shape(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn formats_are_taken_apart() {
+        let verb = |verb, plain| Piece::Verb { verb, plain };
+        let text = |text: &str| Piece::Text(text.to_owned());
+        for (format, want) in [
+            ("", Some(vec![])),
+            ("a%%b", Some(vec![text("a%b")])),
+            (
+                "%s-%.2f",
+                Some(vec![verb('s', true), text("-"), verb('f', false)]),
+            ),
+            ("%", Some(vec![verb('\0', true)])),
+            ("%*d", None),
+        ] {
+            assert_eq!(pieces(format), want, "{format}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A file that is checked: its bytes, how it is shown, and the line and column of every place in it.
+
+use std::path::Path;
+
+use super::finding::{Code, Finding};
+
+/// UTF-8's byte order mark.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Source {
+    /// How it is shown: below the current directory without it.
+    pub shown: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    pub fn new(path: &Path, bytes: Vec<u8>) -> Source {
+        let shown = shown(path);
+        Source { shown, bytes }
+    }
+
+    /// A finding at an offset in the file.
+    pub fn finding(
+        &self,
+        offset: usize,
+        code: Code,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Finding {
+        let (line, column) = self.place(offset);
+        Finding {
+            file: self.shown.clone(),
+            line,
+            column,
+            code,
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// `file:line` of an offset.
+    pub fn line(&self, offset: usize) -> String {
+        format!("{}:{}", self.shown, self.place(offset).0)
+    }
+
+    /// The line and the column in characters, both from 1. A mark at the beginning takes no column.
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let before = self.bytes.get(..offset).unwrap_or(&self.bytes);
+        let start = before.iter().rposition(|byte| *byte == b'\n');
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let on_line = &before[start.map_or(0, |newline| newline + 1)..];
+        let on_line = on_line.strip_prefix(MARK).unwrap_or(on_line);
+        (line, String::from_utf8_lossy(on_line).chars().count() + 1)
+    }
+}
+
+/// A path as people see it: below the current directory without it.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok());
+    below.unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source::new(Path::new("a"), "\u{feff}ab\nä中x\n".into());
+        for (offset, want) in [
+            (0, (1, 1)),
+            (3, (1, 1)),
+            (5, (1, 3)),
+            (6, (2, 1)),
+            (8, (2, 2)),
+            (11, (2, 3)),
+            (99, (3, 1)),
+        ] {
+            assert_eq!(source.place(offset), want, "{offset}");
+        }
+    }
+}

@@ -122,6 +122,16 @@ const GROUPS: &[Group] = &[
                 Kind::Value("PATH"),
                 "write below PATH what belongs below /, run no command",
             ),
+            flag(
+                "lint",
+                Kind::Switch,
+                "say all that is wrong with settings and templates",
+            ),
+            flag(
+                "format",
+                Kind::Value("NAME"),
+                "of -lint: text or json (text)",
+            ),
         ],
     },
     Group {
@@ -226,13 +236,23 @@ pub enum Tool {
     Diff,
     /// The metadata into a file.
     Dump,
+    /// What is wrong with settings, resources and templates.
+    Lint,
 }
 
 /// The tools by their flags.
-const TOOLS: &[(&str, Tool)] = &[("diff", Tool::Diff), ("dump", Tool::Dump)];
+const TOOLS: &[(&str, Tool)] = &[
+    ("diff", Tool::Diff),
+    ("dump", Tool::Dump),
+    ("lint", Tool::Lint),
+];
 
 /// The flags that mean something to these tools only: typed alone, they must not start a daemon.
-const DETAILS: &[(&str, &[&str])] = &[("show-secrets", &["diff"]), ("redact", &["dump"])];
+const DETAILS: &[(&str, &[&str])] = &[
+    ("show-secrets", &["diff"]),
+    ("redact", &["dump"]),
+    ("format", &["lint"]),
+];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
@@ -262,6 +282,13 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
             let message = format!("-{detail} goes with -{}", tools.join(" or -"));
             return Err(Error::Usage(message));
         }
+    }
+    if let Some(format) = args
+        .last("format")
+        .filter(|name| !["text", "json"].contains(name))
+    {
+        let message = format!("-format must be text or json, not {format:?}");
+        return Err(Error::Usage(message));
     }
     Ok(first.map(|(_, tool)| *tool))
 }

@@ -142,6 +142,15 @@ impl Config {
         })
     }
 
+    /// As if there was no settings file.
+    pub fn without_file(args: &Args, env: impl Fn(&str) -> Option<OsString>) -> Result<Config> {
+        Config::from_layers(&Layers {
+            file: None,
+            env: &env,
+            args,
+        })
+    }
+
     fn from_layers(layers: &Layers<'_>) -> Result<Config> {
         let prefix = layers.text("prefix")?;
         let confdir = layers.text("confdir")?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, console, diff, dump, log};
+use app_agent::{agent, console, diff, dump, lint, log};
 
 fn main() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
@@ -37,10 +37,11 @@ fn run(asked: Asked) -> Result<ExitCode> {
 }
 
 fn look(tool: Tool, args: &Args) -> Result<ExitCode> {
-    let config = load(args)?;
     match tool {
-        Tool::Diff => diff::run(&config, args.is_on("show-secrets")),
-        Tool::Dump => dump::run(&config, &dump::Order::typed(args)),
+        Tool::Diff => diff::run(&load(args)?, args.is_on("show-secrets")),
+        Tool::Dump => dump::run(&load(args)?, &dump::Order::typed(args)),
+        // Reads the settings itself: they may be what is wrong.
+        Tool::Lint => lint::run(args),
     }
 }
 

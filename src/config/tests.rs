@@ -1,6 +1,6 @@
 use super::*;
-use crate::error::Error;
 use crate::cli::{self, Asked};
+use crate::error::Error;
 
 fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
     match cli::parse(args)? {

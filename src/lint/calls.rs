@@ -120,8 +120,7 @@ impl Checker<'_> {
         } = call.function;
         let (want, got) = (params.len(), call.args.len());
         if got < want || (got > want && variadic.is_none()) {
-            let s = if got == 1 { "" } else { "s" };
-            let message = format!("{name} gets {got} argument{s}");
+            let message = format!("{name} gets {}", count(got, "argument"));
             self.add(call.pos, Code::E303, message, call.function.takes());
             return;
         }
@@ -163,7 +162,7 @@ impl Checker<'_> {
     fn kind(&self, expr: &Expr) -> Option<Kind> {
         match self.variables.resolve(expr) {
             Expr::Text { .. } => Some(Kind::Text),
-            Expr::Number { number, .. } if number.fract() == 0.0 => Some(Kind::Int),
+            Expr::Number { float: false, .. } => Some(Kind::Int),
             Expr::Number { .. } => Some(Kind::Float),
             Expr::Call(call) => Kind::given_by(call.function.name),
             _ => None,
@@ -264,9 +263,9 @@ impl Checker<'_> {
                 "(EXTRA …)"
             };
             let message = format!(
-                "printf has {} verbs for {} arguments: it prints %!{prints}",
-                verbs.len(),
-                args.len()
+                "printf has {} for {}: it prints %!{prints}",
+                count(verbs.len(), "verb"),
+                count(args.len(), "argument"),
             );
             self.add(
                 call.pos,
@@ -315,6 +314,12 @@ impl Checker<'_> {
             self.add(arg.pos(), Code::E308, message, help);
         }
     }
+}
+
+/// `1 verb`, `2 verbs`.
+fn count(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
 }
 
 /// What to do about a time in a file.

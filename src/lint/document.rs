@@ -182,7 +182,7 @@ impl<'s> Document<'s> {
                 (true, "")
             }
             (Wanted::Texts, _) => (false, "a list of texts"),
-            (Wanted::Integer, value) => (matches!(value, DeValue::Integer(_)), "a whole number"),
+            (Wanted::Integer, value) => (is_integer(value), "a whole number"),
             (Wanted::Boolean, value) => (matches!(value, DeValue::Boolean(_)), "true or false"),
             (Wanted::Duration, DeValue::String(text)) => {
                 (parse_duration(text).is_some(), "a duration such as \"30s\"")
@@ -241,6 +241,14 @@ impl<'s> Document<'s> {
     fn line(&self, offset: usize) -> usize {
         let text = String::from_utf8_lossy(&self.source.bytes[self.start..]);
         line_of(&text, offset - self.start)
+    }
+}
+
+/// Whether a value is an integer of at most 64 bits.
+fn is_integer(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).is_ok(),
+        _ => false,
     }
 }
 
@@ -325,6 +333,7 @@ fn has_bad_escape(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lint::finding::Finding;
     use std::path::Path;
 
     const KEYS: &Keys = &[
@@ -345,7 +354,23 @@ mod tests {
         if let Some(document) = Document::read(&source, &mut report) {
             document.check(document.root(), KEYS, &mut report);
         }
-        report.to_text().replace("\n    ", "; ").replace("x:", "")
+        let shown = report.findings().map(|found| {
+            let Finding {
+                line,
+                column,
+                code,
+                message,
+                help,
+                ..
+            } = found;
+            let help = if help.is_empty() {
+                String::new()
+            } else {
+                format!("; {help}")
+            };
+            format!("{line}:{column}: {} {message}{help}\n", code.name())
+        });
+        shown.collect()
     }
 
     #[test]
@@ -387,7 +412,7 @@ mod tests {
 
     #[test]
     fn all_mistakes_of_a_file_are_found_one_a_line() {
-        let found = findings("src = mysql\nmode = 0644\nmoed = '1'\nuid = 0x\n");
+        let found = findings("src = mysql\nmode = 0644\nmoed = '1'\nuid = 1_\n");
         let lines: Vec<&str> = found.lines().collect();
         assert_eq!(lines.len(), 4, "{found}");
         assert!(

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-/// How wide the lines for people are, in characters.
-const WIDTH: usize = 80;
+use crate::console::{Colour, Style, WIDTH};
+
 /// What stands before further lines of a finding.
 const INDENT: &str = "    ";
 
@@ -134,7 +134,7 @@ pub struct Finding {
 
 impl Finding {
     /// `file:line:col: CODE message` and the help below it, within 80 columns where words allow it.
-    fn write(&self, out: &mut String) {
+    fn write(&self, style: Style, out: &mut String) {
         let Finding {
             file,
             line,
@@ -143,12 +143,20 @@ impl Finding {
             message,
             help,
         } = self;
-        let code = code.name();
-        let head = format!("{file}:{line}:{column}: {code}");
-        fill(&head, message, out);
+        let colour = if code.is_error() {
+            Colour::Red
+        } else {
+            Colour::Yellow
+        };
+        let place = format!("{file}:{line}:{column}: ");
+        out.push_str(&style.show(&place));
+        out.push_str(&style.paint(colour, code.name()));
+        let width = place.chars().count() + code.name().len();
+        fill(width, &style.show(message), out);
         if !help.is_empty() {
             let (first, rest) = help.split_once(' ').unwrap_or((help, ""));
-            fill(&format!("{INDENT}{first}"), rest, out);
+            let _ = write!(out, "{INDENT}{first}");
+            fill(INDENT.len() + first.chars().count(), &style.show(rest), out);
         }
     }
 
@@ -165,10 +173,8 @@ impl Finding {
     }
 }
 
-/// Writes words behind a head, broken into lines.
-fn fill(head: &str, words: &str, out: &mut String) {
-    out.push_str(head);
-    let mut width = head.chars().count();
+/// Writes words behind what already fills this much of a line, broken into lines.
+fn fill(mut width: usize, words: &str, out: &mut String) {
     for word in words.split_whitespace() {
         let length = word.chars().count();
         if width + 1 + length > WIDTH {
@@ -203,6 +209,12 @@ impl Report {
         errors.any(|found| found.file == file)
     }
 
+    /// The findings, sorted.
+    #[cfg(test)]
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter()
+    }
+
     /// The number of errors and of warnings.
     pub fn count(&self) -> (usize, usize) {
         let errors = self.findings.iter().filter(|found| found.code.is_error());
@@ -211,10 +223,10 @@ impl Report {
     }
 
     /// Lines for people.
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self, style: Style) -> String {
         let mut out = String::new();
         for finding in &self.findings {
-            finding.write(&mut out);
+            finding.write(style, &mut out);
         }
         out
     }
@@ -258,7 +270,7 @@ mod tests {
         report.add(finding(20, Code::W104, "later", ""));
         report.add(finding(3, Code::E101, long.trim(), "do this"));
         report.add(finding(3, Code::E101, long.trim(), "do this"));
-        let text = report.to_text();
+        let text = report.to_text(Style::default());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines.first().map(|line| &line[..26]),

@@ -100,7 +100,7 @@ pub fn check(
         reading,
         when,
         facts,
-        platform: matches!(image.prefix.as_deref(), None | Some("/self")),
+        platform: matches!(image.config.prefix.as_deref(), None | Some("/self")),
     };
     let mistake = match shape.literal() {
         Some(key) => question.literal(key),
@@ -136,19 +136,15 @@ impl Asked<'_> {
             return Some(self.doubled(key, &rest));
         }
         match self.reading {
-            Reading::Value | Reading::Question => {
-                if !covers(&self.facts.keys, &clean) {
-                    return Some(self.uncovered(&clean));
-                }
-                self.exact(&clean)
-            }
+            Reading::Value | Reading::Question => self.exact(&clean),
             Reading::Pattern => {
                 let head = key.split(['*', '?', '[', '\\']).next().unwrap_or(key);
                 self.below(head).or_else(|| self.unmatched(key, view?))
             }
-            Reading::Listing => self
-                .below(&format!("{clean}/"))
-                .or_else(|| self.unlisted(key, &clean, view?)),
+            Reading::Listing => {
+                let unlisted = view.and_then(|view| self.unlisted(key, &clean, view));
+                unlisted.or_else(|| self.below(&format!("{clean}/")))
+            }
         }
     }
 
@@ -224,13 +220,18 @@ impl Asked<'_> {
         (!keys.is_empty() && !keys.iter().any(near)).then(|| self.uncovered(&dir))
     }
 
-    /// A value's key that the resource's keys cover.
+    /// A value's key.
     fn exact(&self, key: &str) -> Option<Mistake> {
-        let Some(view) = &self.facts.view else {
-            let known = self.platform && DIRECTORIES.contains(&key);
-            return known.then(|| self.directory(key));
+        let covered = covers(&self.facts.keys, key);
+        let absence = match &self.facts.view {
+            Some(view) => view.absence(key)?,
+            None if !covered => Absence::Hidden,
+            None if self.platform && DIRECTORIES.contains(&key) => {
+                Absence::Directory(Vec::new(), true)
+            }
+            None => return None,
         };
-        let help = match view.absence(key)? {
+        let help = match absence {
             Absence::Directory(..) => return Some(self.directory(key)),
             Absence::Hidden => return Some(self.uncovered(key)),
             Absence::Elsewhere(meant) => Some(did_you_mean(&meant)),
@@ -241,6 +242,7 @@ impl Asked<'_> {
             Absence::Misspelt { meant, .. } if self.is_sure() || !is_known(key) => {
                 Some(did_you_mean(&meant))
             }
+            _ if !covered => return Some(self.uncovered(key)),
             _ => None,
         };
         self.absent(key, help)

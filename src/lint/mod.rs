@@ -16,7 +16,7 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -26,6 +26,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
+use crate::console::{self, Style};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::resource::find;
@@ -39,13 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all resources have in common.
 pub struct Image {
-    pub confdir: PathBuf,
-    /// The global prefix.
-    pub prefix: Option<String>,
+    /// The settings, or what could be read of them.
+    pub config: Config,
     /// The metadata below the global prefix, when there is some.
     pub tree: Option<Arc<Tree>>,
-    /// None when confd.toml is broken.
-    pub config: Option<Config>,
 }
 
 /// Checks everything, prints what was found, and says whether it is good: exit code 1 when there is an error.
@@ -56,10 +54,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let files = check(args, &mut report)?;
     let text = match args.last("format") {
         Some("json") => report.to_json(),
-        _ => report.to_text(),
+        _ => report.to_text(Style::of_stdout()),
     };
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|source| Error::io("write to", Path::new("stdout"), source))?;
+    console::print(&text)?;
     let (errors, warnings) = report.count();
     say(&format!(
         "{files} files: {errors} errors, {warnings} warnings"
@@ -76,11 +73,11 @@ fn say(message: &str) {
 /// Checks all files; their number.
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut image = settings::check(args, report)?;
-    image.tree = metadata(image.config.as_ref())?.map(Arc::new);
-    let conf_d = image.confdir.join("conf.d");
+    image.tree = metadata(&image.config)?.map(Arc::new);
+    let conf_d = image.config.confdir.join("conf.d");
     if !conf_d.is_dir() {
         return Err(Error::Config {
-            place: image.confdir.display().to_string(),
+            place: image.config.confdir.display().to_string(),
             message: "there is no conf.d in it; -confdir says where it is".into(),
         });
     }
@@ -95,7 +92,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
     for facts in &all {
         users.entry(facts.template.clone()).or_default().push(facts);
     }
-    for path in template::find(&image.confdir.join("templates"))? {
+    for path in template::find(&image.config.confdir.join("templates"))? {
         users.entry(path).or_default();
     }
     for (path, users) in &users {
@@ -106,10 +103,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 }
 
 /// The metadata, if it is to be had at once. A recording that was named must be good.
-fn metadata(config: Option<&Config>) -> Result<Option<Tree>> {
-    let Some(config) = config else {
-        return Ok(None);
-    };
+fn metadata(config: &Config) -> Result<Option<Tree>> {
     let mut backend = Backend::new(config);
     if matches!(config.source, Origin::File(_)) {
         return backend.fetch().map(|fetched| Some(fetched.tree));

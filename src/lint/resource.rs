@@ -74,9 +74,9 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
         _ => None,
     };
     // Whatever else the program would refuse.
-    if let Some(config) = image.config.as_ref().filter(|_| document.is_whole())
+    if document.is_whole()
         && !report.has_error_in(&source.shown)
-        && let Err(error) = Resource::load(path, config)
+        && let Err(error) = Resource::load(path, &image.config)
     {
         report.add(settings::refusal(path, &error));
     }
@@ -125,7 +125,7 @@ impl<'d> Section<'d> {
             return Ok(None);
         };
         let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
-        let own_prefix = match self.image.prefix {
+        let own_prefix = match self.image.config.prefix {
             Some(_) => "",
             None => &prefix,
         };
@@ -166,7 +166,7 @@ impl<'d> Section<'d> {
             let clean = path::clean(&format!("/{own}"));
             (clean.trim_end_matches('/').to_owned(), entry)
         });
-        let Some(global) = &self.image.prefix else {
+        let Some(global) = &self.image.config.prefix else {
             return own.map_or(String::new(), |(own, _)| own);
         };
         let global = global.trim_end_matches('/');
@@ -200,7 +200,7 @@ impl<'d> Section<'d> {
     }
 
     fn check_key(&self, key: &str, at: usize, prefix: &str, report: &mut Report) {
-        let own_prefix = match self.image.prefix {
+        let own_prefix = match self.image.config.prefix {
             Some(_) => "",
             None => prefix,
         };
@@ -265,7 +265,7 @@ impl<'d> Section<'d> {
 
     /// The path of the template, if there is such a file.
     fn template(&self, start: usize, report: &mut Report) -> Result<Option<PathBuf>> {
-        let templates = self.image.confdir.join("templates");
+        let templates = self.image.config.confdir.join("templates");
         let Some((src, entry)) = self.text("src") else {
             let is_written = self.document.entry(self.table, "src").is_some();
             if self.document.is_whole() && !is_written {

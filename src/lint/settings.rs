@@ -64,34 +64,27 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
             if !report.has_error_in(&source.shown) {
                 report.add(refusal(&path, &error));
             }
-            Ok(guess(args, &path, document.as_ref()))
+            guess(args, &path, document.as_ref())
         }
     }
 }
 
 fn image(config: Config) -> Image {
-    Image {
-        confdir: config.confdir.clone(),
-        prefix: config.prefix.clone(),
-        tree: None,
-        config: Some(config),
-    }
+    Image { tree: None, config }
 }
 
 /// What can be known in spite of a broken file.
-fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Image {
-    let setting = |key: &str| {
-        let written = || document.and_then(|d| d.text(d.root(), key).map(|(text, _)| text));
-        let value = args.last(key).or_else(written);
-        value.filter(|value| !value.is_empty()).map(str::to_owned)
-    };
-    let beside = || file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    Image {
-        confdir: setting("confdir").map_or_else(beside, PathBuf::from),
-        prefix: setting("prefix").map(|prefix| path::clean(&format!("/{prefix}"))),
-        tree: None,
-        config: None,
+fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Image> {
+    let mut config = Config::without_file(args, |name| env::var_os(name))?;
+    let written = |key| document.and_then(|d| d.text(d.root(), key).map(|(text, _)| text));
+    if args.last("confdir").is_none() {
+        let beside = file.parent().unwrap_or(Path::new("."));
+        config.confdir = written("confdir").map_or(beside.into(), PathBuf::from);
     }
+    if let (None, Some(prefix)) = (args.last("prefix"), written("prefix")) {
+        config.prefix = Some(path::clean(&format!("/{prefix}")));
+    }
+    Ok(image(config))
 }
 
 /// What the program itself says against a file.

@@ -1,6 +1,7 @@
 //! One template, for all resources that use it.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use super::calls::{Checker, Mistake};
@@ -10,7 +11,7 @@ use super::shape::Variables;
 use super::source::{MARK, Source};
 use super::{Image, keys};
 use crate::error::{Error, Result};
-use crate::resource::funcs::FUNCTIONS;
+use crate::resource::funcs::{FUNCTIONS, expression_fault};
 use crate::settings::read_file;
 use crate::template::outline::{Expr, Fault, Outline, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
@@ -82,7 +83,12 @@ pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) 
         } = mistake;
         report.add(source.finding(at, code, message, help));
     }
-    check_patterns(&outline, &source, report);
+    check_literals(
+        &outline,
+        &image.config.confdir.join("templates"),
+        &source,
+        report,
+    );
     for facts in users {
         check_keys(&outline, &variables, facts, image, &source, report);
     }
@@ -146,25 +152,29 @@ fn parse(name: &str, source: &Source, report: &mut Report) -> Option<Template> {
             Ok(template) => return Some(template),
             Err(error) => error,
         };
-        let at = error.offset();
         let (code, unknown) = match error.problem() {
-            Problem::UndefinedFunction { name, .. } => (Code::E302, Some(name.len())),
-            Problem::UndeclaredVariable(name) => (Code::E305, Some(name.len())),
+            Problem::UndefinedFunction { name, .. } => (Code::E302, Some(name)),
+            Problem::UndeclaredVariable(name) => (Code::E305, Some(name)),
             _ => (Code::E301, None),
         };
+        let span = unknown.and_then(|name| last_before(&text, name, error.offset()));
+        let at = span.as_ref().map_or(error.offset(), |span| span.start);
         let help = error.problem().help().unwrap_or_default();
         report.add(source.finding(at, code, error.problem().to_string(), help));
-        blank(&mut text, at, unknown?)?;
+        // A field of the same length in place of the name: it parses, and no place moves.
+        let (dot, rest) = text.get_mut(span?)?.split_first_mut()?;
+        *dot = b'.';
+        rest.fill(b'x');
     }
     None
 }
 
-/// Puts a field of the same length in place of a name: it parses, and no place moves.
-fn blank(text: &mut [u8], at: usize, length: usize) -> Option<()> {
-    let (dot, name) = text.get_mut(at..at + length)?.split_first_mut()?;
-    *dot = b'.';
-    name.fill(b'x');
-    Some(())
+/// Where a name stands last, at `offset` or before it: the parser may have read on.
+fn last_before(text: &[u8], name: &[u8], offset: usize) -> Option<Range<usize>> {
+    let head = text.get(..offset + name.len()).unwrap_or(text);
+    let mut ends = (name.len()..=head.len()).rev();
+    let end = ends.find(|end| head[..*end].ends_with(name))?;
+    Some(end - name.len()..end)
 }
 
 fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
@@ -189,19 +199,39 @@ fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
     report.add(finding);
 }
 
-/// Patterns of `gets` and `getvs` that cannot be read.
-fn check_patterns(outline: &Outline, source: &Source, report: &mut Report) {
+/// Literal arguments that cannot be what they should: patterns, regular expressions and included files.
+fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: &mut Report) {
     for_each_call(outline, &mut |call, _| {
         let Some(Expr::Text { pos, text }) = call.args.first() else {
             return;
         };
-        if matches!(call.function.name, "gets" | "getvs")
-            && Pattern::parse(&text.to_text()).is_err()
-        {
-            let message = format!("{} cannot read this pattern", call.function.name);
-            let help = "close the bracket; \\ before a character takes it as it is";
-            report.add(source.finding(*pos, Code::E307, message, help));
-        }
+        let (name, text) = (call.function.name, text.to_text());
+        let (code, problem, help) = match name {
+            "gets" | "getvs" if Pattern::parse(&text).is_err() => {
+                let help = "close the bracket; \\ before a character takes it as it is";
+                (Code::E307, "the pattern cannot be read".to_owned(), help)
+            }
+            "filter" | "regexMatch" | "regexFind" | "regexReplaceAll" => {
+                let Some(problem) = expression_fault(&text) else {
+                    return;
+                };
+                (
+                    Code::E307,
+                    problem,
+                    "see the syntax of Go's regular expressions (RE2)",
+                )
+            }
+            "include" if !templates.join(&*text).is_file() => {
+                let problem = format!("there is no template {text}");
+                (
+                    Code::E201,
+                    problem,
+                    "include takes the name of a file in templates",
+                )
+            }
+            _ => return,
+        };
+        report.add(source.finding(*pos, code, format!("{name}: {problem}"), help));
     });
 }
 

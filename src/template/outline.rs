@@ -64,6 +64,8 @@ pub enum Expr {
     Number {
         pos: usize,
         number: f64,
+        /// Whether it is one of Go's float constants, not an int.
+        float: bool,
     },
     Variable {
         pos: usize,
@@ -291,7 +293,11 @@ impl Walk<'_> {
                 text: text.clone(),
             },
             OperandKind::Number(number) => match number.float {
-                Some(number) => Expr::Number { pos, number },
+                Some(float) => Expr::Number {
+                    pos,
+                    number: float,
+                    float: number.looks_float,
+                },
                 None => Expr::Other { pos },
             },
             OperandKind::Identifier(callee) => self.call(*callee, pos, args),

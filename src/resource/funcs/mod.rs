@@ -104,6 +104,12 @@ impl Funcs {
     }
 }
 
+/// What is wrong with a regular expression, in Go's words; nothing when it can be used.
+pub fn expression_fault(pattern: &str) -> Option<String> {
+    let error = Expression::new(pattern.as_bytes()).err()?;
+    Some(error.to_string())
+}
+
 impl Host for Funcs {
     fn functions(&self) -> &'static [Function] {
         FUNCTIONS

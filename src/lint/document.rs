@@ -306,6 +306,9 @@ fn advice_on_value(key: &str, value: &str) -> String {
         Some(quote @ ('"' | '\'')) if quotes(quote) % 2 == 1 => {
             format!("the closing {quote} is missing")
         }
+        Some('"' | '\'') if quotes('"') + quotes('\'') == 2 => {
+            "a section has each key once: remove the other".to_owned()
+        }
         Some('"') => "put single quotes around a text that has \" in it".to_owned(),
         Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
         _ if matches!(value.to_lowercase().as_str(), "true" | "false") => {
@@ -396,6 +399,10 @@ mod tests {
             (
                 "keys = [\"/\" \"/b\"]\n",
                 "write a list as [\"/a\", \"/b\"], with commas",
+            ),
+            (
+                "src = \"a\"\nsrc = 'b'\n",
+                "a section has each key once: remove the other",
             ),
             ("// note\n", "comments begin with #"),
             ("[section\n", "close the bracket, as in [template]"),

@@ -107,7 +107,8 @@ pub fn check(
         None => question.pattern(&shape),
     };
     let (code, message, help) = mistake?;
-    Some(source.finding(key.pos(), code, message, help))
+    let at = Shape::origin(key, variables);
+    Some(source.finding(at, code, message, help))
 }
 
 type Mistake = (Code, String, String);

@@ -59,7 +59,10 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
     let Some(document) = Document::read(&source, report) else {
         return Ok(None);
     };
-    document.check(document.root(), &[("template", Wanted::Section)], report);
+    // Keys that stand outside of a broken section are not what is wrong.
+    if document.is_whole() {
+        document.check(document.root(), &[("template", Wanted::Section)], report);
+    }
     let section = document.entry(document.root(), "template");
     let facts = match section.as_ref().map(|entry| entry.value) {
         Some(DeValue::Table(table)) => {

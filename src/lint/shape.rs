@@ -67,6 +67,18 @@ impl Shape {
         shape
     }
 
+    /// Where the text begins that an expression makes: where it is written, behind variables and calls.
+    pub fn origin(expr: &Expr, variables: &Variables<'_>) -> usize {
+        match variables.resolve(expr) {
+            Expr::Call(call) if matches!(call.function.name, "printf" | "print") => {
+                let first = call.args.first();
+                let literal = first.filter(|first| matches!(first, Expr::Text { .. }));
+                literal.map_or(call.pos, Expr::pos)
+            }
+            found => found.pos(),
+        }
+    }
+
     fn add(&mut self, expr: &Expr, variables: &Variables<'_>, depth: u32) {
         match variables.resolve(expr) {
             Expr::Text { text, .. } => self.push(&text.to_text()),

@@ -3,3 +3,4 @@
 mod diff;
 mod dump;
 mod image;
+mod lint;

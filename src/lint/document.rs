@@ -124,10 +124,8 @@ impl<'s> Document<'s> {
 
     /// The entry of that key, in any of its spellings.
     pub fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
-        let entries = self.entries(table).into_iter();
-        entries
-            .filter(|entry| settings::same_key(entry.name, key))
-            .next()
+        let mut entries = self.entries(table).into_iter();
+        entries.find(|entry| settings::same_key(entry.name, key))
     }
 
     /// The text of that key, when it is one.

@@ -1,9 +1,11 @@
 //! Two contents in, the lines of a unified diff out, with their colours. What is no text, or too much of it, is only named.
 
-use std::time::Duration;
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
-use similar::udiff::UnifiedHunkHeader;
-use similar::{ChangeTag, DiffOp, TextDiff};
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::{DiffOp, group_diff_ops};
 
 use crate::console::Colour;
 
@@ -44,36 +46,65 @@ pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
         line(Colour::Bold, format!("--- {from_path}")),
         line(Colour::Bold, format!("+++ {path}")),
     ];
-    // Not by similar's own idea of lines, for which a lone carriage return ends one.
     let [from, to] = [from, to].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
-    let diff = TextDiff::configure()
-        .timeout(PATIENCE)
-        .diff_slices(&from, &to);
-    for operations in diff.grouped_ops(CONTEXT) {
-        add_hunk(&mut lines, &diff, &operations);
+    for operations in group_diff_ops(compare(&from, &to), CONTEXT) {
+        add_hunk(&mut lines, &from, &to, &operations);
     }
     lines
 }
 
-fn add_hunk(lines: &mut Vec<Line>, diff: &TextDiff<'_, '_, str>, operations: &[DiffOp]) {
-    if operations.is_empty() {
-        return;
+/// What leads from the old lines to the new ones. Called by the algorithm's name, since a choice of algorithms would bring all
+/// of them into the program.
+fn compare(from: &[&str], to: &[&str]) -> Vec<DiffOp> {
+    let mut found = Compact::new(Replace::new(Capture::new()), from, to);
+    let deadline = Instant::now() + PATIENCE;
+    let (whole_from, whole_to) = (0..from.len(), 0..to.len());
+    match myers::diff_deadline(&mut found, from, whole_from, to, whole_to, Some(deadline)) {
+        Ok(()) => found.into_inner().into_inner().into_ops(),
     }
-    let header = UnifiedHunkHeader::new(operations).to_string();
-    lines.push(line(Colour::Cyan, header));
-    for change in operations.iter().flat_map(|op| diff.iter_changes(op)) {
-        let (sign, colour) = match change.tag() {
-            ChangeTag::Equal => (' ', None),
-            ChangeTag::Delete => ('-', Some(Colour::Red)),
-            ChangeTag::Insert => ('+', Some(Colour::Green)),
-        };
-        let value = change.value();
-        let whole = value.strip_suffix('\n');
-        let text = format!("{sign}{}", whole.unwrap_or(value));
+}
+
+fn add_hunk(lines: &mut Vec<Line>, from: &[&str], to: &[&str], operations: &[DiffOp]) {
+    let (Some(first), Some(last)) = (operations.first(), operations.last()) else {
+        return;
+    };
+    let old = Span(first.old_range().start..last.old_range().end);
+    let new = Span(first.new_range().start..last.new_range().end);
+    lines.push(line(Colour::Cyan, format!("@@ -{old} +{new} @@")));
+    for operation in operations {
+        let (old, new) = (operation.old_range(), operation.new_range());
+        if let DiffOp::Equal { .. } = operation {
+            add_lines(lines, None, ' ', from.get(old));
+        } else {
+            add_lines(lines, Some(Colour::Red), '-', from.get(old));
+            add_lines(lines, Some(Colour::Green), '+', to.get(new));
+        }
+    }
+}
+
+fn add_lines(lines: &mut Vec<Line>, colour: Option<Colour>, sign: char, added: Option<&[&str]>) {
+    for added in added.unwrap_or_default() {
+        let whole = added.strip_suffix('\n');
+        let text = format!("{sign}{}", whole.unwrap_or(added));
         lines.push(Line { colour, text });
         if whole.is_none() {
             let text = "\\ No newline at end of file".to_owned();
             lines.push(Line { colour: None, text });
+        }
+    }
+}
+
+/// Lines of a file, counted from 0; shown as POSIX has it: from 1, the count left out when it is 1, and the line before when
+/// there are none.
+struct Span(Range<usize>);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = self.0.start;
+        match self.0.len() {
+            0 => write!(f, "{start},0"),
+            1 => write!(f, "{}", start + 1),
+            count => write!(f, "{},{count}", start + 1),
         }
     }
 }

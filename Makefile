@@ -13,6 +13,8 @@ build: ## build target/release/confd (the default)
 run: build ## render the ZooKeeper example from recorded metadata into target/run
 	@tests/fixtures/zookeeper/run $(CONFD) target/run
 
+# Most tests wait for processes rather than compute: more of them at once than there are cores.
+test: export RUST_TEST_THREADS ?= 8
 test: ## run all tests; PROOF_SHARE=1 runs the long ones in full
 	$(CARGO) test --locked
 

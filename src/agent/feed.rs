@@ -14,6 +14,8 @@ use crate::tree::Tree;
 
 /// So many answers in a row with nothing new are metad's habit; more are a server that does not wait.
 const ECHOES: u32 = 3;
+/// An answer that took so long was waited for, even if it brings nothing new.
+const HELD: Duration = Duration::from_secs(1);
 
 /// When the source is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +130,7 @@ impl Asker {
         let mut version: Option<Version> = None;
         let mut echoes = 0;
         while self.listening() {
+            let asked = Instant::now();
             let answer = match version {
                 None => self.backend.fetch().map(Some),
                 Some(version) => self.backend.wait(version),
@@ -136,7 +139,8 @@ impl Asker {
                 Ok(None) => echoes = 0,
                 Ok(Some(fetched)) => {
                     version = Some(fetched.version);
-                    echoes = if self.tree(fetched) { 0 } else { echoes + 1 };
+                    let news = self.tree(fetched) || asked.elapsed() >= HELD;
+                    echoes = if news { 0 } else { echoes + 1 };
                     if echoes <= ECHOES {
                         self.backoff.reset();
                     } else {

@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Version};
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Source};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
@@ -292,7 +292,11 @@ impl Agent {
 
 fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result<Feed> {
     let rhythm = match config.mode {
-        Mode::Onetime => Rhythm::Once(config.onetime_wait),
+        Mode::Onetime => Rhythm::Once(match &config.source {
+            Source::Metad(_) => config.onetime_wait,
+            // Whoever asked for a file now has made it before.
+            Source::File(_) | Source::Env => Duration::ZERO,
+        }),
         Mode::Interval => Rhythm::Every(config.interval),
         Mode::Watch => Rhythm::Watch,
     };

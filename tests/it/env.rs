@@ -51,7 +51,7 @@ pub struct Env {
 }
 
 impl Env {
-    /// An environment without metadata: `confd.toml` names only the confdir.
+    /// An environment without metadata: `confd.toml` names the confdir, and how soon a one-time run gives up.
     pub fn new() -> Env {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
@@ -68,15 +68,15 @@ impl Env {
             settings: String::new(),
             vars: Vec::new(),
         };
-        env.settings("confdir = \"$ROOT/etc\"");
+        env.settings("confdir = \"$ROOT/etc\"\nonetime_wait = \"1s\"");
         env
     }
 
-    /// An environment whose metadata comes from `metad`, below `/self`. A one-time run gives up on it soon.
+    /// An environment whose metadata comes from `metad`, below `/self`.
     pub fn with_metad(metad: &Metad) -> Env {
         let mut env = Env::new();
         env.settings(&format!(
-            "nodes = [\"{}\"]\nprefix = \"/self\"\nonetime_wait = \"1s\"",
+            "nodes = [\"{}\"]\nprefix = \"/self\"",
             metad.node()
         ));
         env

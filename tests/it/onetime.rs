@@ -205,8 +205,9 @@ fn the_file_backend_reads_toml() {
 }
 
 #[test]
-fn a_missing_metadata_file_is_named() {
-    let env = Env::new();
+fn a_missing_metadata_file_is_named_and_not_waited_for() {
+    let mut env = Env::new();
+    env.var("CONFD_ONETIME_WAIT", "1000s");
     env.simple("app", "x");
     let run = env.onetime_with(&["-backend", "file", "-file", "$ROOT/none.json"]);
     run.expect_code(1)

@@ -121,10 +121,10 @@ fn renewed_polls_cost_neither_memory_nor_descriptors() {
     env.simple("app", r#"{{getv "/k"}}"#);
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("reloads", 1);
-    let polls = share_of(600).max(60);
+    let polls = share_of(600);
     metad.wait_requests(polls);
     let before = held(&daemon);
-    metad.wait_requests(5 * polls);
+    metad.wait_requests(3 * polls);
     let after = held(&daemon);
     assert_eq!(after.0, before.0, "descriptors");
     assert!(

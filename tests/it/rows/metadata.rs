@@ -150,18 +150,41 @@ fn row_07_the_daemon_outlives_a_metad_that_is_not_there_yet() {
 }
 
 #[test]
-fn row_08_a_server_that_never_answers_holds_nobody_up() {
+fn row_08_a_one_time_run_gives_up_on_a_server_that_never_answers() {
     let metad = Metad::start(json!({"k": "v"}));
     let env = Env::with_metad(&metad);
     env.simple("app", r#"{{getv "/k"}}"#);
     metad.fail(Fault::Silence);
     env.onetime().expect_code(1).expect_log(&metad.node());
     assert!(env.names("out").is_empty());
+}
 
+#[test]
+fn row_08_the_daemon_asks_a_server_that_never_answers_again() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    metad.fail(Fault::Silence);
     let daemon = env.daemon(&["-watch"]);
     daemon.wait_log(": WARNING ");
     metad.heal();
     env.wait_content("out/app", "v");
+}
+
+#[test]
+fn row_08_a_long_poll_that_nothing_answers_is_renewed() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let mut env = Env::with_metad(&metad);
+    env.settings("poll_limit = \"2s\"");
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_lines("reloads", 1);
+    metad.wait_idle();
+    // As when the connection was lost without a word: of this change the held poll never hears.
+    metad.fail_next(Fault::Silence);
+    metad.put("/k", "2");
+    env.wait_content("out/app", "2");
+    assert_eq!(daemon.count(": WARNING "), 0, "{}", daemon.log());
 }
 
 #[test]

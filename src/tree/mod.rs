@@ -81,8 +81,18 @@ impl Tree {
     }
 
     /// The first leaf at or after `from` for whose key `before` is false; `before` must hold for a head of the rest.
+    /// From within the tree it looks near first: whoever starts there goes on to a neighbour, as a rule.
     fn search(&self, from: usize, before: impl Fn(&str) -> bool) -> usize {
         let (mut low, mut high) = (from, self.len().max(from));
+        let mut step = if from == 0 { high } else { 1 };
+        while step < high - low {
+            if !before(self.key(low + step)) {
+                high = low + step;
+                break;
+            }
+            low += step + 1;
+            step *= 2;
+        }
         while low < high {
             let middle = low + (high - low) / 2;
             if before(self.key(middle)) {
@@ -92,6 +102,16 @@ impl Tree {
             }
         }
         low
+    }
+
+    /// The first leaf for whose key `before` is false, looked for around `near` first.
+    fn search_around(&self, near: usize, before: impl Fn(&str) -> bool) -> usize {
+        let (mut from, mut step) = (near.min(self.len()), 1);
+        while from > 0 && !before(self.key(from - 1)) {
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+        self.search(from, before)
     }
 
     /// The leaves whose keys begin with `head`.

@@ -68,7 +68,15 @@ impl View {
 
     /// The value of exactly this key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let index = self.seek(0, key);
+        self.get_around(&mut 0, key)
+    }
+
+    /// The value of exactly this key, looked for around `near` first and leaving its place there: templates ask for
+    /// one leaf of a directory after the other.
+    pub fn get_around(&self, near: &mut usize, key: &str) -> Option<&str> {
+        let before = |found: &str| self.compare(found, key, usize::MAX).is_lt();
+        let index = self.tree.search_around(*near, before);
+        *near = index;
         let found = self.visible(index) == Some(index) && self.key(index) == key;
         found.then(|| self.tree.value(index))
     }

@@ -66,6 +66,8 @@ impl Surroundings {
 #[derive(Debug)]
 pub struct Funcs {
     view: View,
+    /// Where in the tree the last look-up ended.
+    near: usize,
     around: Surroundings,
     reads: Reads,
     included: Included,
@@ -77,6 +79,7 @@ impl Funcs {
     pub fn new(view: View, around: Surroundings) -> Funcs {
         Funcs {
             view,
+            near: 0,
             around,
             reads: Reads::default(),
             included: Included::default(),

@@ -1,7 +1,7 @@
 //! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Remembers what was
 //! asked for, so that a change can be named by the keys that this template reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Funcs;
 use crate::template::value::{Pair, Str};
@@ -12,7 +12,8 @@ use crate::tree::{Change, Kind, View, path};
 /// What one rendering asked the store for.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    keys: BTreeSet<String>,
+    /// Never listed, only asked: no order is needed, and there may be thousands.
+    keys: HashSet<Box<str>>,
     /// The cleaned paths of `ls` and `lsdir`.
     listings: BTreeSet<String>,
     patterns: BTreeSet<String>,
@@ -109,10 +110,10 @@ impl Funcs {
         let Ok(key) = std::str::from_utf8(key.as_bytes()) else {
             return Ok(None);
         };
-        let value = self.view.get(key);
+        let value = self.view.get_around(&mut self.near, key);
         budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;
         if !self.reads.keys.contains(key) {
-            self.reads.keys.insert(key.to_owned());
+            self.reads.keys.insert(key.into());
         }
         Ok(value.map(Str::from))
     }
@@ -250,7 +251,7 @@ mod tests {
             (&[], &[], &[], ""),
         ] {
             let reads = Reads {
-                keys: set(keys),
+                keys: keys.iter().map(|key| Box::from(*key)).collect(),
                 listings: set(listings),
                 patterns: set(patterns),
             };

@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn searching_from_anywhere_finds_the_same() {
+        let tree = Tree::from_pairs((0..50).map(|number| (format!("/{number:02}"), "x")));
+        for goal in 0..=50 {
+            let before = |key: &str| key < format!("/{goal:02}").as_str();
+            for from in 0..60 {
+                assert_eq!(tree.search_around(from, before), goal, "{from}");
+                assert_eq!(tree.search(from, before), goal.max(from), "{from}");
+            }
+        }
+    }
+
+    #[test]
     fn equality_is_about_leaves_not_their_order() {
         let one = Tree::from_pairs([("/a", "1"), ("/b", "2")]);
         assert_eq!(one, Tree::from_pairs([("/b", "2"), ("/a", "1")]));

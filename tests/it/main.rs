@@ -4,6 +4,7 @@ mod apply;
 mod command;
 mod conformance;
 mod daemon;
+mod docs;
 mod env;
 mod flags;
 mod harness;

@@ -9,7 +9,7 @@ use super::{Agent, Event, LOCK_PAUSE, commands};
 use crate::error::Result;
 use crate::log;
 use crate::platform::Lock;
-use crate::resource::stage::{self, Committed, Target};
+use crate::resource::stage::{self, Committed, Stage, Target};
 use crate::resource::{Outcome, Prepared, Rendered};
 
 /// Another confd holds the lock.
@@ -201,9 +201,10 @@ impl Agent {
         let Some(batch) = self.batch.take() else {
             return;
         };
-        let synced = self.sync(batch.number);
+        let staged = self.take_staged(batch.number);
+        let synced = self.sync(staged);
         self.owe(&synced);
-        let swapped = self.swap(&synced);
+        let swapped = self.swap(synced);
         if let Err(error) = stage::sync_directories(&swapped) {
             // The files are in place and whole; only a power cut in the next seconds could bring the old ones back.
             log::warning(error.chain());
@@ -212,46 +213,49 @@ impl Agent {
         self.start_reloads();
     }
 
-    /// Brings the staged files of the batch to the disk; the resources whose files are there.
-    fn sync(&mut self, number: u64) -> Vec<PathBuf> {
-        let mut synced = Vec::new();
+    /// What is staged and checked in the batch of this `number`.
+    fn take_staged(&mut self, number: u64) -> Vec<(PathBuf, Box<Prepared>)> {
+        let mut staged = Vec::new();
         for (path, slot) in &mut self.slots {
-            let State::Staged {
-                prepared,
-                batch,
-                checked: true,
-            } = &mut slot.state
-            else {
-                continue;
-            };
-            if *batch != number {
-                continue;
-            }
-            match prepared.stage.sync() {
-                Ok(()) => synced.push(path.clone()),
-                Err(error) => slot.fail(&error, Instant::now()),
+            match std::mem::replace(&mut slot.state, State::Idle) {
+                State::Staged {
+                    prepared,
+                    batch,
+                    checked: true,
+                } if batch == number => staged.push((path.clone(), prepared)),
+                state => slot.state = state,
             }
         }
-        synced
+        staged
     }
 
-    fn swap(&mut self, synced: &[PathBuf]) -> Vec<Committed> {
+    /// Brings the staged files to the disk; gives those that are there.
+    fn sync(&mut self, mut staged: Vec<(PathBuf, Box<Prepared>)>) -> Vec<(PathBuf, Box<Prepared>)> {
+        let stages: Vec<&Stage> = staged.iter().map(|(_, prepared)| &prepared.stage).collect();
+        let mut results = stage::sync_all(&stages).into_iter();
+        staged.retain(|(path, _)| match results.next() {
+            Some(Ok(())) => true,
+            result => {
+                if let (Some(slot), Some(Err(error))) = (self.slots.get_mut(path), result) {
+                    slot.fail(&error, Instant::now());
+                }
+                false
+            }
+        });
+        staged
+    }
+
+    fn swap(&mut self, synced: Vec<(PathBuf, Box<Prepared>)>) -> Vec<Committed> {
         let mut swapped = Vec::new();
-        for path in synced {
-            let Some(slot) = self.slots.get_mut(path) else {
-                continue;
-            };
-            let State::Staged { prepared, .. } = std::mem::replace(&mut slot.state, State::Idle)
-            else {
+        for (path, prepared) in synced {
+            let Some(slot) = self.slots.get_mut(&path) else {
                 continue;
             };
             match prepared.stage.commit() {
                 Ok(committed) => {
                     swapped.push(committed);
-                    log::info(format!(
-                        "Target config {} has been updated",
-                        slot.resource.dest().display()
-                    ));
+                    let dest = slot.resource.dest().display();
+                    log::info(format_args!("Target config {dest} has been updated"));
                     slot.swapped(prepared.seen, prepared.change.keys);
                 }
                 Err(error) => slot.fail(&error, Instant::now()),

@@ -7,6 +7,7 @@ use super::slot::State;
 use super::{Agent, Event, commands};
 use crate::error::Result;
 use crate::log;
+use crate::resource::Prepared;
 use crate::resource::command::Invocation;
 use crate::resource::owed::Owed;
 
@@ -18,11 +19,11 @@ struct Run {
 
 impl Agent {
     /// Before the swap: marks the reloads that must not be forgotten if this process ends before they worked.
-    pub(super) fn owe(&mut self, synced: &[PathBuf]) {
+    pub(super) fn owe(&mut self, synced: &[(PathBuf, Box<Prepared>)]) {
         if self.config.sync_only {
             return;
         }
-        for path in synced {
+        for (path, _) in synced {
             let Some(slot) = self
                 .slots
                 .get_mut(path)

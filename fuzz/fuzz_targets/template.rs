@@ -8,12 +8,13 @@ mod bytes;
 mod choices;
 #[path = "../../tests/it/random/grammar.rs"]
 mod grammar;
-#[path = "../../tests/it/random/stub.rs"]
-mod stub;
+#[path = "../../tests/it/random/host.rs"]
+mod host;
 #[path = "../../tests/it/random/words.rs"]
 mod words;
 
-use app_agent::template::{Budget, Error, Host, Options, Template, Value};
+use app_agent::resource::funcs::FUNCTIONS;
+use app_agent::template::{Budget, Error, Options, Template, Value};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 
@@ -32,8 +33,9 @@ fn try_template(text: &[u8]) {
             bytes: 200_000,
             ..Budget::default()
         };
-        let template = Template::parse("x.tmpl", text, stub::Stub.functions())?;
-        template.execute(&mut stub::Stub, &Value::Nil, Options::default(), &mut budget)
+        let template = Template::parse("x.tmpl", text, FUNCTIONS)?;
+        let mut host = host::Machineless::new();
+        template.execute(&mut host, &Value::Nil, Options::default(), &mut budget)
     };
     let once = render();
     if let Err(error) = &once {

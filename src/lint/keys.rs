@@ -170,7 +170,7 @@ impl Asked<'_> {
             Reading::Value | Reading::Question => view.get(key).is_some(),
             Reading::Pattern => Pattern::parse(key)
                 // A pattern that cannot be read is another mistake.
-                .map_or(true, |pattern| !view.matching(&pattern).is_empty()),
+                .map_or(true, |pattern| !view.matching(&pattern).items.is_empty()),
             Reading::Listing => view.has_below(&path::clean(key)) && key.starts_with('/'),
         }
     }
@@ -289,7 +289,11 @@ impl Asked<'_> {
             return None;
         }
         let pattern = shape.filled("*", escape);
-        if !view.matching(&Pattern::parse(&pattern).ok()?).is_empty() {
+        if !view
+            .matching(&Pattern::parse(&pattern).ok()?)
+            .items
+            .is_empty()
+        {
             return None;
         }
         let text = shape.filled("…", str::to_owned);
@@ -298,7 +302,7 @@ impl Asked<'_> {
             .filter(|(_, last)| !last.contains('…'))?;
         let (dir, _) = pattern.rsplit_once('/')?;
         let beside = Pattern::parse(&format!("{dir}/*")).ok()?;
-        let (neighbour, _) = view.matching(&beside).into_iter().next()?;
+        let (neighbour, _) = view.matching(&beside).items.into_iter().next()?;
         let instance = format!("{}/{last}", path::key_dir(neighbour));
         match view.absence(&instance)? {
             Absence::Misspelt { meant, .. } if !is_known(&instance) => {
@@ -310,7 +314,7 @@ impl Asked<'_> {
 
     fn unmatched(&self, key: &str, view: &View) -> Option<Mistake> {
         let deeper = Pattern::parse(&format!("{}/*", key.trim_end_matches('/'))).ok()?;
-        let (below, _) = view.matching(&deeper).into_iter().next()?;
+        let (below, _) = view.matching(&deeper).items.into_iter().next()?;
         let message = format!("\"{key}\" matches nothing: what it matches has keys below it");
         let help = format!(
             "go on to the keys: \"{key}/{}\" or \"{key}/*\"",
@@ -324,7 +328,7 @@ impl Asked<'_> {
         if let Some(meant) = view.nearest_dir(clean).filter(|_| !is_known(clean)) {
             return Some((Code::W405, message, did_you_mean(&meant)));
         }
-        let names = view.list(key);
+        let names = view.list(key).items;
         (self.function == "ls" && !names.is_empty()).then(|| {
             let help = format!("ls then gives {names:?}, names from above it: ask first");
             (Code::W405, message, help)

@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use view::{Absence, Change, Kind, View};
+pub use view::{Absence, Change, Found, Kind, View};
 
 /// All leaves of this node's metadata. Equal trees hold the same leaves.
 #[derive(Default, PartialEq, Eq)]

@@ -105,15 +105,16 @@ impl View {
     }
 
     /// The leaves whose keys match, in order of their keys.
-    pub fn matching(&self, pattern: &Pattern) -> Vec<(&str, &str)> {
+    pub fn matching(&self, pattern: &Pattern) -> Found<(&str, &str)> {
         let walk = Walk::new(pattern);
-        let mut found = Vec::new();
+        let (mut items, mut walked) = (Vec::new(), 0);
         let mut next = self.visible(0);
         while let Some(index) = next {
+            walked += 1;
             let key = self.key(index);
             let goal = match walk.step(key) {
                 Step::Match => {
-                    found.push((key, self.tree.value(index)));
+                    items.push((key, self.tree.value(index)));
                     index + 1
                 }
                 Step::Next => index + 1,
@@ -122,29 +123,30 @@ impl View {
             };
             next = self.visible(goal);
         }
-        found
+        Found { items, walked }
     }
 
     /// `ls`: the names below `path`, sorted, by the original's rule. A key counts when `path` and the key's
     /// directory are the same, or one leads to the other; it contributes its first segment without the text `path`.
-    pub fn list(&self, path: &str) -> Vec<&str> {
+    pub fn list(&self, path: &str) -> Found<&str> {
         let dir = path::clean(path);
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         if dir.starts_with('/') {
-            self.list_below(path, &dir, &mut names);
-            self.list_others(path, &dir, &mut names);
+            let text = self.beginning_with(path);
+            self.list_below(path, &text, &dir, &mut names);
+            self.list_others(&text, &dir, &mut names);
         }
-        names.into_iter().collect()
+        names.into()
     }
 
     /// What the keys that begin with the text `path` contribute to [`View::list`].
-    fn list_below<'v>(&'v self, path: &str, dir: &str, names: &mut BTreeSet<&'v str>) {
-        let text = self.beginning_with(path);
+    fn list_below<'v>(&'v self, path: &str, text: &Range<usize>, dir: &str, names: &mut Names<'v>) {
         let mut next = self.visible(text.start);
         while let Some(index) = next.filter(|index| text.contains(index)) {
+            names.walked += 1;
             let key = self.key(index);
             if key == path {
-                names.insert(path::base(key));
+                names.set.insert(path::base(key));
                 next = self.visible(index + 1);
                 continue;
             }
@@ -152,7 +154,7 @@ impl View {
             let rest = rest.strip_prefix('/').unwrap_or(rest);
             let name = first_segment(rest);
             if same_way(dir, path::key_dir(key)) {
-                names.insert(name);
+                names.set.insert(name);
             }
             next = self.visible(match name.len() {
                 length if length == rest.len() => index + 1,
@@ -162,12 +164,12 @@ impl View {
     }
 
     /// What all other keys contribute to [`View::list`]: their first segment, as `path` does not come off them.
-    fn list_others<'v>(&'v self, path: &str, dir: &str, names: &mut BTreeSet<&'v str>) {
-        let text = self.beginning_with(path);
+    fn list_others<'v>(&'v self, text: &Range<usize>, dir: &str, names: &mut Names<'v>) {
         if dir == "/" {
             for index in self.direct(dir) {
+                names.walked += 1;
                 if !text.contains(&index) {
-                    names.insert(&self.key(index)[1..]);
+                    names.set.insert(&self.key(index)[1..]);
                 }
             }
             return;
@@ -180,8 +182,10 @@ impl View {
         let found = inside
             .into_iter()
             .find_map(|part| self.visible(part.start).filter(|index| *index < part.end));
-        let found = found.or_else(|| self.leaf_on_the_way(dir, &text));
-        names.extend(found.map(|index| first_segment(&self.key(index)[1..])));
+        let found = found.or_else(|| self.leaf_on_the_way(dir, text));
+        names
+            .set
+            .extend(found.map(|index| first_segment(&self.key(index)[1..])));
     }
 
     /// A leaf directly in one of the directories above `dir`, the root not included, outside of `except`.
@@ -194,11 +198,11 @@ impl View {
     }
 
     /// `lsdir`: the directories below `path`, sorted, by the original's rule.
-    pub fn list_dirs(&self, path: &str) -> Vec<&str> {
+    pub fn list_dirs(&self, path: &str) -> Found<&str> {
         let dir = path::clean(path);
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         if !dir.starts_with('/') || dir == "/" {
-            return Vec::new();
+            return names.into();
         }
         let (text, below) = (
             self.beginning_with(path),
@@ -207,17 +211,18 @@ impl View {
         let end = text.end.min(below.end);
         let mut next = self.visible(text.start.max(below.start));
         while let Some(index) = next.filter(|index| *index < end) {
+            names.walked += 1;
             let key = self.key(index);
             let name = first_segment(&key[dir.len() + 1..]);
             let name_end = dir.len() + 1 + name.len();
             next = self.visible(if name_end < key.len() {
-                names.insert(name);
+                names.set.insert(name);
                 self.past(index, &key[..=name_end])
             } else {
                 index + 1
             });
         }
-        names.into_iter().collect()
+        names.into()
     }
 
     /// The keys that only one of the two views has, and those whose values differ.
@@ -316,6 +321,31 @@ impl PartialEq for View {
         let same_tree = Arc::ptr_eq(&self.tree, &other.tree);
         (same_tree && self.prefix == other.prefix && self.ranges == other.ranges)
             || self.leaves().eq(other.leaves())
+    }
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found<T> {
+    /// In order.
+    pub items: Vec<T>,
+    /// How many keys were looked at on the way: the cost.
+    pub walked: u64,
+}
+
+/// The names of a listing, as they are found.
+#[derive(Default)]
+struct Names<'v> {
+    set: BTreeSet<&'v str>,
+    walked: u64,
+}
+
+impl<'v> From<Names<'v>> for Found<&'v str> {
+    fn from(names: Names<'v>) -> Self {
+        Found {
+            items: names.set.into_iter().collect(),
+            walked: names.walked,
+        }
     }
 }
 

@@ -37,6 +37,9 @@ pub use table::FUNCTIONS;
 /// How many compiled regular expressions one rendering keeps.
 const EXPRESSIONS: usize = 64;
 
+/// How many bytes of text a function looks at in the time of one step.
+const BYTES_A_STEP: u64 = 64;
+
 /// What the functions find outside of the metadata.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -127,7 +130,9 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::Failed(format!("there is no function {index}")));
         };
-        self.run(name, Args(args), budget)
+        let args = Args(args);
+        budget.spend_steps(args.weight())?;
+        self.run(name, args, budget)
     }
 }
 
@@ -265,6 +270,15 @@ struct Args<'a>(&'a [Value]);
 impl<'a> Args<'a> {
     fn any(self, index: usize) -> Result<&'a Value, CallError> {
         self.0.get(index).ok_or_else(|| unchecked(index))
+    }
+
+    /// What it takes to look at all of the text, in steps.
+    fn weight(self) -> u64 {
+        let length = |value: &Value| match value {
+            Value::Str(text) => text.as_bytes().len() as u64,
+            _ => 0,
+        };
+        self.0.iter().map(length).sum::<u64>() / BYTES_A_STEP
     }
 
     fn rest(self, index: usize) -> &'a [Value] {

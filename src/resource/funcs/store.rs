@@ -7,7 +7,7 @@ use super::Funcs;
 use crate::template::value::{Pair, Str};
 use crate::template::{Budget, CallError, Value};
 use crate::tree::glob::{BadPattern, Pattern};
-use crate::tree::{Change, Kind, View, path};
+use crate::tree::{Change, Found, Kind, View, path};
 
 /// What one rendering asked the store for.
 #[derive(Clone, Debug, Default)]
@@ -154,13 +154,14 @@ impl Funcs {
         if !self.reads.patterns.contains(text) {
             self.reads.patterns.insert(text.to_owned());
         }
-        let found = self.view.matching(&pattern);
-        let size: usize = found
+        let Found { items, walked } = self.view.matching(&pattern);
+        budget.spend_steps(walked)?;
+        let size: usize = items
             .iter()
             .map(|(key, value)| key.len() + value.len())
             .sum();
-        budget.spend_bytes(size + found.len() * size_of::<Pair>())?;
-        Ok(found)
+        budget.spend_bytes(size + items.len() * size_of::<Pair>())?;
+        Ok(items)
     }
 
     /// `ls`, and with `dirs_only` `lsdir`.
@@ -174,14 +175,15 @@ impl Funcs {
             return Ok(strings(&[]));
         };
         self.reads.listings.insert(path::clean(dir));
-        let names = if dirs_only {
+        let Found { items, walked } = if dirs_only {
             self.view.list_dirs(dir)
         } else {
             self.view.list(dir)
         };
-        let size: usize = names.iter().map(|name| name.len()).sum();
-        budget.spend_bytes(dir.len() + size + names.len() * size_of::<Str>())?;
-        Ok(strings(&names))
+        budget.spend_steps(walked)?;
+        let size: usize = items.iter().map(|name| name.len()).sum();
+        budget.spend_bytes(dir.len() + size + items.len() * size_of::<Str>())?;
+        Ok(strings(&items))
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn list(values: Vec<Value>, budget: &mut Budget) -> Result<Value, Cal
 /// when the first of them needs it: without any, even a wrong one does no harm, as in the original.
 pub(super) fn filter(
     list_to_filter: &Value,
-    mut expression: impl FnMut() -> Result<Rc<Expression>, CallError>,
+    mut expression: impl FnMut(&mut Budget) -> Result<Rc<Expression>, CallError>,
     budget: &mut Budget,
 ) -> Result<Value, CallError> {
     let Some(values) = elements(list_to_filter) else {
@@ -65,7 +65,7 @@ pub(super) fn filter(
         };
         let expression = match &compiled {
             Some(expression) => expression,
-            None => compiled.insert(expression()?),
+            None => compiled.insert(expression(budget)?),
         };
         if expression.is_match(text.as_bytes(), budget)? {
             kept.push(value);
@@ -256,8 +256,9 @@ mod tests {
             Value::Nil,
             Value::text("b1"),
         ];
-        let expression =
-            |pattern: &'static str| move || Expression::new(pattern.as_bytes()).map(Rc::new);
+        let expression = |pattern: &'static str| {
+            move |budget: &mut Budget| Expression::new(pattern.as_bytes(), budget).map(Rc::new)
+        };
         for (value, pattern, want) in [
             (
                 Value::Strings(texts(&["a1", "b", "a3"])),

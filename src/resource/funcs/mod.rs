@@ -38,7 +38,7 @@ pub use table::FUNCTIONS;
 const EXPRESSIONS: usize = 64;
 
 /// How many bytes of text a function looks at in the time of one step.
-const BYTES_A_STEP: u64 = 64;
+const BYTES_A_STEP: usize = 64;
 
 /// What the functions find outside of the metadata.
 #[derive(Clone, Debug)]
@@ -96,11 +96,15 @@ impl Funcs {
     }
 
     /// A compiled expression, from an earlier call if need be.
-    fn expression(&mut self, pattern: &Str) -> Result<Rc<Expression>, CallError> {
+    fn expression(
+        &mut self,
+        pattern: &Str,
+        budget: &mut Budget,
+    ) -> Result<Rc<Expression>, CallError> {
         if let Some(expression) = self.expressions.get(pattern) {
             return Ok(Rc::clone(expression));
         }
-        let expression = Rc::new(Expression::new(pattern.as_bytes())?);
+        let expression = Rc::new(Expression::new(pattern.as_bytes(), budget)?);
         if self.expressions.len() >= EXPRESSIONS {
             self.expressions.clear();
         }
@@ -112,7 +116,7 @@ impl Funcs {
 
 /// What is wrong with a regular expression, in Go's words; nothing when it can be used.
 pub fn expression_fault(pattern: &str) -> Option<String> {
-    let error = Expression::new(pattern.as_bytes()).err()?;
+    let error = Expression::new(pattern.as_bytes(), &mut Budget::default()).err()?;
     Some(error.to_string())
 }
 
@@ -167,7 +171,11 @@ impl Funcs {
             Name::Base64Decode => text::base64_decode(args.any(0)?, budget),
             Name::Filter => {
                 let pattern = args.text(0)?;
-                data::filter(args.any(1)?, || self.expression(pattern), budget)
+                data::filter(
+                    args.any(1)?,
+                    |budget| self.expression(pattern, budget),
+                    budget,
+                )
             }
             Name::Add => number::arithmetic(Operator::Add, args.any(0)?, args.any(1)?),
             Name::Sub => number::arithmetic(Operator::Sub, args.any(0)?, args.any(1)?),
@@ -209,15 +217,15 @@ impl Funcs {
             Name::Quote => text::quote(args.text(0)?, budget),
             Name::Squote => text::single_quote(args.text(0)?, budget),
             Name::RegexMatch => {
-                let expression = self.expression(args.text(0)?)?;
+                let expression = self.expression(args.text(0)?, budget)?;
                 expression.is_match(args.bytes(1)?, budget).map(Value::Bool)
             }
             Name::RegexFind => {
-                let expression = self.expression(args.text(0)?)?;
+                let expression = self.expression(args.text(0)?, budget)?;
                 expression.find(args.bytes(1)?, budget).map(Value::text)
             }
             Name::RegexReplaceAll => {
-                let expression = self.expression(args.text(0)?)?;
+                let expression = self.expression(args.text(0)?, budget)?;
                 let replaced = expression.replace_all(args.bytes(1)?, args.bytes(2)?, budget);
                 replaced.map(Value::text)
             }
@@ -272,13 +280,16 @@ impl<'a> Args<'a> {
         self.0.get(index).ok_or_else(|| unchecked(index))
     }
 
-    /// What it takes to look at all of the text, in steps.
+    /// What it takes to look at all of it once, in steps.
     fn weight(self) -> u64 {
-        let length = |value: &Value| match value {
-            Value::Str(text) => text.as_bytes().len() as u64,
+        let weight = |value: &Value| match value {
+            Value::Str(text) => text.as_bytes().len() / BYTES_A_STEP,
+            Value::Strings(texts) => texts.len(),
+            Value::Pairs(pairs) => pairs.len(),
+            Value::List(list) => list.items().len(),
             _ => 0,
         };
-        self.0.iter().map(length).sum::<u64>() / BYTES_A_STEP
+        self.0.iter().map(|value| weight(value) as u64).sum()
     }
 
     fn rest(self, index: usize) -> &'a [Value] {

@@ -17,6 +17,9 @@ const MAX_GROUPS: usize = 200;
 /// The bytes that a compiled expression may take.
 const MAX_COMPILED: usize = 1 << 20;
 
+/// What it takes to compile one state.
+const STEPS_A_STATE: u64 = 16;
+
 /// A compiled expression.
 #[derive(Debug)]
 pub(super) struct Expression {
@@ -27,7 +30,7 @@ pub(super) struct Expression {
 
 impl Expression {
     /// `regexp.Compile`.
-    pub(super) fn new(pattern: &[u8]) -> Result<Expression, CallError> {
+    pub(super) fn new(pattern: &[u8], budget: &mut Budget) -> Result<Expression, CallError> {
         let Ok(pattern) = std::str::from_utf8(pattern) else {
             let shown = String::from_utf8_lossy(pattern);
             return Err(Fault::new("invalid UTF-8", &shown).into());
@@ -35,6 +38,7 @@ impl Expression {
         let mut reader = Reader::new(pattern);
         reader.read()?;
         let (written, size) = reader.finish();
+        budget.spend_steps(size.saturating_mul(STEPS_A_STATE))?;
         let regex = RegexBuilder::new(&written)
             .size_limit(MAX_COMPILED)
             .nest_limit(u32::try_from(MAX_GROUPS).unwrap_or(u32::MAX) * 2)
@@ -555,8 +559,12 @@ fn push_literal(out: &mut String, literal: char) {
 mod tests {
     use super::*;
 
+    fn compile(pattern: &[u8]) -> Result<Expression, CallError> {
+        Expression::new(pattern, &mut Budget::default())
+    }
+
     fn matches(pattern: &str, text: &str) -> bool {
-        let expression = Expression::new(pattern.as_bytes()).expect(pattern);
+        let expression = compile(pattern.as_bytes()).expect(pattern);
         expression
             .is_match(text.as_bytes(), &mut Budget::default())
             .expect(pattern)
@@ -639,21 +647,17 @@ mod tests {
             ("(?P<a b>c)", "invalid named capture: `(?P<a b>`"),
         ] {
             let want = CallError::Failed(format!("error parsing regexp: {want}"));
-            assert_eq!(
-                Expression::new(pattern.as_bytes()).err(),
-                Some(want),
-                "{pattern}"
-            );
+            assert_eq!(compile(pattern.as_bytes()).err(), Some(want), "{pattern}");
         }
-        assert!(Expression::new(b"\xff").is_err());
-        assert!(Expression::new("(".repeat(100_000).as_bytes()).is_err());
-        assert!(Expression::new(".{900}".repeat(1000).as_bytes()).is_err());
+        assert!(compile(b"\xff").is_err());
+        assert!(compile("(".repeat(100_000).as_bytes()).is_err());
+        assert!(compile(".{900}".repeat(1000).as_bytes()).is_err());
     }
 
     #[test]
     fn replacing_expands_groups() {
         let replaced = |pattern: &str, text: &str, with: &str| {
-            let expression = Expression::new(pattern.as_bytes()).expect(pattern);
+            let expression = compile(pattern.as_bytes()).expect(pattern);
             let out =
                 expression.replace_all(text.as_bytes(), with.as_bytes(), &mut Budget::default());
             String::from_utf8(out.expect(pattern)).expect(pattern)
@@ -672,7 +676,7 @@ mod tests {
 
     #[test]
     fn matching_is_charged() {
-        let expression = Expression::new(b"(a?){900}").expect("fits");
+        let expression = compile(b"(a?){900}").expect("fits");
         let mut budget = Budget {
             steps: 1000,
             ..Budget::default()

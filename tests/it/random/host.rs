@@ -1,7 +1,7 @@
 //! confd's own functions over the cases' metadata, but for those that ask the machine: they would wait for name servers,
-//! or answer differently the next time.
+//! or answer differently the next time. `include` finds the files in `templates/`, which include others and themselves.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
@@ -20,10 +20,11 @@ static VIEW: LazyLock<View> = LazyLock::new(|| {
 pub struct Machineless(Funcs);
 
 impl Machineless {
-    pub fn new() -> Machineless {
+    pub fn new(options: Options) -> Machineless {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
         let around = Surroundings {
-            templates: PathBuf::new(),
-            options: Options::default(),
+            templates: here.with_file_name("templates"),
+            options,
             variable: |_| None,
             zone: LocalZone(zone),
         };
@@ -54,7 +55,6 @@ impl Host for Machineless {
             "lookupIfaceIPV4" | "lookupIfaceIPV6" | "hostname" => Ok(Value::text("here")),
             "lookupSRV" => Ok(Value::Services(Rc::new([]))),
             "fileExists" => Ok(Value::Bool(true)),
-            "include" => Ok(args[0].clone()),
             "datetime" => Ok(Value::Time(Rc::new(Time {
                 seconds: 1,
                 nanos: 2,

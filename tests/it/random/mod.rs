@@ -7,14 +7,16 @@ mod choices;
 mod grammar;
 mod host;
 mod mutate;
+mod render;
 mod values;
 mod words;
 
 use std::time::{Duration, Instant};
 
-use app_agent::resource::funcs::FUNCTIONS;
-use app_agent::template::{Budget, Error, Options, Template, Value, format, strconv};
+use app_agent::template::{format, strconv};
 use choices::{Choices, Seeded};
+use render::small_budget;
+use serde_json::Value as Json;
 
 /// Says which seed a failed assertion or a panic belongs to.
 struct Seed(u64);
@@ -42,14 +44,6 @@ fn for_seeds(count: u64, mut body: impl FnMut(Seeded)) {
         }
         let _seed = Seed(seed);
         body(Seeded(seed));
-    }
-}
-
-fn small_budget() -> Budget {
-    Budget {
-        steps: 100_000,
-        bytes: 1_000_000,
-        ..Budget::default()
     }
 }
 
@@ -99,41 +93,40 @@ fn random_bytes_quote_and_unquote() {
     });
 }
 
-/// Parses and executes a text; whatever comes out, it ends, and it comes out again the same.
-fn try_template(text: &[u8]) {
-    let render = || -> Result<Vec<u8>, Error> {
-        let template = Template::parse("x.tmpl", text, FUNCTIONS)?;
-        let options = Options {
-            strict: text.len().is_multiple_of(2),
-        };
-        let mut host = host::Machineless::new();
-        template.execute(&mut host, &Value::Nil, options, &mut small_budget())
-    };
-    let once = render();
-    if let Err(error) = &once {
-        let message = format!("{error}\n{}", error.snippet());
-        assert!(message.starts_with("template: "), "{message}");
-    }
-    assert_eq!(once, render());
-}
-
 #[test]
 fn random_templates_end() {
     for_seeds(500, |mut choices| {
-        let text = grammar::template(&mut choices);
-        try_template(text.as_bytes());
+        render::check(grammar::template(&mut choices).as_bytes());
     });
 }
 
 #[test]
 fn damaged_templates_end() {
-    for_seeds(500, |mut choices| {
-        let text = grammar::template(&mut choices);
-        let other = grammar::template(&mut choices);
-        try_template(&mutate::mutate(
+    let recorded: Vec<String> = include_str!("../../conformance/cases.jsonl")
+        .lines()
+        .map(|line| {
+            let case: Json = serde_json::from_str(line).expect("a case");
+            case["tmpl"].as_str().expect("its template").to_owned()
+        })
+        .collect();
+    for_seeds(3_000, |mut choices| {
+        let mut text = || match choices.below(8) {
+            0 => grammar::template(&mut choices),
+            _ => recorded[choices.below(recorded.len())].clone(),
+        };
+        let (text, other) = (text(), text());
+        render::check(&mutate::mutate(
             text.as_bytes(),
             other.as_bytes(),
             &mut choices,
         ));
     });
+}
+
+#[test]
+fn a_template_cut_off_anywhere_is_an_error_or_a_template() {
+    let text = grammar::template(&mut Seeded(3)).repeat(2);
+    for end in 0..text.len().min(2_000) {
+        render::check(&text.as_bytes()[..end]);
+    }
 }

@@ -72,10 +72,15 @@ impl Preview<'_> {
         for (path, _) in resource::find(&directory)? {
             let name = path.strip_prefix(&directory).unwrap_or(&path);
             let name = name.display().to_string();
-            let looked = Resource::load(&path, self.config)
-                .and_then(|mut resource| self.look_at(&name, &mut resource));
-            if let Err(error) = looked {
-                log::error(format!("{}: {}", path.display(), error.chain()));
+            let looked = match Resource::load(&path, self.config) {
+                Ok(mut resource) => {
+                    let looked = self.look_at(&name, &mut resource);
+                    looked.map_err(|error| resource.words(&error))
+                }
+                Err(error) => Err(error.chain()),
+            };
+            if let Err(message) = looked {
+                log::error(message);
                 self.failed = true;
             }
         }

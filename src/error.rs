@@ -51,7 +51,7 @@ impl Error {
         }
     }
 
-    /// The message and its causes, joined with `: `.
+    /// The message and its causes, joined with `: `; below a template's error its details.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
@@ -59,6 +59,10 @@ impl Error {
             text.push_str(": ");
             text.push_str(&error.to_string());
             cause = error.source();
+        }
+        if let Error::Unprocessed { error, .. } | Error::Template(error) = self {
+            text.push('\n');
+            text.push_str(&error.details());
         }
         text
     }

@@ -169,21 +169,12 @@ impl Slot {
     /// The last attempt failed, and is not tried again before something changes.
     pub fn fail_for_now(&mut self, error: &Error) {
         self.failed = true;
-        let message = self.words(error);
+        let message = self.resource.words(error);
         if self.said.as_ref() == Some(&message) {
             log::debug(format!("{message} (again)"));
         } else {
             log::error(&message);
             self.said = Some(message);
-        }
-    }
-
-    /// The error with its resource: behind the words of a template, which people search their logs for as Go has them.
-    fn words(&self, error: &Error) -> String {
-        let (path, chain) = (self.resource.path().display(), error.chain());
-        match error {
-            Error::Template(_) | Error::Unprocessed { .. } => format!("{chain}\nin {path}"),
-            _ => format!("{path}: {chain}"),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod funcs;
+mod missing;
 pub mod owed;
 pub mod stage;
 mod stamp;
@@ -249,12 +250,26 @@ impl Resource {
         let around = Surroundings::of_process(&templates, options);
         let mut funcs = Funcs::new(view.clone(), around);
         let template = self.parsed(&templates)?;
-        let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default())?;
+        let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default());
+        let content = content.map_err(|mut error| {
+            let sight = missing::Sight::of(self, &view);
+            error.explain(&mut |key| sight.answer(key));
+            error
+        })?;
         let seen = Seen {
             view,
             reads: funcs.into_reads(),
         };
         Ok(Rendered { content, seen })
+    }
+
+    /// The error with the resource: behind the words of a template, which people search their logs for as Go has them.
+    pub fn words(&self, error: &Error) -> String {
+        let (path, chain) = (self.path.display(), error.chain());
+        match error {
+            Error::Template(_) | Error::Unprocessed { .. } => format!("{chain}\nin {path}"),
+            _ => format!("{path}: {chain}"),
+        }
     }
 
     /// Where dest is now, and which owner and mode it should have. An image may be made by a user who cannot give files away;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::problem::{Problem, quoted};
-use super::utf8;
+use super::{CallError, utf8};
 
 /// How many characters of a source line a snippet shows.
 const SNIPPET_WIDTH: usize = 120;
@@ -55,6 +55,8 @@ struct Details {
     place: Place,
     executing: Option<Executing>,
     further: Vec<Error>,
+    /// What is known of the key that is missing.
+    answer: Option<String>,
 }
 
 impl Error {
@@ -75,6 +77,7 @@ impl Error {
             place,
             executing,
             further,
+            answer: None,
         }))
     }
 
@@ -88,6 +91,26 @@ impl Error {
     pub(super) fn into_each(mut self) -> impl Iterator<Item = Error> {
         let further = std::mem::take(&mut self.0.further);
         std::iter::once(self).chain(further)
+    }
+
+    /// Lets `why` say what is known of each key that is missing, here and in the further errors.
+    pub fn explain(&mut self, why: &mut dyn FnMut(&str) -> String) {
+        let Details {
+            problem,
+            further,
+            answer,
+            ..
+        } = &mut *self.0;
+        if let Problem::Calling { error, .. } = problem {
+            match error {
+                CallError::Missing(key) => *answer = Some(why(key)),
+                CallError::Nested(nested) => nested.explain(why),
+                _ => {}
+            }
+        }
+        for error in further {
+            error.explain(why);
+        }
     }
 
     /// What kind of failure.
@@ -121,6 +144,28 @@ impl Error {
     /// The bytes before the place on its line.
     pub fn column(&self) -> usize {
         self.0.place.column()
+    }
+
+    /// What stands below Go's line, indented: what is known of a missing key, or else the source line; then the further
+    /// errors, each with its own.
+    pub fn details(&self) -> String {
+        let mut text = self.indented_answer();
+        for error in &self.0.further {
+            text.push_str(&format!("\n{error}\n{}", error.indented_answer()));
+        }
+        text
+    }
+
+    fn indented_answer(&self) -> String {
+        let answer = self.answer().map(str::to_owned);
+        let answer = answer.unwrap_or_else(|| self.snippet());
+        let lines: Vec<String> = answer.lines().map(|line| format!("  {line}")).collect();
+        lines.join("\n")
+    }
+
+    fn answer(&self) -> Option<&str> {
+        let nested = || self.0.problem.nested().and_then(Error::answer);
+        self.0.answer.as_deref().or_else(nested)
     }
 
     /// The source line with a marker under the place, and a line of help where there is something to say.

@@ -58,10 +58,7 @@ impl Host for Fixture {
             ("dur" | "i64", [number]) => Ok(number.clone()),
             ("include", [Value::Str(text)]) => self.include(text, budget),
             ("join", [Value::Strings(texts), by]) => Ok(Value::text(join(texts, by))),
-            ("key", [Value::Str(key)]) => {
-                let words = format!("no key {}", key.to_text());
-                Err(CallError::Missing(words))
-            }
+            ("key", [Value::Str(key)]) => Err(CallError::Missing(key.to_text().into_owned())),
             ("list", items) => Value::list(items.to_vec()).map_err(deep),
             ("lst" | "mp", [value]) => Ok(Value::Int(value.length().unwrap_or(0) as i64)),
             ("map", pairs) => Value::map(pairs.chunks(2).map(entry).collect()).map_err(deep),

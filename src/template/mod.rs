@@ -70,7 +70,7 @@ pub struct Function {
 pub enum CallError {
     /// The function refused; Go's words without the `error calling NAME: ` in front.
     Failed(String),
-    /// A key is not in the store; the rendering fails, but goes on first to find what else is missing.
+    /// This key is not in the store; the rendering fails, but goes on first to find what else is missing.
     Missing(String),
     /// A nested rendering (`include`) failed at its own place.
     Nested(Box<Error>),

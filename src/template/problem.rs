@@ -392,7 +392,8 @@ impl Function {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CallError::Failed(words) | CallError::Missing(words) => f.write_str(words),
+            CallError::Failed(words) => f.write_str(words),
+            CallError::Missing(key) => f.write_str(format!("key does not exist: {key}").trim_end()),
             CallError::Nested(nested) => nested.fmt(f),
             CallError::Limit(limit) => limit.fmt(f),
         }

@@ -1,5 +1,6 @@
 //! Black-box tests: the real binary against a real listener, through one environment builder.
 
+mod answers;
 mod apply;
 mod command;
 mod conformance;

@@ -188,8 +188,7 @@ impl Funcs {
 }
 
 fn missing(key: &Str) -> CallError {
-    let message = format!("key does not exist: {}", key.to_text());
-    CallError::Missing(message.trim_end().to_owned())
+    CallError::Missing(key.to_text().into_owned())
 }
 
 fn strings(texts: &[&str]) -> Value {

@@ -631,7 +631,7 @@ fn missing_keys_are_collected() {
     };
     let missing = |column: usize, key: &str| {
         format!(
-            "template: t:1:{column}: executing \"t\" at <key \"{key}\">: error calling key: no key {key}"
+            "template: t:1:{column}: executing \"t\" at <key \"{key}\">: error calling key: key does not exist: {key}"
         )
     };
     let all = texts(r#"{{key "a"}} {{key "b"}} {{range list 1 2}}{{key "c"}}{{end}}"#);

@@ -95,20 +95,32 @@ impl View {
         ways.find(|way| counts(way))
     }
 
-    /// The key written as metadata keys are, without its first segments, or behind other segments.
+    /// The key written as metadata keys are, behind other segments, or without its first ones.
     fn elsewhere(&self, key: &str) -> Option<Absence> {
         let clean = path::clean(&format!("/{key}"));
-        let tails = clean.match_indices('/').map(|(slash, _)| &clean[slash..]);
-        let tails = tails.filter(|tail| *tail != key).take(MOST_SEGMENTS);
-        let found = tails.into_iter().find(|tail| self.get(tail).is_some());
-        if let Some(found) = found {
-            return Some(Absence::Elsewhere(found.to_owned()));
+        if clean != key && self.get(&clean).is_some() {
+            return Some(Absence::Elsewhere(clean));
         }
-        let ends = self
-            .tree
-            .leaves()
-            .filter(|(leaf, _)| leaf.ends_with(&clean));
-        let (leaf, _) = ends.min_by_key(|(leaf, _)| leaf.len())?;
+        self.behind_others(key, &clean).or_else(|| {
+            let tails = clean.match_indices('/').map(|(slash, _)| &clean[slash..]);
+            // A name alone says too little, unless only one is before it.
+            let telling =
+                |(dropped, tail): &(usize, &str)| *dropped == 1 || tail.rfind('/') > Some(0);
+            let mut tails = tails
+                .enumerate()
+                .skip(1)
+                .take(MOST_SEGMENTS)
+                .filter(telling);
+            let (_, found) = tails.find(|(_, tail)| self.get(tail).is_some())?;
+            Some(Absence::Elsewhere(found.to_owned()))
+        })
+    }
+
+    /// The shortest key of the tree that ends with this one.
+    fn behind_others(&self, key: &str, clean: &str) -> Option<Absence> {
+        let leaves = self.tree.leaves().map(|(leaf, _)| leaf);
+        let ends = leaves.filter(|leaf| leaf.ends_with(clean));
+        let leaf = ends.min_by_key(|leaf| leaf.len())?;
         match leaf.strip_prefix(self.prefix.as_str()) {
             Some(inside) if inside.starts_with('/') && inside != key => {
                 Some(Absence::Elsewhere(inside.to_owned()))

@@ -215,27 +215,22 @@ impl Printer {
         let count = field.precision.unwrap_or(text.len()).min(text.len());
         let bytes = text.get(..count).unwrap_or(text);
         self.reserve(bytes.len())?;
-        let prefix = match (field.sharp, upper) {
-            (false, _) => "",
-            (true, false) => "0x",
-            (true, true) => "0X",
+        let (prefix, digits) = match upper {
+            true => ("0X", b"0123456789ABCDEF"),
+            false => ("0x", b"0123456789abcdef"),
         };
-        let mut shown = String::with_capacity(bytes.len() * 2 + 2);
+        let mut shown = Vec::with_capacity(bytes.len() * 2 + 2);
         for (place, byte) in bytes.iter().enumerate() {
             if place > 0 && field.space {
-                shown.push(' ');
+                shown.push(b' ');
             }
-            if place == 0 || field.space {
-                shown.push_str(prefix);
+            if field.sharp && (place == 0 || field.space) {
+                shown.extend(prefix.bytes());
             }
-            let digits = if upper {
-                format!("{byte:02X}")
-            } else {
-                format!("{byte:02x}")
-            };
-            shown.push_str(&digits);
+            let digit = |nibble: u8| digits[usize::from(nibble & 0xf)];
+            shown.extend([digit(byte >> 4), digit(*byte)]);
         }
-        self.pad(shown.as_bytes())
+        self.pad(&shown)
     }
 
     /// A float in one of `strconv`'s shapes; `default` is the precision when none is given, `None` the shortest.

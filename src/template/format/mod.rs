@@ -66,14 +66,12 @@ pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallErro
 
 /// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
 pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), CallError> {
-    let text = Printer::run(budget, |printer| match value {
+    Printer::append(out, budget, |printer| match value {
         Value::Nil => printer.push(NO_VALUE.as_bytes()),
         // The template package follows pointers before it prints.
         Value::Service(service) => printer.print_service(service, 'v'),
         _ => printer.print(value, 'v'),
-    })?;
-    out.extend_from_slice(&text);
-    Ok(())
+    })
 }
 
 /// One pass over a format, `fmt`'s `doPrintf`.

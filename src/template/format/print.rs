@@ -19,20 +19,34 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// Prints what `body` prints and charges it to the budget.
+    /// Appends what `body` prints to `out` and charges it to the budget. What was printed before an error stays.
+    pub fn append(
+        out: &mut Vec<u8>,
+        budget: &mut Budget,
+        body: impl FnOnce(&mut Printer) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        let before = out.len();
+        let left = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
+        let mut printer = Printer {
+            field: Field::default(),
+            out: std::mem::take(out),
+            limit: before.saturating_add(left),
+            complaining: false,
+        };
+        let done = body(&mut printer);
+        *out = printer.out;
+        budget.bytes = budget.bytes.saturating_sub((out.len() - before) as u64);
+        done
+    }
+
+    /// What `body` prints, charged to the budget.
     pub fn run(
         budget: &mut Budget,
         body: impl FnOnce(&mut Printer) -> Result<(), CallError>,
     ) -> Result<Vec<u8>, CallError> {
-        let mut printer = Printer {
-            field: Field::default(),
-            out: Vec::new(),
-            limit: usize::try_from(budget.bytes).unwrap_or(usize::MAX),
-            complaining: false,
-        };
-        let done = body(&mut printer);
-        budget.bytes = budget.bytes.saturating_sub(printer.out.len() as u64);
-        done.map(|()| printer.out)
+        let mut out = Vec::new();
+        Printer::append(&mut out, budget, body)?;
+        Ok(out)
     }
 
     /// Fails when so many more bytes would not fit; asked before they are made.

@@ -1,4 +1,6 @@
-//! Rows 2, 3, 11 to 14: what is tried again, what waits for whom, and in which order things happen.
+//! Rows 2, 3, 11 to 14, 18: what is tried again, what waits for whom, in which order things happen, and a long day's log.
+
+use std::process::Command;
 
 use serde_json::json;
 
@@ -160,5 +162,40 @@ fn row_14_identical_reloads_run_once_and_in_the_order_of_the_files() {
         started[0].is_some() && started[0] < started[1],
         "{}",
         run.stderr
+    );
+}
+
+#[test]
+fn row_18_the_shipped_rotation_empties_the_log_that_is_written_to() {
+    let name = "row_18_the_shipped_rotation_empties_the_log_that_is_written_to";
+    if Command::new("logrotate").arg("--version").output().is_err() {
+        eprintln!("SKIPPED {name}: logrotate is not installed");
+        return;
+    }
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let shipped = include_str!("../../../src/image/app-agent.logrotate");
+    let log = "/opt/qingcloud/app-agent/log";
+    assert!(shipped.contains(log), "{shipped}");
+    env.put("rotation", &shipped.replace(log, "$ROOT/log"));
+    env.put("log/confd.log", "");
+    // As the init script starts it.
+    let script = "exec \"$0\" -watch -config-file $ROOT/etc/confd.toml >> $ROOT/log/confd.log 2>&1";
+    let confd = env!("CARGO_BIN_EXE_confd");
+    let _daemon = env.start(env.command_of("/bin/sh", &["-c", script, confd]));
+    env.wait_lines("reloads", 1);
+    metad.wait_idle();
+    let rotate = ["--force", "--state", "$ROOT/rotated", "$ROOT/rotation"];
+    env.finish(env.command_of("logrotate", &rotate))
+        .expect_code(0);
+    assert_eq!(env.names("log"), ["confd.log", "confd.log.1.gz"]);
+    assert_eq!(env.read("log/confd.log"), "");
+    metad.put("/k", "2");
+    env.wait_lines("reloads", 2);
+    let log = env.read("log/confd.log");
+    assert!(
+        log.starts_with("20") && log.contains("has been updated"),
+        "{log:?}"
     );
 }

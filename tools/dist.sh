@@ -27,15 +27,16 @@ compile() {
 
 # Builds the program for $1.
 build() {
-    static="-C target-feature=+crt-static -C relocation-model=static"
+    static="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
     case $1 in
     linux-amd64)
-        if ! has_own_musl x86_64-unknown-linux-musl; then
-            # A folder with nothing else in it: this compiler's search path must not find the other C library.
-            mkdir -p target/dist/unwinder
-            ln -sf "$(debian_unwinder)" target/dist/unwinder/libunwind.a
-            static="$static -C link-self-contained=no -C linker=musl-gcc -L native=target/dist/unwinder"
-        fi
+        # A folder with nothing else in it: this compiler's search path must not find the other C library.
+        mkdir -p target/dist/unwinder
+        cc -Os -ffunction-sections -c tools/unwinder.c -o target/dist/unwinder.o
+        rm -f target/dist/unwinder/libunwind.a
+        ar rcD target/dist/unwinder/libunwind.a target/dist/unwinder.o
+        static="$static -L native=target/dist/unwinder"
+        has_own_musl x86_64-unknown-linux-musl || static="$static -C link-self-contained=no -C linker=musl-gcc"
         compile x86_64-unknown-linux-musl "$static"
         ;;
     linux-arm64) compile aarch64-unknown-linux-musl "$static -C linker-flavor=ld.lld -C linker=$(own_linker)" ;;

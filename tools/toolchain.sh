@@ -26,14 +26,6 @@ has_own_musl() {
     [ -f "$("$rustc" --print target-libdir --target "$1" 2>/dev/null)/self-contained/crt1.o" ]
 }
 
-# Debian's libunwind.a, which musl programs link as their unwinder.
-debian_unwinder() {
-    for unwinder in /usr/lib/llvm-*/lib/libunwind.a; do
-        [ -f "$unwinder" ] && echo "$unwinder" && return
-    done
-    return 1
-}
-
 # The linker that comes with rustup's compiler: for targets of another machine.
 own_linker() {
     linker=$("$rustc" --print sysroot)/lib/rustlib/$host/bin/rust-lld
@@ -45,10 +37,10 @@ missing_for() {
     find_compiler || { echo "a Rust compiler (rustup, or Debian's cargo-web and rustc-web)"; return; }
     case $1 in
     linux-amd64)
+        command -v cc >/dev/null || echo "gcc"
         has_own_musl x86_64-unknown-linux-musl && return
         library_source "$rustc" >/dev/null || echo "rust-web-src (or: rustup target add x86_64-unknown-linux-musl)"
         command -v musl-gcc >/dev/null || echo "musl-tools"
-        debian_unwinder >/dev/null || echo "libunwind-14-dev"
         ;;
     linux-arm64)
         has_own_musl aarch64-unknown-linux-musl || echo "rustup target add aarch64-unknown-linux-musl"
@@ -76,7 +68,7 @@ install_for() {
         rustup component add rust-src && packages=
     fi
     case $1 in
-    linux-amd64) packages="$packages musl-tools libunwind-14-dev" ;;
+    linux-amd64) packages="$packages gcc musl-tools" ;;
     windows-amd64) packages="$packages gcc-mingw-w64-x86-64 zip" ;;
     esac
     [ -n "$(missing_for "$1")" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0

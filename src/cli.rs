@@ -123,6 +123,11 @@ const GROUPS: &[Group] = &[
                 "write below PATH what belongs below /, run no command",
             ),
             flag(
+                "status",
+                Kind::Switch,
+                "say how the daemon and its files are; exit 1 if not well",
+            ),
+            flag(
                 "lint",
                 Kind::Switch,
                 "say all that is wrong with settings and templates",
@@ -130,7 +135,7 @@ const GROUPS: &[Group] = &[
             flag(
                 "format",
                 Kind::Value("NAME"),
-                "of -lint: text or json (text)",
+                "of -status and -lint: text or json (text)",
             ),
         ],
     },
@@ -236,6 +241,8 @@ pub enum Tool {
     Diff,
     /// The metadata into a file.
     Dump,
+    /// What the daemon did last.
+    Status,
     /// What is wrong with settings, resources and templates.
     Lint,
 }
@@ -244,6 +251,7 @@ pub enum Tool {
 const TOOLS: &[(&str, Tool)] = &[
     ("diff", Tool::Diff),
     ("dump", Tool::Dump),
+    ("status", Tool::Status),
     ("lint", Tool::Lint),
 ];
 
@@ -251,7 +259,7 @@ const TOOLS: &[(&str, Tool)] = &[
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
-    ("format", &["lint"]),
+    ("format", &["status", "lint"]),
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.

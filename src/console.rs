@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::cli::Args;
 use crate::error::{Error, Result};
 use crate::platform;
 
@@ -129,6 +130,29 @@ pub fn wrap(text: &str, indent: usize) -> String {
     wrapped
 }
 
+/// Whether `-format` asks for JSON; else it is text.
+pub fn wants_json(args: &Args) -> Result<bool> {
+    match args.last("format") {
+        None | Some("" | "text") => Ok(false),
+        Some("json") => Ok(true),
+        Some(other) => Err(Error::Usage(format!(
+            "-format must be text or json, not {other:?}"
+        ))),
+    }
+}
+
+/// A time span in its largest whole unit: `1 minute`, `47 hours`.
+pub fn age(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
 /// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on after "confd: still ".
 pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
@@ -200,6 +224,22 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(wrap(&text, 3), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_whole_units() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (3599, "59 minutes"),
+            (3600, "1 hour"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(age(seconds), text);
         }
     }
 

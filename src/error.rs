@@ -35,8 +35,14 @@ pub enum Error {
     },
     /// A template does not execute.
     Template(Box<template::Error>),
-    /// A command could not be started, or ended with a failure.
-    Command { command: String, problem: String },
+    /// A command could not be started, or ended with a failure after this output.
+    Command {
+        command: String,
+        problem: String,
+        output: String,
+    },
+    /// The check_cmd of `dest` did not run, or refused the new file.
+    Check { dest: PathBuf, cause: Box<Error> },
     /// Anything else about one resource, already with its noun.
     Resource { path: PathBuf, problem: String },
 }
@@ -66,6 +72,20 @@ impl Error {
         }
         text
     }
+
+    /// The message for those who may not read the metadata: without what a template's function or a command has said, since
+    /// that may be a value. The log has it.
+    pub fn harmless(&self) -> String {
+        match self {
+            Error::Template(error) => error.harmless(),
+            Error::Command {
+                command, problem, ..
+            } => format!("command {command:?} {problem}"),
+            Error::Check { cause, .. } => format!("{self}: {}", cause.harmless()),
+            Error::Unprocessed { .. } => self.to_string(),
+            other => other.chain(),
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -79,7 +99,18 @@ impl fmt::Display for Error {
                 write!(f, "Unable to process template {src}, {error}")
             }
             Error::Template(error) => error.fmt(f),
-            Error::Command { command, problem } => write!(f, "command {command:?} {problem}"),
+            Error::Command {
+                command,
+                problem,
+                output,
+            } => {
+                write!(f, "command {command:?} {problem}")?;
+                match output.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, "; its output:\n{output}"),
+                }
+            }
+            Error::Check { dest, .. } => write!(f, "{}: Config check failed", dest.display()),
             Error::Resource { path, problem } => write!(f, "{}: {problem}", path.display()),
         }
     }
@@ -89,6 +120,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Error::Io { source, .. } => Some(source),
+            Error::Check { cause, .. } => Some(&**cause),
             _ => None,
         }
     }

@@ -17,5 +17,6 @@ pub mod nearest;
 pub mod platform;
 pub mod resource;
 pub mod settings;
+pub mod status;
 pub mod template;
 pub mod tree;

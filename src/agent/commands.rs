@@ -5,7 +5,7 @@ use std::thread;
 
 use super::Event;
 use crate::error::{Error, Result};
-use crate::log::{self, Level};
+use crate::log;
 use crate::resource::command::{Ended, Invocation, Status};
 
 /// Starts a command; `event` says of what it is the end.
@@ -27,6 +27,7 @@ pub fn start(
     started.map(drop).map_err(|error| Error::Command {
         command: text,
         problem: format!("cannot be started: no thread for it: {error}"),
+        output: String::new(),
     })
 }
 
@@ -34,22 +35,18 @@ pub fn start(
 fn judge(text: &str, ended: &Ended) -> Result<()> {
     let output = ended.output.to_string();
     let output = output.trim_end();
-    let said = if output.is_empty() {
-        String::new()
-    } else {
-        format!("; its output:\n{output}")
-    };
     if ended.status == Status::Success {
-        let level = if output.is_empty() {
-            Level::Debug
-        } else {
-            Level::Info
-        };
-        log::at(level, format_args!("command {text:?} succeeded{said}"));
+        match output.is_empty() {
+            true => log::debug(format_args!("command {text:?} succeeded")),
+            false => log::info(format_args!(
+                "command {text:?} succeeded; its output:\n{output}"
+            )),
+        }
         return Ok(());
     }
     Err(Error::Command {
         command: text.to_owned(),
-        problem: format!("{}{said}", ended.status),
+        problem: ended.status.to_string(),
+        output: output.to_owned(),
     })
 }

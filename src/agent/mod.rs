@@ -7,6 +7,7 @@ mod batch;
 mod commands;
 mod feed;
 mod reload;
+mod report;
 mod resources;
 mod slot;
 
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
 use crate::resource::command;
+use crate::status::{self, Reporter};
 use crate::tree::Tree;
 
 use backoff::random_up_to;
@@ -104,12 +106,17 @@ struct Agent {
     lock_said: Option<String>,
     /// `-onetime`: the source gave up.
     gave_up: bool,
+    /// Which metadata `tree` is.
+    metadata: Option<status::Metadata>,
+    /// None when nothing is to be written.
+    reporter: Option<Reporter>,
 }
 
 impl Agent {
     fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
         let feed = start_feed(1, &config, &queue)?;
         Ok(Agent {
+            reporter: Reporter::start(&config),
             reconcile: Instant::now() + config.interval,
             config,
             load,
@@ -126,15 +133,17 @@ impl Agent {
             lock_retry: None,
             lock_said: None,
             gave_up: false,
+            metadata: None,
         })
     }
 
     fn run(mut self, events: &Receiver<Event>) -> Result<ExitCode> {
         loop {
             if self.finished() {
+                self.report_end();
                 let failed = self.gave_up
                     || !self.broken.is_empty()
-                    || self.slots.values().any(|slot| slot.failed);
+                    || self.slots.values().any(|slot| slot.failure.is_some());
                 return Ok(ExitCode::from(u8::from(failed)));
             }
             let wait = self.next_due().saturating_duration_since(Instant::now());
@@ -144,6 +153,7 @@ impl Agent {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.turn(Instant::now());
+            self.report();
         }
     }
 
@@ -174,6 +184,7 @@ impl Agent {
         if self.tree.as_ref() == Some(&tree) {
             return;
         }
+        self.metadata = Some(status::Metadata::come_now(version));
         let at = self.when_to_apply(Instant::now());
         if self.tree.replace(tree).is_none() {
             self.reconcile = at;
@@ -253,7 +264,8 @@ impl Agent {
     }
 
     /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.
-    fn terminate(self) -> ExitCode {
+    fn terminate(mut self) -> ExitCode {
+        self.report_end();
         let running = self
             .slots
             .values()
@@ -285,6 +297,7 @@ impl Agent {
         }
         log::info("the settings, resources and templates are read again");
         self.config = config;
+        self.renew_reporter();
         self.stale = true;
         self.reconcile = Instant::now();
     }

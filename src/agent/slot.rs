@@ -42,8 +42,8 @@ pub struct Slot {
     pub owes: bool,
     /// The same on the disk.
     pub owed: Option<Owed>,
-    /// The last attempt failed.
-    pub failed: bool,
+    /// Why the last attempt failed, for anybody to read; none when it did not.
+    pub failure: Option<String>,
     backoff: Backoff,
     /// The last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
@@ -61,7 +61,7 @@ impl Slot {
             wants_reload: None,
             owes: false,
             owed: None,
-            failed: false,
+            failure: None,
             backoff: Backoff::default(),
             said: None,
         }
@@ -111,7 +111,7 @@ impl Slot {
 
     /// Logs what is to be changed; the same again after a failure is not news.
     pub fn say(&self, change: &Change) {
-        let level = if self.failed {
+        let level = if self.failure.is_some() {
             Level::Debug
         } else {
             Level::Info
@@ -153,7 +153,7 @@ impl Slot {
 
     /// The last attempt worked: nothing to try again.
     pub fn succeed(&mut self) {
-        self.failed = false;
+        self.failure = None;
         self.said = None;
         self.backoff.reset();
     }
@@ -168,7 +168,7 @@ impl Slot {
 
     /// The last attempt failed, and is not tried again before something changes.
     pub fn fail_for_now(&mut self, error: &Error) {
-        self.failed = true;
+        self.failure = Some(error.harmless());
         let message = self.resource.words(error);
         if self.said.as_ref() == Some(&message) {
             log::debug(format!("{message} (again)"));

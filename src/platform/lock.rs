@@ -30,7 +30,19 @@ impl Lock {
     /// The same without waiting; `None` when another process holds the lock.
     pub fn try_acquire(confdir: &Path) -> io::Result<Option<Lock>> {
         let file = open_for_lock(confdir)?;
-        match file.try_lock() {
+        let locked = file.try_lock();
+        Lock::tried(file, locked)
+    }
+
+    /// A lock that others of its kind can hold as well; `None` when somebody has one by himself.
+    pub fn try_share(confdir: &Path) -> io::Result<Option<Lock>> {
+        let file = open_for_lock(confdir)?;
+        let locked = file.try_lock_shared();
+        Lock::tried(file, locked)
+    }
+
+    fn tried(file: File, locked: Result<(), TryLockError>) -> io::Result<Option<Lock>> {
+        match locked {
             Ok(()) => Ok(Some(Lock { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
@@ -64,6 +76,20 @@ mod tests {
         assert!(Lock::try_acquire(&confdir).unwrap().is_none());
         drop(lock);
         assert!(Lock::try_acquire(&confdir).unwrap().is_some());
+        std::fs::remove_dir_all(confdir).unwrap();
+    }
+
+    #[test]
+    fn those_who_share_it_keep_out_only_those_who_do_not() {
+        let confdir = directory("share");
+        let [one, other] = [(); 2].map(|()| Lock::try_share(&confdir).unwrap());
+        assert!(one.is_some() && other.is_some());
+        assert!(Lock::try_acquire(&confdir).unwrap().is_none());
+        drop((one, other));
+        let lock = Lock::try_acquire(&confdir).unwrap();
+        assert!(lock.is_some());
+        assert!(Lock::try_share(&confdir).unwrap().is_none());
+        drop(lock);
         std::fs::remove_dir_all(confdir).unwrap();
     }
 

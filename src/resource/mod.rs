@@ -388,19 +388,20 @@ impl Resource {
             let (options, mut budget) = (Options::default(), Budget::default());
             template.execute(&mut NoFunctions, &data, options, &mut budget)
         });
-        let command = expanded.map_err(|error| Error::Resource {
-            path: self.dest.clone(),
-            problem: format!("Config check failed: {error}"),
-        })?;
+        let command = expanded.map_err(|error| self.check_failed(error.into()))?;
         Ok(String::from_utf8_lossy(&command).into_owned())
     }
 
     /// What the end of the `check_cmd` means for the staged file.
     pub fn judge_check(&self, outcome: Result<()>) -> Result<()> {
-        outcome.map_err(|error| Error::Resource {
-            path: self.dest.clone(),
-            problem: format!("Config check failed: {}", error.chain()),
-        })
+        outcome.map_err(|error| self.check_failed(error))
+    }
+
+    fn check_failed(&self, cause: Error) -> Error {
+        Error::Check {
+            dest: self.dest.clone(),
+            cause: Box::new(cause),
+        }
     }
 
     /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and `{{.dest}}` mean something in

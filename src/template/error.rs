@@ -121,6 +121,21 @@ impl Error {
         }
     }
 
+    /// Go's line without what may be a value of the data: what a failed function has said. Of a missing key the answer, too.
+    pub fn harmless(&self) -> String {
+        let text = match self.kind() {
+            ErrorKind::Exec => format!("{} failed; the log says why", self.origin()),
+            ErrorKind::Parse | ErrorKind::Missing | ErrorKind::Limit => self.to_string(),
+        };
+        let further = match self.further().len() {
+            0 => None,
+            count => Some(format!("and {count} more; the log has them")),
+        };
+        let answer = self.answer().map(str::to_owned);
+        let lines = [Some(text), answer, further].into_iter().flatten();
+        lines.collect::<Vec<String>>().join("\n")
+    }
+
     /// What is wrong.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
@@ -166,6 +181,19 @@ impl Error {
     fn answer(&self) -> Option<&str> {
         let nested = || self.0.problem.nested().and_then(Error::answer);
         self.0.answer.as_deref().or_else(nested)
+    }
+
+    /// How Go's line begins.
+    fn origin(&self) -> String {
+        let place = &self.0.place;
+        let origin = format!("template: {}:{}:", place.name, place.line());
+        match &self.0.executing {
+            None => origin,
+            Some(Executing { template, node }) => {
+                let (template, column) = (quoted(template), place.column());
+                format!("{origin}{column}: executing {template} at <{node}>:")
+            }
+        }
     }
 
     /// The source line with a marker under the place, and a line of help where there is something to say.
@@ -242,13 +270,7 @@ fn visible(found: char) -> char {
 impl fmt::Display for Error {
     /// Go's line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { problem, place, .. } = &*self.0;
-        write!(f, "template: {}:{}:", place.name, place.line())?;
-        if let Some(Executing { template, node }) = &self.0.executing {
-            let template = quoted(template);
-            write!(f, "{}: executing {template} at <{node}>:", place.column())?;
-        }
-        write!(f, " {problem}")
+        write!(f, "{} {}", self.origin(), self.0.problem)
     }
 }
 

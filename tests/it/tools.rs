@@ -4,3 +4,4 @@ mod diff;
 mod dump;
 mod image;
 mod lint;
+mod status;

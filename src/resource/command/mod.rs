@@ -92,6 +92,7 @@ impl Invocation {
         let problem = |verb: &str, error: io::Error| Error::Command {
             command: self.text.clone(),
             problem: format!("cannot be {verb}: {error}"),
+            output: String::new(),
         };
         let (capture, writer) = output::capture().map_err(|error| problem("listened to", error))?;
         let mut process = self

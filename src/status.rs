@@ -1,0 +1,179 @@
+//! What the daemon knows, for others: a small file in confdir, written by the agent and read by `-status`.
+//!
+//! Anybody may read that file, so no value of the metadata gets into it.
+
+mod reporter;
+mod state;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::Args;
+use crate::config::Config;
+use crate::console::{self, Style};
+use crate::error::{Error, Result};
+use crate::platform::Lock;
+
+pub use reporter::Reporter;
+use state::State;
+pub use state::{Condition, Entry, Metadata, Report};
+
+/// In confdir.
+const FILE: &str = "status.json";
+/// The daemon looks at everything once in each interval, and says so; after so many without a word it hangs.
+const SILENT_INTERVALS: u64 = 3;
+/// However short the interval, no state is written more often because of it, in seconds.
+const SHORTEST_RHYTHM: u64 = 60;
+
+/// How often a state that stays the same is written, in seconds.
+fn rhythm(interval: u64) -> u64 {
+    interval.max(SHORTEST_RHYTHM)
+}
+
+fn file(confdir: &Path) -> PathBuf {
+    confdir.join(FILE)
+}
+
+/// Whether a daemon of this confdir lives; `None` when there is no telling. The daemon shares a lock on conf.d, which the system
+/// takes back when it dies: there is no pid file to go stale.
+pub fn daemon_lives(confdir: &Path) -> Option<bool> {
+    let lock = Lock::try_acquire(&confdir.join("conf.d"));
+    lock.ok().map(|lock| lock.is_none())
+}
+
+/// What was typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    as_json: bool,
+    /// The last run counts, whether or not a daemon lives.
+    onetime: bool,
+}
+
+impl Order {
+    /// `-status`, `-format json`, `-onetime`.
+    pub fn typed(args: &Args) -> Result<Order> {
+        Ok(Order {
+            as_json: console::wants_json(args)?,
+            onetime: args.is_on("onetime"),
+        })
+    }
+}
+
+/// Prints the state. 0 when all is well, else 1.
+pub fn run(config: &Config, order: Order) -> Result<ExitCode> {
+    let path = file(&config.confdir);
+    let Some(state) = State::read(&path)? else {
+        return Err(Error::Resource {
+            path,
+            problem: "is not there: no confd has run with this confdir yet".to_owned(),
+        });
+    };
+    let findings = Findings::new(&state, daemon_lives(&config.confdir), order.onetime, now());
+    console::print(&match order.as_json {
+        true => format!("{:#}\n", view::json(&state, &findings)),
+        false => view::text(&state, &findings, Style::of_stdout()),
+    })?;
+    Ok(ExitCode::from(u8::from(!findings.problems.is_empty())))
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// What follows from a state at one moment.
+#[derive(Debug)]
+struct Findings {
+    /// Seconds since 1970.
+    now: u64,
+    /// `None`: there is no telling.
+    daemon_lives: Option<bool>,
+    /// What a health check has to know; nothing when all is well.
+    problems: Vec<String>,
+}
+
+impl Findings {
+    fn new(state: &State, daemon_lives: Option<bool>, onetime: bool, now: u64) -> Findings {
+        let mut problems = Vec::new();
+        let silence = now.saturating_sub(state.checked);
+        if daemon_lives == Some(false) && !onetime {
+            problems.push("no daemon is running".to_owned());
+        } else if daemon_lives == Some(true) && silence > rhythm(state.interval) * SILENT_INTERVALS
+        {
+            let age = console::age(silence);
+            problems.push(format!("the daemon has not been heard of for {age}"));
+        }
+        if let Some(trouble) = &state.report.trouble {
+            problems.push(format!("no metadata: {trouble}"));
+        }
+        let failed = state.report.resources.iter();
+        let failed = failed.filter(|entry| matches!(entry.condition, Condition::Failed(_)));
+        match failed.count() {
+            0 => {}
+            1 => problems.push("1 resource has failed".to_owned()),
+            count => problems.push(format!("{count} resources have failed")),
+        }
+        Findings {
+            now,
+            daemon_lives,
+            problems,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::state::Kind;
+    use super::*;
+
+    fn state(conditions: &[Condition], trouble: Option<&str>) -> State {
+        let entries = conditions.iter().map(|condition| Entry {
+            file: "a.toml".to_owned(),
+            dest: "/a".to_owned(),
+            condition: condition.clone(),
+        });
+        let report = Report {
+            metadata: None,
+            trouble: trouble.map(str::to_owned),
+            resources: entries.collect(),
+        };
+        State {
+            interval: 600,
+            checked: 10_000,
+            ..State::first(Kind::Daemon, report)
+        }
+    }
+
+    #[test]
+    fn what_a_health_check_has_to_know() {
+        let failed = || Condition::Failed("why".to_owned());
+        let pending = || Condition::Pending("its reload_cmd runs".to_owned());
+        let well = state(&[Condition::InSync, pending()], None);
+        let ill = state(&[failed(), Condition::InSync, failed()], Some("refused"));
+        let one = state(&[failed()], None);
+        let silent = "the daemon has not been heard of for 30 minutes";
+        let none: &[&str] = &[];
+        for (state, lives, onetime, now, problems) in [
+            (&well, Some(true), false, 10_600, none),
+            (&well, Some(true), false, 9_000, none),
+            (&well, Some(true), true, 11_801, &[silent]),
+            (&well, Some(false), false, 10_000, &["no daemon is running"]),
+            (&well, Some(false), true, 99_999, none),
+            (&well, None, false, 99_999, none),
+            (&one, Some(true), false, 10_000, &["1 resource has failed"]),
+            (
+                &ill,
+                Some(true),
+                false,
+                10_000,
+                &["no metadata: refused", "2 resources have failed"],
+            ),
+        ] {
+            let findings = Findings::new(state, lives, onetime, now);
+            assert_eq!(findings.problems, problems, "{lives:?} {onetime} {now}");
+        }
+    }
+}

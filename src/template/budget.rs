@@ -36,8 +36,10 @@ pub enum Limit {
     Steps,
     /// [`MAX_BYTES`]
     Bytes,
-    /// [`MAX_DEPTH`], or the depth that a value may have.
+    /// [`MAX_DEPTH`], or [that of values](super::value::MAX_DEPTH).
     Depth,
+    /// [`MAX_SIZE`](super::value::MAX_SIZE)
+    Size,
 }
 
 impl Default for Budget {

@@ -50,7 +50,6 @@ impl Host for Fixture {
         args: &[Value],
         budget: &mut Budget,
     ) -> Result<Value, CallError> {
-        let deep = |_| CallError::Failed("too deep".to_owned());
         match (FUNCTIONS[index].name, args) {
             ("add", [Value::Int(left), Value::Int(right)]) => Ok(Value::Int(left + right)),
             ("five", []) => Ok(Value::Int(5)),
@@ -59,9 +58,11 @@ impl Host for Fixture {
             ("include", [Value::Str(text)]) => self.include(text, budget),
             ("join", [Value::Strings(texts), by]) => Ok(Value::text(join(texts, by))),
             ("key", [Value::Str(key)]) => Err(CallError::Missing(key.to_text().into_owned())),
-            ("list", items) => Value::list(items.to_vec()).map_err(deep),
+            ("list", items) => Value::list(items.to_vec()).map_err(CallError::from),
             ("lst" | "mp", [value]) => Ok(Value::Int(value.length().unwrap_or(0) as i64)),
-            ("map", pairs) => Value::map(pairs.chunks(2).map(entry).collect()).map_err(deep),
+            ("map", pairs) => {
+                Value::map(pairs.chunks(2).map(entry).collect()).map_err(CallError::from)
+            }
             ("now", []) => Ok(Value::Time(Rc::new(now()))),
             ("pair", [Value::Str(key), Value::Str(value)]) => {
                 let (key, value) = (key.clone(), value.clone());

@@ -406,6 +406,7 @@ impl fmt::Display for Limit {
             Limit::Steps => "the template takes too many steps",
             Limit::Bytes => "the template makes too much text",
             Limit::Depth => "the template nests too deep",
+            Limit::Size => "the template makes too large a value",
         })
     }
 }

@@ -1,14 +1,19 @@
 //! The values that templates compute with: Go's dynamic types, as far as a template can reach them.
 //!
-//! Values are cheap to clone (shared), cannot change once made, and know how deep they nest, so that
-//! printing, comparing or dropping one never recurses without a limit.
+//! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how much they
+//! hold, so that printing, comparing or dropping one neither recurses nor goes on without a limit.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+use super::Limit;
+
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;
+/// How many values a list or map may hold, all told. A value that is shared counts each time: it is printed,
+/// compared and encoded each time.
+pub const MAX_SIZE: u64 = 1 << 24;
 
 /// A Go string: any bytes, usually UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,19 +129,41 @@ impl Eq for LocalZone {}
 #[derive(Debug)]
 pub struct List {
     items: Vec<Value>,
-    depth: u32,
+    extent: Extent,
 }
 
 /// `map[string]interface {}`, sorted by key as Go prints and ranges it.
 #[derive(Debug)]
 pub struct Map {
     entries: BTreeMap<Str, Value>,
-    depth: u32,
+    extent: Extent,
 }
 
-/// A value nests deeper than [`MAX_DEPTH`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooDeep;
+/// How far a value reaches. Nil lists and maps have no depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Extent {
+    depth: u32,
+    size: u64,
+}
+
+impl Extent {
+    /// What holds these values.
+    fn around<'a>(inner: impl Iterator<Item = &'a Value>) -> Result<Extent, Limit> {
+        let mut extent = Extent { depth: 1, size: 0 };
+        for value in inner {
+            let Extent { depth, size } = value.extent();
+            extent.depth = extent.depth.max(1 + depth);
+            extent.size += 1 + size;
+            if extent.depth > MAX_DEPTH {
+                return Err(Limit::Depth);
+            }
+            if extent.size > MAX_SIZE {
+                return Err(Limit::Size);
+            }
+        }
+        Ok(extent)
+    }
+}
 
 impl List {
     /// The elements.
@@ -146,7 +173,7 @@ impl List {
 
     /// Whether it is Go's nil slice: empty, but not the same as an empty list to `eq`, `toJson` and `%#v`.
     pub fn is_nil(&self) -> bool {
-        self.depth == 0
+        self.extent.depth == 0
     }
 }
 
@@ -158,7 +185,7 @@ impl Map {
 
     /// Whether it is Go's nil map: empty, but not the same as an empty map to `eq`, `toJson` and `%#v`.
     pub fn is_nil(&self) -> bool {
-        self.depth == 0
+        self.extent.depth == 0
     }
 }
 
@@ -213,35 +240,39 @@ impl Value {
         Value::Str(text.into())
     }
 
-    /// A `[]interface {}`; fails when it would nest too deep.
-    pub fn list(items: Vec<Value>) -> Result<Value, TooDeep> {
-        let depth = deeper(items.iter())?;
-        Ok(Value::List(Rc::new(List { items, depth })))
+    /// A `[]interface {}`.
+    pub fn list(items: Vec<Value>) -> Result<Value, Limit> {
+        let extent = Extent::around(items.iter())?;
+        Ok(Value::List(Rc::new(List { items, extent })))
     }
 
-    /// A `map[string]interface {}`; fails when it would nest too deep.
-    pub fn map(entries: BTreeMap<Str, Value>) -> Result<Value, TooDeep> {
-        let depth = deeper(entries.values())?;
-        Ok(Value::Map(Rc::new(Map { entries, depth })))
+    /// A `map[string]interface {}`.
+    pub fn map(entries: BTreeMap<Str, Value>) -> Result<Value, Limit> {
+        let extent = Extent::around(entries.values())?;
+        Ok(Value::Map(Rc::new(Map { entries, extent })))
     }
 
     /// A nil `[]interface {}`, as `jsonArray "null"` gives it.
     pub fn nil_list() -> Value {
-        let (items, depth) = (Vec::new(), 0);
-        Value::List(Rc::new(List { items, depth }))
+        let (items, extent) = (Vec::new(), Extent::default());
+        Value::List(Rc::new(List { items, extent }))
     }
 
     /// A nil `map[string]interface {}`, as `json "null"` gives it.
     pub fn nil_map() -> Value {
-        let (entries, depth) = (BTreeMap::new(), 0);
-        Value::Map(Rc::new(Map { entries, depth }))
+        let (entries, extent) = (BTreeMap::new(), Extent::default());
+        Value::Map(Rc::new(Map { entries, extent }))
     }
 
-    fn depth(&self) -> u32 {
+    fn extent(&self) -> Extent {
         match self {
-            Value::List(list) => list.depth,
-            Value::Map(map) => map.depth,
-            _ => 0,
+            Value::List(list) => list.extent,
+            Value::Map(map) => map.extent,
+            Value::Strings(_) | Value::Pairs(_) | Value::Services(_) => Extent {
+                depth: 0,
+                size: self.length().unwrap_or(0) as u64,
+            },
+            _ => Extent::default(),
         }
     }
 
@@ -352,14 +383,5 @@ impl Value {
             Value::Services(services) => Value::Services(services.get(from..to)?.into()),
             _ => return None,
         })
-    }
-}
-
-fn deeper<'a>(children: impl Iterator<Item = &'a Value>) -> Result<u32, TooDeep> {
-    let depth = 1 + children.map(Value::depth).max().unwrap_or(0);
-    if depth > MAX_DEPTH {
-        Err(TooDeep)
-    } else {
-        Ok(depth)
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::regex::Expression;
-use super::too_deep;
 use crate::template::value::{Map, Pair, Str};
 use crate::template::{Budget, CallError, Value};
 
@@ -36,13 +35,13 @@ pub(super) fn map(values: &[Value], budget: &mut Budget) -> Result<Value, CallEr
         };
         entries.insert(key.clone(), value.clone());
     }
-    Value::map(entries).map_err(too_deep)
+    Value::map(entries).map_err(CallError::from)
 }
 
 /// A list of these.
 pub(super) fn list(values: Vec<Value>, budget: &mut Budget) -> Result<Value, CallError> {
     budget.spend_bytes(size_of::<Value>().saturating_mul(values.len()))?;
-    Value::list(values).map_err(too_deep)
+    Value::list(values).map_err(CallError::from)
 }
 
 /// `filter`: the texts that match, and the pairs whose values do; everything else is left out. The expression is made
@@ -146,7 +145,7 @@ pub(super) fn sequence(first: i64, last: i64, budget: &mut Budget) -> Result<Val
     } else {
         (last..=first).rev().map(Value::Int).collect()
     };
-    Value::list(values).map_err(too_deep)
+    Value::list(values).map_err(CallError::from)
 }
 
 /// `append`: a new list with one more at its end.

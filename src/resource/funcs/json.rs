@@ -3,7 +3,6 @@
 mod decode;
 mod encode;
 
-use super::too_deep;
 use crate::template::CallError;
 
 pub(super) use decode::{Want, decode};

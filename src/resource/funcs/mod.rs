@@ -27,8 +27,8 @@ use self::regex::Expression;
 use self::table::{NAMES, Name};
 use self::text::Case;
 use crate::platform;
-use crate::template::value::{LocalZone, Map, Str, TooDeep};
-use crate::template::{Budget, CallError, Function, Host, Limit, Options, Value, strconv};
+use crate::template::value::{LocalZone, Map, Str};
+use crate::template::{Budget, CallError, Function, Host, Options, Value, strconv};
 use crate::tree::View;
 
 pub use store::Reads;
@@ -265,10 +265,6 @@ impl Funcs {
 
 fn parsed(result: Result<Value, strconv::NumError>) -> Result<Value, CallError> {
     result.map_err(|error| CallError::Failed(error.to_string()))
-}
-
-fn too_deep(_: TooDeep) -> CallError {
-    CallError::Limit(Limit::Depth)
 }
 
 /// A call's arguments, which the executor has checked against the table.

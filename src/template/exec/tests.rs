@@ -704,8 +704,8 @@ fn limits() {
             "the template makes too much text",
         ),
         (
-            "{{$x := list 1 1}}{{range 60}}{{$x = list $x $x}}{{end}}{{$x}}",
-            "the template makes too much text",
+            "{{$x := list 1 1}}{{range 60}}{{$x = list $x $x}}{{end}}",
+            "error calling list: the template makes too large a value",
         ),
         (
             r#"{{define "u"}}x{{template "u"}}{{end}}{{template "u"}}"#,
@@ -721,7 +721,7 @@ fn limits() {
         ),
         (
             "{{$x := list}}{{range 1000}}{{$x = list $x}}{{end}}",
-            "error calling list: too deep",
+            "error calling list: the template nests too deep",
         ),
         (
             r#"{{include "{{include .}}"}}"#,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{failed, too_deep};
+use super::failed;
 use crate::template::value::{MAX_DEPTH, Str};
 use crate::template::{Budget, CallError, Value, strconv, utf8};
 
@@ -153,7 +153,7 @@ impl Decoder<'_, '_> {
         let mut entries = BTreeMap::new();
         self.skip_space();
         if self.accept(b'}') {
-            return Value::map(entries).map_err(too_deep);
+            return Value::map(entries).map_err(CallError::from);
         }
         loop {
             self.skip_space();
@@ -170,7 +170,7 @@ impl Decoder<'_, '_> {
             entries.insert(key, value);
             self.skip_space();
             if self.accept(b'}') {
-                return Value::map(entries).map_err(too_deep);
+                return Value::map(entries).map_err(CallError::from);
             }
             if !self.accept(b',') {
                 return Err(self.unexpected("after object key:value pair"));
@@ -182,14 +182,14 @@ impl Decoder<'_, '_> {
         let mut items = Vec::new();
         self.skip_space();
         if self.accept(b']') {
-            return Value::list(items).map_err(too_deep);
+            return Value::list(items).map_err(CallError::from);
         }
         loop {
             self.skip_space();
             items.push(self.value()?);
             self.skip_space();
             if self.accept(b']') {
-                return Value::list(items).map_err(too_deep);
+                return Value::list(items).map_err(CallError::from);
             }
             if !self.accept(b',') {
                 return Err(self.unexpected("after array element"));

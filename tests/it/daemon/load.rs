@@ -116,12 +116,12 @@ fn held(daemon: &Daemon) -> (usize, usize) {
 fn renewed_polls_cost_neither_memory_nor_descriptors() {
     let metad = Metad::start(json!({"k": "0"}));
     let mut env = Env::with_metad(&metad);
-    // An hour of polls of 60 s each, in little time.
+    // More polls of 100 ms than hours have of 60 s.
     env.settings("poll_limit = \"100ms\"");
     env.simple("app", r#"{{getv "/k"}}"#);
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("reloads", 1);
-    let polls = share_of(600);
+    let polls = share_of(300);
     metad.wait_requests(polls);
     let before = held(&daemon);
     metad.wait_requests(3 * polls);

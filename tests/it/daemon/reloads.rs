@@ -1,7 +1,8 @@
 //! Commands of the daemon: what they see, what is logged of them, and who waits for whom.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -116,6 +117,30 @@ fn the_output_of_a_command_that_works_is_logged_too() {
         .expect_code(0)
         .expect_log("to stdout")
         .expect_log("to stderr");
+}
+
+#[test]
+fn a_long_check_holds_the_others_up_for_a_while_only() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    let gate = env.gate("check");
+    let check = format!("check_cmd = \"{}\"", gate.command());
+    env.simple_with("slow", r#"{{getv "/k"}}"#, &check);
+    env.simple("quick", r#"{{getv "/k"}}"#);
+    // A resource file this young would be read again, and the check made again, in case it changed within a tick.
+    let resource = File::options()
+        .write(true)
+        .open(env.path("etc/conf.d/slow.toml"));
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let aged = resource.and_then(|file| file.set_modified(hour_ago));
+    aged.expect("an older resource");
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/quick", "1");
+    assert!(!env.path("out/slow").exists(), "its check still runs");
+    gate.open();
+    env.wait_content("out/slow", "1");
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(gate.started(), 1, "what was checked is used");
 }
 
 /// Waits until a process is gone, or dead and only not yet taken note of.

@@ -106,7 +106,8 @@ fn row_04_a_change_costs_two_requests_and_one_connection() {
         "{:#?}",
         metad.requests()
     );
-    assert_eq!(metad.open_connections(), 1);
+    // The same one from the start.
+    assert_eq!((metad.open_connections(), metad.connections()), (1, 1));
     for number in 0..20 {
         assert_eq!(env.read(&format!("out/app{number:02}")), "2");
     }

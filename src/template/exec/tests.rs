@@ -512,6 +512,7 @@ fn builtins() {
             r#"{{html "<a b='c'>&" nil 1}} {{js "it's <b>"}} {{urlquery "a b" "é/?"}}"#,
             r"&lt;a b=&#39;c&#39;&gt;&amp;&lt;no value&gt;1 it\'s \u003Cb\u003E a+b%C3%A9%2F%3F",
         ),
+        ("{{html srv 1}} {{print srv}}", "{h. 80 1 2} 1 &{h. 80 1 2}"),
         (
             "{{call nil}}",
             r#"template: t:1:2: executing "t" at <call nil>: error calling call: call of nil"#,

@@ -28,27 +28,36 @@ pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec
 /// `fmt.Sprint`: a space between two operands when neither is a string.
 pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
     Printer::run(budget, |printer| {
-        let mut after_string = true;
-        for value in args {
-            let is_string = matches!(value, Value::Str(_));
-            if !after_string && !is_string {
-                printer.push(b" ")?;
-            }
-            printer.print(value, 'v')?;
-            after_string = is_string;
-        }
-        Ok(())
+        let is_string = |value: &Value| matches!(value, Value::Str(_));
+        print_spaced(args, is_string, printer, |value, printer| {
+            printer.print(value, 'v')
+        })
     })
 }
 
 /// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and `urlquery` escape.
 pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
-    let printed = |value: &Value| match value {
-        Value::Nil => Value::text(NO_VALUE),
-        _ => value.clone(),
-    };
-    let args: Vec<Value> = args.iter().map(printed).collect();
-    sprint(&args, budget)
+    Printer::run(budget, |printer| {
+        let is_string = |value: &Value| matches!(value, Value::Str(_) | Value::Nil);
+        print_spaced(args, is_string, printer, print_printed)
+    })
+}
+
+fn print_spaced(
+    args: &[Value],
+    is_string: fn(&Value) -> bool,
+    printer: &mut Printer,
+    print: fn(&Value, &mut Printer) -> Result<(), CallError>,
+) -> Result<(), CallError> {
+    let mut after_string = true;
+    for value in args {
+        if !after_string && !is_string(value) {
+            printer.push(b" ")?;
+        }
+        print(value, printer)?;
+        after_string = is_string(value);
+    }
+    Ok(())
 }
 
 /// `fmt.Sprintln`: a space between all operands, a newline at the end.
@@ -66,12 +75,16 @@ pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallErro
 
 /// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
 pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), CallError> {
-    Printer::append(out, budget, |printer| match value {
+    Printer::append(out, budget, |printer| print_printed(value, printer))
+}
+
+fn print_printed(value: &Value, printer: &mut Printer) -> Result<(), CallError> {
+    match value {
         Value::Nil => printer.push(NO_VALUE.as_bytes()),
         // The template package follows pointers before it prints.
         Value::Service(service) => printer.print_service(service, 'v'),
         _ => printer.print(value, 'v'),
-    })
+    }
 }
 
 /// One pass over a format, `fmt`'s `doPrintf`.

@@ -11,12 +11,24 @@ const ROUND: Duration = Duration::from_millis(50);
 
 /// Times by name, in the order in which they were measured.
 #[derive(Default)]
-pub struct Figures(Vec<(String, Duration)>);
+pub struct Figures(Vec<Figure>);
+
+struct Figure {
+    name: String,
+    time: Duration,
+    /// How much was done in that time, and of what.
+    amount: (f64, &'static str),
+}
 
 impl Figures {
     /// Measures `work`: the best of several rounds of at least 50 ms each, so that what else the machine does
     /// counts little.
-    pub fn measure(&mut self, name: &str, mut work: impl FnMut()) -> Duration {
+    pub fn measure(
+        &mut self,
+        name: &str,
+        amount: (f64, &'static str),
+        mut work: impl FnMut(),
+    ) -> Duration {
         let mut round = |turns: u32| {
             let start = cpu_time();
             for _ in 0..turns {
@@ -33,7 +45,11 @@ impl Figures {
         for _ in 0..7 {
             best = best.min(round(turns));
         }
-        self.0.push((name.to_owned(), best));
+        self.0.push(Figure {
+            name: name.to_owned(),
+            time: best,
+            amount,
+        });
         best
     }
 
@@ -53,19 +69,24 @@ impl Figures {
             fs::create_dir_all(dir)?;
         }
         let lines = self.0.iter();
-        let lines = lines.map(|(name, time)| format!("{name}\t{}\n", time.as_nanos()));
+        let lines = lines.map(|figure| format!("{}\t{}\n", figure.name, figure.time.as_nanos()));
         fs::write(path, lines.collect::<String>())
     }
 
     /// One line for each figure, beside that of the commit before.
     pub fn print(&self, before: Option<&BTreeMap<String, Duration>>) {
-        for (name, time) in &self.0 {
+        for Figure { name, time, amount } in &self.0 {
+            let rate = amount.0 / time.as_secs_f64();
             let before = before.and_then(|before| before.get(name));
             let change = before.map_or(String::new(), |before| {
                 let percent = (time.as_secs_f64() / before.as_secs_f64() - 1.0) * 100.0;
                 format!("{:>12} before  {percent:+5.0} %", show(*before))
             });
-            println!("{name:<44} {:>12}{change}", show(*time));
+            println!(
+                "{name:<36} {:>12} {rate:>12.0} {:<10}{change}",
+                show(*time),
+                format!("{}/s", amount.1)
+            );
         }
     }
 }

@@ -15,7 +15,9 @@ use app_agent::tree::{Tree, View};
 use figures::Figures;
 
 /// Ten times the hosts may take this many times as long.
-const MOST_GROWTH: f64 = 12.0;
+const MOST_FOR_HOSTS: f64 = 12.0;
+/// So may ten times the text, whose parse tree leaves the processor's cache on the way.
+const MOST_FOR_TEXT: f64 = 15.0;
 
 const ZOOKEEPER: &str = include_str!("../../tests/fixtures/zookeeper/templates/zoo.cfg.tmpl");
 
@@ -38,41 +40,22 @@ fn main() {
         Ok((commit, _)) => println!("before: {commit}"),
         Err(reason) => println!("nothing to compare with: {reason}"),
     }
-    for (what, times) in growth {
-        println!("{what}: {times:.1} times as long for ten times as much (at most {MOST_GROWTH})");
-        assert!(times <= MOST_GROWTH, "{what} does not grow with its data");
+    for (what, times, most) in growth {
+        println!("{what}: {times:.1} times as long for ten times as much (at most {most})");
+        assert!(times <= most, "{what} does not grow with its data");
     }
 }
 
-/// All figures, and how much longer ten times as much takes.
-fn measure(figures: &mut Figures) -> Vec<(&'static str, f64)> {
-    parse(figures);
+/// All figures; and what grows, how much longer ten times as much takes, and how much longer it may.
+fn measure(figures: &mut Figures) -> Vec<(&'static str, f64, f64)> {
     functions(figures);
     vec![
-        (
-            "parsing",
-            growth(
-                figures,
-                "parse text, bytes",
-                [100_000, 1_000_000],
-                parse_long,
-            ),
-        ),
-        ("the ZooKeeper template", zookeeper(figures)),
+        ("parsing", parse(figures), MOST_FOR_TEXT),
+        ("the ZooKeeper template", zookeeper(figures), MOST_FOR_HOSTS),
     ]
 }
 
-fn growth(
-    figures: &mut Figures,
-    name: &str,
-    sizes: [usize; 2],
-    work: impl Fn(usize) -> Box<dyn FnMut()>,
-) -> f64 {
-    let [small, large] = sizes.map(|size| figures.measure(&format!("{name} {size}"), work(size)));
-    times(small, large)
-}
-
-fn times(small: Duration, large: Duration) -> f64 {
+fn growth(small: Duration, large: Duration) -> f64 {
     large.as_secs_f64() / small.as_secs_f64()
 }
 
@@ -80,13 +63,18 @@ fn parsed(text: &str) -> Template {
     Template::parse("bench.tmpl", text.as_bytes(), FUNCTIONS).expect("it parses")
 }
 
-fn parse(figures: &mut Figures) {
-    figures.measure("parse zoo.cfg.tmpl", || drop(black_box(parsed(ZOOKEEPER))));
-}
-
-fn parse_long(size: usize) -> Box<dyn FnMut()> {
-    let text = ZOOKEEPER.repeat(size / ZOOKEEPER.len());
-    Box::new(move || drop(black_box(parsed(&text))))
+fn parse(figures: &mut Figures) -> f64 {
+    let mut time_for = |times: usize| {
+        let text = ZOOKEEPER.repeat(times);
+        let name = format!("parse {} bytes", text.len());
+        figures.measure(&name, (text.len() as f64 / 1e6, "MB"), || {
+            drop(black_box(parsed(&text)));
+        })
+    };
+    time_for(1);
+    // Below a megabyte the processor's cache makes the small one look better than it is.
+    let (small, large) = (time_for(4_000), time_for(40_000));
+    growth(small, large)
 }
 
 /// The metadata of a cluster of so many hosts.
@@ -128,13 +116,14 @@ fn zookeeper(figures: &mut Figures) -> f64 {
     let mut time_for = |hosts| {
         let tree = cluster(hosts);
         assert!(render(&template, view(&tree)).len() > hosts * 20);
-        figures.measure(&format!("render zoo.cfg for {hosts} hosts"), || {
+        let name = format!("render zoo.cfg for {hosts} hosts");
+        figures.measure(&name, (hosts as f64, "lines"), || {
             drop(black_box(render(&template, view(&tree))));
         })
     };
     time_for(100);
     let (small, large) = (time_for(1_000), time_for(10_000));
-    times(small, large)
+    growth(small, large)
 }
 
 /// What single actions cost in a tree of 70,000 leaves.
@@ -149,18 +138,21 @@ fn functions(figures: &mut Figures) {
         r#"gets "/hosts/i-00000001/*""#,
         r#"getvs "/hosts/*/sid""#,
         r#"ls "/hosts""#,
+        r#"lsdir "/hosts""#,
         r#"printf "%s:%d" "a" 1"#,
         r#"add 1 "2""#,
     ] {
         let template = parsed(&format!("{{{{{action}}}}}"));
-        figures.measure(action, || drop(black_box(render(&template, view(&tree)))));
+        figures.measure(action, (1.0, "times"), || {
+            drop(black_box(render(&template, view(&tree))))
+        });
     }
     let mut text = String::from(
         "{{range seq 1 10000}}{{$x := add . 1}}{{if gt $x 5}}a{{else}}b{{end}}{{end}}",
     );
     text.push_str("{{range $i, $v := seq 1 10000}}{{$v}},{{end}}");
     let template = parsed(&text);
-    figures.measure("two loops of 10,000 turns", || {
+    figures.measure("two loops of 10,000 turns", (20_000.0, "turns"), || {
         drop(black_box(render(&template, view(&tree))))
     });
 }

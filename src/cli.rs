@@ -133,6 +133,11 @@ const GROUPS: &[Group] = &[
                 "say all that is wrong with settings and templates",
             ),
             flag(
+                "rehearse",
+                Kind::Value("PATH"),
+                "render the life of a cluster from this recording",
+            ),
+            flag(
                 "format",
                 Kind::Value("NAME"),
                 "of -status and -lint: text or json (text)",
@@ -245,6 +250,8 @@ pub enum Tool {
     Status,
     /// What is wrong with settings, resources and templates.
     Lint,
+    /// The life of a cluster from one recording.
+    Rehearse,
 }
 
 /// The tools by their flags.
@@ -253,6 +260,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("dump", Tool::Dump),
     ("status", Tool::Status),
     ("lint", Tool::Lint),
+    ("rehearse", Tool::Rehearse),
 ];
 
 /// The flags that mean something to these tools only: typed alone, they must not start a daemon.

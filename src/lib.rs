@@ -15,6 +15,7 @@ pub mod lint;
 pub mod log;
 pub mod nearest;
 pub mod platform;
+pub mod rehearse;
 pub mod resource;
 pub mod settings;
 pub mod status;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, console, diff, dump, lint, log, status};
+use app_agent::{agent, console, diff, dump, lint, log, rehearse, status};
 
 fn main() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
@@ -43,6 +43,10 @@ fn look(tool: Tool, args: &Args) -> Result<ExitCode> {
         Tool::Dump => dump::run(&load(args)?, &dump::Order::typed(args)),
         // Reads the settings itself: they may be what is wrong.
         Tool::Lint => lint::run(args),
+        Tool::Rehearse => {
+            let recording = args.last("rehearse").unwrap_or_default();
+            rehearse::run(load(args)?, recording)
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::problem::{Problem, quoted};
 use super::{CallError, utf8};
 
-/// How many characters of a source line a snippet shows.
-const SNIPPET_WIDTH: usize = 120;
+/// How many characters of a source line a snippet shows: it fits a console of 80 columns, margins and all.
+const SNIPPET_WIDTH: usize = 64;
 
 /// What kind of failure, for whoever must decide what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,4 +4,5 @@ mod diff;
 mod dump;
 mod image;
 mod lint;
+mod rehearse;
 mod status;

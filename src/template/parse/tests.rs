@@ -217,7 +217,7 @@ fn errors_show_the_line_and_what_helps() {
     let long = format!("{}{{{{nope}}}}{}", "x".repeat(1000), "y".repeat(1000));
     let error = parse(long.as_bytes()).expect_err("no such function");
     let lines: Vec<usize> = error.snippet().lines().map(str::len).collect();
-    assert_eq!(lines, [125, 66]);
+    assert_eq!(lines, [69, 38]);
 }
 
 #[test]

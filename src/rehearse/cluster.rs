@@ -1,0 +1,292 @@
+//! A cluster as its metadata shows it: nodes with their keys, with roles or without, and everything else.
+//!
+//! Trees are taken apart into it and put together from it; what may happen to a cluster is the stages' to know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use crate::tree::Tree;
+
+/// A cluster at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// What is below /hosts.
+    pub nodes: Vec<Node>,
+    /// What is below /adding-hosts.
+    pub adding: Vec<Node>,
+    /// What is below /deleting-hosts.
+    pub deleting: Vec<Node>,
+    /// All other leaves, by key.
+    pub rest: BTreeMap<String, String>,
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The directory between /hosts and it, where there are roles.
+    pub role: Option<String>,
+    /// The name of its directory.
+    pub id: String,
+    /// Its leaves by what follows that name, such as `/ip`.
+    pub leaves: BTreeMap<String, String>,
+}
+
+const HOSTS: &str = "/hosts";
+const ADDING: &str = "/adding-hosts";
+const DELETING: &str = "/deleting-hosts";
+
+impl Cluster {
+    /// Takes a tree apart.
+    pub fn of(tree: &Tree) -> Cluster {
+        let mut rest: BTreeMap<String, String> = tree
+            .leaves()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        Cluster {
+            nodes: take_nodes(HOSTS, &mut rest),
+            adding: take_nodes(ADDING, &mut rest),
+            deleting: take_nodes(DELETING, &mut rest),
+            rest,
+        }
+    }
+
+    /// The tree that shows it.
+    pub fn tree(&self) -> Tree {
+        let dirs = [
+            (HOSTS, &self.nodes),
+            (ADDING, &self.adding),
+            (DELETING, &self.deleting),
+        ];
+        let nodes = dirs.into_iter().flat_map(|(dir, nodes)| {
+            let of_dir = nodes.iter().flat_map(move |node| node.pairs(dir));
+            of_dir.collect::<Vec<_>>()
+        });
+        let rest = self.rest.iter();
+        let rest = rest.map(|(key, value)| (key.clone(), value.clone()));
+        Tree::from_pairs(rest.chain(nodes))
+    }
+
+    /// The roles in order; `None` stands for nodes without one.
+    pub fn roles(&self) -> BTreeSet<Option<String>> {
+        self.nodes.iter().map(|node| node.role.clone()).collect()
+    }
+
+    /// The nodes of a role.
+    pub fn of_role<'c>(&'c self, role: &'c Option<String>) -> impl Iterator<Item = &'c Node> {
+        self.nodes.iter().filter(move |node| node.role == *role)
+    }
+
+    /// Whether this is the node that the metadata was recorded on.
+    pub fn is_own(&self, node: &Node) -> bool {
+        let same = |leaf: &str| {
+            let own = self.rest.get(&format!("/host{leaf}"));
+            own.filter(|own| !own.is_empty())
+                .map(|own| node.leaves.get(leaf) == Some(own))
+        };
+        let by_id = self.rest.get("/host/instance_id");
+        let by_id = by_id.map(|id| *id == node.id).filter(|same| *same);
+        by_id
+            .or_else(|| same("/instance_id"))
+            .or_else(|| same("/ip"))
+            .unwrap_or(false)
+    }
+
+    /// A node that joins a role, the like of its last one.
+    pub fn newcomer(&self, role: &Option<String>, number: usize) -> Option<Node> {
+        let mut node = self.of_role(role).last()?.clone();
+        node.id = format!("i-joined{number}");
+        for (leaf, value) in &mut node.leaves {
+            *value = match leaf.as_str() {
+                "/instance_id" => node.id.clone(),
+                "/node_id" => format!("cln-joined{number}"),
+                "/ip" => self.free_address(value, number),
+                "/sid" | "/gsid" => self
+                    .next_number(leaf, number)
+                    .unwrap_or_else(|| value.clone()),
+                "/mac" => format!("52:54:00:00:00:{number:02x}"),
+                _ => continue,
+            };
+        }
+        Some(node)
+    }
+
+    /// The address after this one that no node has; `number` keeps newcomers apart.
+    fn free_address(&self, like: &str, number: usize) -> String {
+        let Ok(address) = like.parse::<Ipv4Addr>() else {
+            return format!("{like}{number}");
+        };
+        let used: BTreeSet<&String> = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.leaves.get("/ip"))
+            .collect();
+        let first = u32::from(address);
+        let next = (1..=u32::MAX).map(|step| Ipv4Addr::from(first.wrapping_add(step)).to_string());
+        let mut free = next.filter(|address| !used.contains(address));
+        free.nth(number.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// The number after the largest that a node has at a leaf.
+    fn next_number(&self, leaf: &str, number: usize) -> Option<String> {
+        let values = self.nodes.iter().filter_map(|node| node.leaves.get(leaf));
+        let largest = values
+            .filter_map(|value| value.parse::<usize>().ok())
+            .max()?;
+        Some(largest.saturating_add(number).to_string())
+    }
+
+    /// Gives every node a new instance id, everywhere.
+    pub fn rename_instances(&mut self) {
+        let ids = self.nodes.iter().zip(1..);
+        let ids: BTreeMap<String, String> = ids
+            .map(|(node, number)| (node.id.clone(), format!("i-started{number}")))
+            .collect();
+        let new = |value: &mut String| {
+            if let Some(id) = ids.get(value) {
+                value.clone_from(id);
+            }
+        };
+        self.rest.values_mut().for_each(new);
+        for node in &mut self.nodes {
+            new(&mut node.id);
+            node.leaves.values_mut().for_each(new);
+        }
+    }
+}
+
+impl Node {
+    fn pairs(&self, dir: &str) -> Vec<(String, String)> {
+        let role = self
+            .role
+            .as_ref()
+            .map_or(String::new(), |role| format!("/{role}"));
+        let leaves = self.leaves.iter();
+        let pairs =
+            leaves.map(|(leaf, value)| (format!("{dir}{role}/{}{leaf}", self.id), value.clone()));
+        pairs.collect()
+    }
+}
+
+/// Takes the nodes below a directory out of the leaves. A directory with leaves directly in it is a node; any other is a
+/// role.
+fn take_nodes(dir: &str, leaves: &mut BTreeMap<String, String>) -> Vec<Node> {
+    let below = format!("{dir}/");
+    let path = |key: &str| key.strip_prefix(&below).map(str::to_owned);
+    let inside: Vec<(String, String)> = leaves
+        .iter()
+        .filter_map(|(key, value)| Some((path(key)?, value.clone())))
+        .filter(|(path, _)| path.contains('/'))
+        .collect();
+    let mut with_leaves: BTreeSet<&str> = BTreeSet::new();
+    with_leaves.extend(inside.iter().filter_map(|(path, _)| {
+        let (first, rest) = path.split_once('/')?;
+        (!rest.contains('/')).then_some(first)
+    }));
+    let mut nodes: BTreeMap<(Option<String>, String), Node> = BTreeMap::new();
+    for (path, value) in &inside {
+        let Some((first, rest)) = path.split_once('/') else {
+            continue;
+        };
+        let (role, id, leaf) = match rest.split_once('/') {
+            Some((id, leaf)) if !with_leaves.contains(first) => (Some(first.to_owned()), id, leaf),
+            _ => (None, first, rest),
+        };
+        let node = nodes
+            .entry((role.clone(), id.to_owned()))
+            .or_insert_with(|| Node {
+                role,
+                id: id.to_owned(),
+                leaves: BTreeMap::new(),
+            });
+        node.leaves.insert(format!("/{leaf}"), value.clone());
+    }
+    for (path, _) in &inside {
+        leaves.remove(&format!("{below}{path}"));
+    }
+    nodes.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(keys: &[(&str, &str)]) -> Tree {
+        Tree::from_pairs(keys.iter().copied())
+    }
+
+    #[test]
+    fn nodes_are_found_with_and_without_roles() {
+        let tree = tree(&[
+            ("/hosts/i-1/ip", "10.0.0.1"),
+            ("/hosts/i-1/disk/a", "x"),
+            ("/hosts/web/i-2/ip", "10.0.0.2"),
+            ("/hosts/odd", "leaf"),
+            ("/adding-hosts/web/i-3/ip", "10.0.0.3"),
+            ("/host/ip", "10.0.0.2"),
+        ]);
+        let cluster = Cluster::of(&tree);
+        let shown: Vec<String> = cluster
+            .nodes
+            .iter()
+            .map(|node| format!("{:?} {} {:?}", node.role, node.id, node.leaves.keys()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "None i-1 [\"/disk/a\", \"/ip\"]",
+                "Some(\"web\") i-2 [\"/ip\"]",
+            ]
+        );
+        assert_eq!(cluster.adding.len(), 1);
+        assert_eq!(cluster.rest.len(), 2);
+        let own: Vec<bool> = cluster
+            .nodes
+            .iter()
+            .map(|node| cluster.is_own(node))
+            .collect();
+        assert_eq!(own, [false, true]);
+        assert_eq!(cluster.tree(), tree);
+    }
+
+    #[test]
+    fn a_newcomer_is_like_the_others_and_none_of_them() {
+        let cluster = Cluster::of(&tree(&[
+            ("/hosts/i-1/ip", "10.0.0.254"),
+            ("/hosts/i-1/sid", "7"),
+            ("/hosts/i-2/ip", "10.0.0.255"),
+            ("/hosts/i-2/instance_id", "i-2"),
+            ("/hosts/i-2/sid", "3"),
+            ("/hosts/i-2/cpu", "4"),
+            ("/hosts/i-3/ip", "10.0.0.253"),
+            ("/hosts/i-3/sid", "4"),
+            ("/hosts/i-3/cpu", "4"),
+        ]));
+        let node = cluster.newcomer(&None, 1).expect("a node");
+        let leaves: Vec<String> = node
+            .leaves
+            .iter()
+            .map(|(leaf, value)| format!("{leaf}={value}"))
+            .collect();
+        assert_eq!(leaves, ["/cpu=4", "/ip=10.0.1.0", "/sid=8"]);
+        assert_eq!(cluster.newcomer(&Some("web".to_owned()), 1), None);
+    }
+
+    #[test]
+    fn instances_are_renamed_everywhere() {
+        let mut cluster = Cluster::of(&tree(&[
+            ("/host/instance_id", "i-1"),
+            ("/hosts/i-1/instance_id", "i-1"),
+            ("/hosts/i-2/peer", "i-1"),
+        ]));
+        cluster.rename_instances();
+        assert_eq!(
+            cluster.tree(),
+            tree(&[
+                ("/host/instance_id", "i-started1"),
+                ("/hosts/i-started1/instance_id", "i-started1"),
+                ("/hosts/i-started2/peer", "i-started1"),
+            ])
+        );
+        assert!(cluster.is_own(&cluster.nodes[0]));
+    }
+}

@@ -56,25 +56,7 @@ pub struct Entry<'d> {
 impl<'s> Document<'s> {
     /// Reads what can be read, and reports what cannot; nothing when the file is no text.
     pub fn read(source: &'s Source, report: &mut Report) -> Option<Document<'s>> {
-        let start = if source.bytes.starts_with(MARK) {
-            MARK.len()
-        } else {
-            0
-        };
-        if start > 0 {
-            let help = "save it as UTF-8 without BOM: other readers of TOML refuse the mark";
-            let message = "the file begins with a byte order mark";
-            report.add(source.finding(0, Code::W106, message, help));
-        }
-        let text = match str::from_utf8(&source.bytes) {
-            Ok(text) => &text[start..],
-            Err(error) => {
-                let help = "save it as UTF-8";
-                let at = error.valid_up_to();
-                report.add(source.finding(at, Code::E101, "not UTF-8 text", help));
-                return None;
-            }
-        };
+        let (start, text) = text(source, report)?;
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut document = Document {
             source,
@@ -82,16 +64,13 @@ impl<'s> Document<'s> {
             start,
             broken: BTreeSet::new(),
         };
-        let places = errors
-            .iter()
-            .map(|error| error.span().map_or(0, |span| span.start));
-        let mut errors: Vec<_> = places
-            .zip(errors.iter().map(|error| error.message()))
-            .collect();
+        let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        let errors = errors.iter().map(|error| (place(error), error.message()));
+        let mut errors: Vec<(usize, &str)> = errors.collect();
         errors.sort_unstable();
         for (at, message) in errors {
             // A reader that is confused by a line has more to say about it than helps.
-            if document.broken.insert(line_of(text, at)) {
+            if document.broken.insert(source.line(start + at)) {
                 let message = message.trim_end_matches(", expected nothing");
                 let help = advice(line_around(text, at));
                 report.add(source.finding(start + at, Code::E101, message, help));
@@ -140,7 +119,7 @@ impl<'s> Document<'s> {
     /// Reports unknown keys, and values of a wrong type.
     pub fn check(&self, table: &DeTable<'s>, keys: &Keys, report: &mut Report) {
         for entry in self.entries(table) {
-            if self.broken.contains(&self.line(entry.key)) {
+            if self.broken.contains(&self.source.line(entry.key)) {
                 continue;
             }
             match keys
@@ -235,11 +214,6 @@ impl<'s> Document<'s> {
         let raw = self.source.bytes.get(entry.span.clone());
         String::from_utf8_lossy(raw.unwrap_or_default()).into_owned()
     }
-
-    fn line(&self, offset: usize) -> usize {
-        let text = String::from_utf8_lossy(&self.source.bytes[self.start..]);
-        line_of(&text, offset - self.start)
-    }
 }
 
 /// Whether a value is an integer of at most 64 bits.
@@ -261,13 +235,33 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count()
+/// The file's text, and where it begins behind a mark.
+fn text<'s>(source: &'s Source, report: &mut Report) -> Option<(usize, &'s str)> {
+    let marked = source.bytes.strip_prefix(MARK);
+    let bytes = marked.unwrap_or(&source.bytes);
+    let start = source.bytes.len() - bytes.len();
+    if start > 0 {
+        let help = "save it as UTF-8 without BOM: other readers of TOML refuse the mark";
+        let message = "the file begins with a byte order mark";
+        report.add(source.finding(0, Code::W106, message, help));
+    }
+    match str::from_utf8(bytes) {
+        Ok(text) => Some((start, text)),
+        Err(error) => {
+            let at = start + error.valid_up_to();
+            report.add(source.finding(at, Code::E101, "not UTF-8 text", "save it as UTF-8"));
+            None
+        }
+    }
 }
 
 fn line_around(text: &str, offset: usize) -> &str {
-    text.lines().nth(line_of(text, offset)).unwrap_or_default()
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let end = after
+        .find('\n')
+        .map_or(text.len(), |newline| offset + newline);
+    text.get(start..end).unwrap_or_default()
 }
 
 /// What to do about a line that cannot be read, from the line alone: the reader's words differ between its versions.

@@ -362,7 +362,7 @@ fn leads(one: &str, other: &str) -> bool {
 }
 
 /// Whether the platform gives keys of this name.
-fn is_known(key: &str) -> bool {
+pub fn is_known(key: &str) -> bool {
     NAMES.contains(&path::base(key))
 }
 

@@ -128,28 +128,36 @@ impl<'d> Section<'d> {
             return Ok(None);
         };
         let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
-        let own_prefix = match self.image.config.prefix {
-            Some(_) => "",
-            None => &prefix,
-        };
-        let no_keys = keys.is_empty().then(|| {
-            let message = "the template reads metadata, but sees none: there are no keys";
-            let help = "name what it reads below the prefix, or all: keys = [\"/\"]";
-            self.finding(start, Code::E209, message.into(), help.into())
-        });
-        let tree = self.image.tree.as_ref();
+        let Source { shown, .. } = self.document.source;
         Ok(Some(Facts {
-            shown: self.document.source.shown.clone(),
-            dest_line: self.document.source.line(at),
+            shown: shown.clone(),
+            dest_line: format!("{shown}:{}", self.document.source.line(at)),
             dest_place: self.finding(at, Code::E202, String::new(), String::new()),
             dest,
             template,
-            view: tree.map(|tree| tree.view(own_prefix, &keys)),
+            view: self.view(&prefix, &keys),
+            no_keys: self.no_keys(start, &keys),
             keys,
             prefix,
             commands,
-            no_keys: no_keys.filter(|_| self.document.is_whole()),
         }))
+    }
+
+    /// What these keys show, when there is metadata. The global prefix is not in it.
+    fn view(&self, prefix: &str, keys: &[String]) -> Option<View> {
+        let prefix = match self.image.config.prefix {
+            Some(_) => "",
+            None => prefix,
+        };
+        let tree = self.image.tree.as_ref()?;
+        Some(tree.view(prefix, keys))
+    }
+
+    fn no_keys(&self, start: usize, keys: &[String]) -> Option<Finding> {
+        let message = "the template reads metadata, but sees none: there are no keys";
+        let help = "name what it reads below the prefix, or all: keys = [\"/\"]";
+        let finding = || self.finding(start, Code::E209, message.into(), help.into());
+        (keys.is_empty() && self.document.is_whole()).then(finding)
     }
 
     fn check_mode(&self, report: &mut Report) {
@@ -203,25 +211,18 @@ impl<'d> Section<'d> {
     }
 
     fn check_key(&self, key: &str, at: usize, prefix: &str, report: &mut Report) {
-        let own_prefix = match self.image.config.prefix {
-            Some(_) => "",
-            None => prefix,
-        };
-        let tree = self.image.tree.as_ref();
-        let view = tree.map(|tree| tree.view(own_prefix, &["/".to_owned()]));
+        let view = self.view(prefix, &["/".to_owned()]);
         let clean = path::clean(&format!("/{key}"));
-        let is_there = |path: &str| {
-            let found = |view: &View| view.get(path).is_some() || view.has_below(path);
-            view.as_ref().is_some_and(found)
-        };
-        if is_there(&clean) {
+        let has = |view: &View| view.get(&clean).is_some() || view.has_below(&clean);
+        if view.as_ref().is_some_and(has) {
             return;
         }
+        let near = view.as_ref().and_then(|view| view.nearest_dir(&clean));
         if let Some(rest) = keys::without(&clean, prefix) {
             let message = format!("key {key} has the prefix {prefix} once more");
             let help = format!("keys begin below the prefix: write \"{rest}\"");
             report.add(self.finding(at, Code::E402, message, help));
-        } else if let Some(meant) = view.as_ref().and_then(|view| view.nearest_dir(&clean)) {
+        } else if let Some(meant) = near.filter(|_| !keys::is_known(&clean)) {
             let message = format!("the metadata has nothing at {clean}");
             let help = format!("did you mean {meant}?");
             report.add(self.finding(at, Code::W405, message, help));

@@ -1,15 +1,24 @@
 //! What text an expression makes, as far as it can be seen without executing it: literal pieces and holes.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::template::outline::{Call, Expr, Outline};
+use crate::template::outline::{Call, Expr, Outline, Usage};
 
 /// Variables may stand for expressions of variables; nobody goes deeper on purpose.
 const DEEPEST: u32 = 16;
+/// So many variables are followed in one template: each may stand for several more.
+const FUEL: u32 = 100_000;
+/// The longest text that is put together, in bytes.
+const LONGEST: usize = 4096;
 
 /// The variables of a template that have one value wherever they are used: those that are set once.
 #[derive(Debug)]
-pub struct Variables<'o>(BTreeMap<&'o str, Option<&'o Expr>>);
+pub struct Variables<'o> {
+    /// What each is set to; nothing when it is set more than once.
+    values: BTreeMap<&'o str, Option<&'o Expr>>,
+    fuel: Cell<u32>,
+}
 
 impl<'o> Variables<'o> {
     pub fn of(outline: &'o Outline) -> Variables<'o> {
@@ -20,12 +29,15 @@ impl<'o> Variables<'o> {
                 variables.extend(several.map(|name| (name.as_str(), None)));
                 continue;
             };
-            let is_value = statement.usage == crate::template::outline::Usage::Kept;
+            let is_value = statement.usage == Usage::Kept;
             let value = is_value.then_some(&statement.expr);
             let known = variables.contains_key(name.as_str());
             variables.insert(name.as_str(), value.filter(|_| !known));
         }
-        Variables(variables)
+        Variables {
+            values: variables,
+            fuel: Cell::new(FUEL),
+        }
     }
 
     /// What a variable stands for; anything else stands for itself.
@@ -34,14 +46,12 @@ impl<'o> Variables<'o> {
         'o: 'e,
     {
         let mut expr = expr;
-        for _ in 0..DEEPEST {
-            match expr {
-                Expr::Variable { name, .. } => match self.0.get(name.as_str()) {
-                    Some(Some(value)) => expr = value,
-                    _ => break,
-                },
-                _ => break,
-            }
+        while let Expr::Variable { name, .. } = expr
+            && let Some(Some(value)) = self.values.get(name.as_str())
+            && self.fuel.get() > 0
+        {
+            self.fuel.set(self.fuel.get() - 1);
+            expr = value;
         }
         expr
     }
@@ -51,6 +61,7 @@ impl<'o> Variables<'o> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     parts: Vec<Part>,
+    length: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -130,6 +141,11 @@ impl Shape {
     }
 
     fn push(&mut self, text: &str) {
+        self.length = self.length.saturating_add(text.len());
+        if self.length > LONGEST {
+            self.parts.push(Part::Hole);
+            return;
+        }
         match self.parts.last_mut() {
             Some(Part::Text(last)) => last.push_str(text),
             _ => self.parts.push(Part::Text(text.to_owned())),
@@ -244,6 +260,22 @@ mod tests {
         ] {
             assert_eq!(shape(text), want, "{text}");
         }
+    }
+
+    #[test]
+    fn variables_of_variables_cost_no_more_than_they_are_worth() {
+        let mut text = String::from("{{$v0 := print .}}");
+        for number in 0..100 {
+            let next = number + 1;
+            text.push_str(&format!("{{{{$v{next} := print $v{number} $v{number}}}}}"));
+        }
+        let holes = shape(&format!("{text}{{{{$v100}}}}"));
+        assert!(holes.len() < 200_000 && holes.trim_matches('*').is_empty());
+        let long = "x".repeat(LONGEST / 2 + 1);
+        assert_eq!(
+            shape(&format!("{{{{print \"{long}\" \"{long}\"}}}}")),
+            format!("{long}*")
+        );
     }
 
     #[test]

@@ -13,12 +13,19 @@ pub struct Source {
     /// How it is shown: below the current directory without it.
     pub shown: String,
     pub bytes: Vec<u8>,
+    /// Where the lines begin.
+    lines: Vec<usize>,
 }
 
 impl Source {
     pub fn new(path: &Path, bytes: Vec<u8>) -> Source {
-        let shown = shown(path);
-        Source { shown, bytes }
+        let newlines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let after = newlines.map(|(offset, _)| offset + 1);
+        Source {
+            shown: shown(path),
+            lines: std::iter::once(0).chain(after).collect(),
+            bytes,
+        }
     }
 
     /// A finding at an offset in the file.
@@ -40,18 +47,24 @@ impl Source {
         }
     }
 
-    /// `file:line` of an offset.
-    pub fn line(&self, offset: usize) -> String {
-        format!("{}:{}", self.shown, self.place(offset).0)
+    /// The line of an offset, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.lines
+            .partition_point(|start| *start <= offset.min(self.bytes.len()))
     }
 
     /// The line and the column in characters, both from 1. A mark at the beginning takes no column.
     fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.bytes.get(..offset).unwrap_or(&self.bytes);
-        let start = before.iter().rposition(|byte| *byte == b'\n');
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let on_line = &before[start.map_or(0, |newline| newline + 1)..];
-        let on_line = on_line.strip_prefix(MARK).unwrap_or(on_line);
+        let line = self.line(offset);
+        let start = self.lines.get(line - 1).copied().unwrap_or(0);
+        let on_line = self
+            .bytes
+            .get(start..offset.min(self.bytes.len()))
+            .unwrap_or_default();
+        let on_line = match start {
+            0 => on_line.strip_prefix(MARK).unwrap_or(on_line),
+            _ => on_line,
+        };
         (line, String::from_utf8_lossy(on_line).chars().count() + 1)
     }
 }

@@ -239,6 +239,8 @@ impl Place {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let column = self.column().min(line.len());
         let (before, after) = line.split_at(column);
+        // No more than can be shown, in a line of any length; a character takes up to four bytes.
+        let before = &before[before.len().saturating_sub(4 * SNIPPET_WIDTH)..];
         let skipped = utf8::count(before).saturating_sub(SNIPPET_WIDTH / 2);
         let before = utf8::chars(before).skip(skipped).map(|(found, _)| found);
         let before: String = before.collect();

@@ -39,28 +39,15 @@ impl<'t> State<'t, '_> {
     ) -> Result<Cell> {
         let function = self.function(&callable, words.first)?;
         self.check_count(function, words.args.len(), last.is_some())?;
-        match &callable {
-            Callable::Method(_, method) if method.results != 1 => {
-                return self.fail(Problem::NoSingleResult {
-                    name: function.name,
-                    results: method.results,
-                });
+        match callable {
+            Callable::Method(_, method) => self.check_results(method)?,
+            Callable::Function(Callee::Builtin(builtin @ (Builtin::And | Builtin::Or))) => {
+                return self.eval_logic(words, last, builtin == Builtin::Or);
             }
-            Callable::Function(Callee::Builtin(Builtin::And)) => {
-                return self.eval_logic(words, last, false);
-            }
-            Callable::Function(Callee::Builtin(Builtin::Or)) => {
-                return self.eval_logic(words, last, true);
-            }
-            _ => {}
+            Callable::Function(_) => {}
         }
         let base = self.eval_args(function, words.args, last)?;
-        let result = match &callable {
-            Callable::Function(Callee::Builtin(Builtin::Len)) if self.nil_interface => {
-                Err(CallError::Failed("len of nil pointer".to_owned()))
-            }
-            _ => self.call(&callable, base),
-        };
+        let result = self.call(&callable, base);
         self.args.truncate(base);
         match result {
             Ok(value) => Ok(Cell::plain(value)),
@@ -99,6 +86,16 @@ impl<'t> State<'t, '_> {
         self.fail(Problem::ArgumentCount { function, got })
     }
 
+    fn check_results(&self, method: &Method) -> Result<()> {
+        match method.results {
+            1 => Ok(()),
+            results => self.fail(Problem::NoSingleResult {
+                name: method.function.name,
+                results,
+            }),
+        }
+    }
+
     /// Evaluates the arguments onto the stack of arguments; gives the place of the first.
     fn eval_args(
         &mut self,
@@ -124,6 +121,9 @@ impl<'t> State<'t, '_> {
         let args = self.args.get(base..).unwrap_or_default();
         match callable {
             Callable::Function(Callee::Host(index)) => self.host.call(*index, args, self.budget),
+            Callable::Function(Callee::Builtin(Builtin::Len)) if self.nil_interface => {
+                Err(CallError::Failed("len of nil pointer".to_owned()))
+            }
             Callable::Function(Callee::Builtin(builtin)) => {
                 builtin.call(args, self.options, self.budget)
             }

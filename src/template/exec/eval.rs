@@ -7,7 +7,7 @@ use crate::template::node::{
     Command, Declared, NodeRef, Number, Operand, OperandKind, Pipeline, Slot,
 };
 use crate::template::problem::Problem;
-use crate::template::value::Value;
+use crate::template::value::{Map, Value};
 
 use super::call::Callable;
 
@@ -230,50 +230,52 @@ impl<'t> State<'t, '_> {
             return self.eval_call(callable, NodeRef::Operand(words.first), words, last);
         }
         let has_args = !words.args.is_empty() || last.is_some();
-        let in_type = receiver.type_name();
-        let field = || String::from_utf8_lossy(name).into_owned();
-        let problem = match (&receiver.value, struct_field(&receiver.value, name)) {
-            (Value::Nil, _) => Problem::NilPointer {
-                field: field(),
-                in_type,
-            },
-            (Value::Map(_), _) if has_args => Problem::KeyArguments(field()),
-            (Value::Map(map), _) => match map.entries().get(name) {
-                Some(value) => return Ok(Cell::interface(value.clone())),
-                None if self.options.strict => Problem::NoEntry(name.to_vec()),
-                None => return Ok(Cell::plain(Value::Nil)),
-            },
-            (_, Field::None) => Problem::NoField {
-                field: field(),
-                in_type,
-            },
-            (_, Field::Unexported) => Problem::Unexported {
-                field: field(),
-                in_type,
-            },
-            (_, Field::Value(_)) if has_args => Problem::FieldArguments(field()),
-            (_, Field::Value(value)) => return Ok(Cell::plain(value)),
+        let found = match &receiver.value {
+            Value::Map(map) => self.map_field(map, name, has_args),
+            _ => struct_field(&receiver, name, has_args),
         };
-        self.fail(problem)
+        found.map_err(|problem| self.error(problem))
+    }
+
+    fn map_field(&self, map: &Map, name: &[u8], has_args: bool) -> Field {
+        if has_args {
+            return Err(Problem::KeyArguments(to_text(name)));
+        }
+        match map.entries().get(name) {
+            Some(value) => Ok(Cell::interface(value.clone())),
+            None if self.options.strict => Err(Problem::NoEntry(name.to_vec())),
+            None => Ok(Cell::plain(Value::Nil)),
+        }
     }
 }
 
-/// What a struct has under a name.
-enum Field {
-    None,
-    Unexported,
-    Value(Value),
+type Field = std::result::Result<Cell, Problem>;
+
+fn to_text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }
 
-fn struct_field(receiver: &Value, name: &[u8]) -> Field {
-    Field::Value(match (receiver, name) {
+fn struct_field(receiver: &Cell, name: &[u8], has_args: bool) -> Field {
+    let value = match (&receiver.value, name) {
         (Value::Pair(pair), b"Key") => Value::Str(pair.key.clone()),
         (Value::Pair(pair), b"Value") => Value::Str(pair.value.clone()),
         (Value::Service(service), b"Target") => Value::Str(service.target.clone()),
         (Value::Service(service), b"Port") => Value::Uint16(service.port),
         (Value::Service(service), b"Priority") => Value::Uint16(service.priority),
         (Value::Service(service), b"Weight") => Value::Uint16(service.weight),
-        (Value::Time(_), b"wall" | b"ext" | b"loc") => return Field::Unexported,
-        _ => return Field::None,
-    })
+        (value, _) => {
+            let (field, in_type) = (to_text(name), receiver.type_name());
+            return Err(match (value, name) {
+                (Value::Nil, _) => Problem::NilPointer { field, in_type },
+                (Value::Time(_), b"wall" | b"ext" | b"loc") => {
+                    Problem::Unexported { field, in_type }
+                }
+                _ => Problem::NoField { field, in_type },
+            });
+        }
+    };
+    match has_args {
+        true => Err(Problem::FieldArguments(to_text(name))),
+        false => Ok(Cell::plain(value)),
+    }
 }

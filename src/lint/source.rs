@@ -73,6 +73,7 @@ impl Source {
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok());
+    let below = below.or_else(|| path.strip_prefix(".").ok());
     below.unwrap_or(path).display().to_string()
 }
 

@@ -1,5 +1,6 @@
 //! The tools that look at the work of the agent instead of doing it.
 
+mod chapter;
 mod diff;
 mod dump;
 mod image;

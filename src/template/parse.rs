@@ -281,21 +281,27 @@ impl Parser<'_> {
         let token = self.next_non_space();
         let id = self.template_name(token, context)?;
         self.expect(Kind::RightDelim, context)?;
-        self.template_body(id, context)?;
+        let list = self.template_body(context, None)?;
+        self.add(id, list)?;
         self.scope = outer;
         Ok(())
     }
 
-    /// The body of a definition or block, in a scope of its own, to its end.
-    fn template_body(&mut self, id: TemplateId, context: &'static str) -> Result<()> {
+    /// The body of a definition or block, in a scope of its own, to its end. An `{{else}}` there is an error at `place`,
+    /// or where it stands.
+    fn template_body(&mut self, context: &'static str, place: Option<usize>) -> Result<List> {
         self.enter()?;
         let (list, clause) = self.item_list()?;
         self.leave();
         if clause != Clause::End {
             let clause = clause.words();
-            return self.fail(Problem::ClauseWithin { clause, context });
+            let place = self.place(place.unwrap_or(self.scope.last));
+            return Err(Error::parse(
+                Problem::ClauseWithin { clause, context },
+                place,
+            ));
         }
-        self.add(id, list)
+        Ok(list)
     }
 
     fn template_name(&mut self, token: Token, context: &'static str) -> Result<TemplateId> {

@@ -140,7 +140,9 @@ impl Parser<'_> {
         let template = self.template_name(token, context)?;
         let pipeline = Some(self.pipeline(context, Kind::RightDelim)?);
         let outer = std::mem::replace(&mut self.scope, Scope::new());
-        self.template_body(template, context)?;
+        // Go counts this error's line in the block's own action.
+        let list = self.template_body(context, Some(outer.last))?;
+        self.add(template, list)?;
         self.scope = outer;
         Ok(template_item(token, template, pipeline))
     }

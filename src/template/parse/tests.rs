@@ -65,6 +65,14 @@ fn errors() {
             r#"1: unexpected "|" in template clause"#,
         ),
         (r#"{{template "\q"}}"#, "1: invalid syntax"),
+        (
+            "{{block \"b\" 1}}\n{{else}}{{end}}",
+            "1: unexpected {{else}} in block clause",
+        ),
+        (
+            "{{define \"b\"}}\n{{else}}{{end}}",
+            "2: unexpected {{else}} in define clause",
+        ),
         ("{{break}}", "1: {{break}} outside {{range}}"),
         ("{{continue 1}}", r#"1: unexpected "1" in {{continue}}"#),
         (

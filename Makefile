@@ -3,7 +3,7 @@
 CARGO ?= cargo
 CONFD = target/release/confd
 # What of this repository is shell.
-SCRIPTS = .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh tools/*.sh tests/*.sh)
+SCRIPTS = .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh tests/*.sh)
 
 .PHONY: build run test lint bench dist toolchain help
 
@@ -28,10 +28,10 @@ bench: ## measure; prints figures, judges nothing
 	$(CARGO) bench --locked
 
 dist: ## build the static programs and pack them with their installers into dist/
-	tools/dist.sh
+	.ci/dist.sh
 
 toolchain: ## install what `make dist` needs, where that is possible
-	tools/dist.sh --toolchain
+	.ci/dist.sh --toolchain
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: tools/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
+# usage: .ci/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
 # Builds the static program for each TARGET and packs it with its installer into dist/. The same sources and compiler give the
 # same bytes, in whatever directory and at whatever time. With --toolchain it only installs what the builds need.
 set -eu
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 umask 022
 export LC_ALL=C TZ=UTC
-. tools/toolchain.sh
+. .ci/toolchain.sh
 
 # Times in the archives: the commit's, or a fixed one where there is no history (not before 1980, where zip begins).
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1476165281)}"
@@ -32,7 +32,7 @@ build() {
     linux-amd64)
         # A folder with nothing else in it: this compiler's search path must not find the other C library.
         mkdir -p target/dist/unwinder
-        cc -Os -ffunction-sections -c tools/unwinder.c -o target/dist/unwinder.o
+        cc -Os -ffunction-sections -c .ci/unwinder.c -o target/dist/unwinder.o
         rm -f target/dist/unwinder/libunwind.a
         ar rcD target/dist/unwinder/libunwind.a target/dist/unwinder.o
         static="$static -L native=target/dist/unwinder"

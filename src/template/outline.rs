@@ -11,6 +11,9 @@ use super::node::{
 use super::parse::{MAIN, Template};
 use super::value::{Str, Value};
 
+/// A pipeline of more stages is followed no further back: each stage is a call around the one before.
+const MOST_STAGES: usize = 16;
+
 /// A template's expressions, in the order of its text, and its faults.
 #[derive(Debug, Default)]
 pub struct Outline {
@@ -262,11 +265,13 @@ impl Walk<'_> {
 /// Expressions.
 impl Walk<'_> {
     fn pipeline(&mut self, pipeline: &Pipeline) -> Expr {
-        let mut last = None;
-        for command in &pipeline.commands {
-            last = Some(self.command(command, last));
-        }
         let pos = pipeline.pos;
+        let mut last = None;
+        for (stage, command) in (1..).zip(&pipeline.commands) {
+            let expr = self.command(command, last);
+            let cut = stage % MOST_STAGES == 0 && stage < pipeline.commands.len();
+            last = Some(if cut { Expr::Other { pos } } else { expr });
+        }
         last.unwrap_or(Expr::Other { pos })
     }
 
@@ -429,6 +434,29 @@ mod tests {
                 words.join(" ")
             });
             assert_eq!(shown.collect::<Vec<_>>().join("; "), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn expressions_nest_no_deeper_than_can_be_walked() {
+        fn depth(expr: &Expr) -> usize {
+            match expr {
+                Expr::Call(call) => 1 + call.args.iter().map(depth).max().unwrap_or(0),
+                _ => 0,
+            }
+        }
+        let stages = "|print".repeat(50_000);
+        let nested = format!("{}1{}", "(len ".repeat(90), "|print)".repeat(90));
+        for text in [
+            format!("{{{{1{stages}}}}}"),
+            format!("{{{{{nested}{stages}}}}}"),
+        ] {
+            let statements = outline(&text).statements;
+            let deepest = statements
+                .iter()
+                .map(|statement| depth(&statement.expr))
+                .max();
+            assert!(deepest < Some(1_000), "{deepest:?}");
         }
     }
 

@@ -6,6 +6,7 @@
 mod choices;
 mod grammar;
 mod host;
+mod lint;
 mod mutate;
 mod render;
 mod values;

@@ -174,12 +174,22 @@ fn a_server_without_versions_is_version_0() {
     assert_eq!(fetched.version, Version(0));
 }
 
+fn typed(kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\n{kind}Content-Length: {length}\r\n\r\n{body}")
+}
+
+#[test]
+fn a_server_that_leaves_the_type_to_go_is_believed() {
+    for kind in ["", "Content-Type: text/plain; charset=utf-8\r\n"] {
+        let server = Server::start(move |_, _| Keep(typed(kind, r#"{"k": "v"}"#)));
+        let fetched = server.metad().fetch().expect(kind);
+        assert_eq!(fetched.tree, tree(), "{kind:?}");
+    }
+}
+
 #[test]
 fn whatever_is_no_whole_tree_is_an_error() {
-    let typed = |kind: &str, body: &str| {
-        let length = body.len();
-        format!("HTTP/1.1 200 OK\r\n{kind}Content-Length: {length}\r\n\r\n{body}")
-    };
     let tree = r#"{"k": "v"}"#;
     let half = good(1).replace("Length: 10", "Length: 20");
     let half_chunk = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{";
@@ -203,10 +213,13 @@ fn whatever_is_no_whole_tree_is_an_error() {
             "the answer is text/html, not JSON",
         ),
         (
-            typed("Content-Type: text/plain\r\n", tree),
-            "the answer is text/plain, not JSON",
+            typed("Content-Type: application/yaml\r\n", tree),
+            "the answer is application/yaml, not JSON",
         ),
-        (typed("", tree), "the answer does not say that it is JSON"),
+        (
+            typed("Content-Type: text/plain\r\n", "host/\n"),
+            "the body is not a JSON object",
+        ),
         (json("200 OK", "", ""), "the body is empty"),
         (json("200 OK", "", "{}"), "there is no metadata in it"),
         (

@@ -11,7 +11,7 @@ use super::source::Source;
 use super::{Image, command, keys, settings, template};
 use crate::error::Result;
 use crate::nearest::nearest;
-use crate::resource::Resource;
+use crate::resource::{Resource, template_path};
 use crate::settings::{LARGEST, read_file};
 use crate::tree::{View, path};
 
@@ -279,7 +279,7 @@ impl<'d> Section<'d> {
             }
             return Ok(None);
         };
-        let path = templates.join(src);
+        let path = template_path(&templates, src);
         if path.is_file() {
             return Ok(Some(path));
         }

@@ -170,14 +170,20 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
                 find_below(&path, found, depth + 1)?;
             }
         } else if entry.file_name().as_encoded_bytes().ends_with(b"toml") {
-            let metadata =
-                fs::metadata(&path).map_err(|source| Error::io("read", &path, source))?;
-            if metadata.is_file() {
-                found.push((path, Stamp::of(&metadata)));
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
+                Ok(_) => {}
+                // A link that leads nowhere, say: what is wrong with this one is told when it is loaded.
+                Err(_) => found.push((path, Stamp::UNKNOWN)),
             }
         }
     }
     Ok(())
+}
+
+/// Where template `src` is: as Go's filepath.Join has it, below `templates` even with a slash before it.
+pub fn template_path(templates: &Path, src: &str) -> PathBuf {
+    templates.join(src.trim_start_matches(std::path::is_separator))
 }
 
 impl Resource {
@@ -325,7 +331,7 @@ impl Resource {
 
     /// The template, parsed anew only when its file has changed.
     fn parsed(&mut self, templates: &Path) -> Result<&Template> {
-        let path = templates.join(&self.src);
+        let path = template_path(templates, &self.src);
         let read = |source| Error::io("read template", &path, source);
         let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
         let current = self

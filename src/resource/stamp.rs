@@ -15,6 +15,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// Of a file about which the system says nothing: it is read anew each time.
+    pub const UNKNOWN: Stamp = Stamp {
+        len: 0,
+        modified: None,
+        settled: false,
+    };
+
     /// The stamp of a file from what the system says of it, taken before the file is read.
     pub fn of(metadata: &Metadata) -> Stamp {
         let modified = metadata.modified().ok();

@@ -156,6 +156,18 @@ fn conf_d_is_read_at_every_depth_in_order() {
 }
 
 #[test]
+fn a_slash_before_src_means_nothing() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.template("in/app.tmpl", r#"{{getv "/k"}}"#);
+    env.resource(
+        "app.toml",
+        "[template]\nsrc = \"/in/app.tmpl\"\ndest = \"$ROOT/out/app\"\nkeys = [\"/\"]\n",
+    );
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("out/app"), "v");
+}
+
+#[test]
 fn symlinked_resources_count_and_symlinked_directories_do_not() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("kept", "kept");

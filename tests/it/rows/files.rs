@@ -21,6 +21,7 @@ fn row_05_one_broken_resource_does_not_stop_the_others() {
     );
     env.resource("e.toml", "[template]\nsrc = \"c.tmpl\"\n");
     env.simple("f", r#"{{getv "/k"}}"#);
+    symlink("nowhere", env.path("etc/conf.d/g.toml")).expect("a link");
     let run = env.onetime();
     run.expect_code(1);
     for noun in [
@@ -29,6 +30,7 @@ fn row_05_one_broken_resource_does_not_stop_the_others() {
         "c.tmpl",
         "d.tmpl",
         "conf.d/e.toml",
+        "conf.d/g.toml",
     ] {
         assert!(
             run.at("ERROR").iter().any(|line| line.contains(noun)),

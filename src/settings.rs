@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
+use std::string::FromUtf8Error;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -64,13 +65,29 @@ enum Value {
 impl Table {
     /// Reads and parses the file at `path`.
     pub fn read(path: &Path) -> Result<Table> {
-        let bytes = read_file(path, LARGEST)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let lines = Lines::new(&error.as_bytes()[..valid]);
-            refuse(path, lines.line(valid), "not UTF-8 text")
-        })?;
-        Table::parse(path, &text)
+        match String::from_utf8(read_file(path, LARGEST)?) {
+            Ok(text) => Table::parse(path, &text),
+            Err(error) => Table::parse_around(path, &error),
+        }
+    }
+
+    /// As in the original, comments may be in another encoding, GBK say; keys and values may not.
+    fn parse_around(path: &Path, error: &FromUtf8Error) -> Result<Table> {
+        let text = String::from_utf8_lossy(error.as_bytes());
+        match Table::parse(path, &text) {
+            Ok(table) if !table.has(char::REPLACEMENT_CHARACTER) => Ok(table),
+            _ => {
+                let lines = Lines::new(error.as_bytes());
+                let line = lines.line(error.utf8_error().valid_up_to());
+                Err(refuse(path, line, "not UTF-8 text"))
+            }
+        }
+    }
+
+    /// Whether a key or a text holds this character.
+    fn has(&self, character: char) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.name.contains(character) || entry.value.has(character))
     }
 
     /// Parses `text`, the content of the file at `path`. A byte order mark and CRLF are nothing special.
@@ -265,6 +282,15 @@ impl Value {
         })
     }
 
+    fn has(&self, character: char) -> bool {
+        match self {
+            Value::Text(text) => text.contains(character),
+            Value::List(items) => items.iter().any(|item| item.has(character)),
+            Value::Table(table) => table.has(character),
+            Value::Integer(_) | Value::Boolean(_) | Value::Other(_) => false,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Value::Text(_) => "this string",
@@ -412,6 +438,39 @@ mod tests {
             complaint(table.integer("uid")),
             "x.toml:3: uid must be an integer, not this string"
         );
+    }
+
+    #[test]
+    fn only_comments_may_be_in_another_encoding() {
+        let path = std::env::temp_dir().join(format!("confd-settings-{}", std::process::id()));
+        // "配置" in GBK.
+        let read = |text: &str| {
+            let bytes = text.replace("GBK", "\u{1}").into_bytes();
+            let gbk = |byte| match byte {
+                1 => vec![0xc5, 0xe4, 0xd6, 0xc3],
+                other => vec![other],
+            };
+            fs::write(&path, bytes.into_iter().flat_map(gbk).collect::<Vec<u8>>()).expect("a file");
+            Table::read(&path)
+        };
+        let table = read("# GBK\nsrc = 'a' # GBK\n").expect("comments only");
+        assert_eq!(table.string("src").expect("text"), Some("a".to_owned()));
+        for text in [
+            "# fine\nsrc = 'GBK'",
+            "\nlist = [['GBK']]",
+            "\n[t]\nk = 1\n'GBK' = 2",
+            "\n# GBK\nwrong",
+        ] {
+            let line = 1 + text
+                .split("GBK")
+                .next()
+                .unwrap_or_default()
+                .matches('\n')
+                .count();
+            let place = format!("{}:{line}: ", path.display());
+            assert_eq!(complaint(read(text)), place + "not UTF-8 text", "{text}");
+        }
+        fs::remove_file(path).expect("removed");
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub struct Rendered {
     seen: Seen,
 }
 
+/// So many changed keys are named in the log.
+const MOST_SHOWN: usize = 20;
+
 /// How dest differs from what was rendered, and why.
 #[derive(Debug)]
 pub struct Change {
@@ -109,10 +112,21 @@ impl Change {
         let dest = dest.display();
         lines.push(format!("Target config {dest} out of sync"));
         if !self.keys.is_empty() {
-            lines.push(format!("{dest} changes because of {}", self.keys.join(" ")));
+            let keys = shown(&self.keys);
+            lines.push(format!("{dest} changes because of {keys}"));
         }
         lines
     }
+}
+
+/// The first keys of a list, and how many others there are: a large cluster would make a log line of a megabyte.
+fn shown(keys: &[String]) -> String {
+    let first = keys.iter().take(MOST_SHOWN);
+    let mut text = first.map(String::as_str).collect::<Vec<_>>().join(" ");
+    if let Some(others @ 1..) = keys.len().checked_sub(MOST_SHOWN) {
+        text.push_str(&format!(" and {others} more"));
+    }
+    text
 }
 
 /// What became of a rendered resource.

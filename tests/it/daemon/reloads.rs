@@ -90,6 +90,29 @@ fn commands_know_their_files_and_the_keys_that_changed() {
 }
 
 #[test]
+fn of_many_changed_keys_the_log_names_the_first() {
+    let hosts = |count: usize| {
+        let ips = (0..count).map(|number| (format!("i-{number:04}"), json!({"ip": "1"})));
+        json!({"hosts": ips.collect::<serde_json::Map<_, _>>()})
+    };
+    let metad = Metad::start(hosts(1));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{len (getvs "/hosts/*/ip")}}"#);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/app", "1");
+    metad.set(hosts(22));
+    env.wait_content("out/app", "22");
+    metad.set(hosts(1001));
+    env.wait_content("out/app", "1001");
+    let log = daemon.log();
+    let lines = log.lines().filter(|line| line.contains("because of"));
+    let ends: Vec<&str> = lines
+        .filter_map(|line| line.split("/hosts/i-").last())
+        .collect();
+    assert_eq!(ends, ["0020/ip and 1 more", "0041/ip and 959 more"]);
+}
+
+#[test]
 fn a_command_that_floods_is_logged_with_its_status_and_its_tail() {
     let env = Env::with_tree(&json!({"k": "v"}));
     let flood = "seq 1 200000; echo the last words; exit 3";

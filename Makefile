@@ -3,7 +3,7 @@
 CARGO ?= cargo
 CONFD = target/release/confd
 # What of this repository is shell.
-SCRIPTS = .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh tests/*.sh)
+SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
 .PHONY: build run test lint bench dist toolchain help
 

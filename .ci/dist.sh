@@ -71,7 +71,10 @@ collect() {
     windows-amd64) cp target/dist/x86_64-win7-windows-gnu/release/confd.exe "$folder/" ;;
     esac
     case $1 in
-    linux-*) (cd src/image && cp install.sh exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl "$root/$folder/") ;;
+    linux-*)
+        cp install.sh "$folder/"
+        (cd src/image && cp exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl "$root/$folder/")
+        ;;
     windows-*) (cd src/image && cp cmd.info.tmpl "$root/$folder/") ;;
     esac
     cp LICENSE "$folder/"

@@ -458,23 +458,20 @@ fn what_another_agent_left_is_kept_or_put_aside() {
         "etc/logrotate.d/app-agent",
         "etc/confd/conf.d/cmd.info.toml",
         "opt/qingcloud/app-agent/bin/exec.sh",
+        "opt/qingcloud/app-agent/bin/confd",
     ];
     for path in foreign {
         site.add(path);
-        fs::write(site.root(path), "foreign").expect("another agent's file");
+        fs::write(site.root(path), format!("foreign {path}")).expect("another agent's file");
     }
     site.installs(&[]);
-    assert_eq!(site.text("etc/confd/conf.d/cmd.info.toml"), "foreign");
-    for (path, name) in [
-        (foreign[0], "confd"),
-        (foreign[1], "app-agent"),
-        (foreign[3], "exec.sh"),
-    ] {
-        assert_ne!(site.text(path), "foreign", "{path}");
-        assert_eq!(
-            site.text(&format!("{BASE}/data/replaced/{name}")),
-            "foreign"
-        );
+    for path in foreign {
+        let kept = match path {
+            "etc/confd/conf.d/cmd.info.toml" => path.to_string(),
+            _ => format!("{BASE}/data/replaced/{path}"),
+        };
+        assert_eq!(site.text(&kept), format!("foreign {path}"));
+        assert_eq!(site.text(path) == site.text(&kept), path == kept, "{path}");
     }
 }
 
@@ -510,6 +507,36 @@ fn it_starts_at_boot_only_when_asked_to() {
         site.installs(&["--uninstall"]);
         assert!(!site.root(WANTED).is_symlink(), "{}", look.name);
     }
+}
+
+#[test]
+fn the_installed_copy_enables_without_an_archive() {
+    let look = LOOKS
+        .iter()
+        .find(|look| look.name == "Debian and Ubuntu today");
+    let site = look.and_then(Site::with_look).expect("dash is installed");
+    site.installs(&[]);
+    fs::remove_dir_all(site.env.path("archive")).expect("the archive is gone");
+    let copy = site.root(BASE).join("bin/install.sh");
+    let output = under(site.shell, copy)
+        .arg("--enable")
+        .env("DESTDIR", site.env.path("root"))
+        .output();
+    let output = output.expect("install.sh");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(site.root(WANTED).is_symlink());
+}
+
+#[test]
+fn in_the_sources_it_says_how_to_come_by_an_archive() {
+    let site = Site::new(shells()[0]);
+    let output = under(site.shell, source("install.sh"))
+        .env("DESTDIR", site.env.path("root"))
+        .output();
+    let output = output.expect("install.sh");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("make dist"), "{}", said(&output));
+    assert!(!site.root("opt").exists());
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What the installers put on an image, under the shells of the images. Everything happens in throw-away folders, without root rights;
-//! tests/images.sh does the same on real systems.
+//! `.ci/try-images` does the same on real systems.
 
 mod exec;
 mod install;
@@ -27,11 +27,13 @@ fn under(shell: &[&str], script: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// The file `name` of src/image.
+/// Where the file `name` of the archive lies in the sources.
 fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/image")
-        .join(name)
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match name {
+        "install.sh" => sources.join(name),
+        _ => sources.join("src/image").join(name),
+    }
 }
 
 /// What a program said, for messages of failed tests.

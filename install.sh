@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it.
+# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it in the archive that `make dist` makes.
 #
 # Nothing is changed that already is as it should be. Files are swapped whole, so that a running daemon, command or boot never
 # meets half a file. What was installed is remembered by its checksum: that tells an edited file from an old one.
@@ -7,7 +7,9 @@
 set -u
 umask 022
 LC_ALL=C
-export LC_ALL
+# Who becomes root by su may be left without the administrator's commands.
+PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
+export LC_ALL PATH
 
 usage() {
     cat <<'END'
@@ -15,7 +17,7 @@ usage: [DESTDIR=/image] ./install.sh [--enable | --uninstall | --help]
 
 Without an option: installs or upgrades. The service is neither started nor enabled: the platform starts it.
 
-  --enable     also start it at boot
+  --enable     also start it at boot; bin/install.sh of an installed agent can do that, too
   --uninstall  stop it, and remove all but logs, the records of commands, and files that somebody edited
   DESTDIR      work on the system below this folder instead of the running one
 END
@@ -59,7 +61,13 @@ remember() {
         fi
         echo "$2 $1"
     } >"$records.tmp" || fail "cannot write $records.tmp"
+    persist "$records.tmp"
     mv -f "$records.tmp" "$records" || fail "cannot replace $records"
+}
+
+# Makes file $1 last through a power cut before it gets its name, or that leaves an empty file; where dd cannot sync: everybody's.
+persist() {
+    dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || sync
 }
 
 # --- installing -----------------------------------------------------------------------------------------------------------
@@ -95,9 +103,15 @@ swap_in() {
         rm -f "$2.tmp"
         fail "$1 does not run on this machine ($(uname -s) $(uname -m))"
     fi
-    # On the disk before it has the name, or a power cut leaves an empty file; where dd cannot do that: everybody's.
-    dd if=/dev/null of="$2.tmp" conv=notrunc,fsync 2>/dev/null || sync
+    persist "$2.tmp"
     mv -f "$2.tmp" "$2" || fail "cannot replace $2"
+}
+
+# Keeps a copy of $1, which is about to be replaced, below data/replaced: under its whole path, since two are named confd.
+set_aside() {
+    make_dir "$base/data/replaced${1%/*}"
+    cp -p "$DESTDIR$1" "$DESTDIR$base/data/replaced$1" || fail "cannot copy $1 to $base/data/replaced$1"
+    say "$1 was not from here; it is kept as $base/data/replaced$1"
 }
 
 # Installs $1 from the archive as $2 with mode $3, whatever was there; what somebody else put there is kept in data/replaced.
@@ -105,8 +119,7 @@ program() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
     if [ "$old" != "$new" ] || [ -h "$DESTDIR$2" ] || ! has_mode "$DESTDIR$2" "$3"; then
         if [ -n "$old" ] && [ "$old" != "$new" ] && [ "$old" != "$(recorded "$2")" ]; then
-            cp -p "$DESTDIR$2" "$DESTDIR$base/data/replaced/" || fail "cannot copy $2 to $base/data/replaced"
-            say "$2 was not from here; it is kept in $base/data/replaced"
+            set_aside "$2"
         fi
         swap_in "$here/$1" "$DESTDIR$2" "$3" "${4:-}"
         say "installed $2"
@@ -164,20 +177,23 @@ reload_systemd() {
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || fail "systemctl daemon-reload failed"
 }
 
-# Old security labels would keep the daemon from starting.
+# Old security labels would keep the daemon from starting, and the system's rotation away from logs below /opt.
 restore_labels() {
     [ -z "$DESTDIR" ] && command -v restorecon >/dev/null 2>&1 || return 0
     ! command -v selinuxenabled >/dev/null 2>&1 || selinuxenabled || return 0
     for place in "$base" /etc/confd "$init_script" "$rotation" "$unit"; do
         [ ! -e "$place" ] || restorecon -R "$place" || fail "restorecon $place failed"
     done
+    chcon -R -t var_log_t "$base/log" || say "chcon $base/log failed: SELinux may keep logrotate from its logs"
 }
 
 do_install() {
+    [ ! -f "$here/src/image/confd.init" ] ||
+        fail "this is the source: run make dist, unpack dist/app-agent-linux-*.tar.gz on the image and run install.sh there"
     for file in confd exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl install.sh; do
         [ -f "$here/$file" ] || fail "$here/$file is missing: unpack the whole archive"
     done
-    for dir in "$base/bin" "$base/log" "$base/run" "$base/data/cmd.started" "$base/data/replaced" \
+    for dir in "$base/bin" "$base/log" "$base/run" "$base/data/cmd.started" \
         /etc/confd/conf.d /etc/confd/templates /etc/init.d /etc/logrotate.d; do
         make_dir "$dir"
     done
@@ -276,7 +292,7 @@ do_uninstall() {
     rm -f "$records" "$DESTDIR$base"/run/confd.pid* || fail "cannot remove $records"
     reload_systemd
     # Only what is empty goes.
-    for dir in "$base/bin" "$base/run" "$base/data/replaced" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \
+    for dir in "$base/bin" "$base/run" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \
         /etc/confd/conf.d /etc/confd/templates /etc/confd; do
         rmdir "$DESTDIR$dir" 2>/dev/null || :
     done
@@ -301,7 +317,7 @@ main() {
     esac
     [ $# -le 1 ] || fail "one option at most"
 
-    here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || fail "cannot find the folder of $0"
+    here=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd) || fail "cannot find the folder of $0"
     DESTDIR=${DESTDIR:-}
     if [ -n "$DESTDIR" ]; then
         DESTDIR=$(CDPATH='' cd -P -- "$DESTDIR" && pwd) || fail "DESTDIR is not a folder"
@@ -317,7 +333,11 @@ main() {
     rotation=/etc/logrotate.d/app-agent
     case $action in
     install) do_install ;;
-    enable) do_install && do_enable ;;
+    enable)
+        # The copy that is installed has no archive beside it.
+        [ "$here" = "$(CDPATH='' cd -P -- "$DESTDIR$base/bin" 2>/dev/null && pwd)" ] || do_install
+        do_enable
+        ;;
     uninstall) do_uninstall ;;
     esac
 }

@@ -79,7 +79,10 @@ collect() {
     esac
     cp LICENSE "$folder/"
     chmod 644 "$folder"/*
-    chmod 755 "$folder" "$folder"/confd* "$folder"/*.sh "$folder"/*.bat 2>/dev/null || :
+    chmod 755 "$folder"
+    for file in confd confd.exe confd.init install.sh exec.sh; do
+        [ ! -f "$folder/$file" ] || chmod 755 "$folder/$file"
+    done
     pack "$1" "$folder"
 }
 

@@ -3,11 +3,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::env::Env;
+use crate::env::{Env, confd};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("the file").mode() & 0o7777
@@ -105,7 +104,7 @@ fn missing_parents_are_made_0755() {
     );
     // Whatever the umask is.
     let script = "umask 077; exec \"$0\" \"$@\"";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let command = [
         "-c",
         script,
@@ -202,31 +201,6 @@ fn dest_that_is_a_directory_is_refused() {
     assert!(env.names("out/app").is_empty());
 }
 
-/// Runs `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system
-/// does not permit that.
-fn run_with_mounts(env: &Env, test: &str, mounts: &str) -> Option<crate::env::Run> {
-    let allowed = Command::new("unshare")
-        .args(["-m", "--propagation", "private", "true"])
-        .status();
-    if !allowed.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED {test}: this system does not permit mount namespaces");
-        return None;
-    }
-    let script = format!("set -e; {mounts}; exec \"$0\" \"$@\"");
-    let confd = env!("CARGO_BIN_EXE_confd");
-    let fixed = [
-        "-m",
-        "--propagation",
-        "private",
-        "/bin/sh",
-        "-c",
-        &script,
-        confd,
-    ];
-    let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
-    Some(env.finish(env.command_of("unshare", &[&fixed[..], &arguments].concat())))
-}
-
 #[test]
 fn dest_that_is_a_mount_point_is_written_in_place() {
     let env = one("reload_cmd = \"cat $ROOT/out/app >> $ROOT/reloads\"");
@@ -235,7 +209,7 @@ fn dest_that_is_a_mount_point_is_written_in_place() {
     let before = fs::metadata(env.path("outside")).expect("the file").ino();
     let name = "dest_that_is_a_mount_point_is_written_in_place";
     let mounts = "mount --bind $ROOT/outside $ROOT/out/app";
-    let Some(run) = run_with_mounts(&env, name, mounts) else {
+    let Some(run) = env.onetime_with_mounts(name, mounts) else {
         return;
     };
     run.expect_code(0).expect_log("has been updated");
@@ -256,7 +230,7 @@ fn a_full_disk_leaves_dest_whole() {
     let name = "a_full_disk_leaves_dest_whole";
     let mounts = "mount -t tmpfs -o size=64k none $ROOT/out; echo old > $ROOT/out/app; \
                   trap 'cp -R $ROOT/out $ROOT/after' EXIT; \"$0\" \"$@\"; exit";
-    let Some(run) = run_with_mounts(&env, name, mounts) else {
+    let Some(run) = env.onetime_with_mounts(name, mounts) else {
         return;
     };
     run.expect_code(1).expect_log("No space left on device");

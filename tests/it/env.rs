@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +42,21 @@ pub fn share_of(full: usize) -> usize {
     let share = share.and_then(|text| text.parse::<f64>().ok());
     let count = full as f64 * share.unwrap_or(0.05);
     (count.round() as usize).max(1)
+}
+
+/// The program that is tested: the one that `CONFD` names, such as a static build, or else cargo's.
+pub fn confd() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let Some(path) = std::env::var_os("CONFD") else {
+            return env!("CARGO_BIN_EXE_confd").to_string();
+        };
+        let path =
+            fs::canonicalize(&path).unwrap_or_else(|error| panic!("CONFD={path:?}: {error}"));
+        path.into_os_string()
+            .into_string()
+            .expect("a path in UTF-8")
+    });
+    &PROGRAM
 }
 
 /// The directory, settings and environment variables of one test.
@@ -204,9 +220,9 @@ impl Env {
         self.lines("reloads")
     }
 
-    /// The binary with these arguments, in this environment, with nothing of the caller's but PATH.
+    /// The program with these arguments, in this environment, with nothing of the caller's but PATH.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_of(env!("CARGO_BIN_EXE_confd"), arguments)
+        self.command_of(confd(), arguments)
     }
 
     /// Another program, in this environment.
@@ -252,6 +268,21 @@ impl Env {
     /// `confd -onetime` with this environment's confd.toml.
     pub fn onetime(&self) -> Run {
         self.onetime_with(&[])
+    }
+
+    /// `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system does not
+    /// permit that to `test`.
+    pub fn onetime_with_mounts(&self, test: &str, mounts: &str) -> Option<Run> {
+        let fixed = ["-m", "--propagation", "private"];
+        let allowed = Command::new("unshare").args(fixed).arg("true").status();
+        if !allowed.is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED {test}: this system does not permit mount namespaces");
+            return None;
+        }
+        let script = format!("set -e; {mounts}; exec \"$0\" \"$@\"");
+        let shell = ["/bin/sh", "-c", &script, confd()];
+        let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
+        Some(self.finish(self.command_of("unshare", &[&fixed[..], &shell, &arguments].concat())))
     }
 
     /// Starts `confd` with this environment's confd.toml and these further arguments.

@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod images;
 mod logs;
+mod lookup;
 mod metad;
 mod onetime;
 mod random;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::env::{Env, until};
+use crate::env::{Env, confd, until};
 use crate::metad::Metad;
 
 #[test]
@@ -148,7 +148,7 @@ fn as_the_first_process_of_a_container_it_reaps_orphans() {
     let gate = env.gate("orphan");
     let reload = format!("({}) & echo app >> $ROOT/reloads", gate.command());
     env.simple_with("app", "x", &format!("reload_cmd = \"\"\"{reload}\"\"\""));
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let fixed = ["-p", "--fork", "--kill-child", confd, "-interval", "600"];
     let config = ["-config-file", "$ROOT/etc/confd.toml"];
     let daemon = env.start(env.command_of("unshare", &[&fixed[..], &config].concat()));

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::apply::is_root;
-use crate::env::Env;
+use crate::env::{Env, confd};
 
 #[test]
 fn row_05_one_broken_resource_does_not_stop_the_others() {
@@ -181,7 +181,7 @@ fn row_16_the_file_is_synced_before_the_swap_and_its_directory_after() {
     let env = Env::with_tree(&json!({"k": "new"}));
     env.simple_with("app", r#"{{getv "/k"}}"#, "");
     let traced = "trace=fsync,fdatasync,rename,renameat,renameat2";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let strace = ["-f", "-y", "-e", traced, "-o", "$ROOT/trace", confd];
     let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
     let run = env.finish(env.command_of("strace", &[&strace[..], &arguments].concat()));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::env::Env;
+use crate::env::{Env, confd};
 use crate::metad::Metad;
 
 #[test]
@@ -182,7 +182,7 @@ fn row_18_the_shipped_rotation_empties_the_log_that_is_written_to() {
     env.put("log/confd.log", "");
     // As the init script starts it.
     let script = "exec \"$0\" -watch -config-file $ROOT/etc/confd.toml >> $ROOT/log/confd.log 2>&1";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let _daemon = env.start(env.command_of("/bin/sh", &["-c", script, confd]));
     env.wait_lines("reloads", 1);
     metad.wait_idle();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::env::{Env, Run};
+use crate::env::{Env, Run, confd};
 use crate::metad::Metad;
 
 fn diff(env: &Env, arguments: &[&str]) -> Run {
@@ -194,10 +194,7 @@ fn colours_are_for_a_terminal_without_no_color() {
     );
 
     let on_terminal = |env: &Env| {
-        let line = format!(
-            "{} -config-file etc/confd.toml -diff",
-            env!("CARGO_BIN_EXE_confd")
-        );
+        let line = format!("{} -config-file etc/confd.toml -diff", confd());
         env.finish(env.command_of("script", &["-qec", &line, "/dev/null"]))
     };
     if env.command_of("script", &["-V"]).output().is_err() {

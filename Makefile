@@ -2,10 +2,12 @@
 
 CARGO ?= cargo
 CONFD = target/release/confd
+LINUX = dist/app-agent-linux-amd64.tar.gz
+WINDOWS = dist/app-agent-windows-amd64.zip
 # What of this repository is shell.
 SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test lint bench dist toolchain help
+.PHONY: build run test lint bench dist try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -27,11 +29,19 @@ lint: ## check the formatting, clippy's findings and the scripts
 bench: ## measure; prints figures, judges nothing
 	$(CARGO) bench --locked
 
-dist: ## build the static programs and pack them with their installers into dist/
-	.ci/dist.sh
+dist: ## build the static programs and pack them with their installers into dist/; TARGETS=linux-amd64 only that one
+	.ci/dist.sh $(TARGETS)
+
+try: ## run what is in dist/ as on the images: on an old kernel, in real Debian roots, under wine
+	.ci/try-linux $(LINUX)
+	.ci/try-images $(LINUX)
+	@if [ -e .ci/try-windows ]; then echo .ci/try-windows $(WINDOWS); .ci/try-windows $(WINDOWS); fi
+
+twice: ## build the Linux archive once more in another directory: it must be the same bytes
+	.ci/try-twice $(LINUX)
 
 toolchain: ## install what `make dist` needs, where that is possible
-	.ci/dist.sh --toolchain
+	.ci/dist.sh --toolchain $(TARGETS)
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile

@@ -540,6 +540,34 @@ fn in_the_sources_it_says_how_to_come_by_an_archive() {
 }
 
 #[test]
+fn the_pages_for_image_builders_name_all_that_is_installed() {
+    for page in ["docs/images.md", "docs/images.zh-CN.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+        let page = fs::read_to_string(path).expect("the page");
+        for look in LOOKS {
+            let Some(site) = Site::with_look(look) else {
+                continue;
+            };
+            let before = site.content();
+            site.installs(&[]);
+            let installed = site
+                .content()
+                .into_iter()
+                .filter(|path| !before.contains(path));
+            for (line, _) in installed.filter(|(line, _)| line.contains("\tf ")) {
+                let (path, _) = line.split_once('\t').expect("a path");
+                // By its usual name, which is a link there.
+                let path = path.replace("etc/rc.d/init.d", "etc/init.d");
+                let (folder, name) = path.rsplit_once('/').expect("a folder");
+                let named = [format!("`/{path}`"), format!("`{name}`")];
+                assert!(named.iter().any(|text| page.contains(text)), "{path}");
+                assert!(page.contains(&format!("`/{folder}")), "{folder}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_narrow_umask_does_not_lock_anybody_out() {
     for shell in shells() {
         let site = Site::new(shell);

@@ -7,7 +7,7 @@ WINDOWS = dist/app-agent-windows-amd64.zip
 # What of this repository is shell.
 SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test lint bench dist try twice toolchain help
+.PHONY: build run test lint bench fuzz dist try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -28,6 +28,9 @@ lint: ## check the formatting, clippy's findings and the scripts
 
 bench: ## measure; prints figures, judges nothing
 	$(CARGO) bench --locked
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs cargo-fuzz
+	.ci/fuzz.sh
 
 dist: ## build the static programs and pack them with their installers into dist/; TARGETS=linux-amd64 only that one
 	.ci/dist.sh $(TARGETS)

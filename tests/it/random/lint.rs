@@ -7,8 +7,8 @@ use app_agent::resource::funcs::FUNCTIONS;
 use app_agent::template::Template;
 use serde_json::{Value as Json, json};
 
-use super::choices::{Choices, Seeded};
-use super::{for_seeds, grammar, mutate};
+use super::choices::Choices;
+use super::{dictionary, for_seeds, grammar, mutate};
 use crate::env::Env;
 
 const TOML: &str = "# made by hand\n[template]\nsrc = \"a.tmpl\"\ndest = '/opt/a'\nkeys = [\"/\", '/hosts']\nmode = \"0644\"\n\
@@ -18,6 +18,7 @@ const FILES: usize = 60;
 
 #[test]
 fn random_files_are_linted() {
+    let [in_template, in_toml] = ["template", "resource"].map(dictionary);
     for_seeds(3, |mut choices| {
         let env = Env::with_tree(&json!({"host": {"ip": "1"}, "hosts": {"i-1": {"ip": "1"}}}));
         let mut broken: BTreeSet<String> = BTreeSet::new();
@@ -25,7 +26,9 @@ fn random_files_are_linted() {
             let text = grammar::template(&mut choices);
             let text = match choices.one_in(2) {
                 true => text.into_bytes(),
-                false => mutate::mutate(text.as_bytes(), TOML.as_bytes(), &mut choices),
+                false => {
+                    mutate::mutate(text.as_bytes(), TOML.as_bytes(), &in_template, &mut choices)
+                }
             };
             let file = format!("etc/templates/{number}.tmpl");
             if Template::parse("x", text.as_slice(), FUNCTIONS).is_err() {
@@ -35,7 +38,7 @@ fn random_files_are_linted() {
             // Its conf.d file is whole, so that its keys are looked at.
             let whole = TOML.replace("a.tmpl", &format!("{number}.tmpl"));
             env.resource(&format!("{number}.toml"), &whole);
-            let damaged = damaged_toml(&mut choices);
+            let damaged = mutate::mutate(TOML.as_bytes(), TOML.as_bytes(), &in_toml, &mut choices);
             fs::write(env.path(&format!("etc/conf.d/x{number}.toml")), damaged).expect("a file");
         }
         let run = env.run(&[
@@ -56,8 +59,4 @@ fn random_files_are_linted() {
         let missed: Vec<&String> = broken.difference(&with_errors).collect();
         assert!(missed.is_empty(), "do not parse: {missed:?}");
     });
-}
-
-fn damaged_toml(choices: &mut Seeded) -> Vec<u8> {
-    mutate::mutate(TOML.as_bytes(), TOML.as_bytes(), choices)
 }

@@ -1,17 +1,22 @@
-//! The proof that no input breaks the template language: random input by the thousand, the same every time.
+//! The proof that no input breaks the template language or any parser: random input by the thousand, the same every time.
 //!
 //! `cargo test` runs a short share; FUZZ_SECONDS=600 makes each test go on for so long, with ever new seeds. The fuzz
-//! targets in `fuzz/` share the generators.
+//! targets in `fuzz/` are the functions in `targets`, and share the generators.
 
+mod answer;
+mod bytes;
 mod choices;
 mod grammar;
 mod host;
 mod lint;
 mod mutate;
 mod render;
+mod targets;
 mod values;
 mod words;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use app_agent::template::{format, strconv};
@@ -110,18 +115,93 @@ fn damaged_templates_end() {
             case["tmpl"].as_str().expect("its template").to_owned()
         })
         .collect();
+    let words = dictionary("template");
     for_seeds(3_000, |mut choices| {
         let mut text = || match choices.below(8) {
             0 => grammar::template(&mut choices),
             _ => recorded[choices.below(recorded.len())].clone(),
         };
         let (text, other) = (text(), text());
-        render::check(&mutate::mutate(
-            text.as_bytes(),
-            other.as_bytes(),
-            &mut choices,
-        ));
+        let damaged = mutate::mutate(text.as_bytes(), other.as_bytes(), &words, &mut choices);
+        render::check(&damaged);
     });
+}
+
+/// A file or folder of the fuzz package.
+fn fuzz(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz")
+        .join(path)
+}
+
+/// The names in a folder of the fuzz package without their extensions, sorted.
+fn fuzz_names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(fuzz(folder)).expect("a folder of the fuzz package");
+    let stem = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
+    let names = entries.map(|entry| stem(entry.expect("an entry").path()).expect("its name"));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// A fuzzer's dictionary: one quoted word a line, with `\\`, `\"` and `\xNN` in it.
+fn dictionary(target: &str) -> Vec<Vec<u8>> {
+    let text = fs::read_to_string(fuzz(&format!("dict/{target}.dict"))).expect("a dictionary");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.map(|line| strconv::unquote(line.as_bytes()).expect("a quoted word"));
+    words.collect()
+}
+
+/// The kept inputs of a fuzz target.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = format!("corpus/{target}");
+    let files = fuzz_names(&folder).into_iter();
+    let read = |name| fs::read(fuzz(&folder).join(name)).expect("a kept input");
+    files.map(read).collect()
+}
+
+#[test]
+fn every_parser_survives_its_corpus_and_damage_to_it() {
+    for (name, target) in targets::ALL {
+        let (corpus, words) = (corpus(name), dictionary(name));
+        corpus.iter().for_each(|text| target(text));
+        for_seeds(300, |mut choices| {
+            let mut text = || &corpus[choices.below(corpus.len())];
+            let (text, other) = (text(), text());
+            target(&mutate::mutate(text, other, &words, &mut choices));
+        });
+    }
+}
+
+/// Else random answers would prove nothing about what comes after the head of one.
+#[test]
+fn good_answers_are_read_to_their_end() {
+    for (name, trees) in [
+        ("whole", 1..3),
+        ("chunked", 1..3),
+        ("twice", 2..3),
+        ("half", 0..1),
+    ] {
+        let answer = fs::read(fuzz("corpus/http").join(name)).expect("a kept input");
+        let count = targets::fetch_twice(&answer).len();
+        assert!(trees.contains(&count), "{name}: {count}");
+    }
+}
+
+#[test]
+fn every_parser_has_a_fuzz_target_a_corpus_and_a_dictionary() {
+    let names: Vec<&str> = targets::ALL.iter().map(|(name, _)| *name).collect();
+    for folder in ["fuzz_targets", "corpus", "dict"] {
+        assert_eq!(fuzz_names(folder), names, "{folder}");
+    }
+    let package = fs::read_to_string(fuzz("Cargo.toml")).expect("the fuzz package");
+    let programs = package
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = "));
+    let paths = names
+        .iter()
+        .map(|name| format!("\"fuzz_targets/{name}.rs\""));
+    assert!(programs.eq(paths));
 }
 
 #[test]

@@ -2,63 +2,16 @@
 
 use super::choices::Choices;
 
-const PIECES: &[&[u8]] = &[
-    b"{{",
-    b"}}",
-    b"{{-",
-    b"-}}",
-    b"{{end}}",
-    b"{{else}}",
-    b"{{else if 1}}",
-    b"{{range .}}",
-    b"{{break}}",
-    b"(",
-    b")",
-    b"|",
-    b":=",
-    b"=",
-    b"$",
-    b"$x",
-    b".",
-    b"..",
-    b",",
-    b"\"",
-    b"`",
-    b"'",
-    b"\\",
-    b"/*",
-    b"*/",
-    b"%",
-    b"nil",
-    b"0x",
-    b"1e999",
-    b"-",
-    b"_",
-    b" ",
-    b"\n",
-    b"\r",
-    b"\0",
-    b"\xff",
-    b"\xc3",
-    b"\xef\xbb\xbf",
-    b"{{template \"x\"}}",
-    b"{{define \"x\"}}",
-    b"{{block \"x\" .}}",
-    b"99999999999999999999",
-    b"{{with $y := 1}}",
-    b"{{1 | print}}",
-];
-
-/// `text` with a few wounds, `other` being something to take pieces from.
-pub fn mutate(text: &[u8], other: &[u8], choices: &mut impl Choices) -> Vec<u8> {
+/// `text` with a few wounds, `other` being something to take pieces from, and `words` what means something in such texts.
+pub fn mutate(text: &[u8], other: &[u8], words: &[Vec<u8>], choices: &mut impl Choices) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..1 + choices.below(4) {
-        wound(&mut text, other, choices);
+        wound(&mut text, other, words, choices);
     }
     text
 }
 
-fn wound(text: &mut Vec<u8>, other: &[u8], choices: &mut impl Choices) {
+fn wound(text: &mut Vec<u8>, other: &[u8], words: &[Vec<u8>], choices: &mut impl Choices) {
     let place = choices.below(text.len() + 1);
     let end = place + choices.below((text.len() - place).min(16) + 1);
     match choices.below(8) {
@@ -85,8 +38,8 @@ fn wound(text: &mut Vec<u8>, other: &[u8], choices: &mut impl Choices) {
             text.insert(place, byte);
         }
         _ => {
-            let piece = choices.pick(PIECES);
-            text.splice(place..place, piece.iter().copied());
+            let word = words.get(choices.below(words.len()));
+            text.splice(place..place, word.into_iter().flatten().copied());
         }
     }
 }

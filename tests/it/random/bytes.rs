@@ -1,6 +1,6 @@
 //! A fuzzer's bytes as the source of a generator's decisions.
 
-use crate::choices::Choices;
+use super::choices::Choices;
 
 /// Takes one or two bytes for each decision; 0 when there are no more.
 pub struct Bytes<'a>(pub &'a [u8]);

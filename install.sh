@@ -290,6 +290,9 @@ do_uninstall() {
         inside update-rc.d confd remove >/dev/null || fail "update-rc.d failed"
     fi
     rm -f "$records" "$DESTDIR$base"/run/confd.pid* || fail "cannot remove $records"
+    # What confd has made for itself.
+    rm -f "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json ||
+        fail "cannot remove the lock files of confd"
     reload_systemd
     # Only what is empty goes.
     for dir in "$base/bin" "$base/run" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \

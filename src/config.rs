@@ -187,6 +187,11 @@ impl Config {
             && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
     }
 
+    /// Whether nothing on this machine is changed: only looked at, or made in an image.
+    pub fn looks_only(&self) -> bool {
+        self.noop || self.root.is_some()
+    }
+
     /// The path of the metadata to fetch: the global prefix, or everything.
     pub fn fetch_prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or("/")

@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::platform::Lock;
 
 pub use reporter::Reporter;
-use state::State;
 pub use state::{Condition, Entry, Metadata, Report};
+use state::{Kind, State};
 
 /// In confdir.
 const FILE: &str = "status.json";
@@ -99,10 +99,14 @@ impl Findings {
     fn new(state: &State, daemon_lives: Option<bool>, onetime: bool, now: u64) -> Findings {
         let mut problems = Vec::new();
         let silence = now.saturating_sub(state.checked);
+        // Who may not open the lock learns from the daemon's silence alone.
+        let is_daemon = match daemon_lives {
+            None => state.kind == Kind::Daemon && state.ended.is_none(),
+            Some(lives) => lives,
+        };
         if daemon_lives == Some(false) && !onetime {
             problems.push("no daemon is running".to_owned());
-        } else if daemon_lives == Some(true) && silence > rhythm(state.interval) * SILENT_INTERVALS
-        {
+        } else if is_daemon && silence > rhythm(state.interval) * SILENT_INTERVALS {
             let age = console::age(silence);
             problems.push(format!("the daemon has not been heard of for {age}"));
         }
@@ -126,7 +130,6 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::state::Kind;
     use super::*;
 
     fn state(conditions: &[Condition], trouble: Option<&str>) -> State {
@@ -162,7 +165,8 @@ mod tests {
             (&well, Some(true), true, 11_801, &[silent]),
             (&well, Some(false), false, 10_000, &["no daemon is running"]),
             (&well, Some(false), true, 99_999, none),
-            (&well, None, false, 99_999, none),
+            (&well, None, false, 10_600, none),
+            (&well, None, false, 11_801, &[silent]),
             (&one, Some(true), false, 10_000, &["1 resource has failed"]),
             (
                 &ill,

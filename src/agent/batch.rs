@@ -69,8 +69,12 @@ impl Agent {
         }
     }
 
-    /// The lock of this confdir. Where there are no locks, working without one beats not working.
+    /// The lock of this confdir. Where there are no locks, working without one beats not working. Who changes nothing on this
+    /// machine needs none, and leaves no file for it.
     fn lock(&mut self, now: Instant) -> std::result::Result<Option<Lock>, Busy> {
+        if self.config.looks_only() {
+            return Ok(None);
+        }
         let confdir = self.config.confdir.display();
         let (said, locked) = match Lock::try_acquire(&self.config.confdir) {
             Ok(Some(lock)) => (None, Ok(Some(lock))),
@@ -152,7 +156,7 @@ impl Agent {
     }
 
     /// Starts the `check_cmd`; without one the staged file is good.
-    fn check(&mut self, path: &Path, prepared: Prepared, now: Instant) {
+    fn check(&mut self, path: &Path, prepared: Box<Prepared>, now: Instant) {
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
@@ -161,7 +165,7 @@ impl Agent {
             Err(error) => return slot.fail(&error, now),
         };
         slot.state = State::Staged {
-            prepared: Box::new(prepared),
+            prepared,
             batch: self.batches,
             checked: invocation.is_none(),
         };

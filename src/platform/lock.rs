@@ -1,12 +1,16 @@
-//! One apply at a time: a lock for each configuration directory, which the kernel gives back when its holder dies.
+//! One apply at a time: a lock for each directory, which the kernel gives back when its holder dies.
 //!
-//! Whoever may open the directory could take the lock and make confd wait, so it should be closed to users one does not trust.
+//! It is on a file of its own in the directory, which nobody but its owner can open: whoever could might hold the lock and make
+//! confd wait. The file is empty, stays, and means nothing by itself.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::open_for_lock;
+
+/// In the directory; every version of confd must use the same.
+const NAME: &str = ".confd.lock";
 
 /// Held from [`Lock::acquire`] until it is dropped or the process is gone. Commands do not inherit it.
 #[derive(Debug)]
@@ -15,9 +19,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits until no other process holds the lock of `confdir`. `Unsupported` and the like when its file system has no locks.
-    pub fn acquire(confdir: &Path) -> io::Result<Lock> {
-        let file = open_for_lock(confdir)?;
+    /// Waits until no other process holds the lock of `directory`. `Unsupported` and the like when its file system has no locks.
+    pub fn acquire(directory: &Path) -> io::Result<Lock> {
+        let file = open_for_lock(directory, NAME)?;
         loop {
             match file.lock() {
                 Ok(()) => return Ok(Lock { file }),
@@ -28,15 +32,15 @@ impl Lock {
     }
 
     /// The same without waiting; `None` when another process holds the lock.
-    pub fn try_acquire(confdir: &Path) -> io::Result<Option<Lock>> {
-        let file = open_for_lock(confdir)?;
+    pub fn try_acquire(directory: &Path) -> io::Result<Option<Lock>> {
+        let file = open_for_lock(directory, NAME)?;
         let locked = file.try_lock();
         Lock::tried(file, locked)
     }
 
     /// A lock that others of its kind can hold as well; `None` when somebody has one by himself.
-    pub fn try_share(confdir: &Path) -> io::Result<Option<Lock>> {
-        let file = open_for_lock(confdir)?;
+    pub fn try_share(directory: &Path) -> io::Result<Option<Lock>> {
+        let file = open_for_lock(directory, NAME)?;
         let locked = file.try_lock_shared();
         Lock::tried(file, locked)
     }

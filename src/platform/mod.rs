@@ -20,7 +20,8 @@ pub use lock::Lock;
 pub use system::{
     Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
     end_signal, file_meta, group_id, hostname, interface_addresses, leave_to_reader,
-    listen_for_signals, local_zone, own_user, reserve, set_mode, set_owner, shell, user_id,
+    listen_for_signals, local_zone, open_private, own_user, reserve, set_mode, set_owner, shell,
+    user_id,
 };
 
 use system::{nameservers, open_for_lock};
@@ -62,6 +63,8 @@ pub struct Meta {
     pub gid: u32,
     /// Whether it has other names (hard links), perhaps somewhere else.
     pub has_other_names: bool,
+    /// Which file it is, by device and number; zeros where the system does not say.
+    pub id: (u64, u64),
 }
 
 /// The time zone that holds at one moment.

@@ -137,7 +137,7 @@ pub enum Outcome {
     /// The file on disk is to be replaced, but `-noop` leaves it alone.
     LeftAlone(Seen, Change),
     /// The file on disk is to be replaced.
-    Staged(Prepared),
+    Staged(Box<Prepared>),
 }
 
 /// A staged file on its way to dest.
@@ -336,11 +336,11 @@ impl Resource {
             return Ok(Outcome::LeftAlone(seen, change));
         }
         let stage = create(target, &content, config)?;
-        Ok(Outcome::Staged(Prepared {
+        Ok(Outcome::Staged(Box::new(Prepared {
             stage,
             seen,
             change,
-        }))
+        })))
     }
 
     /// The template, parsed anew only when its file has changed.

@@ -3,13 +3,14 @@
 //! Made before the swap and removed when the reload worked. The process that takes care of a marker holds a lock
 //! on it, which the system releases when that process dies: a marker without a lock is one to take over.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
 use crate::error::{Error, Result};
+use crate::platform;
 
 /// Below confdir.
 const DIRECTORY: &str = "owed";
@@ -28,11 +29,8 @@ impl Owed {
         let path = marker(confdir, dest);
         let directory = confdir.join(DIRECTORY);
         fs::create_dir_all(&directory).map_err(|source| Error::io("make", &directory, source))?;
-        let made = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        // For nobody else to open: his lock on it would make this reload look like one that is taken care of.
+        let made = platform::open_private(&path);
         let mut file = made.map_err(|source| Error::io("make", &path, source))?;
         file.try_lock()
             .map_err(|error| Error::io("lock", &path, error.into()))?;
@@ -44,7 +42,7 @@ impl Owed {
     /// The owed reload of `dest`, if there is one that nobody takes care of.
     pub fn find(confdir: &Path, dest: &Path) -> Option<Owed> {
         let path = marker(confdir, dest);
-        let file = OpenOptions::new().write(true).open(&path).ok()?;
+        let file = File::options().write(true).open(&path).ok()?;
         file.try_lock().ok()?;
         // Whoever settled it in between has removed it.
         path.exists().then_some(Owed { path, _file: file })

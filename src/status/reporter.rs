@@ -32,8 +32,9 @@ impl Reporter {
             Mode::Onetime => Kind::Onetime,
             Mode::Interval | Mode::Watch => Kind::Daemon,
         };
-        let looks_only = config.noop || config.root.is_some();
-        if looks_only || (kind == Kind::Onetime && daemon_lives(&config.confdir) == Some(true)) {
+        if config.looks_only()
+            || (kind == Kind::Onetime && daemon_lives(&config.confdir) == Some(true))
+        {
             return None;
         }
         let path = file(&config.confdir);

@@ -69,13 +69,22 @@ pub struct Env {
 impl Env {
     /// An environment without metadata: `confd.toml` names the confdir, and how soon a one-time run gives up.
     pub fn new() -> Env {
+        Env::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// The same in the system's directory for such things, which every user of the machine can reach.
+    pub fn in_public() -> Env {
+        Env::below(&std::env::temp_dir())
+    }
+
+    fn below(directory: &Path) -> Env {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
-            "{}-{}",
+            "confd-{}-{}",
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let root = directory.join(name);
         for below in ["etc/conf.d", "etc/templates", "out"] {
             fs::create_dir_all(root.join(below)).expect("a directory for the test");
         }
@@ -91,11 +100,16 @@ impl Env {
     /// An environment whose metadata comes from `metad`, below `/self`.
     pub fn with_metad(metad: &Metad) -> Env {
         let mut env = Env::new();
-        env.settings(&format!(
+        env.ask(metad);
+        env
+    }
+
+    /// Adds settings: from now on the metadata comes from `metad`.
+    pub fn ask(&mut self, metad: &Metad) {
+        self.settings(&format!(
             "nodes = [\"{}\"]\nprefix = \"/self\"",
             metad.node()
         ));
-        env
     }
 
     /// An environment whose metadata is recorded: no server, no network.

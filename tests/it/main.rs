@@ -17,5 +17,6 @@ mod metad;
 mod onetime;
 mod random;
 mod rows;
+mod security;
 mod stage;
 mod tools;

@@ -108,8 +108,14 @@ impl Dir {
         let dir = self.open_dir(name)?;
         let readable = dir.open_readable()?;
         // The set-group-id bit comes from the directory above, and is kept.
-        let mode = file_meta(&readable)?.mode | 0o755;
-        set_mode(&readable, mode)?;
+        let mode = file_meta(&readable)?.mode;
+        if mode & 0o755 != 0o755 {
+            // Whoever owns this one may have put another in the place of the new one, to have that opened to all.
+            if !dir.names(|name| name != "." && name != "..")?.is_empty() {
+                return Err(ErrorKind::DirectoryNotEmpty.into());
+            }
+            set_mode(&readable, mode | 0o755)?;
+        }
         self.sync()?;
         Ok(dir)
     }
@@ -125,9 +131,9 @@ impl Dir {
         self.open(name)
     }
 
-    /// Opens the existing file `name` to write over it.
+    /// Opens the existing file `name` to read it and to write over it.
     pub fn open_to_overwrite(&self, name: &OsStr) -> io::Result<File> {
-        let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOCTTY;
         open_at(self.fd.as_raw_fd(), name, flags, 0).map(File::from)
     }
 
@@ -272,6 +278,7 @@ fn meta(stat: &libc::stat) -> Meta {
         uid: stat.st_uid,
         gid: stat.st_gid,
         has_other_names: stat.st_nlink > 1,
+        id: (stat.st_dev, stat.st_ino),
     }
 }
 

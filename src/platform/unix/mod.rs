@@ -6,9 +6,12 @@ mod process;
 mod signal;
 mod storage;
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::platform::Kind;
 
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
@@ -35,7 +38,35 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// The directory itself: it can be locked without making a file, also where nothing may be written.
-pub fn open_for_lock(confdir: &Path) -> io::Result<File> {
-    File::open(confdir)
+/// Opens the file at `path`, which only its owner may do; made where it is missing. Neither follows a link nor waits.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    let file = private(true).create(true).truncate(false).open(path)?;
+    let found = file_meta(&file)?;
+    if found.kind != Kind::File {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    // A copy or an older one may be open to others.
+    if found.mode & 0o077 != 0 && found.uid == own_user() {
+        set_mode(&file, 0o600)?;
+    }
+    Ok(file)
+}
+
+fn private(to_write: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(to_write).mode(0o600);
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+/// The file that stands for the lock of `directory`. Not the directory itself, for whoever may open that could hold its lock;
+/// it is the last resort where nothing may be written and no such file was made before.
+pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
+    let path = directory.join(name);
+    match open_private(&path) {
+        Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
+            private(false).open(path).or_else(|_| File::open(directory))
+        }
+        result => result,
+    }
 }

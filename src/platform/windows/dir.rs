@@ -101,9 +101,10 @@ impl Dir {
         self.open_to_overwrite(name)
     }
 
-    /// Opens the existing file `name` to write over it.
+    /// Opens the existing file `name` to read it and to write over it.
     pub fn open_to_overwrite(&self, name: &OsStr) -> io::Result<File> {
-        OpenOptions::new().write(true).open(self.path.join(name))
+        let path = self.path.join(name);
+        OpenOptions::new().read(true).write(true).open(path)
     }
 
     /// Makes the file `name`, which must not exist.
@@ -209,6 +210,7 @@ fn meta(found: &fs::Metadata) -> Meta {
         uid: 0,
         gid: 0,
         has_other_names: false,
+        id: (0, 0),
     }
 }
 

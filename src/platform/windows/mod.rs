@@ -42,11 +42,17 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// A file made for it, since directories cannot be locked here.
-pub fn open_for_lock(confdir: &Path) -> io::Result<File> {
+/// Opens the file at `path`, made where it is missing. Who may open it, its directory says.
+pub fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
+        .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(confdir.join(".confd.lock"))
+        .open(path)
+}
+
+/// The file that stands for the lock of `directory`.
+pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
+    open_private(&directory.join(name))
 }

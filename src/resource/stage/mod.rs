@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::error::{Error, Result};
-use crate::platform::{self, Dir};
+use crate::platform::{self, Dir, Meta};
 
 pub use compare::Difference;
 pub use names::clear_leftovers;
@@ -54,13 +54,15 @@ impl Stage {
     pub fn create(mut target: Target, content: &[u8], keep: bool) -> Result<Stage> {
         target.make_directories()?;
         let (file, mut writer) = StagedFile::create(&target, keep)?;
-        let stage = Stage { target, file };
-        writer
+        let mut stage = Stage { target, file };
+        let made = writer
             .write_all(content)
             .and_then(|()| stage.give_label(&writer))
             .and_then(|()| stage.give_owner_and_mode(&writer))
             .and_then(|()| stage.give_access_list(&writer))
-            .map_err(|error| refused("write", &stage.path(), error))?;
+            .and_then(|()| platform::file_meta(&writer));
+        let made = made.map_err(|error| refused("write", &stage.path(), error))?;
+        stage.file.made = Some(made);
         Ok(stage)
     }
 
@@ -73,8 +75,7 @@ impl Stage {
     /// owner and mode are looked at again.
     pub fn sync(&self) -> Result<()> {
         self.file
-            .dir
-            .open_to_sync(&self.file.name)
+            .open()
             .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
             .and_then(|file| file.sync_all())
             .map_err(|error| refused("sync", &self.path(), error))
@@ -87,7 +88,9 @@ impl Stage {
             Ok(()) => self.file.is_there = false,
             // A file that is itself a mount point, as container platforms make them, can only be written to.
             Err(error) if is_mount_point(&error) => {
-                mount::overwrite(&dir, &self.file.name, &self.target.name)
+                self.file
+                    .open()
+                    .and_then(|new| mount::overwrite(&dir, new, &self.target.name))
                     .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
                     .and_then(|file| file.sync_all())
                     .map_err(|error| refused("write over", &self.target.path(), error))?;
@@ -150,6 +153,8 @@ struct StagedFile {
     name: OsString,
     is_there: bool,
     keep: bool,
+    /// What it was when it was complete.
+    made: Option<Meta>,
 }
 
 impl StagedFile {
@@ -161,8 +166,23 @@ impl StagedFile {
             name,
             is_there: true,
             keep,
+            made: None,
         };
         Ok((staged, file))
+    }
+
+    /// Opens it. Where others may change the directory, only the very file that was made will do: with one of theirs in its
+    /// place, perhaps another name of a file that stands elsewhere, that one would get the owner and the mode of dest.
+    fn open(&self) -> io::Result<File> {
+        let file = self.dir.open_to_sync(&self.name)?;
+        let identity = |meta: &Meta| (meta.kind, meta.id, meta.uid, meta.gid);
+        let is_same =
+            self.made.as_ref().map(identity) == Some(identity(&platform::file_meta(&file)?));
+        if is_same || target::is_closed(&self.dir.meta()?, platform::own_user()) {
+            return Ok(file);
+        }
+        let text = "another file was put in its place, in a directory that others may change";
+        Err(io::Error::new(ErrorKind::PermissionDenied, text))
     }
 }
 

@@ -6,22 +6,26 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek};
 
+use super::target::is_closed;
 use crate::platform::{self, Dir, Kind};
 
 /// An old file up to this size is put back when the new one cannot be written to its end.
 const PUT_BACK: u64 = 16 << 20;
 
-/// Writes the content of `from` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
+/// Writes the content of `new` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
 /// changed. Returns `to`, still open, to be synced.
-pub fn overwrite(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<File> {
-    let new = dir.open(from)?;
-    let mut before = Vec::new();
-    dir.open(to)?.take(PUT_BACK + 1).read_to_end(&mut before)?;
-
+pub fn overwrite(dir: &Dir, new: File, to: &OsStr) -> io::Result<File> {
     let file = dir.open_to_overwrite(to)?;
-    if platform::file_meta(&file)?.kind != Kind::File {
+    let found = platform::file_meta(&file)?;
+    if found.kind != Kind::File {
         return Err(ErrorKind::InvalidInput.into());
     }
+    if found.has_other_names && !is_closed(&dir.meta()?, platform::own_user()) {
+        let text = "it is a mount point with a second name, in a directory that others may change";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, text));
+    }
+    let mut before = Vec::new();
+    (&file).take(PUT_BACK + 1).read_to_end(&mut before)?;
     platform::reserve(&file, platform::file_meta(&new)?.size)?;
     if let Err(error) = rewrite(&file, new) {
         if before.len() as u64 <= PUT_BACK {

@@ -324,10 +324,21 @@ enum Trust {
     Never,
 }
 
+fn is_ours(meta: &Meta, own: u32) -> bool {
+    meta.uid == 0 || meta.uid == own
+}
+
+/// Whether nobody but root and we can change what stands in `dir`.
+pub(super) fn is_closed(dir: &Meta, own: u32) -> bool {
+    is_ours(dir, own) && dir.mode & 0o022 == 0
+}
+
 fn trust(dir: &Meta, link: &Meta, own: u32) -> Trust {
-    let ours = |meta: &Meta| meta.uid == 0 || meta.uid == own;
-    let closed = ours(dir) && dir.mode & 0o022 == 0;
-    match (closed, ours(link), link.has_other_names) {
+    match (
+        is_closed(dir, own),
+        is_ours(link, own),
+        link.has_other_names,
+    ) {
         (true, ..) | (false, true, false) => Trust::Always,
         // Linux before 3.6 lets everybody give root's links second names.
         (false, true, true) => Trust::Never,
@@ -347,6 +358,7 @@ mod tests {
             uid,
             gid: 0,
             has_other_names: false,
+            id: (1, 1),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::env::Env;
+use crate::env::{Env, until};
 use crate::metad::Metad;
 
 const RETRIED: &str = "reload_retry = true\n\
@@ -84,6 +84,8 @@ fn an_owed_reload_survives_a_restart() {
     let tries = env.lines("tries").len();
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("tries", tries + 1);
+    // Told to end before it knows how the command ended, it would leave the reload to the next run.
+    until("the reload is settled", || !env.path("etc/owed").exists());
     assert_eq!(daemon.stop(), Some(0));
     env.onetime().expect_code(0);
     assert_eq!(env.lines("tries").len(), tries + 1);

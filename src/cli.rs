@@ -128,6 +128,11 @@ const GROUPS: &[Group] = &[
                 "say how the daemon and its files are; exit 1 if not well",
             ),
             flag(
+                "doctor",
+                Kind::Switch,
+                "try what usually is wrong on a node, and say the cure",
+            ),
+            flag(
                 "lint",
                 Kind::Switch,
                 "say all that is wrong with settings and templates",
@@ -140,7 +145,7 @@ const GROUPS: &[Group] = &[
             flag(
                 "format",
                 Kind::Value("NAME"),
-                "of -status and -lint: text or json (text)",
+                "of -status, -doctor and -lint: text or json (text)",
             ),
         ],
     },
@@ -248,6 +253,8 @@ pub enum Tool {
     Dump,
     /// What the daemon did last.
     Status,
+    /// What usually is wrong on a node.
+    Doctor,
     /// What is wrong with settings, resources and templates.
     Lint,
     /// The life of a cluster from one recording.
@@ -259,6 +266,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("diff", Tool::Diff),
     ("dump", Tool::Dump),
     ("status", Tool::Status),
+    ("doctor", Tool::Doctor),
     ("lint", Tool::Lint),
     ("rehearse", Tool::Rehearse),
 ];
@@ -267,11 +275,15 @@ const TOOLS: &[(&str, Tool)] = &[
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
-    ("format", &["status", "lint"]),
+    ("format", &["status", "doctor", "lint"]),
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
+    parse_all(args.into_iter().collect())
+}
+
+fn parse_all(args: Vec<OsString>) -> Result<Asked> {
     let args = parse_flags(args)?;
     Ok(if args.is_on("help") {
         Asked::Help(help())
@@ -309,7 +321,7 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
     Ok(first.map(|(_, tool)| *tool))
 }
 
-fn parse_flags(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
+fn parse_flags(args: Vec<OsString>) -> Result<Args> {
     let texts = args.into_iter().map(|arg| {
         arg.into_string()
             .map_err(|arg| Error::Usage(format!("{arg:?} is not UTF-8 text")))
@@ -458,7 +470,7 @@ mod tests {
     use super::*;
 
     fn parse_line(line: &str) -> Result<Args> {
-        parse_flags(line.split_whitespace().map(OsString::from))
+        parse_flags(line.split_whitespace().map(OsString::from).collect())
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use crate::cli::Args;
 use crate::error::{Error, Result};
 use crate::platform;
@@ -141,6 +143,18 @@ pub fn wants_json(args: &Args) -> Result<bool> {
     }
 }
 
+/// A JSON list, one item a line.
+pub fn json_list(items: impl IntoIterator<Item = Json>) -> String {
+    let mut list = String::from("[");
+    for (index, item) in items.into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        // Writing into a String cannot fail.
+        let _ = write!(list, "{comma}\n{item}");
+    }
+    list.push_str(if list.len() == 1 { "]\n" } else { "\n]\n" });
+    list
+}
+
 /// A time span in its largest whole unit: `1 minute`, `47 hours`.
 pub fn age(seconds: u64) -> String {
     let (count, unit) = match seconds {
@@ -155,18 +169,25 @@ pub fn age(seconds: u64) -> String {
 
 /// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on after "confd: still ".
 pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    thread::scope(|scope| {
-        let (done, waiting) = mpsc::channel::<()>();
-        scope.spawn(move || {
-            if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                // Only a comfort: whoever has closed stderr does without.
-                let _ = writeln!(io::stderr(), "confd: still {what} ...");
-            }
-        });
-        let result = work();
-        drop(done);
-        result
-    })
+    let done = speak_later(what);
+    let result = work();
+    drop(done);
+    result
+}
+
+/// Speaks of it after a second, unless the sender is dropped before.
+fn speak_later(what: &str) -> mpsc::Sender<()> {
+    let (done, waiting) = mpsc::channel();
+    let line = format!("confd: still {what} ...\n");
+    let speak = move || {
+        if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            // Only a comfort: whoever has closed stderr does without.
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    };
+    // The same holds where there is no thread for it.
+    let _ = thread::Builder::new().spawn(speak);
+    done
 }
 
 #[cfg(test)]

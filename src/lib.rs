@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod diff;
+pub mod doctor;
 pub mod dump;
 pub mod error;
 pub mod lint;

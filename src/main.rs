@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, console, diff, dump, lint, log, rehearse, status};
+use app_agent::{agent, console, diff, doctor, dump, lint, log, rehearse, status};
 
 fn main() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
@@ -31,21 +31,22 @@ fn run(asked: Asked) -> Result<ExitCode> {
         Asked::Run(args) => agent::run(Box::new(move || load(&args))),
         Asked::Look(tool, args) => {
             log::speak_plainly();
-            look(tool, &args)
+            look(tool, args)
         }
     }
 }
 
-fn look(tool: Tool, args: &Args) -> Result<ExitCode> {
+fn look(tool: Tool, args: Args) -> Result<ExitCode> {
     match tool {
-        Tool::Diff => diff::run(&load(args)?, args.is_on("show-secrets")),
-        Tool::Status => status::run(&load(args)?, status::Order::typed(args)?),
-        Tool::Dump => dump::run(&load(args)?, &dump::Order::typed(args)),
-        // Reads the settings itself: they may be what is wrong.
-        Tool::Lint => lint::run(args),
+        Tool::Diff => diff::run(&load(&args)?, args.is_on("show-secrets")),
+        Tool::Status => status::run(&load(&args)?, status::Order::typed(&args)?),
+        Tool::Dump => dump::run(&load(&args)?, &dump::Order::typed(&args)),
+        // These read the settings themselves: they may be what is wrong.
+        Tool::Lint => lint::run(&args),
+        Tool::Doctor => doctor::run(args),
         Tool::Rehearse => {
             let recording = args.last("rehearse").unwrap_or_default();
-            rehearse::run(load(args)?, recording)
+            rehearse::run(load(&args)?, recording)
         }
     }
 }

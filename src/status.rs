@@ -26,13 +26,15 @@ const FILE: &str = "status.json";
 const SILENT_INTERVALS: u64 = 3;
 /// However short the interval, no state is written more often because of it, in seconds.
 const SHORTEST_RHYTHM: u64 = 60;
+const NO_DAEMON: &str = "no daemon is running";
 
 /// How often a state that stays the same is written, in seconds.
 fn rhythm(interval: u64) -> u64 {
     interval.max(SHORTEST_RHYTHM)
 }
 
-fn file(confdir: &Path) -> PathBuf {
+/// The state file of a confdir.
+pub fn file(confdir: &Path) -> PathBuf {
     confdir.join(FILE)
 }
 
@@ -78,8 +80,33 @@ pub fn run(config: &Config, order: Order) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!findings.problems.is_empty())))
 }
 
+/// What `-status` says, in short.
+#[derive(Debug)]
+pub struct Summary {
+    /// How the process is that reported last.
+    pub process: String,
+    /// What a health check has to know; nothing when all is well.
+    pub problems: Vec<String>,
+    /// Nothing is wrong but that no daemon runs, because it was told to end or was never started.
+    pub only_ended: bool,
+}
+
+/// The state of this confdir in short; `None` when no confd has run with it yet.
+pub fn summary(confdir: &Path, daemon_lives: Option<bool>) -> Result<Option<Summary>> {
+    let Some(state) = State::read(&file(confdir))? else {
+        return Ok(None);
+    };
+    let findings = Findings::new(&state, daemon_lives, false, now());
+    let ended = state.ended.is_some() || state.kind == Kind::Onetime;
+    Ok(Some(Summary {
+        process: view::process(&state, &findings),
+        only_ended: ended && findings.problems == [NO_DAEMON],
+        problems: findings.problems,
+    }))
+}
+
 /// Seconds since 1970.
-fn now() -> u64 {
+pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
@@ -105,7 +132,7 @@ impl Findings {
             Some(lives) => lives,
         };
         if daemon_lives == Some(false) && !onetime {
-            problems.push("no daemon is running".to_owned());
+            problems.push(NO_DAEMON.to_owned());
         } else if is_daemon && silence > rhythm(state.interval) * SILENT_INTERVALS {
             let age = console::age(silence);
             problems.push(format!("the daemon has not been heard of for {age}"));

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use ureq::http::Response;
-use ureq::http::header::{CONTENT_TYPE, LOCATION};
+use ureq::http::header::{CONTENT_TYPE, DATE, LOCATION};
 use ureq::{Agent, Body, Timeout};
 
 /// The longest that each part of an exchange may take, however busy the other side looks meanwhile.
@@ -41,6 +41,17 @@ pub struct Answer {
     pub number: Option<u64>,
     /// The whole body; not looked into.
     pub body: Vec<u8>,
+}
+
+/// What an answer says of itself, good or not.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    /// The header asked for, if it is there and a number.
+    pub number: Option<u64>,
+    /// When it was given, by the clock over there.
+    pub date: Option<String>,
 }
 
 /// Why there is no good answer.
@@ -91,8 +102,18 @@ impl Client {
 
     /// Gets `url`; waits for the beginning of the answer as long as `patience`. `header` is the one wanted of it.
     pub fn get(&self, url: &str, header: &str, patience: Duration) -> Result<Answer, Problem> {
+        self.look(url, header, patience).1
+    }
+
+    /// The same, with the head of whatever answer there was.
+    pub fn look(
+        &self,
+        url: &str,
+        header: &str,
+        patience: Duration,
+    ) -> (Option<Head>, Result<Answer, Problem>) {
         let request = self.agent.get(url).config();
-        let answer = request
+        let response = request
             .timeout_recv_response(Some(patience))
             .build()
             .call()
@@ -100,18 +121,23 @@ impl Client {
                 ureq::Error::Timeout(Timeout::RecvResponse) => Problem::Silence,
                 other => Problem::Other(self.explain(&other)),
             });
-        self.read(answer?, header).map_err(Problem::Other)
+        match response {
+            Err(problem) => (None, Err(problem)),
+            Ok(response) => {
+                let head = head(&response, header);
+                let answer = self.read(response, head.number).map_err(Problem::Other);
+                (Some(head), answer)
+            }
+        }
     }
 
-    fn read(&self, mut response: Response<Body>, header: &str) -> Result<Answer, String> {
+    fn read(&self, mut response: Response<Body>, number: Option<u64>) -> Result<Answer, String> {
         check_status(&response)?;
         check_type(&response)?;
         let length = response.body().content_length();
         if length.is_some_and(|length| length > self.limits.size) {
             return Err(self.too_large());
         }
-        let number = response.headers().get(header);
-        let number = number.and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.body_mut().with_config().limit(self.limits.size);
         let body = body.read_to_vec().map_err(|error| self.explain(&error))?;
         Ok(Answer { number, body })
@@ -142,6 +168,15 @@ impl Client {
             },
             other => other.to_string(),
         }
+    }
+}
+
+fn head(response: &Response<Body>, header: &str) -> Head {
+    let text = |name: &str| response.headers().get(name)?.to_str().ok();
+    Head {
+        status: response.status().as_u16(),
+        number: text(header).and_then(|value| value.parse().ok()),
+        date: text(DATE.as_str()).map(str::to_owned),
     }
 }
 

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::http::{Client, Limits, Problem};
+use super::http::{Answer, Client, Head, Limits, Problem};
 use super::{Fetched, Version};
 use crate::config::Nodes;
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ impl Metad {
                     self.current = node;
                     return Ok(fetched);
                 }
-                Err(problem) => problems.push((node, self.explain(problem))),
+                Err(problem) => problems.push((node, explain(problem, self.client.patience()))),
             }
         }
         Err(self.no_node(problems))
@@ -99,23 +99,12 @@ impl Metad {
         patience: Duration,
     ) -> std::result::Result<Fetched, Problem> {
         let url = format!("{}{query}", self.url(node));
-        let answer = self.client.get(&url, VERSION_HEADER, patience)?;
-        let tree = Tree::from_json(&answer.body).map_err(Problem::Other)?;
-        // A server that tells no version is held by a poll from 0 until something changes: that will do.
-        let version = Version(answer.number.unwrap_or(0));
-        Ok(Fetched { tree, version })
+        fetched(self.client.get(&url, VERSION_HEADER, patience)?)
     }
 
     fn url(&self, node: usize) -> String {
         let base = self.urls.get(node).map_or("", String::as_str);
         format!("{base}{}", self.path)
-    }
-
-    fn explain(&self, problem: Problem) -> String {
-        match problem {
-            Problem::Silence => format!("no answer within {:?}", self.client.patience()),
-            Problem::Other(words) => words,
-        }
     }
 
     /// One error for all nodes, in their own order, so that the same trouble gives the same words.
@@ -136,18 +125,65 @@ impl Metad {
 
     /// Finds the nodes, where they are known by an SRV record.
     fn look_up(&mut self) -> Result<()> {
-        let Nodes::Srv(name) = &self.nodes else {
-            return Ok(());
-        };
         if self.urls.is_empty() {
-            let records = platform::query_srv(name).map_err(|error| Error::Backend {
-                url: format!("SRV record {name}"),
-                problem: error.to_string(),
-            })?;
-            self.urls = urls_of(records);
+            self.urls = urls(&self.nodes)?;
             self.current = 0;
         }
         Ok(())
+    }
+}
+
+/// What one node answers to one request, whatever that is.
+#[derive(Debug)]
+pub struct Sight {
+    /// None when there was no answer.
+    pub head: Option<Head>,
+    /// The tree, or why there is none.
+    pub tree: std::result::Result<Tree, String>,
+}
+
+/// Asks the node at `url` for what is below `prefix`, and keeps nothing.
+pub fn look(url: &str, prefix: &str, patience: Duration) -> Sight {
+    let limits = Limits {
+        connect: patience,
+        answer: patience,
+        body: patience,
+        ..Limits::default()
+    };
+    let url = format!("{url}{}", encode_path(prefix));
+    let (head, answer) = Client::new(limits).look(&url, VERSION_HEADER, patience);
+    let tree = answer.and_then(fetched).map(|fetched| fetched.tree);
+    Sight {
+        head,
+        tree: tree.map_err(|problem| explain(problem, patience)),
+    }
+}
+
+fn fetched(answer: Answer) -> std::result::Result<Fetched, Problem> {
+    let tree = Tree::from_json(&answer.body).map_err(Problem::Other)?;
+    // A server that tells no version is held by a poll from 0 until something changes: that will do.
+    let version = Version(answer.number.unwrap_or(0));
+    Ok(Fetched { tree, version })
+}
+
+fn explain(problem: Problem, patience: Duration) -> String {
+    match problem {
+        Problem::Silence => format!("no answer within {patience:?}"),
+        Problem::Other(words) => words,
+    }
+}
+
+/// The URLs of the nodes, which an SRV record has to be asked for.
+pub fn urls(nodes: &Nodes) -> Result<Vec<String>> {
+    match nodes {
+        Nodes::Urls(urls) => Ok(urls.clone()),
+        Nodes::Srv(name) => {
+            let records = platform::query_srv(name);
+            records.map(urls_of).map_err(|error| Error::Backend {
+                url: format!("SRV record {name}"),
+                problem: error.to_string(),
+            })
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::config::{Config, Source};
 use crate::error::Result;
 use crate::tree::Tree;
 
+pub use metad::{Sight, look, urls};
+
 /// Where in the history of the metadata a tree stands. Only for [`Backend::wait`] and for people: a server that starts
 /// anew counts anew, so versions have no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::console::{Colour, Style, WIDTH};
+use crate::console::{self, Colour, Style, WIDTH};
 
 /// What stands before further lines of a finding.
 const INDENT: &str = "    ";
@@ -231,20 +231,25 @@ impl Report {
         out
     }
 
-    /// A JSON list, one finding a line.
+    /// A JSON list.
     pub fn to_json(&self) -> String {
-        let mut out = String::from("[");
-        for (index, finding) in self.findings.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            // Writing into a String cannot fail.
-            let _ = write!(out, "{comma}\n{}", finding.to_json());
-        }
-        out.push_str(if self.findings.is_empty() {
-            "]\n"
-        } else {
-            "\n]\n"
-        });
-        out
+        console::json_list(self.findings.iter().map(Finding::to_json))
+    }
+
+    /// The first error, or else the first warning, in one line.
+    pub fn first(&self) -> Option<String> {
+        let mut findings = self.findings.iter();
+        let first = self.findings.first();
+        let worst = findings.find(|found| found.code.is_error()).or(first)?;
+        let Finding {
+            file,
+            line,
+            column,
+            code,
+            message,
+            ..
+        } = worst;
+        Some(format!("{file}:{line}:{column}: {} {message}", code.name()))
     }
 }
 

@@ -64,6 +64,36 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(errors > 0)))
 }
 
+/// What is wrong with all files together, in short.
+#[derive(Debug)]
+pub struct Summary {
+    /// How many files were read.
+    pub files: usize,
+    pub errors: usize,
+    pub warnings: usize,
+    /// The first finding that counts most, in one line.
+    pub first: Option<String>,
+}
+
+/// Checks everything without metadata.
+pub fn summary(args: &Args) -> Result<Summary> {
+    let mut report = Report::default();
+    let image = settings::check(args, &mut report)?;
+    let files = check_files(&image, &mut report)?;
+    let (errors, warnings) = report.count();
+    Ok(Summary {
+        files,
+        errors,
+        warnings,
+        first: report.first(),
+    })
+}
+
+/// The settings as far as they can be known, however broken they are.
+pub fn settings_at_hand(args: &Args) -> Result<Config> {
+    settings::check(args, &mut Report::default()).map(|image| image.config)
+}
+
 /// A line beside the report.
 fn say(message: &str) {
     // Who does not listen to stderr loses nothing but this.
@@ -74,6 +104,10 @@ fn say(message: &str) {
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut image = settings::check(args, report)?;
     image.tree = metadata(&image.config)?.map(Arc::new);
+    check_files(&image, report)
+}
+
+fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
     let conf_d = image.config.confdir.join("conf.d");
     if !conf_d.is_dir() {
         return Err(Error::Config {
@@ -85,7 +119,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut files = 0;
     for (path, _) in find(&conf_d)? {
         files += 1;
-        all.extend(resource::check(&path, &image, report)?);
+        all.extend(resource::check(&path, image, report)?);
     }
     resource::check_twins(&all, report);
     let mut users: BTreeMap<PathBuf, Vec<&Facts>> = BTreeMap::new();
@@ -97,7 +131,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
     }
     for (path, users) in &users {
         files += 1;
-        template::check(path, users, &image, report)?;
+        template::check(path, users, image, report)?;
     }
     Ok(files)
 }

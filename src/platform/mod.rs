@@ -18,10 +18,10 @@ use windows as system;
 pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
-    Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
-    end_signal, file_meta, group_id, hostname, interface_addresses, leave_to_reader,
-    listen_for_signals, local_zone, open_private, own_user, reserve, set_mode, set_owner, shell,
-    user_id,
+    Dir, HAS_COLOURS, HAS_OWNERS, Process, Running, advice, block_signals, copy_access_list,
+    copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses, label,
+    leave_to_reader, listen_for_signals, local_zone, lock_holder, open_private, own_user, process, processes,
+    reserve, same_file, selinux_enforces, set_mode, set_owner, shell, user_id,
 };
 
 use system::{nameservers, open_for_lock};
@@ -65,6 +65,17 @@ pub struct Meta {
     pub has_other_names: bool,
     /// Which file it is, by device and number; zeros where the system does not say.
     pub id: (u64, u64),
+}
+
+/// The room on a disk, or whatever a file system lies on.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    /// Which one it is, until the machine starts again.
+    pub id: u64,
+    /// The bytes that can still be written.
+    pub free: u64,
+    /// How many files can still be made; none where there is no limit.
+    pub files: Option<u64>,
 }
 
 /// The time zone that holds at one moment.

@@ -48,7 +48,8 @@ pub fn text(state: &State, findings: &Findings, style: Style) -> String {
     text
 }
 
-fn process(state: &State, findings: &Findings) -> String {
+/// How the process is that reported last.
+pub fn process(state: &State, findings: &Findings) -> String {
     let since = ago(state.started, findings.now);
     match (findings.daemon_lives, state.kind) {
         (Some(true), Kind::Daemon) => format!("runs as pid {}, since {since}", state.pid),

@@ -273,6 +273,21 @@ impl Env {
         }
     }
 
+    /// Runs with these arguments where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system
+    /// does not permit that.
+    pub fn run_with_mounts(&self, test: &str, mounts: &str, arguments: &[&str]) -> Option<Run> {
+        let private = ["-m", "--propagation", "private"];
+        let allowed = Command::new("unshare").args(private).arg("true").status();
+        if !allowed.is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED {test}: this system does not permit mount namespaces");
+            return None;
+        }
+        let script = format!("set -e; {mounts}; exec \"$0\" \"$@\"");
+        let fixed = ["/bin/sh", "-c", &script, confd()];
+        let arguments = [&private[..], &fixed, arguments].concat();
+        Some(self.finish(self.command_of("unshare", &arguments)))
+    }
+
     /// `confd -onetime` with this environment's confd.toml and these further arguments.
     pub fn onetime_with(&self, arguments: &[&str]) -> Run {
         let fixed = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
@@ -287,16 +302,8 @@ impl Env {
     /// `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system does not
     /// permit that to `test`.
     pub fn onetime_with_mounts(&self, test: &str, mounts: &str) -> Option<Run> {
-        let fixed = ["-m", "--propagation", "private"];
-        let allowed = Command::new("unshare").args(fixed).arg("true").status();
-        if !allowed.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED {test}: this system does not permit mount namespaces");
-            return None;
-        }
-        let script = format!("set -e; {mounts}; exec \"$0\" \"$@\"");
-        let shell = ["/bin/sh", "-c", &script, confd()];
         let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
-        Some(self.finish(self.command_of("unshare", &[&fixed[..], &shell, &arguments].concat())))
+        self.run_with_mounts(test, mounts, &arguments)
     }
 
     /// Starts `confd` with this environment's confd.toml and these further arguments.

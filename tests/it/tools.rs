@@ -2,6 +2,7 @@
 
 mod chapter;
 mod diff;
+mod doctor;
 mod dump;
 mod image;
 mod lint;

@@ -51,6 +51,13 @@ impl Dir {
         self.stat(OsStr::new("."))
     }
 
+    /// Whether this user may make files here; the error says why not.
+    pub fn may_write(&self) -> io::Result<()> {
+        let (fd, wanted) = (self.fd.as_raw_fd(), libc::W_OK | libc::X_OK);
+        // SAFETY: the descriptor is open, and the name NUL-terminated.
+        check(unsafe { libc::faccessat(fd, c".".as_ptr(), wanted, 0) })
+    }
+
     /// What `name` is, a link being a link; `None` when there is nothing.
     pub fn look_up(&self, name: &OsStr) -> io::Result<Option<Meta>> {
         match self.stat(name) {

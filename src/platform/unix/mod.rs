@@ -2,6 +2,7 @@
 
 mod dir;
 mod host;
+mod proc;
 mod process;
 mod signal;
 mod storage;
@@ -15,9 +16,10 @@ use crate::platform::Kind;
 
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use proc::{Running, lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};
-pub use storage::{copy_access_list, copy_label, reserve};
+pub use storage::{copy_access_list, copy_label, disk, label, reserve, selinux_enforces};
 
 /// Files have an owner, a group and a mode.
 pub const HAS_OWNERS: bool = true;

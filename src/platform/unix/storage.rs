@@ -1,12 +1,15 @@
-//! What a file has beside its content: labels of the security modules, access lists, reserved blocks.
+//! What a file has beside its content: labels of the security modules, access lists, reserved blocks, room on its disk.
 
 use std::ffi::CStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::dir::file_meta;
+use crate::platform::Disk;
 
 const SELINUX_LABEL: &CStr = c"security.selinux";
 const ACCESS_LIST: &CStr = c"system.posix_acl_access";
@@ -26,6 +29,21 @@ pub fn copy_label(old: &File, new: &File) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         result => result,
     }
+}
+
+/// The SELinux label of what is at `path`; `None` where there are none.
+pub fn label(path: &Path) -> io::Result<Option<String>> {
+    let label = attribute(&File::open(path)?, SELINUX_LABEL)?;
+    let text = label.map(|label| String::from_utf8_lossy(&label).into_owned());
+    Ok(text.map(|text| text.trim_end_matches('\0').to_owned()))
+}
+
+/// Whether SELinux refuses what its policy does not allow; `None` where it is not in use.
+pub fn selinux_enforces() -> Option<bool> {
+    // The second place is that of Linux before 3.1.
+    let places = ["/sys/fs/selinux/enforce", "/selinux/enforce"];
+    let text = places.iter().find_map(|place| fs::read(place).ok())?;
+    Some(text.starts_with(b"1"))
 }
 
 /// Gives `new` the access list of `old`, if it has one. With it comes the mode.
@@ -107,6 +125,15 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
 }
 
 fn free_space(file: &File) -> io::Result<u64> {
+    disk_of(file).map(|disk| disk.free)
+}
+
+/// The disk that the directory at `path` is on.
+pub fn disk(path: &Path) -> io::Result<Disk> {
+    disk_of(&File::open(path)?)
+}
+
+fn disk_of(file: &File) -> io::Result<Disk> {
     let mut answer = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: the descriptor is open, and `answer` valid to be written.
     if unsafe { libc::fstatvfs(file.as_raw_fd(), answer.as_mut_ptr()) } != 0 {
@@ -114,7 +141,12 @@ fn free_space(file: &File) -> io::Result<u64> {
     }
     // SAFETY: the call has filled it in.
     let answer = unsafe { answer.assume_init() };
-    Ok(answer.f_bavail.saturating_mul(answer.f_frsize))
+    Ok(Disk {
+        id: file.metadata()?.dev(),
+        free: answer.f_bavail.saturating_mul(answer.f_frsize),
+        // Some file systems have no limit, and say 0 of 0.
+        files: (answer.f_files > 0).then_some(answer.f_favail),
+    })
 }
 
 #[cfg(test)]

@@ -3,17 +3,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind};
 use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
 
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, GetFileSecurityW, SetFileSecurityW};
 use windows_sys::Win32::Storage::FileSystem::{
-    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW,
+    FILE_ADD_FILE, FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING,
+    MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 
-use crate::platform::{Kind, Meta};
+use crate::platform::{Disk, Kind, Meta};
 
 /// A directory.
 #[derive(Debug)]
@@ -53,6 +56,14 @@ impl Dir {
     /// What the directory itself is.
     pub fn meta(&self) -> io::Result<Meta> {
         fs::symlink_metadata(&self.path).map(|found| meta(&found))
+    }
+
+    /// Whether this user may make files here; the error says why not.
+    pub fn may_write(&self) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.access_mode(FILE_ADD_FILE);
+        let directory = options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+        directory.open(&self.path).map(drop)
     }
 
     /// What `name` is, a link being a link; `None` when there is nothing.
@@ -242,6 +253,38 @@ pub fn copy_label(_old: &File, _new: &File) -> io::Result<()> {
 /// Nothing to do: [`Dir::replace`] does it.
 pub fn copy_access_list(_old: &File, _new: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// The disk that the directory at `path` is on; another one for each letter of a drive or share.
+pub fn disk(path: &Path) -> io::Result<Disk> {
+    let mut free = 0;
+    // SAFETY: the path is NUL-terminated, `free` valid to be written, and the other figures are not asked for.
+    check(unsafe {
+        GetDiskFreeSpaceExW(
+            wide(path)?.as_ptr(),
+            &mut free,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    })?;
+    let mut hasher = DefaultHasher::new();
+    let whole = std::path::absolute(path)?;
+    whole.components().next().hash(&mut hasher);
+    Ok(Disk {
+        id: hasher.finish(),
+        free,
+        files: None,
+    })
+}
+
+/// None: there are no such labels here.
+pub fn label(_path: &Path) -> io::Result<Option<String>> {
+    Ok(None)
+}
+
+/// There is no SELinux here.
+pub fn selinux_enforces() -> Option<bool> {
+    None
 }
 
 /// Nothing to do: no file is written over here.

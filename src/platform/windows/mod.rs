@@ -2,6 +2,7 @@
 
 mod dir;
 mod host;
+mod proc;
 mod process;
 mod signal;
 
@@ -15,9 +16,11 @@ use windows_sys::Win32::Foundation::{
 };
 
 pub use dir::{
-    Dir, copy_access_list, copy_label, file_meta, own_user, reserve, set_mode, set_owner,
+    Dir, copy_access_list, copy_label, disk, file_meta, label, own_user, reserve, selinux_enforces,
+    set_mode, set_owner,
 };
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use proc::{Running, lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};
 

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Meta};
 
 pub use compare::Difference;
-pub use names::clear_leftovers;
+pub use names::{clear_leftovers, count_staged};
 pub use target::{Attributes, Target};
 
 /// The mode of a new file for which none is configured.

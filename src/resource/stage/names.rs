@@ -89,17 +89,31 @@ pub fn clear_leftovers<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Res
 }
 
 fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>) -> io::Result<()> {
-    let ours = |name: &OsStr| prefixes.iter().any(|prefix| is_staged(name, prefix));
-    for name in dir.names(ours)? {
-        if dir
-            .look_up(&name)?
-            .is_some_and(|meta| meta.kind == Kind::File)
-        {
-            dir.remove(&name)?;
-            removed.push(dir.path().join(name));
-        }
+    for name in staged_files(dir, prefixes)? {
+        dir.remove(&name)?;
+        removed.push(dir.path().join(name));
     }
     Ok(())
+}
+
+/// How many staged files there are beside this target: of a run at work, or of one that was killed.
+pub fn count_staged(target: &Target) -> io::Result<usize> {
+    match target.has_directory() {
+        true => staged_files(&target.dir, &[prefix(&target.name)]).map(|names| names.len()),
+        false => Ok(0),
+    }
+}
+
+fn staged_files(dir: &Dir, prefixes: &[OsString]) -> io::Result<Vec<OsString>> {
+    let ours = |name: &OsStr| prefixes.iter().any(|prefix| is_staged(name, prefix));
+    let mut files = Vec::new();
+    for name in dir.names(ours)? {
+        let meta = dir.look_up(&name)?;
+        if meta.is_some_and(|meta| meta.kind == Kind::File) {
+            files.push(name);
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

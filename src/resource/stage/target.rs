@@ -89,6 +89,21 @@ impl Target {
         Target { old: None, ..self }
     }
 
+    /// The deepest directory on the way to it that exists.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Whether this user may make a file, or a directory on the way to it, in [`Target::directory`].
+    pub fn may_be_made(&self) -> io::Result<()> {
+        self.dir.may_write()
+    }
+
+    /// The size of the file that there is.
+    pub fn old_size(&self) -> Option<u64> {
+        self.old.as_ref().map(|old| old.size)
+    }
+
     /// Whether the directory of dest exists.
     pub(super) fn has_directory(&self) -> bool {
         self.missing.is_empty()

@@ -110,7 +110,7 @@ fn date_of(days: i64) -> (i64, u8, u8) {
 }
 
 /// Days from 1970 to the first of a month (1 is January); wide enough for any year.
-fn days_before(year: i128, month: i128) -> i128 {
+pub fn days_before(year: i128, month: i128) -> i128 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5;

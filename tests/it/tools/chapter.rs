@@ -46,6 +46,7 @@ fn run_in(env: &Env, directory: &str, line: &str) -> Run {
 
 const LINT: &str = "-lint -confdir . -prefix /self -file ../zookeeper/metadata.json";
 const DIFF: &str = "-diff -confdir . -prefix /self -file ../zookeeper/metadata.json";
+const DOCTOR: &str = "-doctor -confdir . -prefix /self -node 127.0.0.1:9";
 const REHEARSE: &str = "-rehearse metadata.json -confdir .";
 
 /// Fails unless both READMEs show this as a block.
@@ -75,6 +76,25 @@ fn the_chapter_shows_what_the_program_prints() {
         .skip_while(|line| !line.contains("myid.tmpl"));
     let answer: Vec<&str> = answer.take(3).collect();
     expect_shown(&format!("{}\n", answer.join("\n")));
+
+    let doctor = run_in(&env, "mistakes", DOCTOR);
+    doctor.expect_code(1);
+    // What is between these lines depends on the machine.
+    let shown = ["resources  ", "node       ", "dest       "].map(|check| {
+        let (_, from) = doctor.stdout.split_once(check).expect(check);
+        let more = from
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with(' '));
+        let lines = from.lines().take(1).chain(more);
+        let verdict = if check.starts_with("dest") {
+            "ok"
+        } else {
+            "wrong"
+        };
+        format!("{verdict:9}{check}{}\n", Vec::from_iter(lines).join("\n"))
+    });
+    expect_shown(&shown.concat());
 
     let zoo = "zookeeper/templates/zoo.cfg.tmpl";
     env.put(

@@ -605,7 +605,7 @@ fn wrong_calls_of_lint_are_told() {
         (
             &["-format", "json"],
             2,
-            "-format goes with -status or -lint",
+            "-format goes with -status or -doctor or -lint",
         ),
         (
             &[

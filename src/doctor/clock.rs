@@ -1,0 +1,126 @@
+//! The clock: against the servers', the files', and the year of this program.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Case, Finding, Verdict};
+use crate::config;
+use crate::console::age;
+use crate::log;
+use crate::resource;
+use crate::status;
+use crate::template::time::days_before;
+
+/// 2026-01-01: no clock that is right shows an earlier day than this program was made on.
+const MADE: u64 = 1_767_225_600;
+/// Clocks that differ by less, in seconds, are alike: an answer may have been under way for some of it.
+const TOLERANCE: u64 = 60;
+const CURE: &str =
+    "set it, and keep it right with ntpd or chronyd: clusters and certificates go by it";
+
+/// The clock by itself, and against the times of files.
+pub fn check(case: &Case) -> Vec<Finding> {
+    vec![judge(status::now(), newest(case))]
+}
+
+/// The newest file of those that this node's past has written.
+fn newest(case: &Case) -> Option<(String, u64)> {
+    let found = resource::find(&case.config.confdir.join("conf.d")).unwrap_or_default();
+    let files = found.into_iter().map(|(path, _)| path);
+    let files = files.chain(config::settings_file(&case.args));
+    let files = files.chain([status::file(&case.config.confdir)]);
+    let times = files.filter_map(|path| {
+        let time = fs::metadata(&path).ok()?.modified().ok()?;
+        Some((path.display().to_string(), seconds(time)))
+    });
+    times.max_by_key(|(_, time)| *time)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn judge(now: u64, newest: Option<(String, u64)>) -> Finding {
+    let time = log::local_time(now.cast_signed());
+    if now < MADE {
+        let message = format!("{time}: before this program was made");
+        return Finding::new("clock", Verdict::Wrong, message, CURE);
+    }
+    match newest {
+        Some((file, written)) if written > now + TOLERANCE => Finding::new(
+            "clock",
+            Verdict::Warning,
+            format!("{time}: {file} was written {} later", age(written - now)),
+            CURE,
+        ),
+        _ => Finding::ok("clock", time),
+    }
+}
+
+/// Against the `Date` of an answer that has just come; nothing to say when they are alike.
+pub fn compare(node: &str, date: &str) -> Option<Finding> {
+    let (there, here) = (parse_date(date)?, status::now());
+    let word = if here < there { "behind" } else { "ahead of" };
+    let gap = here.abs_diff(there);
+    let message = format!("{} {word} that of {node}", age(gap));
+    let finding = || Finding::new("clock", Verdict::Warning, message, CURE);
+    (gap > TOLERANCE).then(finding)
+}
+
+/// `Tue, 24 Nov 2026 19:55:21 GMT` (RFC 9110), as seconds since 1970.
+fn parse_date(text: &str) -> Option<u64> {
+    let words: Vec<&str> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, "GMT"] = words.as_slice() else {
+        return None;
+    };
+    let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let place = months
+        .find(month)
+        .filter(|place| place % 3 == 0 && month.len() == 3)?;
+    let number = |text: &str| text.parse::<u16>().ok().map(i128::from);
+    let days = days_before(number(year)?, place as i128 / 3 + 1) + number(day)? - 1;
+    let time = (number(hour)? * 60 + number(minute)?) * 60 + number(second)?;
+    (days * 86_400 + time).try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_servers_are_read() {
+        for (text, seconds) in [
+            ("Tue, 24 Nov 2026 19:55:21 GMT", Some(1_795_550_121)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Sat, 29 Feb 2020 12:00:00 GMT", Some(1_582_977_600)),
+            ("Tuesday, 24-Nov-26 19:55:21 GMT", None),
+            ("Tue, 24 anF 2026 19:55:21 GMT", None),
+            ("Tue, 24 Nov 2026 19:55:21 CST", None),
+            ("Tue, -4 Nov 2026 19:55:21 GMT", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_date(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_is_judged_by_what_it_cannot_show() {
+        let file = |time| Some(("/etc/confd/confd.toml".to_owned(), time));
+        for (now, newest, verdict, words) in [
+            (MADE - 1, None, Verdict::Wrong, "before this program"),
+            (MADE + 500, None, Verdict::Ok, "2026-01-01"),
+            (MADE + 500, file(MADE + 560), Verdict::Ok, ""),
+            (
+                MADE,
+                file(MADE + 7200),
+                Verdict::Warning,
+                "/etc/confd/confd.toml was written 2 hours later",
+            ),
+        ] {
+            let found = judge(now, newest);
+            assert_eq!(found.verdict, verdict, "{found:?}");
+            assert!(found.message.contains(words), "{found:?}");
+        }
+    }
+}

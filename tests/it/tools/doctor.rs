@@ -1,0 +1,682 @@
+//! `-doctor`: each thing that usually is wrong on a node, made wrong, and what the program says about it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Value as Json, json};
+
+use crate::env::{Env, Run, until};
+use crate::http::Answer;
+use crate::metad::{Fault, Metad};
+
+const DOCTOR: &[&str] = &["-config-file", "$ROOT/etc/confd.toml", "-doctor"];
+
+const DOCUMENT: &str = include_str!("../../../docs/doctor.md");
+
+/// A run, and its findings.
+struct Examined {
+    run: Run,
+    findings: Vec<[String; 4]>,
+}
+
+fn examine(env: &Env, arguments: &[&str]) -> Examined {
+    let json = ["-format", "json"];
+    read(env.run(&[DOCTOR, &json, arguments].concat()))
+}
+
+fn read(run: Run) -> Examined {
+    let list: Vec<Json> = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
+        panic!("{error}:\n{}\n{}", run.stdout, run.stderr);
+    });
+    let findings = list.iter().map(|finding| {
+        let found = finding.as_object().expect("an object");
+        let name = format!("\n| {} | ", finding["check"]).replace('"', "`");
+        assert!(DOCUMENT.contains(&name), "docs/doctor.md explains {name}");
+        assert_eq!(found.len(), 4, "{finding}");
+        ["check", "verdict", "message", "cure"]
+            .map(|key| found[key].as_str().expect("text").to_owned())
+    });
+    Examined {
+        findings: findings.collect(),
+        run,
+    }
+}
+
+impl Examined {
+    /// Fails unless there is a finding of this check with this verdict, these words, and a cure with those.
+    #[track_caller]
+    fn expect(&self, check: &str, verdict: &str, words: &str, cure: &str) -> &Examined {
+        let is_it = |found: &&[String; 4]| {
+            let [name, how, message, remedy] = found;
+            name == check && how == verdict && message.contains(words) && remedy.contains(cure)
+        };
+        let found = self.findings.iter().find(is_it);
+        assert!(
+            found.is_some(),
+            "no {check} {verdict} {words:?} {cure:?} in {:#?}",
+            self.findings
+        );
+        self.run
+            .expect_code(i32::from(self.verdicts().contains("wrong")));
+        self
+    }
+
+    /// The findings that are not ok, as check and verdict.
+    fn troubles(&self) -> Vec<String> {
+        let troubles = self.findings.iter().filter(|found| found[1] != "ok");
+        // Those who are not root are told so.
+        let troubles = troubles.filter(|found| found[0] != "user");
+        troubles
+            .map(|[check, verdict, ..]| format!("{check} {verdict}"))
+            .collect()
+    }
+
+    fn verdicts(&self) -> BTreeSet<&str> {
+        self.findings
+            .iter()
+            .map(|found| found[1].as_str())
+            .collect()
+    }
+}
+
+/// An environment whose metadata is recorded, with one good resource.
+fn recorded() -> Env {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env
+}
+
+/// The log of the only daemon.
+fn daemon_log(env: &Env) -> String {
+    let names = env.names(".").into_iter();
+    let mut logs = names.filter(|name| name.starts_with("daemon.log."));
+    logs.next().expect("a daemon's log")
+}
+
+#[test]
+fn a_node_in_good_order_is_well() {
+    let metad = Metad::start(json!({"k": "hunter2", "l": "2"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/app", "hunter2");
+    until("the daemon has reported", || {
+        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
+    });
+    metad.wait_idle();
+    let (requests, etc, out) = (metad.request_count(), env.names("etc"), env.names("out"));
+    let examined = examine(&env, &[]);
+    assert_eq!(examined.troubles(), [""; 0], "{:#?}", examined.findings);
+    examined
+        .expect("settings", "ok", &env.expand("$ROOT/etc/confd.toml"), "")
+        .expect("resources", "ok", "2 good files", "")
+        .expect("node", "ok", "; version 1, 2 keys", "")
+        .expect("node", "ok", &format!("{} connects in ", metad.node()), "")
+        .expect("dest", "ok", "2 of 2 directories can be written", "")
+        .expect("disk", "ok", " free", "")
+        .expect("lock", "ok", "free", "")
+        .expect(
+            "agent",
+            "ok",
+            &format!("pid {} is the only one", daemon.pid()),
+            "",
+        )
+        .expect("log", "ok", &env.expand("$ROOT/daemon.log."), "")
+        .expect("daemon", "ok", &format!("runs as pid {}", daemon.pid()), "")
+        .expect("clock", "ok", "20", "");
+    let run = env.run(DOCTOR);
+    run.expect_code(0).expect_log("confd: 0 wrong, 0 warnings");
+    assert!(
+        run.stdout.starts_with("ok       settings   "),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
+    assert_eq!(metad.request_count(), requests + 2, "one for each look");
+    assert_eq!(
+        (env.names("etc"), env.names("out")),
+        (etc, out),
+        "nothing is written"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_node_is_told_apart() {
+    let own = json!({"k": "v"});
+    let html = Answer::new(200, "text/html", "<html>welcome</html>");
+    let not_found = Answer::new(404, "text/html", "<html>not here</html>");
+    let silent = Answer::new(200, "application/json", own.to_string());
+    let of_metad = |status, text: &str| {
+        let answer = Answer::new(status, "application/json", text);
+        Fault::Answer(answer.header("X-Metad-Version", "7"))
+    };
+    // What it answers; verdict, words and cure.
+    let cases = [
+        (
+            Fault::Answer(html),
+            "wrong",
+            "text/html, not JSON; it is not metad",
+            "something else",
+        ),
+        (
+            Fault::Answer(not_found),
+            "wrong",
+            "status 404; it is not metad",
+            "something else",
+        ),
+        (
+            Fault::Answer(silent),
+            "warning",
+            "without metad's X-Metad-Version",
+            "something else",
+        ),
+        (
+            Fault::Raw(b"SSH-2.0-x\r\n".to_vec()),
+            "wrong",
+            "not HTTP",
+            "the log of metad",
+        ),
+        (
+            Fault::Reset,
+            "wrong",
+            "the connection broke",
+            "the log of metad",
+        ),
+        (
+            Fault::Silence,
+            "wrong",
+            "no answer within 2s",
+            "the log of metad",
+        ),
+        (
+            of_metad(500, "{}"),
+            "wrong",
+            "status 500",
+            "the log of metad",
+        ),
+        (
+            of_metad(200, "{}"),
+            "wrong",
+            "below the prefix /self",
+            "correct prefix",
+        ),
+        (
+            of_metad(200, "\"hunter2\""),
+            "wrong",
+            "below the prefix /self",
+            "correct prefix",
+        ),
+        (
+            of_metad(404, "{}"),
+            "wrong",
+            "no metadata for this node (yet)",
+            "address than 127.0.0.1",
+        ),
+    ];
+    for (fault, verdict, words, cure) in cases {
+        let metad = Metad::start(own.clone());
+        metad.fail(fault);
+        let env = Env::with_metad(&metad);
+        env.simple("app", r#"{{getv "/k"}}"#);
+        let examined = examine(&env, &[]);
+        examined.expect("node", verdict, words, cure);
+        assert!(!examined.run.stdout.contains("hunter2"), "{words}");
+    }
+}
+
+#[test]
+fn a_node_that_cannot_be_reached_is_told_why() {
+    let mut metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    metad.stop();
+    examine(&env, &[]).expect(
+        "node",
+        "wrong",
+        "nothing listens there",
+        "start metad there",
+    );
+    examine(&env, &["-node", "no..such.name:80"]).expect(
+        "node",
+        "wrong",
+        "no..such.name:80: ",
+        "/etc/hosts",
+    );
+    let recording = ["-file", "$ROOT/none.json"];
+    examine(&env, &recording).expect("node", "wrong", "none.json", "confd -dump");
+}
+
+#[test]
+fn a_wrong_prefix_is_told_from_a_node_without_metadata() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    examine(&env, &["-prefix", "/slef"]).expect(
+        "node",
+        "wrong",
+        "nothing below the prefix /slef",
+        "/self",
+    );
+    examine(&env, &["-prefix", "/self/k"]).expect(
+        "node",
+        "wrong",
+        "below the prefix /self/k",
+        "correct prefix",
+    );
+    let metad = Metad::unregistered();
+    let env = Env::with_metad(&metad);
+    for prefix in ["/self", "/slef"] {
+        examine(&env, &["-prefix", prefix]).expect(
+            "node",
+            "wrong",
+            "status 404",
+            "has registered it",
+        );
+    }
+}
+
+#[test]
+fn nodes_that_hang_are_tried_side_by_side() {
+    let mut env = recorded();
+    // The system accepts connections to a listener that nobody serves.
+    let listeners = [(); 8].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let nodes = listeners.each_ref().map(|listener| {
+        let address = listener.local_addr().expect("the address just bound");
+        format!("\"{address}\"")
+    });
+    env.settings(&format!("nodes = [{}]", nodes.join(", ")));
+    let start = Instant::now();
+    let examined = examine(&env, &["-backend", "metad"]);
+    let elapsed = start.elapsed();
+    assert!(
+        elapsed < Duration::from_secs(12),
+        "{elapsed:?} for 8 times 2 s"
+    );
+    let silent = examined
+        .findings
+        .iter()
+        .filter(|found| found[2].contains("no answer within 2s"));
+    assert_eq!(silent.count(), 8, "{:#?}", examined.findings);
+    examined
+        .run
+        .expect_log("confd: still trying what usually is wrong ...");
+}
+
+#[test]
+fn a_clock_that_differs_from_the_servers_is_told_once() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let answer =
+        Answer::new(200, "application/json", "{\"k\":\"v\"}").header("X-Metad-Version", "7");
+    let mut env = Env::with_metad(&metad);
+    for (date, words) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", " days ahead of that of "),
+        ("Sun, 06 Nov 2094 08:49:37 GMT", " days behind that of "),
+    ] {
+        metad.fail(Fault::Answer(answer.clone().header("Date", date)));
+        examine(&env, &[]).expect("clock", "warning", words, "ntpd");
+    }
+    let other = Metad::start(json!({"k": "v"}));
+    other.fail(Fault::Answer(
+        answer.header("Date", "Sun, 06 Nov 2094 08:49:37 GMT"),
+    ));
+    env.settings(&format!("# {}", other.node()));
+    let examined = examine(&env, &["-node", &metad.node(), "-node", &other.node()]);
+    let clocks = examined
+        .findings
+        .iter()
+        .filter(|found| found[0] == "clock" && found[1] != "ok");
+    assert_eq!(clocks.count(), 1, "{:#?}", examined.findings);
+}
+
+#[test]
+fn a_file_from_the_future_is_told() {
+    let env = recorded();
+    let file = File::options()
+        .append(true)
+        .open(env.path("etc/conf.d/app.toml"));
+    let later = SystemTime::now() + Duration::from_secs(50 * 3600);
+    file.expect("the file")
+        .set_modified(later)
+        .expect("its time");
+    examine(&env, &[]).expect(
+        "clock",
+        "warning",
+        "app.toml was written 2 days later",
+        "set it",
+    );
+}
+
+#[test]
+fn settings_and_resources_that_are_broken_point_at_lint() {
+    let mut env = recorded();
+    env.settings("intervall = 5");
+    examine(&env, &[]).expect(
+        "settings",
+        "warning",
+        "did you mean \"interval\"?",
+        "correct the key",
+    );
+    env.template("app.tmpl", "{{gtev 1}}");
+    let words = "1 errors and 2 warnings in 2 files; first:\netc/templates/app.tmpl:1:3: E302 ";
+    examine(&env, &[]).expect("resources", "wrong", words, "confd -lint");
+    env.settings("interval = 0");
+    examine(&env, &[]).expect("settings", "wrong", "interval must be 1 to", "confd -lint");
+    env.run(&["-doctor", "-interval", "0"])
+        .expect_code(2)
+        .expect_log("-interval must be");
+    let missing = [
+        "-doctor",
+        "-format",
+        "json",
+        "-config-file",
+        "$ROOT/none.toml",
+    ];
+    read(env.run(&missing)).expect("settings", "wrong", "none.toml", "");
+    let without = ["-doctor", "-format", "json", "-confdir", "$ROOT/etc"];
+    if !fs::exists("/etc/confd/confd.toml").expect("the answer") {
+        read(env.run(&without)).expect(
+            "settings",
+            "warning",
+            "there is no confd.toml",
+            "the platform",
+        );
+    }
+    let empty = ["-doctor", "-format", "json", "-confdir", "$ROOT/out"];
+    read(env.run(&empty)).expect("resources", "wrong", "there is no conf.d in it", "");
+}
+
+#[test]
+fn a_proxy_that_others_take_is_told() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let mut env = Env::with_metad(&metad);
+    env.var("http_proxy", "http://127.0.0.1:1");
+    let examined = examine(&env, &[]);
+    examined.expect(
+        "proxy",
+        "warning",
+        "http_proxy is set; confd ignores it",
+        "--noproxy",
+    );
+    examined.expect("node", "ok", &metad.node(), "");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_told_why() {
+    const TEST: &str = "a_directory_that_cannot_be_written_is_told_why";
+    let env = recorded();
+    let json = [DOCTOR, &["-format", "json"]].concat();
+    let mounts = "mount -t tmpfs none $ROOT/out; mount -o remount,ro $ROOT/out";
+    if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
+        let words = env.expand("cannot make files in $ROOT/out: Read-only file system");
+        read(run).expect("dest", "wrong", &words, "has to be mounted for writing");
+    }
+    let mounts = "mount -t tmpfs none $ROOT/etc/conf.d; mount --bind $ROOT/etc $ROOT/etc; \
+                  mount -o remount,bind,ro $ROOT/etc";
+    if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
+        let words = env.expand("cannot make files in $ROOT/etc: Read-only file system");
+        read(run).expect("dest", "warning", &words, "has to be mounted for writing");
+    }
+    fs::create_dir(env.path("out/app")).expect("a directory");
+    examine(&env, &[]).expect(
+        "dest",
+        "wrong",
+        "is a directory, not a file",
+        "correct dest in ",
+    );
+}
+
+#[test]
+fn who_is_not_root_is_told_what_cannot_be_seen() {
+    const NOBODY: u32 = 65_534;
+    let env = recorded();
+    let own = fs::metadata(env.path("out")).expect("a directory");
+    if std::os::unix::fs::MetadataExt::uid(&own) != 0 {
+        fs::set_permissions(env.path("out"), Permissions::from_mode(0o555)).expect("its mode");
+        let examined = examine(&env, &[]);
+        examined.expect("user", "unknown", "cannot see everything", "as root");
+        examined.expect(
+            "dest",
+            "wrong",
+            "Permission denied",
+            "a user who may do that",
+        );
+        return;
+    }
+    let as_nobody = || {
+        let mut command = env.command(&[DOCTOR, &["-format", "json"]].concat());
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    if as_nobody().status().is_err() {
+        eprintln!(
+            "SKIPPED who_is_not_root_…: others may not come to {}",
+            env.expand("$ROOT")
+        );
+        return;
+    }
+    let examined = read(env.finish(as_nobody()));
+    examined.expect(
+        "user",
+        "unknown",
+        "user 65534, who cannot see everything",
+        "as root",
+    );
+    examined.expect(
+        "dest",
+        "wrong",
+        "/out: Permission denied",
+        "a user who may do that",
+    );
+    let daemon = env.daemon(&["-interval", "600"]);
+    until("the daemon has reported", || {
+        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
+    });
+    let examined = read(env.finish(as_nobody()));
+    let words = format!("where pid {} logs to cannot be seen", daemon.pid());
+    examined.expect("log", "unknown", &words, "root can see it");
+    examined.expect(
+        "dest",
+        "unknown",
+        "/out: Permission denied",
+        "a user who may do that",
+    );
+    examined.expect(
+        "agent",
+        "ok",
+        &format!("pid {} is the only one", daemon.pid()),
+        "",
+    );
+    examined.run.expect_code(0);
+}
+
+#[test]
+fn a_full_disk_is_told_bytes_and_inodes() {
+    const TEST: &str = "a_full_disk_is_told_bytes_and_inodes";
+    let env = recorded();
+    let json = [DOCTOR, &["-format", "json"]].concat();
+    let full = "mount -t tmpfs -o size=64k none $ROOT/out; \
+                head -c 61440 /dev/zero > $ROOT/out/much";
+    let Some(run) = env.run_with_mounts(TEST, full, &json) else {
+        return;
+    };
+    let words = env.expand("only 4 KB free, 16 KB needed, where $ROOT/out is");
+    read(run).expect("disk", "wrong", &words, "free some space");
+    let many = "mount -t tmpfs -o nr_inodes=2 none $ROOT/out; : > $ROOT/out/one";
+    let run = env.run_with_mounts(TEST, many, &json).expect("as before");
+    read(run).expect("disk", "wrong", "no more than 0 files can be made", "df -i");
+    let little = "mount -t tmpfs -o size=1m none $ROOT/out";
+    let run = env.run_with_mounts(TEST, little, &json).expect("as before");
+    read(run).expect("disk", "warning", "1 MB free where", "free some space");
+}
+
+#[test]
+fn a_lock_that_somebody_holds_is_told_with_the_holder() {
+    let env = recorded();
+    let confdir = File::open(env.path("etc")).expect("the confdir");
+    confdir.lock().expect("the lock");
+    let words = format!("pid {} (", std::process::id());
+    examine(&env, &[]).expect(
+        "lock",
+        "wrong",
+        &words,
+        &format!("kill {}", std::process::id()),
+    );
+    drop(confdir);
+    examine(&env, &[]).expect("lock", "ok", "free", "");
+
+    // A confd in the middle of a batch holds it until its checks have ended.
+    let gate = env.gate("check");
+    env.simple_with(
+        "app",
+        "x",
+        &format!("check_cmd = \"\"\"{}\"\"\"", gate.command()),
+    );
+    let daemon = env.daemon(&["-interval", "600"]);
+    gate.wait_started(1);
+    let words = format!("pid {} (confd) holds the lock", daemon.pid());
+    examine(&env, &[]).expect("lock", "warning", &words, "see its check_cmd");
+    daemon.signal("STOP");
+    let examined = examine(&env, &[]);
+    examined.expect("lock", "wrong", &words, "kill ");
+    examined.expect(
+        "agent",
+        "wrong",
+        "is stopped",
+        &format!("kill -CONT {}", daemon.pid()),
+    );
+}
+
+#[test]
+fn a_log_deleted_under_the_daemon_is_told() {
+    let env = recorded();
+    let daemon = env.daemon(&["-interval", "600"]);
+    env.wait_content("out/app", "v");
+    let log = daemon_log(&env);
+    fs::rename(env.path(&log), env.path("rotated")).expect("renamed");
+    examine(&env, &[]).expect("log", "ok", "/rotated", "");
+    fs::hard_link(env.path("rotated"), env.path(&log)).expect("for the daemon's own log");
+    fs::remove_file(env.path("rotated")).expect("removed");
+    let words = format!(
+        "pid {} goes on writing to {}",
+        daemon.pid(),
+        env.expand("$ROOT/rotated")
+    );
+    examine(&env, &[]).expect("log", "wrong", &words, "service confd restart");
+}
+
+#[test]
+fn a_second_daemon_is_told() {
+    let env = recorded();
+    let first = env.daemon(&["-interval", "600"]);
+    let second = env.daemon(&["-interval", "600"]);
+    let one_time = env.onetime();
+    one_time.expect_code(0);
+    let mut pids = [first.pid(), second.pid()];
+    pids.sort_unstable();
+    let words = format!("pids {}, {} all apply ", pids[0], pids[1]);
+    until("both have read their settings", || {
+        examine(&env, &[])
+            .findings
+            .iter()
+            .any(|found| found[0] == "agent" && found[2].starts_with(&words))
+    });
+    examine(&env, &[]).expect("agent", "wrong", &words, "kill PID");
+    drop(second);
+    let other = recorded();
+    let _elsewhere = other.daemon(&["-interval", "600"]);
+    let words = format!("pid {} is the only one", first.pid());
+    examine(&env, &[]).expect("agent", "ok", &words, "");
+}
+
+#[test]
+fn another_program_of_that_name_is_told() {
+    let metad = Metad::start(json!({"k": "v"}));
+    // Until it has an answer, or none for long, a daemon does not say that it lives; the original never does.
+    metad.fail(Fault::Silence);
+    let mut env = Env::with_metad(&metad);
+    env.put("metadata.json", "{\"k\": \"v\"}");
+    env.simple("app", r#"{{getv "/k"}}"#);
+    fs::create_dir(env.path("bin")).expect("a directory");
+    let copy = env.path("bin/confd");
+    fs::copy(env!("CARGO_BIN_EXE_confd"), &copy).expect("a copy");
+    let settings = ["-config-file", "$ROOT/etc/confd.toml", "-watch"];
+    let program = copy.to_string_lossy();
+    let daemon = env.start(env.command_of(&program, &settings));
+    metad.wait_requests(1);
+    let recording = ["-file", "$ROOT/metadata.json"];
+    let words = format!(
+        "pid {} runs {program}, perhaps the original confd",
+        daemon.pid()
+    );
+    examine(&env, &recording).expect("agent", "wrong", &words, "kill PID");
+    metad.heal();
+    env.wait_content("out/app", "v");
+    until("the daemon says that it lives", || {
+        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
+    });
+    let words = format!("pid {} runs {program}, not this ", daemon.pid());
+    examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
+    fs::rename(&copy, env.path("bin/old")).expect("renamed");
+    fs::remove_file(env.path("bin/old")).expect("removed");
+    let words = format!("pid {} still runs the ", daemon.pid());
+    examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
+
+    fs::copy(env!("CARGO_BIN_EXE_confd"), &copy).expect("another copy");
+    let path = format!("$ROOT/bin:{}", std::env::var("PATH").expect("a path"));
+    env.var("PATH", &path);
+    let words = format!("typing confd starts {program}, not this ");
+    examine(&env, &recording).expect("agent", "warning", &words, "the whole path");
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_told_why() {
+    let env = recorded();
+    examine(&env, &[]).expect(
+        "daemon",
+        "warning",
+        "no confd has run",
+        "service confd start",
+    );
+    env.onetime().expect_code(0);
+    examine(&env, &[]).expect(
+        "daemon",
+        "warning",
+        "last was a -onetime run",
+        "service confd start",
+    );
+    let mut daemon = env.daemon(&["-interval", "600"]);
+    until("the daemon has reported", || {
+        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
+    });
+    daemon.kill();
+    examine(&env, &[]).expect(
+        "daemon",
+        "wrong",
+        "it was killed or has crashed",
+        "the log why",
+    );
+    env.put("etc/status.json", "{");
+    examine(&env, &[]).expect("daemon", "wrong", "is damaged", "");
+    env.template("app.tmpl", r#"{{getv "/missing"}}"#);
+    env.onetime().expect_code(1);
+    examine(&env, &[]).expect("daemon", "wrong", "1 resource has failed", "confd -status");
+}
+
+#[test]
+fn what_killed_runs_have_left_is_told() {
+    let env = recorded();
+    env.put("out/.app.confd-abcdefghij", "half a fi");
+    let words = env.expand("1 staged files of killed runs, the first in $ROOT/out");
+    examine(&env, &[]).expect("leftovers", "warning", &words, "the next run removes");
+    assert_eq!(env.names("out"), [".app.confd-abcdefghij"]);
+    env.onetime().expect_code(0);
+    let examined = examine(&env, &[]);
+    assert!(
+        examined
+            .findings
+            .iter()
+            .all(|found| found[0] != "leftovers")
+    );
+}

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
     let mut report = Report::default();
-    let files = check(args, &mut report)?;
+    let files = console::patiently("checking", || check(args, &mut report))?;
     let text = match args.last("format") {
         Some("json") => report.to_json(),
         _ => report.to_text(Style::of_stdout()),

@@ -59,11 +59,12 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
     let Some(document) = Document::read(&source, report) else {
         return Ok(None);
     };
-    // Keys that stand outside of a broken section are not what is wrong.
-    if document.is_whole() {
+    let section = document.entry(document.root(), "template");
+    let has_no_head = section.is_none() && document.text(document.root(), "src").is_some();
+    // Keys that stand outside of a broken or missing section are not what is wrong.
+    if document.is_whole() && !has_no_head {
         document.check(document.root(), &[("template", Wanted::Section)], report);
     }
-    let section = document.entry(document.root(), "template");
     let facts = match section.as_ref().map(|entry| entry.value) {
         Some(DeValue::Table(table)) => {
             document.check(table, TYPES, report);
@@ -81,7 +82,11 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
         && !report.has_error_in(&source.shown)
         && let Err(error) = Resource::load(path, &image.config)
     {
-        report.add(settings::refusal(path, &error));
+        let mut refusal = settings::refusal(path, &error);
+        if section.is_none() {
+            refusal.help = "write [template] on a line above the keys".to_owned();
+        }
+        report.add(refusal);
     }
     Ok(facts)
 }

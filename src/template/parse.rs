@@ -99,7 +99,8 @@ struct Parser<'t> {
     /// Lexemes that were read ahead and put back, the next one last: never more than three.
     pending: Vec<Token>,
     scope: Scope<'t>,
-    depth: u32,
+    /// Where each level begins that is open now.
+    open: Vec<usize>,
     ids: BTreeMap<Vec<u8>, TemplateId>,
     names: Vec<Vec<u8>>,
     lists: Vec<Option<List>>,
@@ -119,7 +120,7 @@ impl<'t> Parser<'t> {
             lexer: Lexer::new(text),
             pending: Vec::new(),
             scope: Scope::new(),
-            depth: 0,
+            open: Vec::new(),
             ids: BTreeMap::new(),
             names: Vec::new(),
             lists: Vec::new(),
@@ -233,15 +234,15 @@ impl<'t> Parser<'t> {
 
     /// Goes a level deeper; the caller goes back up with [`leave`](Parser::leave), unless it failed.
     fn enter(&mut self) -> Result<()> {
-        self.depth += 1;
-        if self.depth > MAX_NESTING {
+        self.open.push(self.scope.last);
+        if self.open.len() > MAX_NESTING as usize {
             return self.fail(Problem::NestedTooDeep(MAX_NESTING));
         }
         Ok(())
     }
 
     fn leave(&mut self) {
-        self.depth -= 1;
+        self.open.pop();
     }
 }
 
@@ -348,7 +349,8 @@ impl Parser<'_> {
                 Item::Clause(clause) => return Ok((list, clause)),
             }
         }
-        self.fail(Problem::UnexpectedEof)
+        let opened = self.open.last().copied().unwrap_or_default();
+        self.fail(Problem::UnexpectedEof(self.place(opened).line()))
     }
 
     fn text_or_action(&mut self) -> Result<Item> {

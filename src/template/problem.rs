@@ -26,7 +26,8 @@ pub enum Problem {
         text: Vec<u8>,
         context: &'static str,
     },
-    UnexpectedEof,
+    /// The text ends in a block that begins on this line.
+    UnexpectedEof(usize),
     /// `{{end}}` or `{{else}}` with nothing to end.
     UnexpectedClause(&'static str),
     /// `{{else}}` in a block or a definition.
@@ -161,9 +162,36 @@ impl Problem {
                 ))
             }
             Problem::NoField { in_type, .. } => fields_of(in_type).map(str::to_owned),
+            Problem::UnexpectedEof(line) => Some(format!(
+                "the block that begins on line {line} has no {{{{end}}}}"
+            )),
             Problem::Lex { error, .. } => error.help().map(str::to_owned),
-            _ => None,
+            other => other.syntax_help().map(str::to_owned),
         }
+    }
+
+    /// The help that knows nothing but the kind of the mistake.
+    fn syntax_help(&self) -> Option<&'static str> {
+        Some(match self {
+            Problem::Unexpected { text, .. } => match text.as_slice() {
+                b"/" => "text stands in double quotes",
+                b"}" => "an action ends with }}",
+                b"|" => "write a function or a value between two |",
+                _ => return None,
+            },
+            Problem::MalformedChar(_) => "text stands in double quotes, not in single ones",
+            Problem::UnexpectedClause(_) => {
+                "no block is open here: remove it, or an {{end}} before it"
+            }
+            Problem::ClauseWithin { .. } => "close the {{if}} in it first, or remove the {{else}}",
+            Problem::ExpectedEnd(_) => "a block has one {{else}} at the most, as its last part",
+            Problem::MissingValue(_) => "write behind it what it is about: {{if exists \"/k\"}}",
+            Problem::EmptyCommand => "write a function or a value there, or remove the |",
+            Problem::OutsideRange(_) => "it ends a round of {{range}}: write it in one",
+            Problem::MultipleDefinition(_) => "give one of them another name",
+            Problem::InvalidSyntax => "write \\\\ for a \\, or put the text in back quotes",
+            _ => return None,
+        })
     }
 }
 
@@ -180,6 +208,12 @@ impl LexError {
         match self {
             LexError::BadCharacter('=') => Some("put a space before the = of an assignment"),
             LexError::Unrecognized('“' | '”' | '‘' | '’') => Some("use straight quotes"),
+            LexError::UnclosedAction => Some("close it with }}"),
+            LexError::UnclosedComment => Some("close it with */}}"),
+            LexError::UnclosedParen => Some("close it with )"),
+            LexError::UnterminatedQuote => Some("close it with \" on the same line"),
+            LexError::UnterminatedRawQuote => Some("close it with `"),
+            LexError::UnterminatedChar => Some("text stands in double quotes"),
             LexError::BadCharacter('-') => Some("names have no -; use index MAP \"some-key\""),
             _ => None,
         }
@@ -262,7 +296,7 @@ impl fmt::Display for Problem {
             } => {
                 write!(f, "unexpected {} in {context}", lexeme(*kind, text))
             }
-            UnexpectedEof => f.write_str("unexpected EOF"),
+            UnexpectedEof(_) => f.write_str("unexpected EOF"),
             UnexpectedClause(clause) => write!(f, "unexpected {clause}"),
             ClauseWithin { clause, context } => write!(f, "unexpected {clause} in {context}"),
             ExpectedEnd(found) => write!(f, "expected end; found {found}"),

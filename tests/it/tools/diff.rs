@@ -147,6 +147,25 @@ fn a_changed_mode_alone_is_shown_without_content() {
 }
 
 #[test]
+fn a_changed_owner_is_shown_and_nobody_needs_to_be_root_to_see_it() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple_with("app", r#"{{getv "/k"}}"#, "uid = 12345\ngid = 54321");
+    env.simple_with("new", "x\n", "uid = 12345\nmode = \"0755\"");
+    env.put("out/app", "v");
+    let old = fs::metadata(env.path("out/app")).expect("the file");
+    let run = diff(&env, &[]);
+    run.expect_code(3);
+    let expected = format!(
+        "app.toml changes $ROOT/out/app\nowner {} -> 12345\ngroup {} -> 54321\n\
+         new.toml makes $ROOT/out/new\nmode 0755\nowner 12345\n--- /dev/null\n",
+        old.uid(),
+        old.gid()
+    );
+    let shown = &run.stdout;
+    assert!(shown.starts_with(&env.expand(&expected)), "{shown}");
+}
+
+#[test]
 fn what_fails_is_said_and_the_rest_is_shown() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("bad", r#"{{getv "/missing"}}"#);

@@ -449,7 +449,7 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
         command.uid(NOBODY).gid(NOBODY);
         command
     };
-    if as_nobody().status().is_err() {
+    if as_nobody().output().is_err() {
         eprintln!(
             "SKIPPED who_is_not_root_…: others may not come to {}",
             env.expand("$ROOT")

@@ -1,7 +1,8 @@
 //! `-root`: a whole image made elsewhere, by the same code, without the rights and the commands of a node.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 
 use serde_json::json;
 
@@ -44,6 +45,39 @@ fn an_image_is_made_once_below_its_root_without_commands() {
     assert!(!env.path("checked").exists() && !env.path("reloaded").exists());
     assert_eq!(env.names("etc"), before, "confdir is left as it was");
     make(&env, &[]).expect_code(0).expect_no_log("out of sync");
+}
+
+#[test]
+fn whoever_is_not_root_makes_the_same_image() {
+    const NOBODY: u32 = 65_534;
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let lines = "mode = \"0640\"\nuid = 12345\nreload_cmd = \"touch $ROOT/image/reloaded\"";
+    resource(&env, "/opt/app/app.conf", lines);
+    fs::create_dir(env.path("image")).expect("the image");
+    let arguments = [
+        "-config-file",
+        "$ROOT/etc/confd.toml",
+        "-root",
+        "$ROOT/image",
+    ];
+    let mut command = env.command(&arguments);
+    let own = fs::metadata(env.path("image")).expect("the image").uid();
+    if own == 0 {
+        std::os::unix::fs::chown(env.path("image"), Some(NOBODY), Some(NOBODY)).expect("given");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    if command.output().is_err() {
+        eprintln!(
+            "SKIPPED whoever_is_not_root_…: others may not come to {}",
+            env.expand("$ROOT")
+        );
+        return;
+    }
+    assert_eq!(env.read("image/opt/app/app.conf"), "v");
+    let made = fs::metadata(env.path("image/opt/app/app.conf")).expect("the file");
+    let whose = if own == 0 { NOBODY } else { own };
+    assert_eq!((made.uid(), made.mode() & 0o7777), (whose, 0o640));
+    assert_eq!(env.names("image"), ["opt"], "no command ran");
 }
 
 #[test]

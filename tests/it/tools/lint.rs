@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::env::{Env, Run};
 
 /// The ZooKeeper example in an environment of its own.
-fn zookeeper() -> Env {
+pub fn zookeeper() -> Env {
     let env = Env::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zookeeper");
     let copy = |from: &str, to: &str| {
@@ -29,14 +29,14 @@ fn zookeeper() -> Env {
 }
 
 const LINT: &[&str] = &["-lint", "-confdir", "$ROOT/etc", "-prefix", "/self"];
-const WITH_DUMP: &[&str] = &["-file", "$ROOT/metadata.json"];
+pub const WITH_DUMP: &[&str] = &["-file", "$ROOT/metadata.json"];
 
-fn lint(env: &Env) -> Run {
+pub fn lint(env: &Env) -> Run {
     env.run(&[LINT, WITH_DUMP].concat())
 }
 
 /// Puts `bad` in place of `good` in a file below etc.
-fn seed(env: &Env, file: &str, good: &str, bad: &str) {
+pub fn seed(env: &Env, file: &str, good: &str, bad: &str) {
     let file = format!("etc/{file}");
     let text = env.read(&file);
     assert!(text.contains(good), "{good:?} is in {file}");
@@ -158,7 +158,8 @@ fn seeded_mistakes_are_found_and_explained() {
         ),
         (
             ZOO_TEMPLATE, "{{end}}", "",
-            "etc/templates/zoo.cfg.tmpl:9:1: E301 unexpected EOF\n",
+            "etc/templates/zoo.cfg.tmpl:9:1: E301 unexpected EOF\n    \
+             the block that begins on line 7 has no {{end}}\n",
             1,
         ),
         (
@@ -201,6 +202,17 @@ fn seeded_mistakes_are_found_and_explained() {
         env.put(&format!("etc/{file}"), &whole);
         assert_eq!(lint(&env).stdout, "", "{bad}");
     }
+}
+
+#[test]
+fn keys_without_their_section_have_one_cure() {
+    let env = zookeeper();
+    seed(&env, "conf.d/myid.toml", "[template]\n", "");
+    let run = lint(&env);
+    run.expect_code(1);
+    let says = "etc/conf.d/myid.toml:1:1: E103 there is no [template] section\n    \
+                write [template] on a line above the keys\n";
+    assert_eq!(run.stdout, says);
 }
 
 #[test]

@@ -151,6 +151,24 @@ fn what_failed_is_said_without_secrets() {
 }
 
 #[test]
+fn what_is_pending_is_well_and_said() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    let gate = env.gate("reload");
+    let reload = format!("reload_cmd = \"\"\"{}\"\"\"", gate.command());
+    env.simple_with("app", r#"{{getv "/k"}}"#, &reload);
+    let _daemon = env.daemon(&["-watch"]);
+    gate.wait_started(1);
+    wait_state(&env, "pending");
+    let run = status(&env, &[]);
+    run.expect_code(0);
+    let words = "\n           its reload_cmd runs\n";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+    gate.open();
+    wait_state(&env, "in sync");
+}
+
+#[test]
 fn a_steady_state_writes_nothing() {
     let metad = Metad::start(json!({"k": "v"}));
     let env = Env::with_metad(&metad);

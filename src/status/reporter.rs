@@ -2,13 +2,14 @@
 //!
 //! A steady state is written once in each interval, to say that it still holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::state::{Condition, Kind, Report, State};
 use super::{daemon_lives, file, now, rhythm};
 use crate::config::{Config, Mode};
 use crate::log;
 use crate::platform::Lock;
+use crate::resource::stage::{self, Attributes, Target};
 
 /// Keeps the state file of one confdir.
 #[derive(Debug)]
@@ -38,6 +39,9 @@ impl Reporter {
             return None;
         }
         let path = file(&config.confdir);
+        if kind == Kind::Daemon {
+            clear_leftovers(&path);
+        }
         Some(Reporter {
             // Whatever is wrong with it, it is replaced.
             written: State::read(&path).ok().flatten(),
@@ -89,6 +93,13 @@ impl Reporter {
         self.said = failed;
         self.written = Some(next);
     }
+}
+
+/// What a daemon has left that was killed while it wrote.
+fn clear_leftovers(path: &Path) {
+    let target = Target::resolve(path, Attributes::default());
+    // Nothing depends on it, and what keeps it from being removed will be said when the file is to be written.
+    let _ = target.and_then(|target| stage::clear_leftovers([&target]));
 }
 
 impl State {

@@ -680,3 +680,34 @@ fn what_killed_runs_have_left_is_told() {
             .all(|found| found[0] != "leftovers")
     );
 }
+
+#[test]
+fn every_tool_colours_a_terminal_and_nothing_with_no_color() {
+    let mut env = Env::with_tree(&json!({"k": "new"}));
+    env.simple("app", "{{getv \"/k\"}}{{datetime}}");
+    env.onetime().expect_code(0);
+    env.put("out/app", "old");
+    if env.command_of("script", &["-V"]).output().is_err() {
+        eprintln!("SKIPPED every_tool_colours_a_terminal_…: no script(1)");
+        return;
+    }
+    let on_terminal = |env: &Env, tool: &str| {
+        let confd = env!("CARGO_BIN_EXE_confd");
+        let line = format!("{confd} -config-file etc/confd.toml {tool}");
+        env.finish(env.command_of("script", &["-qec", &line, "/dev/null"]))
+            .stdout
+    };
+    let tools = ["-diff", "-lint", "-doctor", "-status -onetime"];
+    for tool in tools {
+        let shown = on_terminal(&env, tool);
+        assert!(shown.contains("\u{1b}[3"), "{tool}: {shown}");
+    }
+    env.var("NO_COLOR", "1");
+    for tool in tools {
+        let shown = on_terminal(&env, tool);
+        assert!(
+            !shown.contains('\u{1b}') && !shown.is_empty(),
+            "{tool}: {shown}"
+        );
+    }
+}

@@ -94,6 +94,22 @@ fn a_daemon_that_was_killed_is_not_taken_for_alive() {
 }
 
 #[test]
+fn a_daemon_clears_what_one_has_left_that_was_killed_while_it_wrote() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.put("etc/.status.json.confd-abcdefghij", "{");
+    env.onetime_with(&["-noop"]).expect_code(0);
+    assert!(env.path("etc/.status.json.confd-abcdefghij").exists());
+    let _daemon = env.daemon(&["-watch"]);
+    wait_state(&env, "in sync");
+    assert_eq!(
+        env.names("etc"),
+        ["conf.d", "confd.toml", "status.json", "templates"]
+    );
+}
+
+#[test]
 fn what_failed_is_said_without_secrets() {
     let env = Env::with_tree(&json!({"password": "hunter2"}));
     let put = |name, template, lines| env.simple_with(name, template, lines);

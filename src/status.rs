@@ -41,8 +41,7 @@ pub fn file(confdir: &Path) -> PathBuf {
 /// Whether a daemon of this confdir lives; `None` when there is no telling. The daemon shares a lock on conf.d, which the system
 /// takes back when it dies: there is no pid file to go stale.
 pub fn daemon_lives(confdir: &Path) -> Option<bool> {
-    let lock = Lock::try_acquire(&confdir.join("conf.d"));
-    lock.ok().map(|lock| lock.is_none())
+    Lock::is_taken(&confdir.join("conf.d")).ok()
 }
 
 /// What was typed.

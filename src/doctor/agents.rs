@@ -83,7 +83,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
     }
     findings.extend(on_path());
     if daemons.is_empty() && lives == Some(true) {
-        let message = "a daemon lives, but cannot be seen among the processes";
+        let message = "a daemon lives, but cannot be seen among the processes".to_owned();
         let cure = "look from where it runs (another container?), as root";
         findings.push(Finding::new("agent", Verdict::Unknown, message, cure));
     } else if !findings.iter().any(|found| found.check == "agent") {
@@ -101,7 +101,7 @@ fn program(daemon: &Running, lives: Option<bool>) -> Option<Finding> {
     let pid = daemon.pid;
     if daemon.stopped {
         let message = format!("pid {pid} is stopped, and does nothing");
-        let cure = format!("let it go on: kill -CONT {pid}");
+        let cure = "let it go on: kill -CONT PID";
         return Some(Finding::new("agent", Verdict::Wrong, message, cure));
     }
     let program = daemon.program().ok()?.display().to_string();
@@ -142,7 +142,7 @@ fn on_path() -> Option<Finding> {
     }
     let (found, own) = (found.display(), own.display());
     let message = format!("typing {NAME} starts {found}, not this {own}");
-    let cure = format!("remove {found} if it is the original, or type the whole path");
+    let cure = "remove the other if it is the original, or type the whole path";
     Some(Finding::new("agent", Verdict::Warning, message, cure))
 }
 
@@ -162,10 +162,7 @@ fn log(daemon: &Running) -> Finding {
                 "log",
                 Verdict::Wrong,
                 format!("pid {pid} goes on writing to {old}, which is deleted"),
-                format!(
-                    "{RESTART}; rotation has to copy and truncate, as \
-                     /etc/logrotate.d/app-agent does"
-                ),
+                "service confd restart; rotate as /etc/logrotate.d/app-agent does (copytruncate)",
             ),
         },
     }
@@ -176,17 +173,17 @@ pub fn lock(case: &Case) -> Vec<Finding> {
     let confdir = &case.config.confdir;
     let until = Instant::now() + STEP;
     let finding = loop {
-        match Lock::try_share(confdir) {
-            Ok(Some(_)) => break Finding::ok("lock", "free"),
+        match Lock::is_held(confdir) {
+            Ok(false) => break Finding::ok("lock", "free".to_owned()),
             // What is missing, another check says.
             Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
                 let message = format!("cannot look at {}: {error}", confdir.display());
-                let cure = "without locks a -onetime run beside the daemon applies things twice";
+                let cure = "root can; without locks, a -onetime run and the daemon get in each other's way";
                 break Finding::new("lock", Verdict::Unknown, message, cure);
             }
-            Ok(None) if Instant::now() > until => break held(confdir),
-            Ok(None) => thread::sleep(PAUSE),
+            Ok(true) if Instant::now() > until => break held(confdir),
+            Ok(true) => thread::sleep(PAUSE),
         }
     };
     vec![finding]
@@ -195,9 +192,9 @@ pub fn lock(case: &Case) -> Vec<Finding> {
 /// A lock that is held for long: by a confd whose checks take their time, or by somebody who has no business with it.
 fn held(confdir: &Path) -> Finding {
     let place = confdir.display();
-    let Some(pid) = platform::lock_holder(confdir) else {
+    let Some(pid) = Lock::holder(confdir) else {
         let message = format!("the lock of {place} is held by a process that cannot be seen");
-        let cure = format!("until it ends nothing is applied; fuser -v {place} may know it");
+        let cure = "until it ends nothing is applied; fuser -v DIRECTORY may know it";
         return Finding::new("lock", Verdict::Wrong, message, cure);
     };
     let holder = platform::process(pid);
@@ -211,7 +208,7 @@ fn held(confdir: &Path) -> Finding {
             "it applies something right now; if that lasts, see its check_cmd and its log",
         ),
         _ => {
-            let cure = format!("until it ends nothing is applied: kill {pid}");
+            let cure = "until it ends nothing is applied: kill PID, if it should not be there";
             Finding::new("lock", Verdict::Wrong, message, cure)
         }
     }

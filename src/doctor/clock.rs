@@ -1,6 +1,7 @@
 //! The clock: against the servers', the files', and the year of this program.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Case, Finding, Verdict};
@@ -26,14 +27,18 @@ pub fn check(case: &Case) -> Vec<Finding> {
 /// The newest file of those that this node's past has written.
 fn newest(case: &Case) -> Option<(String, u64)> {
     let found = resource::find(&case.config.confdir.join("conf.d")).unwrap_or_default();
-    let files = found.into_iter().map(|(path, _)| path);
-    let files = files.chain(config::settings_file(&case.args));
-    let files = files.chain([status::file(&case.config.confdir)]);
-    let times = files.filter_map(|path| {
-        let time = fs::metadata(&path).ok()?.modified().ok()?;
-        Some((path.display().to_string(), seconds(time)))
-    });
-    times.max_by_key(|(_, time)| *time)
+    let mut files: Vec<PathBuf> = found.into_iter().map(|(path, _)| path).collect();
+    files.extend(config::settings_file(&case.args));
+    files.push(status::file(&case.config.confdir));
+    let mut newest = None;
+    for path in &files {
+        let time = fs::metadata(path).and_then(|meta| meta.modified());
+        let time = time.map_or(0, seconds);
+        if newest.is_none_or(|(_, known)| known < time) {
+            newest = Some((path, time));
+        }
+    }
+    newest.map(|(path, time)| (path.display().to_string(), time))
 }
 
 fn seconds(time: SystemTime) -> u64 {

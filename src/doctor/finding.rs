@@ -41,12 +41,12 @@ pub struct Finding {
     /// How it is.
     pub message: String,
     /// What to do; empty when nothing is to be done.
-    pub cure: String,
+    pub cure: &'static str,
 }
 
 impl Finding {
     /// All is well.
-    pub fn ok(check: &'static str, message: impl Into<String>) -> Finding {
+    pub fn ok(check: &'static str, message: String) -> Finding {
         Finding::new(check, Verdict::Ok, message, "")
     }
 
@@ -54,14 +54,14 @@ impl Finding {
     pub fn new(
         check: &'static str,
         verdict: Verdict,
-        message: impl Into<String>,
-        cure: impl Into<String>,
+        message: String,
+        cure: &'static str,
     ) -> Finding {
         Finding {
             check,
             verdict,
-            message: message.into(),
-            cure: cure.into(),
+            message,
+            cure,
         }
     }
 
@@ -103,14 +103,15 @@ mod tests {
         let wrong = Finding::new(
             "node",
             Verdict::Wrong,
-            "10.0.0.2:80: connection refused after a wait that was long enough to fill lines",
+            "10.0.0.2:80: connection refused after a wait that was long enough to fill lines"
+                .into(),
             "start metad there",
         );
         let text = "wrong    node       10.0.0.2:80: connection refused after a wait that was long\n\
                     \x20                   enough to fill lines\n\
                     \x20                   cure: start metad there\n";
         assert_eq!(wrong.to_text(Style::default()), text);
-        let ok = Finding::ok("clock", "right").to_text(Style::default());
+        let ok = Finding::ok("clock", "right".into()).to_text(Style::default());
         assert_eq!(ok, "ok       clock      right\n");
     }
 }

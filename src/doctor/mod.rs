@@ -63,7 +63,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
     let as_json = console::wants_json(&args)?;
-    let case = Arc::new(Case::new(args)?);
+    let case = in_time(move || Case::new(args)).ok_or_else(|| Error::Config {
+        place: "confd.toml".to_owned(),
+        message: format!("cannot be read within {STEP:?}: its file system hangs"),
+    })?;
+    let case = Arc::new(case?);
     let findings = console::patiently("trying what usually is wrong", || examine(&case));
     console::print(&match as_json {
         true => console::json_list(findings.iter().map(Finding::to_json)),
@@ -135,7 +139,11 @@ fn side_by_side<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
     for work in work {
         let result = Arc::new(Mutex::new(None));
         results.push(Arc::clone(&result));
-        jobs.push(Box::new(move || *hold(&result) = Some(work())) as Job);
+        let job = move || {
+            let done = work();
+            *hold(&result) = Some(done);
+        };
+        jobs.push(Box::new(job) as Job);
     }
     run_for(jobs, limit);
     results.iter().map(|result| hold(result).take()).collect()

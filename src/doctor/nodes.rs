@@ -43,7 +43,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
     findings
 }
 
-fn wrong(message: impl Into<String>, cure: impl Into<String>) -> Finding {
+fn wrong(message: String, cure: &'static str) -> Finding {
     Finding::new("node", Verdict::Wrong, message, cure)
 }
 
@@ -150,49 +150,42 @@ fn explain(
     url: &str,
     prefix: &str,
     own: Option<IpAddr>,
-) -> Option<(Verdict, String, String)> {
-    let wrong = |problem: String, cure: &str| Some((Verdict::Wrong, problem, cure.to_owned()));
+) -> Option<(Verdict, String, &'static str)> {
     let other = "correct nodes in confd.toml: something else than metad listens there";
     let (status, version) = match &sight.head {
         Some(head) => (head.status, head.number),
         None => (0, None),
     };
-    match &sight.tree {
-        Ok(_) if version.is_none() => Some((
-            Verdict::Warning,
-            "it answers, but without metad's X-Metad-Version".to_owned(),
-            other.to_owned(),
-        )),
-        Ok(_) => None,
-        Err(problem) if status == 0 => wrong(problem.clone(), LOG_CURE),
-        Err(problem) if version.is_none() => wrong(format!("{problem}; it is not metad"), other),
-        Err(problem) if status == 404 => Some(not_found(problem, url, prefix, own)),
-        Err(problem) if status == 200 => wrong(
+    let problem = match &sight.tree {
+        Ok(_) if version.is_some() => return None,
+        Ok(_) => {
+            let problem = "it answers, but without metad's X-Metad-Version".to_owned();
+            return Some((Verdict::Warning, problem, other));
+        }
+        Err(problem) => problem,
+    };
+    let (problem, cure) = match (status, version) {
+        (0, _) => (problem.clone(), LOG_CURE),
+        (_, None) => (format!("{problem}; it is not metad"), other),
+        (404, _) if prefix != OWN && backend::look(url, OWN, STEP).tree.is_ok() => (
+            format!("nothing below the prefix {prefix}, but below {OWN} there is"),
+            "correct prefix in confd.toml, or -prefix",
+        ),
+        (404, _) => {
+            let own = own.map_or_else(String::new, |own| format!("; it is asked from {own}"));
+            (
+                format!("{problem}{own}"),
+                "a new node: wait until the platform has registered it; an old one: metad knows it \
+                 by another address",
+            )
+        }
+        (200, _) => (
             format!("{problem}, below the prefix {prefix}"),
             "correct prefix in confd.toml; if it is right, wait until the platform has written it",
         ),
-        Err(problem) => wrong(problem.clone(), LOG_CURE),
-    }
-}
-
-/// metad has nothing for whoever asks, or only not below this prefix.
-fn not_found(
-    problem: &str,
-    url: &str,
-    prefix: &str,
-    own: Option<IpAddr>,
-) -> (Verdict, String, String) {
-    if prefix != OWN && backend::look(url, OWN, STEP).tree.is_ok() {
-        let problem = format!("nothing below the prefix {prefix}, but below {OWN} there is");
-        let cure = format!("correct prefix in confd.toml, or -prefix: {OWN}");
-        return (Verdict::Wrong, problem, cure);
-    }
-    let own = own.map_or_else(|| "this one".to_owned(), |own| own.to_string());
-    let cure = format!(
-        "a new node: wait until the platform has registered it; an old one: metad knows it by \
-         another address than {own}"
-    );
-    (Verdict::Wrong, problem.to_owned(), cure)
+        _ => (problem.clone(), LOG_CURE),
+    };
+    Some((Verdict::Wrong, problem, cure))
 }
 
 fn well(node: &str, sight: &Sight, connection: &Connection, answered: Duration) -> Finding {

@@ -57,7 +57,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
             }
             Some(Some(Err(error))) => {
                 let message = format!("{}: {}", file.display(), error.chain());
-                let cure = format!("correct dest in {}, or what is there", file.display());
+                let cure = "correct dest in that file, or what is there";
                 findings.push(Finding::new("dest", case.refused(&error), message, cure));
             }
             Some(Some(Ok(place))) => places.push((place, *file == state)),
@@ -80,17 +80,13 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         true => Target::resolve(file, Attributes::default()),
         false => Resource::load(file, config).ok()?.target(config),
     };
-    Some(target.map(|target| {
-        let labelled = [target.path(), target.directory().to_owned()];
-        let mut labelled = labelled.into_iter();
-        Place {
-            directory: target.directory().to_owned(),
-            refusal: target.may_be_made().err(),
-            disk: platform::disk(target.directory()).ok(),
-            size: target.old_size().unwrap_or(0),
-            staged: count_staged(&target).unwrap_or(0),
-            odd_label: labelled.find_map(odd_label),
-        }
+    Some(target.map(|target| Place {
+        directory: target.directory().to_owned(),
+        refusal: target.may_be_made().err(),
+        disk: platform::disk(target.directory()).ok(),
+        size: target.old_size().unwrap_or(0),
+        staged: count_staged(&target).unwrap_or(0),
+        odd_label: odd_label(target.path()),
     }))
 }
 
@@ -134,8 +130,8 @@ fn rights(case: &Case, places: &[(Place, bool)]) -> Vec<Finding> {
 fn leftovers(case: &Case, places: &[Place]) -> Option<Finding> {
     let place = places.iter().find(|place| place.staged > 0)?;
     let count: usize = places.iter().map(|place| place.staged).sum();
-    let is_free = Lock::try_share(&case.config.confdir).is_ok_and(|lock| lock.is_some());
-    is_free.then(|| {
+    let is_held = Lock::is_held(&case.config.confdir).unwrap_or(true);
+    (!is_held).then(|| {
         let directory = place.directory.display();
         let message = format!("{count} staged files of killed runs, the first in {directory}");
         let cure = "the next run removes those of its resources; see what kills it";
@@ -188,7 +184,7 @@ fn disks(places: &[Place]) -> Vec<Finding> {
 }
 
 fn judge_disk(disk: &Disk, directory: &str, bytes: u64, files: u64) -> Option<Finding> {
-    let found = |verdict, what: String, cure: &str| {
+    let found = |verdict, what: String, cure| {
         let message = format!("{what} where {directory} is");
         Some(Finding::new("disk", verdict, message, cure))
     };
@@ -227,20 +223,18 @@ fn size(bytes: u64) -> String {
 /// What SELinux keeps others from reading, or confd from running.
 fn labels(places: &[Place]) -> Finding {
     match platform::selinux_enforces() {
-        None => Finding::ok("selinux", "not in use"),
-        Some(false) => Finding::ok("selinux", "permissive: it refuses nothing"),
+        None => Finding::ok("selinux", "not in use".to_owned()),
+        Some(false) => Finding::ok("selinux", "permissive: it refuses nothing".to_owned()),
         Some(true) => {
             let odd = places.iter().find_map(|place| place.odd_label.clone());
             let own = || odd_label(env::current_exe().ok()?);
             odd.or_else(own).map_or_else(
-                || Finding::ok("selinux", "enforcing; the labels are not odd"),
+                || Finding::ok("selinux", "enforcing; the labels are not odd".to_owned()),
                 |(path, label)| {
                     let path = path.display();
                     let message = format!("enforcing, and {path} has the label {label}");
-                    let cure = format!(
-                        "services may not read such files: restorecon -v {path}, and see \
-                         ausearch -m avc"
-                    );
+                    let cure = "services may not read such files: restorecon -v FILE; ausearch -m avc \
+                                says what was refused";
                     Finding::new("selinux", Verdict::Warning, message, cure)
                 },
             )
@@ -256,11 +250,12 @@ fn odd_label(path: PathBuf) -> Option<(PathBuf, String)> {
 
 fn is_odd(label: &str, path: &Path) -> bool {
     let kind = label.split(':').nth(2).unwrap_or_default();
-    let home = ["/home", "/root", "/tmp", "/var/tmp"].map(Path::new);
+    let path = path.as_os_str().as_encoded_bytes();
+    let home = ["/home/", "/root/", "/tmp/", "/var/tmp/"];
     match kind {
         "unlabeled_t" | "file_t" | "default_t" => true,
         "user_home_t" | "admin_home_t" | "user_tmp_t" | "tmp_t" => {
-            !home.iter().any(|home| path.starts_with(home))
+            !home.iter().any(|home| path.starts_with(home.as_bytes()))
         }
         _ => false,
     }

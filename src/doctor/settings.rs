@@ -41,7 +41,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
 fn user() -> Option<Finding> {
     let user = platform::own_user();
     platform::HAS_OWNERS.then(|| match user {
-        0 => Finding::ok("user", "root: everything can be seen"),
+        0 => Finding::ok("user", "root: everything can be seen".to_owned()),
         _ => Finding::new(
             "user",
             Verdict::Unknown,

@@ -241,15 +241,9 @@ impl Report {
         let mut findings = self.findings.iter();
         let first = self.findings.first();
         let worst = findings.find(|found| found.code.is_error()).or(first)?;
-        let Finding {
-            file,
-            line,
-            column,
-            code,
-            message,
-            ..
-        } = worst;
-        Some(format!("{file}:{line}:{column}: {} {message}", code.name()))
+        let (line, column, code) = (worst.line, worst.column, worst.code.name());
+        let place = format!("{}:{line}:{column}", worst.file);
+        Some(format!("{place}: {code} {}", worst.message))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::open_for_lock;
+use super::{lock_holder, open_for_lock, open_to_look};
 
 /// In the directory; every version of confd must use the same.
 const NAME: &str = ".confd.lock";
@@ -43,6 +43,29 @@ impl Lock {
         let file = open_for_lock(directory, NAME)?;
         let locked = file.try_lock_shared();
         Lock::tried(file, locked)
+    }
+
+    /// Whether somebody has a lock of `directory`, of either kind. Makes no file, and keeps nothing.
+    pub fn is_taken(directory: &Path) -> io::Result<bool> {
+        let file = open_to_look(directory, NAME)?;
+        file.map_or(Ok(false), |file| {
+            let locked = file.try_lock();
+            Lock::tried(file, locked).map(|lock| lock.is_none())
+        })
+    }
+
+    /// Whether somebody has it by himself; the same otherwise.
+    pub fn is_held(directory: &Path) -> io::Result<bool> {
+        let file = open_to_look(directory, NAME)?;
+        file.map_or(Ok(false), |file| {
+            let locked = file.try_lock_shared();
+            Lock::tried(file, locked).map(|lock| lock.is_none())
+        })
+    }
+
+    /// The number of the process that has it by himself, if that can be seen.
+    pub fn holder(directory: &Path) -> Option<u32> {
+        lock_holder(&directory.join(NAME)).or_else(|| lock_holder(directory))
     }
 
     fn tried(file: File, locked: Result<(), TryLockError>) -> io::Result<Option<Lock>> {

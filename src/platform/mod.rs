@@ -18,13 +18,13 @@ use windows as system;
 pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
-    Dir, HAS_COLOURS, HAS_OWNERS, Process, Running, advice, block_signals, copy_access_list,
-    copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses, label,
-    leave_to_reader, listen_for_signals, local_zone, lock_holder, open_private, own_user, process, processes,
-    reserve, same_file, selinux_enforces, set_mode, set_owner, shell, user_id,
+    Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
+    disk, end_signal, file_meta, group_id, hostname, interface_addresses, label, leave_to_reader,
+    listen_for_signals, local_zone, open_private, own_user, process, processes, reserve, same_file,
+    selinux_enforces, set_mode, set_owner, shell, user_id,
 };
 
-use system::{nameservers, open_for_lock};
+use system::{lock_holder, nameservers, open_for_lock, open_to_look};
 
 /// What somebody outside asks the daemon to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,19 @@ pub struct Meta {
     pub has_other_names: bool,
     /// Which file it is, by device and number; zeros where the system does not say.
     pub id: (u64, u64),
+}
+
+/// A process that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its number.
+    pub pid: u32,
+    /// The user as whom it acts.
+    pub uid: u32,
+    /// Its name, of which the system keeps 15 bytes.
+    pub name: String,
+    /// Whether somebody has stopped it (SIGSTOP).
+    pub stopped: bool,
 }
 
 /// The room on a disk, or whatever a file system lies on.

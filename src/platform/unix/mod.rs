@@ -16,7 +16,7 @@ use crate::platform::Kind;
 
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
-pub use proc::{Running, lock_holder, process, processes, same_file};
+pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};
 pub use storage::{copy_access_list, copy_label, disk, label, reserve, selinux_enforces};
@@ -70,5 +70,15 @@ pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
             private(false).open(path).or_else(|_| File::open(directory))
         }
         result => result,
+    }
+}
+
+/// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody ever locked it.
+pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
+    let none = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+    match private(false).open(directory.join(name)) {
+        // It may be the directory that is locked.
+        Err(error) if none(&error) => File::open(directory).map(Some),
+        result => result.map(Some),
     }
 }

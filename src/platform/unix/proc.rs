@@ -9,18 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A process that runs.
-#[derive(Debug)]
-pub struct Running {
-    /// Its number.
-    pub pid: u32,
-    /// The user as whom it acts.
-    pub uid: u32,
-    /// Its name, of which the system keeps 15 bytes.
-    pub name: String,
-    /// Whether somebody has stopped it (SIGSTOP, a debugger).
-    pub stopped: bool,
-}
+use crate::platform::Running;
 
 /// The processes whose name begins like this, in the system's order.
 pub fn processes(name: &str) -> io::Result<Vec<Running>> {
@@ -42,7 +31,7 @@ pub fn process(pid: u32) -> io::Result<Running> {
         pid,
         uid: fs::metadata(&directory)?.uid(),
         name,
-        stopped: matches!(state, 'T' | 't'),
+        stopped: state == 'T',
     })
 }
 

@@ -20,7 +20,7 @@ pub use dir::{
     set_mode, set_owner,
 };
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
-pub use proc::{Running, lock_holder, process, processes, same_file};
+pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, shell};
 pub use signal::{block_signals, listen_for_signals};
 
@@ -58,4 +58,12 @@ pub fn open_private(path: &Path) -> io::Result<File> {
 /// The file that stands for the lock of `directory`.
 pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     open_private(&directory.join(name))
+}
+
+/// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody ever locked it.
+pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
+    match File::open(directory.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
 }

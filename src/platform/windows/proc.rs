@@ -5,18 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A process that runs.
-#[derive(Debug)]
-pub struct Running {
-    /// Its number.
-    pub pid: u32,
-    /// The user as whom it acts.
-    pub uid: u32,
-    /// Its name.
-    pub name: String,
-    /// Whether somebody has stopped it.
-    pub stopped: bool,
-}
+use crate::platform::Running;
 
 /// None: see above.
 pub fn processes(_name: &str) -> io::Result<Vec<Running>> {

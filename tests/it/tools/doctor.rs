@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value as Json, json};
 
-use crate::env::{Env, Run, until};
+use crate::env::{Env, Run, confd, until};
 use crate::http::Answer;
 use crate::metad::{Fault, Metad};
 
@@ -213,8 +213,8 @@ fn what_is_wrong_with_a_node_is_told_apart() {
         (
             of_metad(404, "{}"),
             "wrong",
-            "no metadata for this node (yet)",
-            "address than 127.0.0.1",
+            "no metadata for this node (yet): status 404; it is asked from 127.0.0.1",
+            "by another address",
         ),
     ];
     for (fault, verdict, words, cure) in cases {
@@ -256,8 +256,8 @@ fn a_wrong_prefix_is_told_from_a_node_without_metadata() {
     examine(&env, &["-prefix", "/slef"]).expect(
         "node",
         "wrong",
-        "nothing below the prefix /slef",
-        "/self",
+        "nothing below the prefix /slef, but below /self",
+        "correct prefix",
     );
     examine(&env, &["-prefix", "/self/k"]).expect(
         "node",
@@ -514,15 +514,11 @@ fn a_full_disk_is_told_bytes_and_inodes() {
 #[test]
 fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     let env = recorded();
-    let confdir = File::open(env.path("etc")).expect("the confdir");
+    env.put("etc/.confd.lock", "");
+    let confdir = File::open(env.path("etc/.confd.lock")).expect("the file");
     confdir.lock().expect("the lock");
     let words = format!("pid {} (", std::process::id());
-    examine(&env, &[]).expect(
-        "lock",
-        "wrong",
-        &words,
-        &format!("kill {}", std::process::id()),
-    );
+    examine(&env, &[]).expect("lock", "wrong", &words, "kill PID");
     drop(confdir);
     examine(&env, &[]).expect("lock", "ok", "free", "");
 
@@ -540,12 +536,7 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     daemon.signal("STOP");
     let examined = examine(&env, &[]);
     examined.expect("lock", "wrong", &words, "kill ");
-    examined.expect(
-        "agent",
-        "wrong",
-        "is stopped",
-        &format!("kill -CONT {}", daemon.pid()),
-    );
+    examined.expect("agent", "wrong", "is stopped", "kill -CONT PID");
 }
 
 #[test]
@@ -600,7 +591,7 @@ fn another_program_of_that_name_is_told() {
     env.simple("app", r#"{{getv "/k"}}"#);
     fs::create_dir(env.path("bin")).expect("a directory");
     let copy = env.path("bin/confd");
-    fs::copy(env!("CARGO_BIN_EXE_confd"), &copy).expect("a copy");
+    fs::copy(confd(), &copy).expect("a copy");
     let settings = ["-config-file", "$ROOT/etc/confd.toml", "-watch"];
     let program = copy.to_string_lossy();
     let daemon = env.start(env.command_of(&program, &settings));
@@ -623,7 +614,7 @@ fn another_program_of_that_name_is_told() {
     let words = format!("pid {} still runs the ", daemon.pid());
     examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
 
-    fs::copy(env!("CARGO_BIN_EXE_confd"), &copy).expect("another copy");
+    fs::copy(confd(), &copy).expect("another copy");
     let path = format!("$ROOT/bin:{}", std::env::var("PATH").expect("a path"));
     env.var("PATH", &path);
     let words = format!("typing confd starts {program}, not this ");
@@ -692,7 +683,7 @@ fn every_tool_colours_a_terminal_and_nothing_with_no_color() {
         return;
     }
     let on_terminal = |env: &Env, tool: &str| {
-        let confd = env!("CARGO_BIN_EXE_confd");
+        let confd = confd();
         let line = format!("{confd} -config-file etc/confd.toml {tool}");
         env.finish(env.command_of("script", &["-qec", &line, "/dev/null"]))
             .stdout

@@ -3,10 +3,11 @@
 use std::env;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, Finding, STEP, Verdict};
+use super::{Case, Finding, STEP, Verdict, side_by_side};
 use crate::cli::{self, Asked};
 use crate::config::{Config, Mode};
 use crate::error::Error;
@@ -41,11 +42,19 @@ impl Case {
     }
 }
 
-/// The daemons that apply this confdir, whichever program they run.
+/// The daemons that apply this confdir, whichever program they run. One that cannot be looked at in time is none of them: the
+/// system makes whoever asks wait while a process starts its program.
 pub fn daemons(case: &Case) -> Vec<Running> {
-    let mut found = platform::processes(NAME).unwrap_or_default();
-    found.retain(|process| applies(process, &case.config.confdir).unwrap_or(false));
-    found
+    let found = platform::processes(NAME).unwrap_or_default().into_iter();
+    let work = found.map(|process| {
+        let config = Arc::clone(&case.config);
+        move || {
+            let ours = applies(&process, &config.confdir) == Some(true);
+            ours.then_some(process)
+        }
+    });
+    let looked_at = side_by_side(work, STEP).into_iter();
+    looked_at.flatten().flatten().collect()
 }
 
 fn applies(process: &Running, confdir: &Path) -> Option<bool> {
@@ -59,7 +68,10 @@ fn applies(process: &Running, confdir: &Path) -> Option<bool> {
     let config = config.ok().filter(|config| config.mode != Mode::Onetime)?;
     // Another user's root and working directory cannot be looked into: the path has to do.
     let seen = platform::same_file(&process.see(&config.confdir), confdir);
-    Some(seen.unwrap_or(config.confdir == confdir))
+    Some(match seen {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => config.confdir == confdir,
+        seen => seen.unwrap_or(false),
+    })
 }
 
 /// Is the daemon the only one, and of this program? Does its log still exist?

@@ -31,7 +31,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
         let (url, prefix) = (url.clone(), prefix.to_owned());
         move || examine(&url, &prefix)
     });
-    let found = side_by_side(work, LIMIT - Duration::from_millis(500));
+    let found = side_by_side(work, LIMIT - Duration::from_secs(1));
     let found = found.into_iter().zip(&urls).map(|(found, url)| {
         let silent = || vec![wrong(format!("{url}: its answer does not end"), LOG_CURE)];
         found.unwrap_or_else(silent)

@@ -4,8 +4,9 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Case, Finding, STEP, Verdict, agents, in_time, side_by_side};
+use super::{Case, Finding, Verdict, agents, in_time, side_by_side};
 use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock};
@@ -18,6 +19,9 @@ const OVERHEAD: u64 = 16 << 10;
 /// With less to spare than this a disk is nearly full: bytes, and files.
 const RESERVE: u64 = 4 << 20;
 const RESERVE_OF_FILES: u64 = 100;
+
+/// A file system that does not answer for so long hangs; a busy disk may take its time.
+const HANG: Duration = Duration::from_secs(5);
 
 /// Where one file is made.
 struct Place {
@@ -48,10 +52,10 @@ pub fn check(case: &Case) -> Vec<Finding> {
     });
     let mut findings = Vec::new();
     let mut places = Vec::new();
-    for (found, file) in side_by_side(work, STEP).into_iter().zip(&files) {
+    for (found, file) in side_by_side(work, HANG).into_iter().zip(&files) {
         match found {
             None => {
-                let message = format!("{}: no answer within {STEP:?}", file.display());
+                let message = format!("{}: no answer within {HANG:?}", file.display());
                 let cure = "the file system of its dest hangs: see mount and the kernel's log";
                 findings.push(Finding::new("dest", Verdict::Wrong, message, cure));
             }

@@ -215,7 +215,10 @@ fn errors_show_the_line_and_what_helps() {
             "{{ $x }}",
             " 1 | {{ $x }}\n   |    ^\nhelp: declare it first, in the same block or around it: {{$x := …}}",
         ),
-        ("{{if 1}}", " 1 | {{if 1}}\n   |         ^"),
+        (
+            "{{if 1}}",
+            " 1 | {{if 1}}\n   |         ^\nhelp: the block that begins on line 1 has no {{end}}",
+        ),
         ("é{{1}}{{\u{1}}}", " 1 | é{{1}}{{\u{fffd}}}\n   |         ^"),
     ] {
         let error = parse(text.as_bytes()).expect_err(text);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 
-use crate::env::Env;
+use crate::env::{Env, until};
 use crate::security::{among_users, his_shell};
 
 /// Somebody who holds a lock on a path until his value ends.
@@ -122,6 +122,12 @@ fn lock_files_are_made_closed_and_closed_again() {
     env.simple("app", r#"{{getv "/k"}}"#);
     for _ in 0..2 {
         env.onetime().expect_code(0);
+        let daemon = env.daemon(&["-interval", "600"]);
+        until("the daemon says that it lives", || {
+            env.path("etc/conf.d/.confd.lock").exists()
+                && env.read("etc/status.json").contains("\"daemon\"")
+        });
+        assert_eq!(daemon.stop(), Some(0));
         for path in ["etc/.confd.lock", "etc/conf.d/.confd.lock"] {
             assert_eq!(mode(&env, path), 0o600, "{path}");
             // As a careless restore of a backup leaves it.

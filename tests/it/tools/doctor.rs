@@ -662,6 +662,8 @@ fn what_killed_runs_have_left_is_told() {
     let words = env.expand("1 staged files of killed runs, the first in $ROOT/out");
     examine(&env, &[]).expect("leftovers", "warning", &words, "the next run removes");
     assert_eq!(env.names("out"), [".app.confd-abcdefghij"]);
+    assert_eq!(env.names("etc"), ["conf.d", "confd.toml", "templates"]);
+    assert_eq!(env.names("etc/conf.d"), ["app.toml"]);
     env.onetime().expect_code(0);
     let examined = examine(&env, &[]);
     assert!(

@@ -16,6 +16,7 @@ pub mod lint;
 pub mod log;
 pub mod nearest;
 pub mod platform;
+pub mod random;
 pub mod rehearse;
 pub mod resource;
 pub mod settings;

@@ -9,7 +9,7 @@ use super::{Agent, Event, LOCK_PAUSE, commands};
 use crate::error::Result;
 use crate::log;
 use crate::platform::Lock;
-use crate::resource::stage::{self, Committed, Stage, Target};
+use crate::resource::stage::{self, Committed, Directories, Stage, Target};
 use crate::resource::{Outcome, Prepared, Rendered};
 
 /// Another confd holds the lock.
@@ -23,6 +23,7 @@ const CHECK_GRACE: Duration = Duration::from_secs(10);
 pub struct Batch {
     number: u64,
     until: Instant,
+    directories: Directories,
     /// None where the file system of confdir has no locks.
     _lock: Option<Lock>,
 }
@@ -56,11 +57,13 @@ impl Agent {
         self.batch = Some(Batch {
             number: self.batches,
             until: now + CHECK_GRACE,
+            directories: Directories::default(),
             _lock: lock,
         });
         let rendered = self.render(now);
-        if let Err(error) =
-            stage::clear_leftovers(rendered.iter().map(|(_, _, target)| target)).map(say_cleared)
+        let targets = rendered.iter().map(|(_, _, target)| target);
+        if !self.config.noop
+            && let Err(error) = stage::clear_leftovers(targets).map(say_cleared)
         {
             log::warning(error.chain());
         }
@@ -115,7 +118,12 @@ impl Agent {
                         .render(tree, &self.config)
                         .and_then(|done| Ok((done, slot.resource.target(&self.config)?)))
                     {
-                        Ok((rendered, target)) => all.push((path.clone(), rendered, target)),
+                        Ok((rendered, mut target)) => {
+                            if let Some(batch) = &mut self.batch {
+                                batch.directories.share_target(&mut target);
+                            }
+                            all.push((path.clone(), rendered, target));
+                        }
                         Err(error) => slot.fail(&error, now),
                     }
                 }
@@ -147,8 +155,11 @@ impl Agent {
                 ));
                 slot.in_sync(seen);
             }
-            Ok(Outcome::Staged(prepared)) => {
+            Ok(Outcome::Staged(mut prepared)) => {
                 slot.say(&prepared.change);
+                if let Some(batch) = &mut self.batch {
+                    batch.directories.share_stage(&mut prepared.stage);
+                }
                 self.check(path, prepared, now);
             }
             Err(error) => slot.fail(&error, now),
@@ -206,6 +217,7 @@ impl Agent {
             return;
         };
         let staged = self.take_staged(batch.number);
+        self.claim_unchecked();
         let synced = self.sync(staged);
         self.owe(&synced);
         let swapped = self.swap(synced);
@@ -215,6 +227,15 @@ impl Agent {
         }
         drop(batch);
         self.start_reloads();
+    }
+
+    /// The lock is given up while these are still being checked: nobody is to take them for leftovers.
+    fn claim_unchecked(&mut self) {
+        for slot in self.slots.values_mut() {
+            if let State::Staged { prepared, .. } = &mut slot.state {
+                prepared.stage.claim();
+            }
+        }
     }
 
     /// What is staged and checked in the batch of this `number`.

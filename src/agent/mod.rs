@@ -74,6 +74,11 @@ pub fn run(load: Load) -> Result<ExitCode> {
     })
     .map_err(|source| Error::io("watch for signals on", "this process".as_ref(), source))?;
     let config = load()?;
+    if let Err(error) = platform::raise_open_files() {
+        log::debug(format_args!(
+            "the limit of open files stays as it is: {error}"
+        ));
+    }
     let done = Agent::start(config, load, queue)?.run(&events);
     if let Err(error) = command::leave_open_outputs() {
         log::warning(format_args!(

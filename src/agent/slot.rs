@@ -6,7 +6,7 @@ use super::backoff::Backoff;
 use crate::error::Error;
 use crate::log::{self, Level};
 use crate::resource::owed::Owed;
-use crate::resource::{Change, Prepared, Resource, Seen, Stamp};
+use crate::resource::{Change, Prepared, Resource, Seen, Stamp, stage};
 
 /// What a resource is doing.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Slot {
     /// Why the last attempt failed, for anybody to read; none when it did not.
     pub failure: Option<String>,
     backoff: Backoff,
-    /// The last error written to the log: a retry that fails alike is not news.
+    /// The gist of the last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
 }
 
@@ -170,11 +170,13 @@ impl Slot {
     pub fn fail_for_now(&mut self, error: &Error) {
         self.failure = Some(error.harmless());
         let message = self.resource.words(error);
-        if self.said.as_ref() == Some(&message) {
+        // The staged file of each attempt has a name of its own.
+        let gist = stage::without_random_parts(&message);
+        if self.said.as_ref() == Some(&gist) {
             log::debug(format!("{message} (again)"));
         } else {
             log::error(&message);
-            self.said = Some(message);
+            self.said = Some(gist);
         }
     }
 }

@@ -3,11 +3,11 @@
 //! A name goes in, records come out in the order of the answer. Every wait ends, and every byte of an answer is suspect.
 //! Knows no search domains: a service name is a whole name, with or without its last dot.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
+
+use crate::random;
 
 /// One server of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ fn waited_in_vain(error: &io::Error) -> bool {
 
 /// Not for forgers to guess: the hasher's keys come from the system's random numbers.
 fn random_id() -> u16 {
-    (RandomState::new().build_hasher().finish() & 0xffff) as u16
+    (random::number() & 0xffff) as u16
 }
 
 fn encode_question(id: u16, name: &str) -> io::Result<Vec<u8>> {

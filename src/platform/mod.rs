@@ -19,9 +19,9 @@ pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
     Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
-    disk, end_signal, file_meta, group_id, hostname, interface_addresses, label, leave_to_reader,
-    listen_for_signals, local_zone, open_private, own_user, process, processes, reserve, same_file,
-    selinux_enforces, set_mode, set_owner, shell, user_id,
+    disk, end_signal, file_meta, group_id, hostname, interface_addresses, is_shortage, label,
+    leave_to_reader, listen_for_signals, local_zone, open_private, own_user, process, processes,
+    raise_open_files, reserve, same_file, selinux_enforces, set_mode, set_owner, shell, user_id,
 };
 
 use system::{lock_holder, nameservers, open_for_lock, open_to_look};

@@ -161,8 +161,11 @@ impl Prepared {
 /// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked directories are not entered.
 pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
     let mut found = Vec::new();
-    if directory.is_dir() {
-        find_below(directory, &mut found, 0)?;
+    match fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // One that cannot be looked at is not an empty one.
+        Err(source) => return Err(Error::io("list", directory, source)),
+        Ok(_) => find_below(directory, &mut found, 0)?,
     }
     Ok(found)
 }

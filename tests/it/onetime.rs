@@ -311,3 +311,13 @@ fn several_nodes_are_tried_until_one_answers() {
     assert_eq!(env.read("out/app"), "v");
     assert_eq!(metad.request_count(), 8);
 }
+
+#[test]
+fn a_conf_d_that_cannot_be_looked_at_is_not_an_empty_one() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let conf_d = env.path("etc/conf.d");
+    fs::remove_dir(&conf_d).expect("an empty directory");
+    std::os::unix::fs::symlink("conf.d", &conf_d).expect("a link to itself");
+    let words = env.expand("cannot list $ROOT/etc/conf.d: ");
+    env.onetime().expect_code(1).expect_log(&words);
+}

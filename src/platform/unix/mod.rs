@@ -17,7 +17,7 @@ use crate::platform::Kind;
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
 pub use proc::{lock_holder, process, processes, same_file};
-pub use process::{Process, end_signal, leave_to_reader, shell};
+pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
 pub use storage::{copy_access_list, copy_label, disk, label, reserve, selinux_enforces};
 
@@ -38,6 +38,14 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
         libc::EACCES | libc::EPERM => "see to it that confd runs as a user who may do that",
         _ => return None,
     })
+}
+
+/// Whether the system has no more of something just now, and may have again when a process ends.
+pub fn is_shortage(error: &io::Error) -> bool {
+    let short = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
+    error
+        .raw_os_error()
+        .is_some_and(|code| short.contains(&code))
 }
 
 /// Opens the file at `path`, which only its owner may do; made where it is missing. Neither follows a link nor waits.

@@ -6,6 +6,7 @@ use std::io::{self, PipeReader};
 use std::mem::MaybeUninit;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,13 +14,56 @@ use std::{ptr, thread};
 
 use super::signal;
 
-/// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked.
+/// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked and the limits that confd was given.
 pub fn shell(command: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).process_group(0);
-    // SAFETY: the function only makes a system call that is allowed between fork and exec.
-    unsafe { shell.pre_exec(signal::unblock_all) };
+    // SAFETY: the function only makes system calls that are allowed between fork and exec.
+    unsafe { shell.pre_exec(restore) };
     shell
+}
+
+/// How many files this process might have open before [`raise_open_files`]; zero when that has raised nothing.
+static GIVEN: AtomicU64 = AtomicU64::new(0);
+
+/// Takes as many open files as the administrator allows; commands get the number that was given. The usual 1,024 is low for
+/// the sake of programs that use `select`, and a few hundred commands at once need more.
+pub fn raise_open_files() -> io::Result<()> {
+    let limit = open_files()?;
+    if limit.rlim_cur < limit.rlim_max {
+        set_open_files(limit.rlim_max)?;
+        GIVEN.store(limit.rlim_cur, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn open_files() -> io::Result<libc::rlimit> {
+    let mut limit = MaybeUninit::uninit();
+    // SAFETY: the pointer is valid for the call.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, limit.as_mut_ptr()) } {
+        // SAFETY: the call has filled it in.
+        0 => Ok(unsafe { limit.assume_init() }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn set_open_files(count: libc::rlim_t) -> io::Result<()> {
+    let mut limit = open_files()?;
+    limit.rlim_cur = count;
+    // SAFETY: the pointer is valid for the call.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// For a new process before it runs its program: as confd found it, with nothing blocked.
+fn restore() -> io::Result<()> {
+    let given = GIVEN.load(Ordering::Relaxed);
+    if given > 0 {
+        set_open_files(given)?;
+    }
+    signal::unblock_all()
 }
 
 /// The processes that somebody here waits for.
@@ -39,10 +83,13 @@ pub struct Process {
 impl Process {
     /// Starts a command made by [`shell`].
     pub fn start(command: &mut Command) -> io::Result<Process> {
-        // Held while it starts: the reaper must not see the process before it stands on the list.
-        let mut ours = ours();
+        // Held while it starts: the reaper must not see the process before it stands on the list. Only PID 1 has a reaper;
+        // nobody else is to start hundreds of commands one after the other.
+        let list = (std::process::id() == 1).then(ours);
         let child = command.spawn()?;
-        ours.push(child.id());
+        if let Some(mut list) = list {
+            list.push(child.id());
+        }
         Ok(Process { child, end: None })
     }
 

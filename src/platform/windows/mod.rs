@@ -21,7 +21,7 @@ pub use dir::{
 };
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
 pub use proc::{lock_holder, process, processes, same_file};
-pub use process::{Process, end_signal, leave_to_reader, shell};
+pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
 
 /// Files have no numbered owner and no mode.
@@ -43,6 +43,11 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
         ERROR_WRITE_PROTECT => "its disk has to be made writable",
         _ => return None,
     })
+}
+
+/// Nothing that is counted here runs out.
+pub fn is_shortage(_: &io::Error) -> bool {
+    false
 }
 
 /// Opens the file at `path`, made where it is missing. Who may open it, its directory says.

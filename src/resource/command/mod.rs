@@ -11,15 +11,20 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::platform::{self, Process};
 
+use output::Capture;
 pub use output::{Output, leave_open_outputs};
 
 /// What a command gets to clean up when its time is over, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a command may wait to be started when the system has run out of what it needs, and how often it tries.
+const SHORTAGE: Duration = Duration::from_secs(60);
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// The most bytes of changed keys in one variable: both systems have limits (Linux 128 KiB, Windows 32,767 characters), and a
 /// command that cannot be started is worse than a list that is cut.
 const LONGEST_LIST: usize = 30_000;
@@ -94,10 +99,8 @@ impl Invocation {
             problem: format!("cannot be {verb}: {error}"),
             output: String::new(),
         };
-        let (capture, writer) = output::capture().map_err(|error| problem("listened to", error))?;
-        let mut process = self
-            .start(&writer)
-            .map_err(|error| problem("started", error))?;
+        let started = self.start_when_possible();
+        let (capture, writer, mut process) = started.map_err(|error| problem("started", error))?;
         let limited = match self.time_limit {
             Some(limit) => end_within(&mut process, limit),
             None => Ok(false),
@@ -113,7 +116,21 @@ impl Invocation {
         Ok(Ended { status, output })
     }
 
-    fn start(&self, output: &io::PipeWriter) -> io::Result<Process> {
+    /// Where descriptors or processes have run out, as when hundreds of commands start at once, waits for others to end.
+    fn start_when_possible(&self) -> io::Result<(Capture, io::PipeWriter, Process)> {
+        let begun = Instant::now();
+        loop {
+            match self.start() {
+                Err(error) if platform::is_shortage(&error) && begun.elapsed() < SHORTAGE => {
+                    thread::sleep(SHORTAGE_PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn start(&self) -> io::Result<(Capture, io::PipeWriter, Process)> {
+        let (capture, output) = output::capture()?;
         let mut command = platform::shell(&self.text);
         command
             .env("CONFD_SRC", &self.src)
@@ -122,7 +139,8 @@ impl Invocation {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?);
-        Process::start(&mut command)
+        let process = Process::start(&mut command)?;
+        Ok((capture, output, process))
     }
 }
 

@@ -4,9 +4,7 @@
 //! when the command has ended, a mark is written into the same pipe: what stands before it is the command's output. After the
 //! mark a thread goes on reading, since a daemon that writes to a pipe without a reader is killed by SIGPIPE.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::platform;
+use crate::random;
 
 /// How much of a command's output is kept.
 const KEPT: usize = 8 << 10;
@@ -116,7 +115,7 @@ fn write_mark(mut writer: PipeWriter, mark: &[u8; MARK]) -> io::Result<()> {
 }
 
 fn random_mark() -> [u8; MARK] {
-    let number = || RandomState::new().build_hasher().finish().to_ne_bytes();
+    let number = || random::number().to_ne_bytes();
     let mut mark = [0; MARK];
     for (place, byte) in mark.iter_mut().zip([number(), number()].concat()) {
         *place = byte;

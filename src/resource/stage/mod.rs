@@ -7,6 +7,7 @@
 mod compare;
 mod mount;
 mod names;
+mod shared;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Meta};
 
 pub use compare::Difference;
-pub use names::{clear_leftovers, count_staged};
+pub use names::{clear_leftovers, count_staged, without_random_parts};
+pub use shared::Directories;
 pub use target::{Attributes, Target};
 
 /// The mode of a new file for which none is configured.
@@ -41,7 +43,7 @@ fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
 }
 
 /// The new content in a file beside dest, complete, with its final owner and mode. Removed when it is dropped without a
-/// commit, unless it is to be kept. Holds one descriptor, of the directory.
+/// commit, unless it is to be kept. Holds one descriptor, of the directory, which others may share.
 #[derive(Debug)]
 pub struct Stage {
     target: Target,
@@ -69,6 +71,15 @@ impl Stage {
     /// Where the staged file is.
     pub fn path(&self) -> PathBuf {
         self.file.dir.path().join(&self.file.name)
+    }
+
+    /// Keeps other processes from clearing the file away, which would take a lock on it first. Costs a descriptor.
+    pub fn claim(&mut self) {
+        if self.file.claim.is_none() {
+            let file = self.file.dir.open(&self.file.name);
+            // Where there are no locks it is as good as it was.
+            self.file.claim = file.ok().filter(|file| file.try_lock().is_ok());
+        }
     }
 
     /// Waits until the staged file is on the disk. A check_cmd may have put another file in its place (`sed -i` does), so that
@@ -155,6 +166,8 @@ struct StagedFile {
     keep: bool,
     /// What it was when it was complete.
     made: Option<Meta>,
+    /// Holds a lock.
+    claim: Option<File>,
 }
 
 impl StagedFile {
@@ -167,6 +180,7 @@ impl StagedFile {
             is_there: true,
             keep,
             made: None,
+            claim: None,
         };
         Ok((staged, file))
     }

@@ -1,9 +1,7 @@
 //! The names of staged files: `.NAME.confd-XXXXXXXXXX` beside dest NAME, so that a later run knows whose they are.
 
-use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::hash::{BuildHasher, Hasher};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
@@ -13,8 +11,11 @@ use super::compare::hex;
 use super::{Target, refused};
 use crate::error::Result;
 use crate::platform::{Dir, Kind};
+use crate::random;
 
 const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+/// Between the name of dest and the random letters.
+const MARK: &str = ".confd-";
 /// Too many for a word, so that nobody's own `.zoo.cfg.confd-backup` is taken for ours.
 const RANDOM: usize = 10;
 /// What file systems allow for a name, less what is put around it here.
@@ -47,13 +48,13 @@ fn prefix(name: &OsStr) -> OsString {
         true => prefix.push(name),
         false => prefix.push(hex(&Md5::digest(name.as_encoded_bytes()))),
     }
-    prefix.push(".confd-");
+    prefix.push(MARK);
     prefix
 }
 
 /// Hard enough to guess that nobody takes the name first: the hasher's keys come from the system's random numbers.
 fn random_letters() -> String {
-    let mut number = RandomState::new().build_hasher().finish();
+    let mut number = random::number();
     let letter = |_| {
         let place = number % LETTERS.len() as u64;
         number /= LETTERS.len() as u64;
@@ -72,8 +73,26 @@ fn is_staged(name: &OsStr, prefix: &OsStr) -> bool {
     rest.is_some_and(|rest| rest.len() == RANDOM && rest.iter().all(|b| LETTERS.contains(b)))
 }
 
+/// `text` with the random part of every staged file's name left out, so that what is said of two attempts can be compared.
+pub fn without_random_parts(text: &str) -> String {
+    let mut pieces = text.split(MARK);
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let random = piece.get(..RANDOM);
+        let is_ours = |random: &str| random.bytes().all(|byte| LETTERS.contains(&byte));
+        let rest = match random.is_some_and(is_ours) {
+            true => piece.get(RANDOM..).unwrap_or_default(),
+            false => piece,
+        };
+        plain.push_str(MARK);
+        plain.push_str(rest);
+    }
+    plain
+}
+
 /// Removes the staged files that killed runs have left beside these targets, and says which. To be called with the apply
-/// lock held and before anything is staged: every such file is then nobody's. Reads each directory once.
+/// lock held and before anything is staged: every such file is then nobody's, but for those that are claimed. Reads each
+/// directory once.
 pub fn clear_leftovers<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Result<Vec<PathBuf>> {
     let mut targets: Vec<&Target> = targets.into_iter().filter(|t| t.has_directory()).collect();
     targets.sort_by_key(|target| target.dir.path());
@@ -90,8 +109,10 @@ pub fn clear_leftovers<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Res
 
 fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>) -> io::Result<()> {
     for name in staged_files(dir, prefixes)? {
-        dir.remove(&name)?;
-        removed.push(dir.path().join(name));
+        if !is_claimed(dir, &name) {
+            dir.remove(&name)?;
+            removed.push(dir.path().join(name));
+        }
     }
     Ok(())
 }
@@ -116,6 +137,11 @@ fn staged_files(dir: &Dir, prefixes: &[OsString]) -> io::Result<Vec<OsString>> {
     Ok(files)
 }
 
+fn is_claimed(dir: &Dir, name: &OsStr) -> bool {
+    let locked = dir.open(name).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +163,25 @@ mod tests {
             (".zoo.cfg123456", false),
         ] {
             assert_eq!(is_staged(OsStr::new(name), &prefix), ours, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_two_staged_files_is_the_same() {
+        for (text, plain) in [
+            ("no name", "no name"),
+            (
+                "grep /a/.x.confd-abc1230000 (/a/.y.confd-0123456789)",
+                "grep /a/.x.confd- (/a/.y.confd-)",
+            ),
+            (".x.confd-kept-abc1230000", ".x.confd-kept-abc1230000"),
+            (".x.confd-abc", ".x.confd-abc"),
+            (
+                ".x.confd-\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}",
+                ".x.confd-\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}",
+            ),
+        ] {
+            assert_eq!(without_random_parts(text), plain);
         }
     }
 

@@ -5,6 +5,11 @@ use serde_json::json;
 use crate::env::{Env, until};
 use crate::metad::Metad;
 
+/// Waits until the end of a reload that worked has been seen, which comes a moment after what it has written.
+fn wait_settled(env: &Env) {
+    until("no reload is owed", || !env.path("etc/owed").exists());
+}
+
 const RETRIED: &str = "reload_retry = true\n\
     reload_cmd = \"echo try >> $ROOT/tries; test -e $ROOT/works\"";
 
@@ -15,7 +20,7 @@ fn a_failure_is_logged_once_however_often_it_is_tried() {
     env.simple_with(
         "app",
         r#"{{getv "/k"}}"#,
-        "check_cmd = \"echo try >> $ROOT/tries; test -e $ROOT/works\"",
+        "check_cmd = \"echo try >> $ROOT/tries; ls {{.src}}; test -e $ROOT/works\"",
     );
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("tries", 3);
@@ -46,6 +51,7 @@ fn a_reload_is_repeated_until_it_works() {
     env.put("works", "");
     let tries = env.lines("tries").len();
     env.wait_lines("tries", tries + 1);
+    wait_settled(&env);
     assert_eq!(daemon.stop(), Some(0));
     let tries = env.lines("tries").len();
     env.onetime().expect_code(0);
@@ -84,8 +90,7 @@ fn an_owed_reload_survives_a_restart() {
     let tries = env.lines("tries").len();
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("tries", tries + 1);
-    // Told to end before it knows how the command ended, it would leave the reload to the next run.
-    until("the reload is settled", || !env.path("etc/owed").exists());
+    wait_settled(&env);
     assert_eq!(daemon.stop(), Some(0));
     env.onetime().expect_code(0);
     assert_eq!(env.lines("tries").len(), tries + 1);

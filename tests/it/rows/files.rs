@@ -168,6 +168,8 @@ fn row_16_leftovers_are_cleared_even_when_nothing_is_to_change() {
     gate.wait_started(1);
     killed.kill();
     env.put("out/app", "new");
+    env.onetime_with(&["-noop"]).expect_code(0);
+    assert_eq!(env.names("out").len(), 2, "-noop touches nothing");
     env.onetime().expect_code(0).expect_no_log("out of sync");
     assert_eq!(env.names("out"), ["app"]);
 }

@@ -30,6 +30,9 @@ const LONGEST_INTERVAL: u64 = 366 * 86_400;
 /// A shorter poll would be a busy loop.
 const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
 
+const SHORTEST_SPREAD: Duration = Duration::from_secs(2);
+const LONGEST_SPREAD: Duration = Duration::from_secs(60);
+
 /// The keys of confd.toml that mean something.
 pub const KEYS: &[&str] = &[
     "backend",
@@ -98,7 +101,8 @@ pub struct Config {
     pub strict: bool,
     /// How long the metadata must be quiet before a change of it is applied.
     pub settle: Duration,
-    /// The longest random wait before a reload, so that a cluster does not reload as one.
+    /// The longest random wait before a change is applied, and before a service that was lost is asked again, so that a
+    /// cluster does neither as one.
     pub splay: Duration,
     /// How long one long poll may go unanswered before it is asked anew.
     pub poll_limit: Duration,
@@ -185,6 +189,15 @@ impl Config {
     pub fn asks_like(&self, other: &Config) -> bool {
         (&self.source, &self.prefix, self.mode) == (&other.source, &other.prefix, other.mode)
             && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
+            && self.splay == other.splay
+    }
+
+    /// The time over which nodes that lost the service in one moment ask it again. A run that ends by itself has not so long.
+    pub fn spread(&self) -> Duration {
+        match self.mode {
+            Mode::Onetime => SHORTEST_SPREAD,
+            Mode::Interval | Mode::Watch => self.splay.clamp(SHORTEST_SPREAD, LONGEST_SPREAD),
+        }
     }
 
     /// Whether nothing on this machine is changed: only looked at, or made in an image.

@@ -1,7 +1,8 @@
-//! How long to wait before trying again: doubling, capped, and never the same on two machines.
+//! How long to wait before trying again: longer and longer, capped, and never the same on two machines.
 
-use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::random;
 
 /// The first pause.
 pub const FIRST: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ impl Backoff {
         let doubled = FIRST.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         let whole = doubled.min(LONGEST);
-        whole - random_up_to(whole / 4)
+        whole - random::up_to(whole / 4)
     }
 
     /// It worked: the next failure starts from the first pause again.
@@ -29,12 +30,37 @@ impl Backoff {
     }
 }
 
-/// A random time in `0..limit`; zero for a zero limit.
-pub fn random_up_to(limit: Duration) -> Duration {
-    let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-    // RandomState is seeded by the system for every map, which is all the randomness a pause needs.
-    let random = RandomState::new().hash_one(0u8);
-    Duration::from_nanos(random.checked_rem(limit).unwrap_or(0))
+/// The pauses while a service is away that all nodes of a cluster, and of others, lost in the same moment. They must not
+/// come back in the same moment. Doubling pauses would not do: whatever is left out of them, nodes that are one pause apart
+/// come in waves.
+#[derive(Debug)]
+pub struct Outage {
+    spread: Duration,
+    since: Option<Instant>,
+}
+
+impl Outage {
+    /// None yet. `spread` is the time over which all may come back after a short one.
+    pub fn new(spread: Duration) -> Outage {
+        Outage {
+            spread,
+            since: None,
+        }
+    }
+
+    /// The next pause, at `now`: half as long as the service has been away, at least the spread and at most 60 s, of which up
+    /// to a half is left out at random. So all are back when half as much time has passed again, as many in each second.
+    pub fn pause(&mut self, now: Instant) -> Duration {
+        let since = *self.since.get_or_insert(now);
+        let away = now.saturating_duration_since(since);
+        let whole = (away / 2).max(self.spread).min(LONGEST);
+        whole - random::up_to(whole / 2)
+    }
+
+    /// The service is back.
+    pub fn end(&mut self) {
+        self.since = None;
+    }
 }
 
 #[cfg(test)]
@@ -56,12 +82,52 @@ mod tests {
         assert!(backoff.pause() <= FIRST);
     }
 
+    /// When a node that lost the service has it again, if that is away for so long, counted from its return.
+    fn back_after(outage: Duration, spread: Duration) -> Duration {
+        let lost = Instant::now();
+        let mut pauses = Outage::new(spread);
+        let mut now = lost + random::up_to(spread);
+        while now < lost + outage {
+            now += pauses.pause(now);
+        }
+        now - lost - outage
+    }
+
     #[test]
-    fn two_machines_do_not_pause_alike() {
-        let limit = Duration::from_secs(10);
-        let first = random_up_to(limit);
-        assert!((0..20).any(|_| random_up_to(limit) != first));
-        assert!(random_up_to(limit) < limit);
-        assert_eq!(random_up_to(Duration::ZERO), Duration::ZERO);
+    fn nodes_come_back_spread_however_long_the_service_was_away() {
+        const NODES: usize = 5_000;
+        let outages = [0, 1, 2, 3, 5, 8, 13, 20, 30, 60, 100, 200, 1000];
+        for (outage, spread) in outages
+            .into_iter()
+            .flat_map(|outage| [(outage, 2), (outage, 20)])
+        {
+            let mut by_second = [0_usize; 61];
+            for _ in 0..NODES {
+                let [outage, spread] = [outage, spread].map(Duration::from_secs);
+                let second = back_after(outage, spread).as_secs();
+                by_second[usize::try_from(second).unwrap()] += 1;
+            }
+            let seconds = 61
+                - by_second
+                    .iter()
+                    .rev()
+                    .take_while(|count| **count == 0)
+                    .count();
+            let most = by_second.iter().max().copied().unwrap_or(0);
+            let what = format!("away for {outage} s, spread over {spread} s: {by_second:?}");
+            assert!(seconds as u64 <= (outage / 2 + 1).max(spread), "{what}");
+            assert!(most * seconds <= 3 * NODES, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_outage_that_is_over_is_forgotten() {
+        let mut outage = Outage::new(2 * FIRST);
+        let start = Instant::now();
+        outage.pause(start);
+        let later = start + Duration::from_secs(1000);
+        assert!(outage.pause(later) >= LONGEST / 2);
+        outage.end();
+        assert!(outage.pause(later) <= 2 * FIRST);
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Event;
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Outage};
 use crate::backend::{Backend, Fetched, Version};
 use crate::error::{Error, Result};
 use crate::tree::Tree;
@@ -36,11 +36,13 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Starts asking `backend`; what comes of it is posted as [`Event::Tree`] and [`Event::Lost`] with this `number`.
+    /// Starts asking `backend`; what comes of it is posted as [`Event::Tree`] and [`Event::Lost`] with this `number`. `spread` is
+    /// the time over which nodes may ask a source again that all of them have lost.
     pub fn start(
         number: u32,
         backend: Backend,
         rhythm: Rhythm,
+        spread: Duration,
         queue: SyncSender<Event>,
     ) -> Result<Feed> {
         let ended = Arc::new(AtomicBool::new(false));
@@ -49,7 +51,7 @@ impl Feed {
             backend,
             queue,
             ended: Arc::clone(&ended),
-            backoff: Backoff::default(),
+            outage: Outage::new(spread),
             last: None,
         };
         thread::Builder::new()
@@ -76,7 +78,7 @@ struct Asker {
     backend: Backend,
     queue: SyncSender<Event>,
     ended: Arc<AtomicBool>,
-    backoff: Backoff,
+    outage: Outage,
     /// The last tree posted, so that the same one is not posted again.
     last: Option<Arc<Tree>>,
 }
@@ -104,7 +106,7 @@ impl Asker {
                     if left.is_zero() {
                         return;
                     }
-                    thread::sleep(self.backoff.pause().min(left));
+                    thread::sleep(self.outage.pause(Instant::now()).min(left));
                 }
             }
         }
@@ -114,13 +116,13 @@ impl Asker {
         while self.listening() {
             match self.backend.fetch() {
                 Ok(fetched) => {
-                    self.backoff.reset();
+                    self.outage.end();
                     self.tree(fetched);
                     thread::sleep(pause);
                 }
                 Err(error) => {
                     self.lost(error, false);
-                    thread::sleep(self.backoff.pause());
+                    thread::sleep(self.outage.pause(Instant::now()));
                 }
             }
         }
@@ -128,7 +130,7 @@ impl Asker {
 
     fn watch(&mut self) {
         let mut version: Option<Version> = None;
-        let mut echoes = 0;
+        let (mut echoes, mut backoff) = (0, Backoff::default());
         while self.listening() {
             let asked = Instant::now();
             let answer = match version {
@@ -141,17 +143,18 @@ impl Asker {
                     version = Some(fetched.version);
                     let news = self.tree(fetched) || asked.elapsed() >= HELD;
                     echoes = if news { 0 } else { echoes + 1 };
+                    self.outage.end();
                     if echoes <= ECHOES {
-                        self.backoff.reset();
+                        backoff.reset();
                     } else {
-                        thread::sleep(self.backoff.pause());
+                        thread::sleep(backoff.pause());
                     }
                 }
                 Err(error) => {
                     // A server that comes back may count from any number: start with the whole tree.
                     version = None;
                     self.lost(error, false);
-                    thread::sleep(self.backoff.pause());
+                    thread::sleep(self.outage.pause(Instant::now()));
                 }
             }
         }

@@ -23,11 +23,11 @@ use crate::config::{Config, Mode, Source};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
+use crate::random;
 use crate::resource::command;
 use crate::status::{self, Reporter};
 use crate::tree::Tree;
 
-use backoff::random_up_to;
 use batch::Batch;
 use feed::{Feed, Rhythm};
 use slot::{Slot, State};
@@ -204,7 +204,7 @@ impl Agent {
         }
         let settle = self.config.settle;
         let since = *self.unsettled.get_or_insert(now);
-        (now + settle).min(since + settle * 10) + random_up_to(self.config.splay)
+        (now + settle).min(since + settle * 10) + random::up_to(self.config.splay)
     }
 
     fn take_lost(&mut self, error: &Error, last: bool) {
@@ -318,5 +318,6 @@ fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result
         Mode::Interval => Rhythm::Every(config.interval),
         Mode::Watch => Rhythm::Watch,
     };
-    Feed::start(number, Backend::new(config), rhythm, queue.clone())
+    let backend = Backend::new(config);
+    Feed::start(number, backend, rhythm, config.spread(), queue.clone())
 }

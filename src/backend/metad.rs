@@ -2,8 +2,6 @@
 //!
 //! Of several nodes one is taken at random and kept as long as it works; the others are there for when it does not.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +10,7 @@ use super::{Fetched, Version};
 use crate::config::Nodes;
 use crate::error::{Error, Result};
 use crate::platform::{self, SrvRecord};
+use crate::random;
 use crate::tree::Tree;
 
 const VERSION_HEADER: &str = "X-Metad-Version";
@@ -30,13 +29,21 @@ pub struct Metad {
     /// The prefix as it stands in a URL.
     path: String,
     poll_limit: Duration,
+    spread: Duration,
     /// The last poll was not answered: is the server quiet because nothing changed, or because it is dead?
     in_doubt: bool,
 }
 
 impl Metad {
-    /// The service at these nodes; nothing is asked yet.
-    pub fn new(nodes: &Nodes, prefix: &str, limits: Limits, poll_limit: Duration) -> Metad {
+    /// The service at these nodes; nothing is asked yet. `spread` is the time over which those ask again whose polls were cut off
+    /// in one moment, as by a server that is replaced.
+    pub fn new(
+        nodes: &Nodes,
+        prefix: &str,
+        limits: Limits,
+        poll_limit: Duration,
+        spread: Duration,
+    ) -> Metad {
         let urls = match nodes {
             Nodes::Urls(urls) => urls.clone(),
             Nodes::Srv(_) => Vec::new(),
@@ -44,10 +51,11 @@ impl Metad {
         Metad {
             client: Client::new(limits),
             nodes: nodes.clone(),
-            current: random_below(urls.len()),
+            current: random::below(urls.len()),
             urls,
             path: encode_path(prefix),
             poll_limit,
+            spread,
             in_doubt: false,
         }
     }
@@ -78,15 +86,18 @@ impl Metad {
         }
         let start = Instant::now();
         let query = format!("?wait=true&prev_version={known}");
-        match self.ask(self.current, &query, self.poll_limit) {
+        // After a change all nodes poll in the same moment: they must not all renew their polls in the same moment.
+        let patience = self.poll_limit - random::up_to(self.poll_limit / 4);
+        match self.ask(self.current, &query, patience) {
             Ok(fetched) => Ok(Some(fetched)),
             Err(Problem::Silence) => {
                 self.in_doubt = true;
                 Ok(None)
             }
             Err(Problem::Other(_)) => {
-                // A server that is replaced cuts polls off; it is only lost when a plain request says so, too.
-                thread::sleep(SHORTEST_POLL.saturating_sub(start.elapsed()));
+                // A server is only lost when a plain request says so, too.
+                let least = SHORTEST_POLL.saturating_sub(start.elapsed());
+                thread::sleep(least + random::up_to(self.spread));
                 self.fetch().map(Some)
             }
         }
@@ -195,11 +206,6 @@ fn urls_of(mut records: Vec<SrvRecord>) -> Vec<String> {
         format!("http://{host}:{}", record.port)
     };
     records.into_iter().map(url).collect()
-}
-
-fn random_below(count: usize) -> usize {
-    let random = RandomState::new().build_hasher().finish();
-    usize::try_from(random % (count.max(1) as u64)).unwrap_or(0)
 }
 
 /// A clean path as it may stand in a URL.

@@ -61,7 +61,8 @@ impl Backend {
         match &config.source {
             Source::Metad(nodes) => {
                 let limits = http::Limits::default();
-                Backend::Metad(metad::Metad::new(nodes, prefix, limits, config.poll_limit))
+                let (poll_limit, spread) = (config.poll_limit, config.spread());
+                Backend::Metad(metad::Metad::new(nodes, prefix, limits, poll_limit, spread))
             }
             Source::File(paths) => Backend::File(file::Recorded::new(paths, config.poll_limit)),
             Source::Env => Backend::Env(env::Environment::new(prefix, config.poll_limit)),

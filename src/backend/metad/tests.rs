@@ -117,7 +117,13 @@ fn limits() -> Limits {
 /// Asks these nodes for /self, the first one first.
 fn metad_with(urls: &[&str], limits: Limits, poll_limit: Duration) -> Metad {
     let urls = urls.iter().map(|url| (*url).to_owned()).collect();
-    let mut metad = Metad::new(&Nodes::Urls(urls), "/self", limits, poll_limit);
+    let mut metad = Metad::new(
+        &Nodes::Urls(urls),
+        "/self",
+        limits,
+        poll_limit,
+        Duration::ZERO,
+    );
     metad.current = 0;
     metad
 }
@@ -433,7 +439,7 @@ fn a_host_that_nobody_knows_is_an_error_in_words() {
 fn the_first_node_is_a_random_one() {
     let urls: Vec<String> = (0..2).map(|node| format!("http://n{node}:80")).collect();
     let nodes = Nodes::Urls(urls);
-    let first = |_| Metad::new(&nodes, "/", limits(), SHORT).current;
+    let first = |_| Metad::new(&nodes, "/", limits(), SHORT, Duration::ZERO).current;
     let taken: Vec<usize> = (0..200).map(first).collect();
     // That one of two is never taken has a chance of 1 in 2 to the 199th.
     assert!(taken.contains(&0) && taken.contains(&1));

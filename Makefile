@@ -7,7 +7,7 @@ WINDOWS = dist/app-agent-windows-amd64.zip
 # What of this repository is shell.
 SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test lint bench fuzz dist try twice toolchain help
+.PHONY: build run test torture fleet lint bench fuzz dist try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -25,6 +25,12 @@ lint: ## check the formatting, clippy's findings and the scripts
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then echo shellcheck -x $(SCRIPTS); shellcheck -x $(SCRIPTS); \
 	else echo "shellcheck is not installed: the scripts are not checked"; fi
+
+torture: ## kill it, fail its calls, lie to it, flood it; a few minutes, the figures at the end
+	PROOF_SHARE=1 $(CARGO) test --locked --test it torture:: -- --show-output
+
+fleet: ## measure 500 daemons at one metadata server: a change, a restart, an idle minute
+	$(CARGO) bench --locked --bench fleet
 
 bench: ## measure; prints figures, judges nothing
 	$(CARGO) bench --locked

@@ -493,6 +493,21 @@ impl Daemon {
         );
     }
 
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        let directory = format!("/proc/{}/fd", self.pid());
+        fs::read_dir(directory).expect("proc").count()
+    }
+
+    /// A line of its status, such as `VmRSS:` (in KiB) or `Threads:`.
+    pub fn status(&self, name: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("proc");
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let word = line.and_then(|line| line.split_whitespace().next());
+        let number = word.and_then(|number| number.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {status}"))
+    }
+
     /// Sends a signal by name (`TERM`, `HUP`, …).
     pub fn signal(&self, name: &str) {
         let status = Command::new("/bin/sh")

@@ -20,3 +20,4 @@ mod rows;
 mod security;
 mod stage;
 mod tools;
+mod torture;

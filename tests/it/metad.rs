@@ -2,7 +2,7 @@
 //! held until the data changes, 404 bodies, restarts that count versions anew, and faults to order.
 //!
 //! One thread accepts; each connection has one thread that reads and one that answers, so that a client that hangs up
-//! is noticed while its poll is held. Everything that tests may ask is in one locked [`State`] with one condition.
+//! is noticed while its poll is held. Everything that tests may ask is in one locked [`State`] with two conditions.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
@@ -19,6 +20,8 @@ use crate::http::{self, Answer, Request};
 
 /// The node's own view; what nearly every agent asks for.
 const PREFIX: &str = "self";
+/// Between two bytes of [`Fault::Drip`].
+const DRIP: Duration = Duration::from_millis(200);
 
 /// What the server does instead of answering.
 #[derive(Clone, Debug)]
@@ -33,6 +36,12 @@ pub enum Fault {
     Silence,
     /// A connection reset as soon as the request arrives.
     Reset,
+    /// The right answer, up to so many bytes, then the end of the connection.
+    Cut(usize),
+    /// The same as soon as the request arrives, and a reset in place of the end.
+    CutByReset(usize),
+    /// The right answer, so slow that nobody waits for its end.
+    Drip,
     /// The right answer, in segments of one byte.
     Dribble,
 }
@@ -53,7 +62,10 @@ pub struct Metad {
 
 struct Shared {
     state: Mutex<State>,
+    /// For the connections: data, faults, the end. Of hundreds of held polls none is to be woken by what others ask.
     changed: Condvar,
+    /// For the tests: what clients have done.
+    noticed: Condvar,
 }
 
 #[derive(Default)]
@@ -73,7 +85,17 @@ struct State {
     /// Polls that are held now, by connection, with the version that they know.
     held: BTreeMap<usize, u64>,
     open: BTreeMap<usize, TcpStream>,
-    connections: usize,
+    /// When each connection was accepted.
+    accepted: Vec<Instant>,
+    sent: usize,
+}
+
+impl State {
+    /// How many clients have everything there is, and wait for more.
+    fn idle(&self) -> usize {
+        let held = self.held.values();
+        held.filter(|known| **known == self.version).count()
+    }
 }
 
 impl Metad {
@@ -98,6 +120,7 @@ impl Metad {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            noticed: Condvar::new(),
         });
         let acceptor = Some(accept(listener, &shared));
         Metad {
@@ -197,6 +220,7 @@ impl Metad {
             let _ = stream.shutdown(Shutdown::Both);
         }
         state.open.clear();
+        state.held.clear();
         self.shared.changed.notify_all();
     }
 
@@ -236,7 +260,17 @@ impl Metad {
 
     /// The connections ever accepted.
     pub fn connections(&self) -> usize {
-        self.lock().connections
+        self.lock().accepted.len()
+    }
+
+    /// When each of them was accepted.
+    pub fn accepted(&self) -> Vec<Instant> {
+        self.lock().accepted.clone()
+    }
+
+    /// The bytes of all answers so far.
+    pub fn bytes_sent(&self) -> usize {
+        self.lock().sent
     }
 
     /// Waits until `count` requests arrived in all.
@@ -246,16 +280,26 @@ impl Metad {
 
     /// Waits until a poll is held that knows the current version: the client has everything there is.
     pub fn wait_idle(&self) {
-        self.wait("a held poll with the current version", |state| {
-            state.held.values().any(|known| *known == state.version)
+        self.wait_all_idle(1);
+    }
+
+    /// The same for so many clients.
+    pub fn wait_all_idle(&self, count: usize) {
+        self.wait("held polls with the current version", |state| {
+            state.idle() >= count
         });
+    }
+
+    /// Whether a poll is held now that knows the current version.
+    pub fn is_idle(&self) -> bool {
+        self.lock().idle() > 0
     }
 
     fn wait(&self, what: &str, done: impl Fn(&State) -> bool) {
         let guard = self.lock();
         let (state, result) = self
             .shared
-            .changed
+            .noticed
             .wait_timeout_while(guard, LIMIT, |state| !done(state))
             .expect("no thread panics with the lock");
         assert!(
@@ -300,8 +344,8 @@ fn accept(listener: TcpListener, shared: &Arc<Shared>) -> thread::JoinHandle<()>
             let Ok(twin) = stream.try_clone() else {
                 continue;
             };
-            state.connections += 1;
-            let id = state.connections;
+            state.accepted.push(Instant::now());
+            let id = state.accepted.len();
             state.open.insert(id, twin);
             drop(state);
             serve(id, stream, &shared);
@@ -337,10 +381,11 @@ fn serve(id: usize, stream: TcpStream, shared: &Arc<Shared>) {
 
 /// What to send for one request.
 enum Reply {
-    Whole(Answer),
-    Half(Answer),
-    Slow(Answer),
-    Raw(Vec<u8>),
+    Whole(Vec<u8>),
+    /// Followed by the end of the connection.
+    Part(Vec<u8>),
+    /// A byte, a pause, a byte, …
+    Slow(Vec<u8>, Duration),
     Nothing,
 }
 
@@ -355,7 +400,9 @@ impl Connection {
         let mut reader = BufReader::new(&self.stream);
         loop {
             // Looks without taking, since a close with data unread is what makes a reset.
-            if !matches!(self.stream.peek(&mut [0]), Ok(1)) || self.must_reset() {
+            let mut start = [0; 4096];
+            let peeked = self.stream.peek(&mut start).unwrap_or(0);
+            if peeked == 0 || self.must_reset(&start[..peeked]) {
                 return;
             }
             let Ok(mut request) = http::read_request(&mut reader) else {
@@ -363,24 +410,30 @@ impl Connection {
             };
             request.connection = self.id;
             self.shared.lock().requests.push(request.clone());
-            self.shared.changed.notify_all();
+            self.shared.noticed.notify_all();
             if sender.send(request).is_err() {
                 return;
             }
         }
     }
 
-    fn must_reset(&self) -> bool {
+    fn must_reset(&self, start: &[u8]) -> bool {
         let mut state = self.shared.lock();
-        let next = state.faults.front().or(state.fault.as_ref());
-        let reset = matches!(next, Some(Fault::Reset));
-        if reset {
-            state.faults.pop_front();
-            state.requests.push(Request::unread(self.id));
-            state.answered += 1;
-            self.shared.changed.notify_all();
+        let length = match state.faults.front().or(state.fault.as_ref()) {
+            Some(Fault::Reset) => 0,
+            Some(Fault::CutByReset(length)) => *length,
+            _ => return false,
+        };
+        state.faults.pop_front();
+        if let Ok(request) = http::read_request(&mut &*start) {
+            let bytes = answer(&state, &request, state.version).to_bytes();
+            // The client may hang up at any time.
+            let _ = (&self.stream).write_all(&bytes[..length.min(bytes.len())]);
         }
-        reset
+        state.requests.push(Request::unread(self.id));
+        state.answered += 1;
+        self.shared.noticed.notify_all();
+        true
     }
 
     fn closed(&self) {
@@ -389,18 +442,24 @@ impl Connection {
             // The other thread of this connection may have closed it first.
             let _ = stream.shutdown(Shutdown::Read);
         }
+        drop(state);
         self.shared.changed.notify_all();
+        self.shared.noticed.notify_all();
     }
 
     fn answer_all(&self, requests: &Receiver<Request>) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
         for request in requests {
             let reply = self.reply(&request);
-            let last = !matches!(reply, Reply::Whole(_) | Reply::Slow(_))
+            let last = !matches!(reply, Reply::Whole(_) | Reply::Slow(..))
                 || request.header("connection") == Some("close");
             let sent = self.send(reply);
-            self.shared.lock().answered += 1;
-            self.shared.changed.notify_all();
+            {
+                let mut state = self.shared.lock();
+                state.answered += 1;
+                state.sent += *sent.as_ref().unwrap_or(&0);
+            }
+            self.shared.noticed.notify_all();
             sent?;
             if last {
                 return self.stream.shutdown(Shutdown::Both);
@@ -409,21 +468,21 @@ impl Connection {
         Ok(())
     }
 
-    fn send(&self, reply: Reply) -> io::Result<()> {
+    /// Returns how many bytes went out.
+    fn send(&self, reply: Reply) -> io::Result<usize> {
         let mut stream = &self.stream;
-        match reply {
-            Reply::Whole(answer) => stream.write_all(&answer.to_bytes()),
-            Reply::Half(answer) => {
-                let bytes = answer.to_bytes();
-                stream.write_all(&bytes[..bytes.len() - answer.body.len() / 2])
+        let bytes = match reply {
+            Reply::Whole(bytes) | Reply::Part(bytes) => bytes,
+            Reply::Slow(bytes, pause) => {
+                for byte in bytes.chunks(1) {
+                    stream.write_all(byte)?;
+                    thread::sleep(pause);
+                }
+                return Ok(bytes.len());
             }
-            Reply::Slow(answer) => answer
-                .to_bytes()
-                .chunks(1)
-                .try_for_each(|byte| stream.write_all(byte)),
-            Reply::Raw(bytes) => stream.write_all(&bytes),
-            Reply::Nothing => Ok(()),
-        }
+            Reply::Nothing => return Ok(0),
+        };
+        stream.write_all(&bytes).map(|()| bytes.len())
     }
 
     /// Decides, after holding a poll for as long as it must be held. metad reads the version before it waits and the
@@ -434,18 +493,31 @@ impl Connection {
         let known = request.prev_version();
         if known == Some(version) {
             state = self.hold(state, version);
+            if !state.open.contains_key(&self.id) {
+                return Reply::Nothing;
+            }
         }
         let right = answer(&state, request, version);
         let fault = state.faults.pop_front().or_else(|| state.fault.clone());
+        drop(state);
+        let mut bytes = right.to_bytes();
         match fault {
-            None => Reply::Whole(right),
-            Some(Fault::Answer(answer)) => Reply::Whole(answer),
-            Some(Fault::Raw(bytes)) => Reply::Raw(bytes),
-            Some(Fault::HalfBody) => Reply::Half(right),
-            Some(Fault::Dribble) => Reply::Slow(right),
-            Some(Fault::Reset) => Reply::Nothing,
+            None => Reply::Whole(bytes),
+            Some(Fault::Answer(answer)) => Reply::Whole(answer.to_bytes()),
+            Some(Fault::Raw(bytes)) => Reply::Part(bytes),
+            Some(Fault::HalfBody) => {
+                bytes.truncate(bytes.len() - right.body.len() / 2);
+                Reply::Part(bytes)
+            }
+            Some(Fault::Cut(length)) => {
+                bytes.truncate(length);
+                Reply::Part(bytes)
+            }
+            Some(Fault::Dribble) => Reply::Slow(bytes, Duration::ZERO),
+            Some(Fault::Drip) => Reply::Slow(bytes, DRIP),
+            Some(Fault::Reset | Fault::CutByReset(_)) => Reply::Nothing,
             Some(Fault::Silence) => {
-                self.wait_while(state, |_| true);
+                self.wait_while(self.shared.lock(), |_| true);
                 Reply::Nothing
             }
         }
@@ -454,7 +526,7 @@ impl Connection {
     fn hold<'a>(&'a self, mut state: MutexGuard<'a, State>, version: u64) -> MutexGuard<'a, State> {
         let seen = state.changed_at;
         state.held.insert(self.id, version);
-        self.shared.changed.notify_all();
+        self.shared.noticed.notify_all();
         let mut state = self.wait_while_in(state, |state| {
             state.changed_at == seen && state.fault.is_none()
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::env::{Daemon, Env, share_of, until};
+use crate::env::{Env, share_of, until};
 use crate::metad::Metad;
 
 /// The next of a fixed series of numbers that look random (xorshift64).
@@ -101,17 +101,6 @@ fn many_changes_in_a_row_end_right_with_every_reload_run_or_coalesced() {
     }
 }
 
-/// The daemon's open descriptors and its resident memory in KiB.
-fn held(daemon: &Daemon) -> (usize, usize) {
-    let process = format!("/proc/{}", daemon.pid());
-    let descriptors = fs::read_dir(format!("{process}/fd")).expect("proc").count();
-    let status = fs::read_to_string(format!("{process}/status")).expect("proc");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let words = resident.and_then(|line| line.split_whitespace().next());
-    let resident = words.and_then(|number| number.parse().ok());
-    (descriptors, resident.expect("VmRSS"))
-}
-
 #[test]
 fn renewed_polls_cost_neither_memory_nor_descriptors() {
     let metad = Metad::start(json!({"k": "0"}));
@@ -123,9 +112,10 @@ fn renewed_polls_cost_neither_memory_nor_descriptors() {
     env.wait_lines("reloads", 1);
     let polls = share_of(300);
     metad.wait_requests(polls);
-    let before = held(&daemon);
+    let held = || (daemon.descriptors(), daemon.status("VmRSS:"));
+    let before = held();
     metad.wait_requests(3 * polls);
-    let after = held(&daemon);
+    let after = held();
     assert_eq!(after.0, before.0, "descriptors");
     assert!(
         after.1 <= before.1 + 256,

@@ -5,7 +5,7 @@
 
 mod answer;
 mod bytes;
-mod choices;
+pub mod choices;
 mod grammar;
 mod host;
 mod lint;

@@ -1,0 +1,64 @@
+//! Clocks that jump: changes are applied, intervals kept, no loop begins, and the log tells the new time.
+//!
+//! The daemon sees a clock of its own, by libfaketime: the wall clock jumps, the monotonic one goes on, as when somebody sets
+//! the clock of a machine. Files keep the times that the real one gives them.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::env::Env;
+use crate::metad::Metad;
+
+const LIBRARIES: &[&str] = &[
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib64/faketime/libfaketime.so.1",
+];
+
+#[test]
+fn a_clock_that_jumps_changes_nothing() {
+    let Some(library) = LIBRARIES.iter().find(|path| Path::new(path).exists()) else {
+        eprintln!("SKIPPED a_clock_that_jumps: libfaketime is not installed");
+        return;
+    };
+    let metad = Metad::start(json!({"k": "start"}));
+    let mut env = Env::with_metad(&metad);
+    env.put("clock", "+0");
+    for (name, value) in [
+        ("LD_PRELOAD", *library),
+        ("FAKETIME_TIMESTAMP_FILE", "$ROOT/clock"),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+        ("NO_FAKE_STAT", "1"),
+        ("TZ", "UTC"),
+    ] {
+        env.var(name, value);
+    }
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let daemon = env.daemon(&["-watch", "-interval", "1", "-log-level", "debug"]);
+    env.wait_content("out/app", "start");
+    for (step, year) in [
+        ("+3650d", "203"),
+        ("-3650d", "201"),
+        ("@1970-01-01 00:00:00", "1970"),
+        ("+0", "202"),
+    ] {
+        env.put("clock", step);
+        metad.put("/k", step);
+        env.wait_content("out/app", step);
+        let before = daemon.count(" in sync");
+        fs::remove_file(env.path("out/app")).expect("the file");
+        env.wait_content("out/app", step);
+        // Once a second, whatever the clock says.
+        daemon.wait_logs(" in sync", before + 1);
+        let log = daemon.log();
+        let last = log.lines().last().unwrap_or_default();
+        assert!(last.starts_with(year), "{step}: {last}");
+        metad.wait_idle();
+        assert!(metad.request_count() < 30, "{:#?}", metad.requests());
+    }
+    assert_eq!(daemon.stop(), Some(0));
+    println!("a daemon whose clock jumped by ten years forth and back, and to 1970");
+}

@@ -75,7 +75,13 @@ collect() {
         cp install.sh "$folder/"
         (cd src/image && cp exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl "$root/$folder/")
         ;;
-    windows-*) (cd src/image && cp cmd.info.tmpl "$root/$folder/") ;;
+    windows-*)
+        cp src/image/cmd.info.tmpl "$folder/"
+        # cmd.exe misses labels in files without CR, and the editors of old systems show them as one line.
+        for file in install.bat src/image/exec.bat src/image/cmd.info.windows.toml; do
+            sed 's/$/\r/' "$file" >"$folder/$(basename "$file" | sed 's/\.windows//')"
+        done
+        ;;
     esac
     cp LICENSE "$folder/"
     chmod 644 "$folder"/*

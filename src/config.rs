@@ -7,21 +7,21 @@ mod layers;
 mod nodes;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::Args;
 use crate::error::Result;
 use crate::log::Level;
+use crate::platform;
 use crate::settings::{Table, Warning};
 use crate::tree::path;
 
 use layers::{Found, Layers};
 pub use nodes::Nodes;
 
-/// Read when it is there and `-config-file` does not name another one.
-const DEFAULT_FILE: &str = "/etc/confd/confd.toml";
-const DEFAULT_CONFDIR: &str = "/etc/confd";
+/// In the usual confdir; read when it is there and `-config-file` does not name another one.
+const DEFAULT_FILE: &str = "confd.toml";
 const DEFAULT_INTERVAL: u64 = 600;
 const DEFAULT_ONETIME_WAIT: Duration = Duration::from_secs(15);
 const DEFAULT_POLL_LIMIT: Duration = Duration::from_secs(60);
@@ -166,7 +166,7 @@ impl Config {
         Ok(Config {
             source: Source::from_layers(layers)?,
             prefix: prefix.map(|found| path::clean(&format!("/{}", found.value))),
-            confdir: confdir.map_or(DEFAULT_CONFDIR.into(), |found| found.value.into()),
+            confdir: confdir.map_or_else(platform::usual_confdir, |found| found.value.into()),
             mode: mode(layers)?,
             interval: interval(layers.integer("interval")?)?,
             onetime_wait: onetime_wait.map_or(DEFAULT_ONETIME_WAIT, |found| found.value),
@@ -217,10 +217,10 @@ pub fn settings_file(args: &Args) -> Option<PathBuf> {
     match typed {
         Some(path) => Some(path.into()),
         // Whether it can be read is found out by reading it.
-        None => Path::new(DEFAULT_FILE)
-            .symlink_metadata()
-            .is_ok()
-            .then(|| DEFAULT_FILE.into()),
+        None => {
+            let usual = platform::usual_confdir().join(DEFAULT_FILE);
+            usual.symlink_metadata().is_ok().then_some(usual)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod console;
 pub mod diff;
 pub mod doctor;
 pub mod dump;
+pub mod errand;
 pub mod error;
 pub mod lint;
 pub mod log;

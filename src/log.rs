@@ -1,15 +1,21 @@
-//! One line an event, to stderr: `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`.
+//! One line an event, to stderr: `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`. For a process without a stderr, to a
+//! file that takes its place.
 //!
 //! Every event is a single write, so that the lines of several threads never mix. Knows nothing of what it logs: that
 //! values of metadata stay out of it is its callers' care.
 
+mod file;
+
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::platform;
+
+pub use file::{LARGEST, LogFile};
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +65,26 @@ pub fn speak_plainly() {
     PLAIN.store(true, Ordering::Relaxed);
 }
 
+static PATH: OnceLock<PathBuf> = OnceLock::new();
+static FILE: Mutex<Option<LogFile>> = Mutex::new(None);
+
+/// From now on, events go to this file, which is rotated, and so does all else that is written to stderr: the last words of a
+/// panic, for one. While the file cannot be opened they are lost, which is better than not to work.
+pub fn write_to(path: PathBuf) {
+    let path = PATH.get_or_init(|| path);
+    *file_in_use() = open(path);
+}
+
+fn open(path: &Path) -> Option<LogFile> {
+    let file = LogFile::open(path, LARGEST).ok()?;
+    platform::set_stderr(file.file());
+    Some(file)
+}
+
+fn file_in_use() -> MutexGuard<'static, Option<LogFile>> {
+    FILE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What a developer of the image may want to follow.
 pub fn debug(message: impl Display) {
     log(Level::Debug, &message);
@@ -99,7 +125,36 @@ fn log(level: Level, message: &dyn Display) {
     };
     let line = format_event(&origin, level, message);
     // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    let _ = match PATH.get().filter(|_| platform::HAS_SERVICES) {
+        Some(path) => write_to_file(path, &origin, &line),
+        None => io::stderr().lock().write_all(line.as_bytes()),
+    };
+}
+
+fn write_to_file(path: &Path, origin: &str, line: &str) -> io::Result<()> {
+    let mut file = file_in_use();
+    if file.is_none() {
+        *file = open(path);
+    }
+    match &mut *file {
+        Some(file) => write_rotated(file, origin, line),
+        None => Ok(()),
+    }
+}
+
+fn write_rotated(file: &mut LogFile, origin: &str, line: &str) -> io::Result<()> {
+    match file.make_room(line.len()) {
+        Ok(None) => {}
+        Ok(Some(old)) => {
+            platform::set_stderr(file.file());
+            drop(old);
+        }
+        Err(error) => {
+            let message = format!("{}; going on in the same log file", error.chain());
+            file.write(format_event(origin, Level::Warning, &message).as_bytes())?;
+        }
+    }
+    file.write(line.as_bytes())
 }
 
 /// When and where: `2016-10-11T13:54:41+08:00 HOST confd[PID]`.

@@ -1,14 +1,25 @@
 //! `confd`: flags -> config -> agent. Prints the error chain once and sets the exit code.
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{agent, console, diff, doctor, dump, lint, log, rehearse, status};
+use app_agent::{
+    agent, console, diff, doctor, dump, errand, lint, log, platform, rehearse, status,
+};
 
 fn main() -> ExitCode {
+    platform::start(&platform::Roles {
+        program,
+        service,
+        errand: errand::run,
+    })
+}
+
+fn program() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
     done.unwrap_or_else(|error| match error {
         Error::Usage(_) => {
@@ -20,6 +31,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     })
+}
+
+/// The same, but for the log: a service has no stderr.
+fn service(home: &Path) -> ExitCode {
+    log::write_to(home.join("log").join("confd.log"));
+    program()
 }
 
 fn run(asked: Asked) -> Result<ExitCode> {

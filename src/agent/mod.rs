@@ -79,7 +79,9 @@ pub fn run(load: Load) -> Result<ExitCode> {
             "the limit of open files stays as it is: {error}"
         ));
     }
-    let done = Agent::start(config, load, queue)?.run(&events);
+    let agent = Agent::start(config, load, queue)?;
+    platform::say_ready();
+    let done = agent.run(&events);
     if let Err(error) = command::leave_open_outputs() {
         log::warning(format_args!(
             "what commands have left running may die of a closed output: {error}"

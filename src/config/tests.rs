@@ -1,6 +1,7 @@
 use super::*;
 use crate::cli::{self, Asked};
 use crate::error::Error;
+use std::path::Path;
 
 fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
     match cli::parse(args)? {
@@ -42,7 +43,7 @@ fn defaults() {
         Config {
             source: Source::Metad(Nodes::Urls(vec!["http://127.0.0.1:80".to_owned()])),
             prefix: None,
-            confdir: PathBuf::from("/etc/confd"),
+            confdir: platform::usual_confdir(),
             mode: Mode::Interval,
             interval: Duration::from_secs(600),
             onetime_wait: Duration::from_secs(15),
@@ -182,7 +183,7 @@ fn an_empty_value_counts_as_none() {
     )
     .expect("valid");
     assert_eq!(config.prefix, None);
-    assert_eq!(config.confdir, PathBuf::from("/etc/confd"));
+    assert_eq!(config.confdir, platform::usual_confdir());
     assert_eq!(urls(&config), ["http://127.0.0.1:80"]);
     let config = load("noop = true", &[("CONFD_NOOP", "")], "").expect("valid");
     assert!(config.noop);

@@ -10,6 +10,9 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::path::Path;
+use std::process::ExitCode;
+
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
@@ -18,10 +21,12 @@ use windows as system;
 pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
-    Dir, HAS_COLOURS, HAS_OWNERS, Process, advice, block_signals, copy_access_list, copy_label,
-    disk, end_signal, file_meta, group_id, hostname, interface_addresses, is_shortage, label,
-    leave_to_reader, listen_for_signals, local_zone, open_private, own_user, process, processes,
-    raise_open_files, reserve, same_file, selinux_enforces, set_mode, set_owner, shell, user_id,
+    Dir, HAS_COLOURS, HAS_OWNERS, HAS_SERVICES, Process, advice, block_signals, copy_access_list,
+    copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses,
+    is_plain_name, is_shortage, label, leave_to_reader, listen_for_signals, local_zone,
+    open_private, own_user, process, processes, raise_open_files, reserve, same_file, say_ready,
+    script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start, user_id,
+    usual_confdir,
 };
 
 use system::{lock_holder, nameservers, open_for_lock, open_to_look};
@@ -29,10 +34,21 @@ use system::{lock_holder, nameservers, open_for_lock, open_to_look};
 /// What somebody outside asks the daemon to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// Finish what is in hand, and go (SIGTERM, SIGINT; Ctrl-C and shutdown on Windows).
+    /// Finish what is in hand, and go (SIGTERM, SIGINT; Ctrl-C, stop and shutdown on Windows).
     Terminate,
-    /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break on Windows).
+    /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break and a service's PARAMCHANGE on Windows).
     Reload,
+}
+
+/// What a process of this program can be; the system knows which it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Roles {
+    /// What somebody has typed, or a script.
+    pub program: fn() -> ExitCode,
+    /// A service that the system has started (Windows), in the app agent's folder.
+    pub service: fn(&Path) -> ExitCode,
+    /// The inner part of exec.bat (Windows), in that folder.
+    pub errand: fn(&Path) -> ExitCode,
 }
 
 /// What stands under a name.

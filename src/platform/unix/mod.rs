@@ -9,10 +9,12 @@ mod storage;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use crate::platform::Kind;
+use crate::platform::{Kind, Roles};
 
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
@@ -26,6 +28,14 @@ pub const HAS_OWNERS: bool = true;
 
 /// Terminals understand the codes for colours.
 pub const HAS_COLOURS: bool = true;
+
+/// A daemon here is a process like others.
+pub const HAS_SERVICES: bool = false;
+
+/// The confdir that the platform's images have.
+pub fn usual_confdir() -> PathBuf {
+    "/etc/confd".into()
+}
 
 /// What somebody can do about an error; `None` when its own words say all.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
@@ -89,4 +99,28 @@ pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
         Err(error) if none(&error) => File::open(directory).map(Some),
         result => result.map(Some),
     }
+}
+
+/// Whatever was typed: neither a service nor exec.sh has another way in.
+pub fn start(roles: &Roles) -> ExitCode {
+    (roles.program)()
+}
+
+/// Nothing to do: nobody waits to be told.
+pub fn say_ready() {}
+
+/// From now on, stderr is this file.
+pub fn set_stderr(file: &File) {
+    // SAFETY: the descriptor is open. It fails only when it is not, or is interrupted on systems other than Linux.
+    unsafe { libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) };
+}
+
+/// A text of several lines for the shell. It is written nowhere: the shell takes it as it is.
+pub fn script(text: &str, _scratch: &Path) -> io::Result<Command> {
+    Ok(shell(text))
+}
+
+/// Whether a file of this name stands for this name only.
+pub fn is_plain_name(_name: &str) -> bool {
+    true
 }

@@ -193,7 +193,7 @@ fn check(done: i32) -> io::Result<()> {
 }
 
 /// A path for the system: absolute, NUL-terminated, and in the form that has no limit of 260 characters.
-fn wide(path: &Path) -> io::Result<Vec<u16>> {
+pub(super) fn wide(path: &Path) -> io::Result<Vec<u16>> {
     let path = std::path::absolute(path)?;
     let text: Vec<u16> = path.as_os_str().encode_wide().collect();
     let start = |prefix: &str| text.starts_with(&prefix.encode_utf16().collect::<Vec<_>>());

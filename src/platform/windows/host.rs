@@ -190,7 +190,7 @@ unsafe fn ip_address(address: &SOCKET_ADDRESS) -> Option<IpAddr> {
 
 /// # Safety
 /// `text` is null or NUL-terminated.
-unsafe fn wide_text(text: *const u16) -> String {
+pub(super) unsafe fn wide_text(text: *const u16) -> String {
     let mut units = Vec::new();
     let mut at = text;
     // SAFETY: as the caller promises; stops at the NUL.

@@ -1,19 +1,28 @@
 //! Windows, from NT 6.1 on: the same names as on Unix.
 
+mod control;
 mod dir;
 mod host;
 mod proc;
 mod process;
+mod service;
+mod setup;
 mod signal;
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL, ERROR_SHARING_VIOLATION,
     ERROR_USER_MAPPED_FILE, ERROR_WRITE_PROTECT,
 };
+use windows_sys::Win32::System::Console::{STD_ERROR_HANDLE, SetStdHandle};
+
+use crate::platform::Roles;
 
 pub use dir::{
     Dir, copy_access_list, copy_label, disk, file_meta, label, own_user, reserve, selinux_enforces,
@@ -21,7 +30,8 @@ pub use dir::{
 };
 pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
 pub use proc::{lock_holder, process, processes, same_file};
-pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
+pub use process::{Process, end_signal, leave_to_reader, raise_open_files, script, shell};
+pub use service::say_ready;
 pub use signal::{block_signals, listen_for_signals};
 
 /// Files have no numbered owner and no mode.
@@ -29,6 +39,23 @@ pub const HAS_OWNERS: bool = false;
 
 /// Consoles before Windows 10 print the codes for colours as they are.
 pub const HAS_COLOURS: bool = false;
+
+/// A daemon here is a service, without a stderr.
+pub const HAS_SERVICES: bool = true;
+
+/// The app agent's folder, which has this program in its `bin`.
+fn home() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    program
+        .ancestors()
+        .nth(2)
+        .map_or_else(|| setup::HOME.into(), Path::to_owned)
+}
+
+/// The confdir that belongs to this program.
+pub fn usual_confdir() -> PathBuf {
+    home().join("confd")
+}
 
 /// What somebody can do about an error; `None` when its own words say all.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
@@ -70,5 +97,47 @@ pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     match File::open(directory.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some),
+    }
+}
+
+/// Finds out which role is wanted. exec.bat and install.bat say it by a first word of their own; what is no service is a program.
+pub fn start(roles: &Roles) -> ExitCode {
+    let words: Vec<_> = env::args_os().skip(1).collect();
+    match words.split_first() {
+        Some((first, _)) if first == "-errand" => (roles.errand)(&home()),
+        Some((first, rest)) if first == "-setup" => setup::run(rest),
+        _ => service::serve(roles.service).unwrap_or_else(roles.program),
+    }
+}
+
+/// From now on, stderr is this file, which must stay open as long.
+pub fn set_stderr(file: &File) {
+    // SAFETY: the handle is open, and it is not passed on: std asks for it anew at each write. It cannot fail.
+    unsafe { SetStdHandle(STD_ERROR_HANDLE, file.as_raw_handle()) };
+}
+
+/// Whether a file of this name stands for this name only: not for another one in other letters, nor for a device.
+pub fn is_plain_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_device = match stem.len() {
+        3 => matches!(stem, "con" | "prn" | "aux" | "nul"),
+        4 => stem.starts_with("com") || stem.starts_with("lpt"),
+        _ => false,
+    };
+    !is_device && !name.ends_with('.') && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_stand_for_something_else_are_not_plain() {
+        for name in ["c-1", "a.b", "null", "conf", "com10", "8f3a"] {
+            assert!(is_plain_name(name), "{name}");
+        }
+        for name in ["C-1", "nul", "con.txt", "com1", "lpt9.a.b", "a."] {
+            assert!(!is_plain_name(name), "{name}");
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::io::{self, PipeReader};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
-use std::{env, ptr};
+use std::{env, fs, ptr};
 
 use windows_sys::Win32::Foundation::{WAIT_FAILED, WAIT_TIMEOUT};
+use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar, WideCharToMultiByte};
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
 };
@@ -29,6 +30,47 @@ pub fn shell(command: &str) -> Command {
 /// There is no such limit.
 pub fn raise_open_files() -> io::Result<()> {
     Ok(())
+}
+
+/// A text of several lines, of which cmd would take the first only: it is written to the batch file `scratch`, and that is the command.
+pub fn script(text: &str, scratch: &Path) -> io::Result<Command> {
+    let text = format!("@echo off\n{text}\n");
+    let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    fs::write(scratch, in_console_letters(&text)?)?;
+    let path = scratch.display();
+    Ok(shell(&format!("\"{path}\"")))
+}
+
+/// The text as cmd reads it from files: in the code page of consoles.
+fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
+    if text.is_ascii() {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let wide: Vec<u16> = text.encode_utf16().collect();
+    // No code page takes more than four bytes for a character.
+    let (mut bytes, mut back) = (vec![0; 4 * wide.len()], vec![0; 4 * wide.len()]);
+    let (length, room) = (i32::try_from(wide.len()), i32::try_from(bytes.len()));
+    let (Ok(length), Ok(room)) = (length, room) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // SAFETY: all buffers have the lengths given; the null pointers stand for the usual replacement character.
+    let (written, read) = unsafe {
+        let (from, to) = (wide.as_ptr(), bytes.as_mut_ptr());
+        let none = (ptr::null(), ptr::null_mut());
+        let written = WideCharToMultiByte(CP_OEMCP, 0, from, length, to, room, none.0, none.1);
+        let read = MultiByteToWideChar(CP_OEMCP, 0, to, written, back.as_mut_ptr(), room);
+        (written, read)
+    };
+    bytes.truncate(usize::try_from(written).unwrap_or(0));
+    back.truncate(usize::try_from(read).unwrap_or(0));
+    // What was replaced, by a letter that looks alike too, does not come back.
+    if back == wide {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "it has letters that this system's console does not know; write it in one line, which may have all letters",
+    ))
 }
 
 /// A running command.
@@ -110,6 +152,18 @@ pub fn leave_to_reader(_pipe: PipeReader) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::process::Stdio;
+
+    #[test]
+    fn a_script_has_the_letters_of_consoles_or_is_refused() {
+        assert_eq!(in_console_letters("a%%b\r\n").unwrap(), b"a%%b\r\n");
+        // Every code page for consoles lacks one of these, but that for UTF-8.
+        for text in ["\u{e9}", "\u{4e2d}", "\u{416}", "\u{1f600}"] {
+            match in_console_letters(text) {
+                Ok(bytes) => assert!(!bytes.is_empty() && !bytes.contains(&b'?'), "{text}"),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{text}"),
+            }
+        }
+    }
 
     #[test]
     fn a_limit_ends_what_the_command_has_started() {

@@ -1,4 +1,4 @@
-//! Ctrl-C, Ctrl-Break and shutdown of a console program as the events that signals are on Unix. A service has its own.
+//! Ctrl-C, Ctrl-Break and shutdown of a console program, and what a service is asked, as the events that signals are on Unix.
 
 use std::io;
 use std::sync::OnceLock;
@@ -36,6 +36,14 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
     }
 }
 
+/// Hands an event to the listener, if there is one by now.
+pub fn post(signal: Signal) {
+    if let Some(events) = EVENTS.get() {
+        // The listener lives as long as the program.
+        let _never_fails = events.send(signal);
+    }
+}
+
 /// Called by the system in a thread of its own.
 unsafe extern "system" fn handle(event: u32) -> BOOL {
     let signal = match event {
@@ -44,10 +52,7 @@ unsafe extern "system" fn handle(event: u32) -> BOOL {
         CTRL_BREAK_EVENT => Signal::Reload,
         _ => Signal::Terminate,
     };
-    if let Some(events) = EVENTS.get() {
-        // The listener lives as long as the program.
-        let _never_fails = events.send(signal);
-    }
+    post(signal);
     while !matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT) {
         // The console closes or the machine goes down: the process would be ended as soon as this returns.
         thread::park();

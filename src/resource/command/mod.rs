@@ -145,7 +145,7 @@ impl Invocation {
 }
 
 /// True when the command was ended because its time was over. Then everything that it has started is ended, too.
-fn end_within(process: &mut Process, limit: Duration) -> io::Result<bool> {
+pub fn end_within(process: &mut Process, limit: Duration) -> io::Result<bool> {
     if process.ended_within(limit)? {
         return Ok(false);
     }

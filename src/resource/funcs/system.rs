@@ -53,7 +53,9 @@ impl Surroundings {
 /// The addresses of a host, sorted as text; none when they cannot be found.
 fn addresses(host: &Str, wanted: fn(&IpAddr) -> bool) -> Value {
     let host = host.to_text();
-    let found = (&*host, 0).to_socket_addrs();
+    // To Windows no name means this machine.
+    let named = Some(&*host).filter(|host| !host.is_empty());
+    let found = named.and_then(|host| (host, 0).to_socket_addrs().ok());
     let found = found
         .into_iter()
         .flatten()

@@ -1,0 +1,168 @@
+//! confd as a service of Windows: started, asked and told to end by the service control manager.
+//!
+//! Its requests are the events that signals are on Unix. How the work ended is told as the service's own exit code, so that the
+//! configured recovery (start it again) also follows a failure that is no crash.
+
+use std::ffi::c_void;
+use std::path::Path;
+use std::process::ExitCode;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{
+    ERROR_CALL_NOT_IMPLEMENTED, ERROR_SERVICE_SPECIFIC_ERROR, INVALID_HANDLE_VALUE, NO_ERROR,
+};
+use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
+use windows_sys::Win32::System::Services::{
+    RegisterServiceCtrlHandlerExW, SERVICE_ACCEPT_PARAMCHANGE, SERVICE_ACCEPT_SHUTDOWN,
+    SERVICE_ACCEPT_STOP, SERVICE_CONTROL_INTERROGATE, SERVICE_CONTROL_PARAMCHANGE,
+    SERVICE_CONTROL_SHUTDOWN, SERVICE_CONTROL_STOP, SERVICE_RUNNING, SERVICE_START_PENDING,
+    SERVICE_STATUS, SERVICE_STOP_PENDING, SERVICE_STOPPED, SERVICE_TABLE_ENTRYW,
+    SERVICE_WIN32_OWN_PROCESS, SetServiceStatus, StartServiceCtrlDispatcherW,
+};
+use windows_sys::core::{PWSTR, w};
+
+use super::signal;
+use crate::platform::Signal;
+
+/// How often a service that is ending says that it still is at it. The manager waits for three times as long.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+/// After so many it says no more, and whoever waits for the end is told that it does not come.
+const MOST_CHECKPOINTS: u32 = 30;
+
+/// What the service does.
+static WORK: OnceLock<fn(&Path) -> ExitCode> = OnceLock::new();
+/// Where its state is told; null as long as this is no service.
+static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// What was told last.
+static STATUS: Mutex<SERVICE_STATUS> = Mutex::new(SERVICE_STATUS {
+    dwServiceType: SERVICE_WIN32_OWN_PROCESS,
+    dwCurrentState: SERVICE_START_PENDING,
+    dwControlsAccepted: 0,
+    dwWin32ExitCode: NO_ERROR,
+    dwServiceSpecificExitCode: 0,
+    dwCheckPoint: 0,
+    dwWaitHint: 30_000,
+});
+
+/// Does `work` as the service that this process was started as; `None`, and nothing done, when it was not started as one.
+pub fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
+    if !may_be_service() || WORK.set(work).is_err() {
+        return None;
+    }
+    // A process has one service, whose name here does not matter to the system.
+    let table = [
+        SERVICE_TABLE_ENTRYW {
+            lpServiceName: w!("").cast_mut(),
+            lpServiceProc: Some(service_main),
+        },
+        SERVICE_TABLE_ENTRYW::default(),
+    ];
+    // SAFETY: the table ends with an empty entry and lives as long as the call, and the name is not written to. It returns when
+    // the service has stopped, or at once when the manager does not know of this process.
+    match unsafe { StartServiceCtrlDispatcherW(table.as_ptr()) } {
+        0 => None,
+        _ => Some(ExitCode::from(u8::from(status().dwWin32ExitCode != 0))),
+    }
+}
+
+/// Services are in session 0, and nobody gives them a stderr. Other processes may be like that too, and the manager knows better; but
+/// in vain it is asked for up to ten seconds (wine), which is not for somebody at a console to wait.
+fn may_be_service() -> bool {
+    let mut session = 0;
+    // SAFETY: the pointer is valid for the call; left at zero when it fails.
+    let stderr = unsafe {
+        ProcessIdToSessionId(std::process::id(), &mut session);
+        GetStdHandle(STD_ERROR_HANDLE)
+    };
+    session == 0 || stderr.is_null() || stderr == INVALID_HANDLE_VALUE
+}
+
+/// Called by the system in a thread of its own.
+unsafe extern "system" fn service_main(_count: u32, _words: *mut PWSTR) {
+    // SAFETY: the name is NUL-terminated, and the handler a function of the right type that lives as long as the program.
+    let handle = unsafe { RegisterServiceCtrlHandlerExW(w!(""), Some(handle), ptr::null()) };
+    HANDLE.store(handle, Ordering::Release);
+    tell(|_| ());
+    let code = WORK
+        .get()
+        .map_or(ExitCode::FAILURE, |work| work(&super::home()));
+    tell(|status| {
+        status.dwCurrentState = SERVICE_STOPPED;
+        status.dwControlsAccepted = 0;
+        status.dwCheckPoint = 0;
+        status.dwWaitHint = 0;
+        if code != ExitCode::SUCCESS {
+            status.dwWin32ExitCode = ERROR_SERVICE_SPECIFIC_ERROR;
+            status.dwServiceSpecificExitCode = 1;
+        }
+    });
+}
+
+/// The settings are good and the work goes on from here: a service is running now. To others that is nothing to tell.
+pub fn say_ready() {
+    tell(|status| {
+        status.dwCurrentState = SERVICE_RUNNING;
+        status.dwControlsAccepted =
+            SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE;
+        status.dwWaitHint = 0;
+    });
+}
+
+/// Called by the system for each request, in the program's first thread; must return soon.
+unsafe extern "system" fn handle(
+    request: u32,
+    _kind: u32,
+    _data: *mut c_void,
+    _context: *mut c_void,
+) -> u32 {
+    match request {
+        SERVICE_CONTROL_STOP | SERVICE_CONTROL_SHUTDOWN => {
+            begin_to_stop();
+            signal::post(Signal::Terminate);
+        }
+        SERVICE_CONTROL_PARAMCHANGE => signal::post(Signal::Reload),
+        SERVICE_CONTROL_INTERROGATE => {}
+        _ => return ERROR_CALL_NOT_IMPLEMENTED,
+    }
+    NO_ERROR
+}
+
+/// From now on the service is ending, and says at each checkpoint that it still is at it.
+fn begin_to_stop() {
+    tell(|status| {
+        status.dwCurrentState = SERVICE_STOP_PENDING;
+        status.dwControlsAccepted = 0;
+        status.dwCheckPoint = 1;
+        status.dwWaitHint = 3 * CHECKPOINT.as_millis() as u32;
+    });
+    let go_on = || {
+        for _ in 1..MOST_CHECKPOINTS {
+            thread::sleep(CHECKPOINT);
+            tell(|status| status.dwCheckPoint += 1);
+        }
+    };
+    // Without the thread the end itself is told all the same.
+    let _no_checkpoints = thread::Builder::new().name("stopping".into()).spawn(go_on);
+}
+
+/// Tells a change of the state. After the end there is none.
+fn tell(change: impl FnOnce(&mut SERVICE_STATUS)) {
+    let handle = HANDLE.load(Ordering::Acquire);
+    let mut status = status();
+    if handle.is_null() || status.dwCurrentState == SERVICE_STOPPED {
+        return;
+    }
+    change(&mut status);
+    // SAFETY: the handle is the service's, which needs no closing, and the state is valid for the call. The manager is the only one
+    // who could be told that it has failed.
+    unsafe { SetServiceStatus(handle, &*status) };
+}
+
+fn status() -> MutexGuard<'static, SERVICE_STATUS> {
+    STATUS.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,506 @@
+//! The inner part of install.bat, and install.sh's twin: installs, upgrades or removes the app agent.
+//!
+//! Nothing is changed that already is as it should be, and files are swapped whole. What was installed is kept in `data\installed`:
+//! that tells an edited file from an old one. The first step that fails ends it, with a message and exit code 1.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::ptr;
+use std::thread;
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::ERROR_ACCESS_DENIED;
+use windows_sys::Win32::Storage::FileSystem::{MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW};
+
+use super::control::{Manager, Service, Wanted};
+use super::dir::{Dir, wide};
+use crate::error::{Error, Result};
+
+const USAGE: &str = r"usage: install.bat [/enable | /uninstall | /?]
+
+Without an option: installs or upgrades. The service is not started, and not enabled: the platform starts it. One that runs
+is started again when the program was replaced.
+
+  /enable     also start it at boot
+  /uninstall  stop it, and remove all but logs, the records of commands, and files that somebody edited";
+
+/// Where the platform looks for the agent, whatever the system's own folder for programs is.
+pub const HOME: &str = r"C:\Program Files (x86)\QingCloud\App Agent";
+const NAME: &str = "QingCloud_App_Agent";
+const WANTED: Wanted<'static> = Wanted {
+    title: "QingCloud App Agent",
+    description: "Keeps configuration files in line with the cluster's metadata, and reloads what uses them.",
+    command: concat!(
+        r#""C:\Program Files (x86)\QingCloud\App Agent\bin\confd.exe" "#,
+        r#"--config-file "C:\Program Files (x86)\QingCloud\App Agent\confd\confd.toml""#
+    ),
+};
+
+const FOLDERS: [&str; 7] = [
+    "bin",
+    "log",
+    r"data\cmd.started",
+    r"data\installed",
+    r"data\replaced",
+    r"confd\conf.d",
+    r"confd\templates",
+];
+/// Scripts beside the program, which replace what was there.
+const SCRIPTS: [&str; 2] = ["exec.bat", "install.bat"];
+/// Files that people edit, and their folders.
+const CONFIGURATION: [(&str, &str); 2] = [
+    ("cmd.info.toml", r"confd\conf.d"),
+    ("cmd.info.tmpl", r"confd\templates"),
+];
+/// What confd leaves behind.
+const TRACES: [&str; 3] = [
+    r"confd\.confd.lock",
+    r"confd\conf.d\.confd.lock",
+    r"confd\status.json",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Install,
+    Enable,
+    Uninstall,
+    Help,
+}
+
+/// Does what was typed after `install.bat`. The word `/wait` is its own: somebody has double-clicked, and would not see the end.
+pub fn run(words: &[OsString]) -> ExitCode {
+    let (waits, typed): (Vec<_>, Vec<_>) = words.iter().partition(|word| *word == "/wait");
+    let done = match action(&typed) {
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::FAILURE
+        }
+        Some(action) => match perform(action) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("install.bat: {}", error.chain());
+                ExitCode::FAILURE
+            }
+        },
+    };
+    if !waits.is_empty() {
+        println!("Press Enter to close this window.");
+        // Whatever comes is the answer.
+        let _any_key = io::stdin().read_line(&mut String::new());
+    }
+    done
+}
+
+fn action(words: &[&OsString]) -> Option<Action> {
+    match words {
+        [] => Some(Action::Install),
+        [word] => match word.to_str()?.to_ascii_lowercase().as_str() {
+            "/enable" | "--enable" => Some(Action::Enable),
+            "/uninstall" | "--uninstall" => Some(Action::Uninstall),
+            "/?" | "/help" | "--help" => Some(Action::Help),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn perform(action: Action) -> Result<()> {
+    if action == Action::Help {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let program = env::current_exe().map_err(|error| io_error("find", "this program", error))?;
+    let setup = Setup {
+        home: HOME.into(),
+        manager: Manager::open().map_err(|error| match error.raw_os_error() {
+            Some(code) if code == ERROR_ACCESS_DENIED.cast_signed() => Error::Usage(
+                "must be run as administrator: right-click it, \"Run as administrator\"".to_owned(),
+            ),
+            _ => io_error("open", "the service control manager", error),
+        })?,
+        program,
+    };
+    match action {
+        Action::Uninstall => setup.uninstall(),
+        Action::Enable => setup.install(true),
+        Action::Install | Action::Help => setup.install(false),
+    }
+}
+
+fn say(text: impl std::fmt::Display) {
+    println!("install.bat: {text}");
+}
+
+struct Setup {
+    home: PathBuf,
+    manager: Manager,
+    /// This program; what is installed is beside it.
+    program: PathBuf,
+}
+
+impl Setup {
+    // --- installing -------------------------------------------------------------------------------------------------------
+
+    fn install(&self, at_boot: bool) -> Result<()> {
+        // Half an archive is found out before anything is changed.
+        let scripts = self.read_shipped(SCRIPTS)?;
+        let configuration = self.read_shipped(CONFIGURATION.map(|(name, _)| name))?;
+        for folder in FOLDERS {
+            let folder = self.home.join(folder);
+            fs::create_dir_all(&folder)
+                .map_err(|error| Error::io("make the folder", &folder, error))?;
+        }
+        for (name, content) in SCRIPTS.iter().zip(&scripts) {
+            self.install_script(name, content)?;
+        }
+        for ((name, folder), content) in CONFIGURATION.iter().zip(&configuration) {
+            self.install_configuration(name, &self.home.join(folder), content)?;
+        }
+        self.install_program()?;
+        if at_boot {
+            let service = self.service()?.ok_or_else(|| not_there("is gone again"))?;
+            service
+                .start_at_boot()
+                .map_err(|error| service_error("change", error))?;
+            say("the service starts at boot");
+        }
+        say("the app agent is installed");
+        Ok(())
+    }
+
+    /// What the files of these names beside this program hold.
+    fn read_shipped(&self, names: [&str; 2]) -> Result<Vec<Vec<u8>>> {
+        let read = |name| {
+            let path = self.program.with_file_name(name);
+            read_old(&path)?.ok_or_else(|| Error::Resource {
+                path,
+                problem: "is missing: unpack the whole archive".to_owned(),
+            })
+        };
+        names.into_iter().map(read).collect()
+    }
+
+    /// What somebody else has put there is kept in data\replaced.
+    fn install_script(&self, name: &str, new: &[u8]) -> Result<()> {
+        let path = self.home.join("bin").join(name);
+        let old = read_old(&path)?;
+        if old.as_deref() != Some(new) {
+            if let Some(old) = old.filter(|old| Some(old) != self.installed(name).as_ref()) {
+                write(&self.home.join(r"data\replaced").join(name), &old)?;
+                say(format!(
+                    r"{name} was not from here; it is kept in {HOME}\data\replaced"
+                ));
+            }
+            write(&path, new)?;
+            say(format!("installed {}", path.display()));
+        }
+        self.remember(name, new)
+    }
+
+    /// Unless somebody has edited it: then the new one is put beside it, as NAME.new, which confd passes over.
+    fn install_configuration(&self, name: &str, folder: &Path, new: &[u8]) -> Result<()> {
+        let (path, beside) = (folder.join(name), folder.join(format!("{name}.new")));
+        let old = read_old(&path)?;
+        // One that was beside it and took its place is not edited.
+        let beside_name = format!("{name}.new");
+        let is_ours = |old: &Vec<u8>| {
+            [name, &beside_name]
+                .iter()
+                .any(|known| self.installed(known).as_ref() == Some(old))
+        };
+        if old.as_ref().is_some_and(|old| old != new && !is_ours(old)) {
+            if read_old(&beside)?.as_deref() != Some(new) {
+                write(&beside, new)?;
+            }
+            let (path, beside) = (path.display(), beside.display());
+            say(format!(
+                "{path} was edited and stays; the new one is {beside}"
+            ));
+            return self.remember(&beside_name, new);
+        }
+        if old.as_deref() != Some(new) {
+            write(&path, new)?;
+            say(format!("installed {}", path.display()));
+        }
+        remove(&beside)?;
+        self.remember(name, new)
+    }
+
+    /// This program in its place, and the service for it. One that runs is stopped for the moment of the swap.
+    fn install_program(&self) -> Result<()> {
+        let path = self.home.join(r"bin\confd.exe");
+        let staged = self.stage_program(&path)?;
+        let known = self.service()?;
+        let (is_running, is_other) = match &known {
+            Some(service) => state(service).map_err(|error| service_error("look at", error))?,
+            None => (false, false),
+        };
+        let to_restart = known
+            .as_ref()
+            .filter(|_| is_running && (is_other || staged.is_some()));
+        if let Some(service) = to_restart {
+            service
+                .stop()
+                .map_err(|error| service_error("stop", error))?;
+        }
+        let swapped = staged.map_or(Ok(()), |staged| swap(&staged, &path));
+        let registered = swapped.and_then(|()| self.register(known.as_ref(), is_other));
+        // Whether or not that has worked, what ran before runs again.
+        let restarted = to_restart.map_or(Ok(()), Service::start);
+        clear_old(&path);
+        registered?;
+        restarted.map_err(|error| service_error("start", error))?;
+        if to_restart.is_some() {
+            say("the service was started again");
+        }
+        Ok(())
+    }
+
+    /// This program beside `path`, tried out; `None` when it is there already.
+    fn stage_program(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let new = fs::read(&self.program);
+        let new = new.map_err(|error| Error::io("read", &self.program, error))?;
+        if read_old(path)?.as_ref() == Some(&new) {
+            return Ok(None);
+        }
+        let staged = path.with_extension("exe.new.exe");
+        write(&staged, &new)?;
+        try_out(&staged).inspect_err(|_| clear_old(path))?;
+        Ok(Some(staged))
+    }
+
+    fn register(&self, known: Option<&Service>, is_other: bool) -> Result<()> {
+        let made;
+        let service = match known {
+            Some(service) => service,
+            None => {
+                made = self
+                    .manager
+                    .create(NAME, &WANTED)
+                    .map_err(|error| service_error("make", error))?;
+                say(format!("made the service {NAME}"));
+                &made
+            }
+        };
+        if is_other {
+            service
+                .change(&WANTED)
+                .map_err(|error| service_error("change", error))?;
+            say(format!("the service {NAME} runs {} now", WANTED.command));
+        }
+        service
+            .describe(WANTED.description)
+            .map_err(|error| service_error("change", error))
+    }
+
+    fn service(&self) -> Result<Option<Service>> {
+        self.manager
+            .find(NAME)
+            .map_err(|error| service_error("find", error))
+    }
+
+    // --- removing ---------------------------------------------------------------------------------------------------------
+
+    fn uninstall(&self) -> Result<()> {
+        let service = self.service()?;
+        if service.is_none() && !self.home.join(r"bin\confd.exe").exists() {
+            return Err(Error::Usage("the app agent is not installed".to_owned()));
+        }
+        if let Some(service) = service {
+            service
+                .stop()
+                .map_err(|error| service_error("stop", error))?;
+            service
+                .delete()
+                .map_err(|error| service_error("delete", error))?;
+            say(format!("removed the service {NAME}"));
+        }
+        let scripts = SCRIPTS.map(|name| (name, "bin"));
+        for (name, folder) in CONFIGURATION.into_iter().chain(scripts) {
+            self.remove_installed(name, &self.home.join(folder))?;
+        }
+        for trace in TRACES {
+            remove(&self.home.join(trace))?;
+        }
+        self.remove_program()?;
+        self.remove_empty_folders();
+        say("the app agent is removed");
+        if self.home.exists() {
+            say(format!(
+                "what is not from here, and logs, are still in {HOME}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Removes a file if it is as it was installed.
+    fn remove_installed(&self, name: &str, folder: &Path) -> Result<()> {
+        let (path, beside) = (folder.join(name), format!("{name}.new"));
+        remove(&folder.join(&beside))?;
+        let now = read_old(&path)?;
+        if now.is_some() && now != self.installed(name) {
+            say(format!("{} was edited and stays", path.display()));
+        } else if now.is_some() {
+            remove(&path)?;
+            say(format!("removed {}", path.display()));
+        }
+        remove(&self.record(name))?;
+        remove(&self.record(&beside))
+    }
+
+    /// A program that runs, as this one may, cannot be removed, but renamed: then it is in the folder for temporary files until the
+    /// next boot.
+    fn remove_program(&self) -> Result<()> {
+        let path = self.home.join(r"bin\confd.exe");
+        clear_old(&path);
+        if !path.exists() {
+            return Ok(());
+        }
+        let aside = env::temp_dir().join(format!("confd-{}.exe", std::process::id()));
+        rename(&path, &aside)?;
+        if fs::remove_file(&aside).is_err() {
+            let from = wide(&aside).map_err(|error| Error::io("remove", &aside, error))?;
+            // SAFETY: the path is NUL-terminated, and the null pointer stands for no new name. When it fails a file stays behind in
+            // a folder where many do.
+            unsafe { MoveFileExW(from.as_ptr(), ptr::null(), MOVEFILE_DELAY_UNTIL_REBOOT) };
+        }
+        say(format!("removed {}", path.display()));
+        Ok(())
+    }
+
+    /// Only what is empty goes.
+    fn remove_empty_folders(&self) {
+        let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|name| self.home.join(name)).collect();
+        folders.extend(["data", "confd"].map(|name| self.home.join(name)));
+        folders.extend(self.home.ancestors().take(2).map(Path::to_owned));
+        for folder in folders {
+            let _not_empty = fs::remove_dir(folder);
+        }
+    }
+
+    // --- what was installed -----------------------------------------------------------------------------------------------
+
+    fn record(&self, name: &str) -> PathBuf {
+        self.home.join(r"data\installed").join(name)
+    }
+
+    fn installed(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.record(name)).ok()
+    }
+
+    fn remember(&self, name: &str, content: &[u8]) -> Result<()> {
+        match self.installed(name).as_deref() == Some(content) {
+            true => Ok(()),
+            false => write(&self.record(name), content),
+        }
+    }
+}
+
+fn io_error(verb: &'static str, noun: &str, error: io::Error) -> Error {
+    Error::io(verb, noun.as_ref(), error)
+}
+
+fn service_error(verb: &'static str, error: io::Error) -> Error {
+    io_error(verb, &format!("the service {NAME}"), error)
+}
+
+fn not_there(problem: &str) -> Error {
+    Error::Resource {
+        path: format!("the service {NAME}").into(),
+        problem: problem.to_owned(),
+    }
+}
+
+/// What a file holds; `None` when there is none.
+fn read_old(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+/// Puts a whole file in the place of what was there.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    let mut staged = name.to_owned();
+    staged.push(".tmp");
+    let put = |folder: &Path| {
+        let dir = Dir::at(folder)?;
+        let mut file = File::create(folder.join(&staged))?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        drop(file);
+        dir.replace(&staged, name)
+    };
+    put(path.parent().unwrap_or(path)).map_err(|error| Error::io("write", path, error))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| Error::io("rename", from, error))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the service runs, and whether it is another one than is wanted.
+fn state(service: &Service) -> io::Result<(bool, bool)> {
+    Ok((service.is_running()?, service.command()? != WANTED.command))
+}
+
+fn try_out(program: &Path) -> Result<()> {
+    let output = Command::new(program).arg("-version").output();
+    match output
+        .map_err(|error| Error::io("run", program, error))?
+        .status
+    {
+        status if status.success() => Ok(()),
+        status => Err(Error::Resource {
+            path: program.to_owned(),
+            problem: format!("does not run on this machine: {status}"),
+        }),
+    }
+}
+
+/// Puts the new program in the place of the old one, which may run: then it can be renamed, but neither replaced nor removed.
+fn swap(new: &Path, path: &Path) -> Result<()> {
+    let old = path.with_extension(format!("exe.old-{}", std::process::id()));
+    let there_was_one = path.exists();
+    if there_was_one {
+        rename(path, &old)?;
+    }
+    if let Err(error) = rename(new, path) {
+        if there_was_one {
+            rename(&old, path)?;
+        }
+        return Err(error);
+    }
+    say(format!("installed {}", path.display()));
+    Ok(())
+}
+
+/// Removes the programs that [`swap`] has put aside. One that still runs (a command of the platform) is left for the next time.
+fn clear_old(path: &Path) {
+    let Some(folder) = path.parent() else { return };
+    let is_old = |name: &OsStr| name.as_encoded_bytes().starts_with(b"confd.exe.");
+    let names = Dir::at(folder).and_then(|dir| dir.names(is_old));
+    for name in names.unwrap_or_default() {
+        // A service that has said it is stopped takes another moment to end.
+        for _ in 0..20 {
+            match fs::remove_file(folder.join(&name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                _ => break,
+            }
+        }
+    }
+}

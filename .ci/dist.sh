@@ -25,21 +25,35 @@ compile() {
         "$cargo" build --quiet --locked --release --target "$target" --target-dir target/dist "$@"
 }
 
+# Makes target/dist/$1 with a libunwind.a in it, by the C compiler's tools that begin with $2. Nothing else is in there: a compiler's
+# search path must not find the other C library.
+stand_in() {
+    mkdir -p "target/dist/$1"
+    "${2}gcc" -Os -ffunction-sections -c .ci/unwinder.c -o "target/dist/$1.o"
+    rm -f "target/dist/$1/libunwind.a"
+    "${2}ar" rcD "target/dist/$1/libunwind.a" "target/dist/$1.o"
+}
+
 # Builds the program for $1.
 build() {
     static="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
     case $1 in
     linux-amd64)
-        # A folder with nothing else in it: this compiler's search path must not find the other C library.
-        mkdir -p target/dist/unwinder
-        cc -Os -ffunction-sections -c .ci/unwinder.c -o target/dist/unwinder.o
-        rm -f target/dist/unwinder/libunwind.a
-        ar rcD target/dist/unwinder/libunwind.a target/dist/unwinder.o
+        stand_in unwinder ""
         static="$static -L native=target/dist/unwinder"
         has_own_musl x86_64-unknown-linux-musl || static="$static -C link-self-contained=no -C linker=musl-gcc"
         compile x86_64-unknown-linux-musl "$static"
         ;;
-    linux-arm64) compile aarch64-unknown-linux-musl "$static -C linker-flavor=ld.lld -C linker=$(own_linker)" ;;
+    linux-arm64)
+        if has_debian_arm64; then
+            stand_in unwinder-arm64 aarch64-linux-gnu-
+            static="$static -L native=target/dist/unwinder-arm64 -L native=$arm64_musl -C link-arg=-B$arm64_musl"
+            static="$static -C link-self-contained=no -C linker=aarch64-linux-gnu-gcc"
+        else
+            static="$static -C linker-flavor=ld.lld -C linker=$(own_linker)"
+        fi
+        compile aarch64-unknown-linux-musl "$static"
+        ;;
     windows-amd64) compile x86_64-win7-windows-gnu "-C link-arg=-Wl,--no-insert-timestamp" ;;
     esac
 }

@@ -2,6 +2,9 @@
 # Finds what can build static programs here; sourced by dist.sh. Sets cargo, rustc and host; the functions answer for one target each.
 # Two kinds of compiler will do: rustup's with the targets added, or Debian's rustc-web with rust-web-src and musl-tools.
 
+# Where Debian's musl-dev for 64-bit ARM lies; ARM64_MUSL names another folder, such as that of an unpacked package.
+arm64_musl=${ARM64_MUSL:-/usr/lib/aarch64-linux-musl}
+
 # The folder of rustc $1's standard library source, when that is installed.
 library_source() {
     source_of_rust=$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library
@@ -32,18 +35,25 @@ own_linker() {
     [ -x "$linker" ] && echo "$linker"
 }
 
+# Whether Debian's packages for 64-bit ARM are there.
+has_debian_arm64() {
+    [ -f "$arm64_musl/crt1.o" ] && command -v aarch64-linux-gnu-gcc >/dev/null && library_source "$rustc" >/dev/null
+}
+
 # Prints what is missing to build for $1 (linux-amd64, linux-arm64, windows-amd64); nothing when all is there.
 missing_for() {
     find_compiler || { echo "a Rust compiler (rustup, or Debian's cargo-web and rustc-web)"; return; }
     case $1 in
     linux-amd64)
-        command -v cc >/dev/null || echo "gcc"
+        command -v gcc >/dev/null || echo "gcc"
         has_own_musl x86_64-unknown-linux-musl && return
         library_source "$rustc" >/dev/null || echo "rust-web-src (or: rustup target add x86_64-unknown-linux-musl)"
         command -v musl-gcc >/dev/null || echo "musl-tools"
         ;;
     linux-arm64)
-        has_own_musl aarch64-unknown-linux-musl || echo "rustup target add aarch64-unknown-linux-musl"
+        ! has_debian_arm64 || return 0
+        has_own_musl aarch64-unknown-linux-musl ||
+            echo "rustup target add aarch64-unknown-linux-musl (or: rust-web-src, gcc-aarch64-linux-gnu and musl-dev:arm64)"
         own_linker >/dev/null || echo "rust-lld (part of rustup's toolchains)"
         ;;
     windows-amd64)

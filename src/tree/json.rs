@@ -3,7 +3,6 @@
 //! The path so far is one buffer that grows and shrinks with the nesting. Errors carry no metadata: serde's own
 //! complaints about types would quote values, so every type is accepted here and judged by our own words.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -36,6 +35,17 @@ pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
 struct Walk {
     path: String,
     leaves: Builder,
+    /// The names of the objects that are being read, one after the other: for objects with the same name twice.
+    names: String,
+    seen: Vec<Seen>,
+}
+
+/// One name of an object that is being read.
+struct Seen {
+    /// Where in [`Walk::names`].
+    name: Range<usize>,
+    /// Which leaves its value gave.
+    leaves: Range<usize>,
 }
 
 impl Walk {
@@ -48,18 +58,33 @@ impl Walk {
         self.leaf(&value.to_string());
     }
 
-    /// Does `read` one level further down, and returns which leaves that gave.
+    /// Does `read` one level further down.
     fn below<T, E>(
         &mut self,
         segment: &str,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<Range<usize>, E> {
-        let (length, start) = (self.path.len(), self.leaves.leaves.len());
+    ) -> Result<(), E> {
+        let length = self.path.len();
         self.path.push('/');
         self.path.push_str(segment);
         read(self)?;
         self.path.truncate(length);
-        Ok(start..self.leaves.leaves.len())
+        Ok(())
+    }
+
+    /// Of the names from `first` on, what all but the last of equal ones gave.
+    fn replaced(&mut self, first: usize) -> Vec<Range<usize>> {
+        let Some(seen) = self.seen.get_mut(first..) else {
+            return Vec::new();
+        };
+        let names = &self.names;
+        let name = |seen: &Seen| names.get(seen.name.clone());
+        seen.sort_unstable_by(|one, other| {
+            (name(one), one.name.start).cmp(&(name(other), other.name.start))
+        });
+        let pairs = seen.iter().zip(seen.iter().skip(1));
+        let again = pairs.filter(|(one, next)| name(one) == name(next));
+        again.map(|(one, _)| one.leaves.clone()).collect()
     }
 
     /// Drops these leaves: a repeated key replaces all that its first value held.
@@ -125,13 +150,26 @@ impl<'de> Visitor<'de> for &mut Walk {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
-        let mut replaced = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let found = self.below(&key, |walk| map.next_value_seed(walk))?;
-            replaced.extend(seen.insert(key, found));
+        let (length, names, first) = (self.path.len(), self.names.len(), self.seen.len());
+        loop {
+            let start = self.names.len();
+            if map.next_key_seed(Name(&mut self.names))?.is_none() {
+                break;
+            }
+            let name = start..self.names.len();
+            self.path.push('/');
+            self.path
+                .push_str(self.names.get(name.clone()).unwrap_or_default());
+            let before = self.leaves.leaves.len();
+            map.next_value_seed(&mut *self)?;
+            self.path.truncate(length);
+            let leaves = before..self.leaves.leaves.len();
+            self.seen.push(Seen { name, leaves });
         }
+        let replaced = self.replaced(first);
         self.forget(replaced);
+        self.seen.truncate(first);
+        self.names.truncate(names);
         Ok(())
     }
 
@@ -148,6 +186,30 @@ impl<'de> Visitor<'de> for &mut Walk {
                 .map_err(serde::de::Error::custom)?;
             index += 1;
         }
+        Ok(())
+    }
+}
+
+/// Appends the name of a member to a text.
+struct Name<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<(), E> {
+        self.0.push_str(name);
         Ok(())
     }
 }
@@ -193,6 +255,14 @@ mod tests {
                 "/a/z=4 /b=3",
             ),
             (r#"{"a":"1","a":"2","a":"3"}"#, "/a=3"),
+            (
+                r#"{"b":{"x":"1","x":{"y":"2"}},"a":"3","b":{"x":"4","w":"5"},"c":{"x":"6"}}"#,
+                "/a=3 /b/w=5 /b/x=4 /c/x=6",
+            ),
+            (
+                r#"{"a":{"b":"1"},"ab":"2","a":{"ab":"3"}}"#,
+                "/a/ab=3 /ab=2",
+            ),
             (
                 r#"{"a//b":"1","c/":{"./d":"2"},"e":{"..":"3"},"":"4"}"#,
                 "/=4 /a/b=1 /c/d=2",

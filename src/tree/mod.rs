@@ -37,7 +37,11 @@ impl Tree {
     ) -> Tree {
         let mut builder = Builder::default();
         for (key, value) in pairs {
-            builder.push(&format!("/{}", key.as_ref()), value.as_ref());
+            let (key, value) = (key.as_ref(), value.as_ref());
+            match key.starts_with('/') {
+                true => builder.push(key, value),
+                false => builder.push(&format!("/{key}"), value),
+            }
         }
         builder.finish()
     }

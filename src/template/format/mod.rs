@@ -22,7 +22,11 @@ const NO_VALUE: &str = "<no value>";
 /// `fmt.Sprintf`. Wrong formats and arguments are no errors, but shown in the text (`%!d(string=x)`), as in Go; the
 /// only error is an exhausted budget.
 pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
-    Printer::run(budget, |printer| Format::new(format, args, printer).run())
+    Printer::run(budget, |printer| {
+        // Most arguments are short texts: one piece of memory will do.
+        printer.expect(format.len().saturating_add(args.len().saturating_mul(16)));
+        Format::new(format, args, printer).run()
+    })
 }
 
 /// `fmt.Sprint`: a space between two operands when neither is a string.

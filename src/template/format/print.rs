@@ -57,6 +57,11 @@ impl Printer {
         Ok(())
     }
 
+    /// Makes room for so many bytes, within the budget.
+    pub fn expect(&mut self, bytes: usize) {
+        self.out.reserve(bytes.min(self.limit - self.out.len()));
+    }
+
     pub fn push(&mut self, text: &[u8]) -> Result<(), CallError> {
         self.reserve(text.len())?;
         self.out.extend_from_slice(text);

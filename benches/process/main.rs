@@ -1,0 +1,85 @@
+//! What the whole program costs, measured on the real binary against the tests' metadata server, with the machine's own limits
+//! beside it. Prints figures, judges nothing.
+//!
+//! PROGRAM=path measures that confd in place of the one just built; OTHER=path measures another one in turns with it.
+
+#[allow(dead_code)] // the tests use the rest
+#[path = "../../tests/it/env.rs"]
+mod env;
+#[allow(dead_code)]
+#[path = "../../tests/it/http.rs"]
+mod http;
+#[allow(dead_code)]
+#[path = "../../tests/it/metad.rs"]
+mod metad;
+
+mod daemon;
+mod limits;
+mod onetime;
+mod programs;
+mod sample;
+
+use serde_json::{Value as Json, json};
+
+use env::Env;
+use metad::Metad;
+use programs::Program;
+
+/// As many as a large image has.
+const RESOURCES: usize = 20;
+
+fn main() {
+    let programs = programs::all();
+    onetime::steady(&programs);
+    onetime::first(&programs);
+    onetime::hosts(&programs);
+    daemon::change_to_file(&programs);
+    daemon::idle(&programs);
+    println!("size of the program");
+    for program in &programs {
+        println!("  {:<46} {} bytes", program.name, program.size());
+    }
+}
+
+/// The metadata of a cluster of so many hosts, with a value that changes.
+fn tree(hosts: usize, value: &str) -> Json {
+    let host = |number: usize| {
+        let ip = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
+        let instance = format!("i-{number:08x}");
+        let host = json!({
+            "ip": ip, "sid": number.to_string(), "gid": "1", "gsid": number.to_string(), "node_id": format!("cln-{number:08x}"),
+            "instance_id": instance, "cpu": "4", "memory": "8192", "volume_size": "100", "role": "node",
+            "mac": format!("52:54:00:00:{:02x}:{:02x}", number >> 8 & 255, number & 255),
+        });
+        (instance, host)
+    };
+    let hosts: serde_json::Map<String, Json> = (1..=hosts).map(host).collect();
+    json!({"hosts": hosts, "env": {"value": value}})
+}
+
+/// So many resources, each with a line for every host.
+fn environment(metad: &Metad, resources: usize) -> Env {
+    let mut env = Env::with_metad(metad);
+    env.settings("backend = \"metad\"");
+    for number in 0..resources {
+        let template = "value={{getv \"/env/value\"}}\n{{range $dir := lsdir \"/hosts\"}}\
+            server.{{getv (printf \"/hosts/%s/sid\" $dir)}}={{getv (printf \"/hosts/%s/ip\" $dir)}}:2888:3888\n{{end}}";
+        env.simple_with(&name_of(number), template, "");
+    }
+    env
+}
+
+/// The name of a resource and its file in out/.
+fn name_of(number: usize) -> String {
+    format!("app{number:02}")
+}
+
+/// An environment for each program, with a server of its own.
+fn environments(programs: &[Program], hosts: usize, resources: usize) -> Vec<(Metad, Env)> {
+    let one = |_: &Program| {
+        let metad = Metad::start(tree(hosts, "0"));
+        let env = environment(&metad, resources);
+        (metad, env)
+    };
+    programs.iter().map(one).collect()
+}

@@ -32,8 +32,8 @@ torture: ## kill it, fail its calls, lie to it, flood it; a few minutes, the fig
 fleet: ## measure 500 daemons at one metadata server: a change, a restart, an idle minute
 	$(CARGO) bench --locked --bench fleet
 
-bench: ## measure; prints figures, judges nothing
-	$(CARGO) bench --locked
+bench: ## measure; CONFD=path measures that program, OTHER=path another confd beside it
+	$(CARGO) bench --locked --bench process --bench template
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs cargo-fuzz
 	.ci/fuzz.sh

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::env::Env;
+use crate::env::{Env, confd};
 use crate::metad::Metad;
 
 /// An open connection, a lock and a queue are nothing for a database that a reload starts.
@@ -37,7 +37,7 @@ fn a_command_has_the_environment_and_umask_that_confd_was_started_with() {
         "reload_cmd = \"env > $ROOT/environment; umask > $ROOT/umask\"",
     );
     let script = "umask 027; exec \"$0\" -onetime -config-file $ROOT/etc/confd.toml";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     env.finish(env.command_of("/bin/sh", &["-c", script, confd]))
         .expect_code(0);
     let lines = env.lines("environment");

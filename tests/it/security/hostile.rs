@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use crate::env::{Env, Gate, Run, until};
+use crate::env::{Env, Gate, Run, confd, until};
 use crate::security::{USER, among_users, he_does};
 
 /// What stands beside his directory and is none of his business.
@@ -265,7 +265,7 @@ fn a_staged_file_is_closed_until_it_is_whole() {
     scene.gate.open();
     let script = "umask 000; exec strace -f -e trace=open,openat,creat,write,fchown,fchownat,chown,fchmod,fchmodat,chmod \
         -o $ROOT/trace \"$0\" -onetime -config-file $ROOT/etc/confd.toml";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let run = scene
         .env
         .finish(scene.env.command_of("/bin/sh", &["-c", script, confd]));
@@ -301,7 +301,7 @@ fn a_mount_point_with_a_second_name_is_not_written_in_his_directory() {
     fs::hard_link(env.path("bound"), env.path("second")).expect("linked");
     scene.gate.open();
     let script = "mount --bind $ROOT/bound $ROOT/out/app || exit 77; exec \"$0\" -onetime -config-file $ROOT/etc/confd.toml";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let arguments = [
         "-m",
         "--propagation",
@@ -340,7 +340,7 @@ fn a_directory_put_in_the_place_of_a_new_one_is_not_opened_to_all() {
     // strace holds the call up on its way back, which is when he acts.
     let script = "umask 077; exec strace -f -e trace=mkdirat -e inject=mkdirat:delay_exit=3000000 -o $ROOT/trace \
         \"$0\" -onetime -config-file $ROOT/etc/confd.toml";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let mut run = env.start(env.command_of("/bin/sh", &["-c", script, confd]));
     until("the directory is made, or there is no strace", || {
         env.path("home/new").exists() || !run.is_running()

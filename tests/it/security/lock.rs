@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 
-use crate::env::{Env, until};
+use crate::env::{Env, confd, until};
 use crate::security::{among_users, his_shell};
 
 /// Somebody who holds a lock on a path until his value ends.
@@ -172,7 +172,7 @@ fn a_confdir_that_is_read_only_is_locked_itself() {
         \"$0\" -onetime -config-file $ROOT/etc/confd.toml &
         while [ ! -s $ROOT/check.started ]; do sleep 0.01; done
         flock -n -x $ROOT/etc true && echo free; rm $ROOT/check.shut; wait $!";
-    let confd = env!("CARGO_BIN_EXE_confd");
+    let confd = confd();
     let arguments = [
         "-m",
         "--propagation",

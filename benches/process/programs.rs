@@ -1,0 +1,61 @@
+//! Which confds are measured.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::env::{Daemon, Env, confd};
+
+/// A confd.
+pub struct Program {
+    pub name: String,
+    path: PathBuf,
+}
+
+/// The one to be measured, and another one to compare it with, if there is one.
+pub fn all() -> Vec<Program> {
+    let mut programs = vec![Program::new("confd", confd().into())];
+    if let Some(other) = std::env::var_os("OTHER") {
+        programs.push(Program::new("the other confd", other.into()));
+    }
+    programs
+}
+
+impl Program {
+    fn new(what: &str, path: PathBuf) -> Program {
+        let path = path
+            .canonicalize()
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        println!("{what}: {}", path.display());
+        Program {
+            name: what.to_owned(),
+            path,
+        }
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.path.metadata().expect("the program").len()
+    }
+
+    fn command(&self, env: &Env, flag: &str) -> Command {
+        let path = self.path.to_string_lossy();
+        env.command_of(&path, &["-config-file", "$ROOT/etc/confd.toml", flag])
+    }
+
+    /// One run, to its end.
+    pub fn onetime(&self, env: &Env) {
+        run(self.command(env, "-onetime"));
+    }
+
+    /// The daemon that waits for changes.
+    pub fn watch(&self, env: &Env) -> Daemon {
+        env.start(self.command(env, "-watch"))
+    }
+}
+
+/// Runs a command to its good end.
+pub fn run(mut command: Command) {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status().expect("it starts");
+    assert!(status.success(), "{command:?}: {status}");
+}

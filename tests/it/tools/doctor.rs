@@ -581,6 +581,14 @@ fn a_second_daemon_is_told() {
     examine(&env, &[]).expect("agent", "ok", &words, "");
 }
 
+/// A copy of the program. Made by another process: a command that another test starts meanwhile would inherit the file while
+/// it is written to, and the system starts no such program.
+fn copy_program(env: &Env, to: &str) {
+    let to = format!("$ROOT/{to}");
+    env.finish(env.command_of("cp", &[confd(), &to]))
+        .expect_code(0);
+}
+
 #[test]
 fn another_program_of_that_name_is_told() {
     let metad = Metad::start(json!({"k": "v"}));
@@ -591,7 +599,7 @@ fn another_program_of_that_name_is_told() {
     env.simple("app", r#"{{getv "/k"}}"#);
     fs::create_dir(env.path("bin")).expect("a directory");
     let copy = env.path("bin/confd");
-    fs::copy(confd(), &copy).expect("a copy");
+    copy_program(&env, "bin/confd");
     let settings = ["-config-file", "$ROOT/etc/confd.toml", "-watch"];
     let program = copy.to_string_lossy();
     let daemon = env.start(env.command_of(&program, &settings));
@@ -614,7 +622,7 @@ fn another_program_of_that_name_is_told() {
     let words = format!("pid {} still runs the ", daemon.pid());
     examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
 
-    fs::copy(confd(), &copy).expect("another copy");
+    copy_program(&env, "bin/confd");
     let path = format!("$ROOT/bin:{}", std::env::var("PATH").expect("a path"));
     env.var("PATH", &path);
     let words = format!("typing confd starts {program}, not this ");

@@ -83,8 +83,11 @@ fn a_user_who_locks_all_that_he_can_open_holds_nobody_up() {
     assert_eq!(env.reloads(), ["run", "run"], "the owed reload is found");
     let daemon = env.daemon(&["-watch", "-log-level", "debug"]);
     daemon.wait_log("in sync");
-    let status = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
-    status.expect_code(0);
+    // Its state is written when the turn is over, which is after that line.
+    until("the daemon is well", || {
+        let status = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
+        status.code() == Some(0)
+    });
     assert_eq!(daemon.stop(), Some(0));
     let status = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
     status.expect_code(1);

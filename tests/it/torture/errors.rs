@@ -46,6 +46,10 @@ fn a_failure_of_any_file_call_is_survived_and_said() {
     let cases = every
         .into_iter()
         .flat_map(|call| FAILURES.iter().map(move |failure| (call.clone(), *failure)));
+    // A new process counts anew, so that no command could ever start: it would wait a minute for others to end.
+    let is_lasting =
+        |call: &Call, errno: &str| call.name == "dup2" && ["EMFILE", "ENOMEM"].contains(&errno);
+    let cases = cases.filter(|(call, (errno, _))| !is_lasting(call, errno));
     let ends = for_each(
         SIDE_BY_SIDE,
         sample(cases.collect()),

@@ -8,6 +8,8 @@ use super::{SIDE_BY_SIDE, for_each, sample};
 use crate::metad::Metad;
 
 const KILL: &str = "signal=KILL";
+/// strace as a grandchild: the process that is started, and killed in the end, is confd and not strace.
+const ASIDE: &str = "-D";
 
 fn report(what: &str, killed: &[bool]) {
     println!(
@@ -51,7 +53,7 @@ fn a_kill_at_any_system_call_of_the_daemons_apply_loses_nothing() {
         let metad = Metad::start(tree("1"));
         let mut scene = Scene::new(&metad);
         let [trace, inject] = injection(&call, KILL);
-        let options = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let options = [ASIDE, "-o", "/dev/null", "-e", &trace, "-e", &inject];
         let mut daemon = scene.env.start(traced(&scene.env, &options, &["-watch"]));
         scene.wait_made(&metad, || !daemon.is_running());
         metad.put("/k", "2");
@@ -73,7 +75,7 @@ fn a_kill_at_any_system_call_of_the_daemons_apply_loses_nothing() {
 fn calls_of_a_change() -> Vec<Call> {
     let metad = Metad::start(tree("1"));
     let mut scene = Scene::new(&metad);
-    let options = ["-o", "$ROOT/trace"];
+    let options = [ASIDE, "-o", "$ROOT/trace"];
     let daemon = scene.env.start(traced(&scene.env, &options, &["-watch"]));
     scene.wait_made(&metad, || false);
     let before = scene.env.lines("trace");

@@ -173,6 +173,13 @@ impl Env {
         names
     }
 
+    /// The same, without what is there only while a daemon replaces its state file.
+    pub fn lasting_names(&self, relative: &str) -> Vec<String> {
+        let mut names = self.names(relative);
+        names.retain(|name| !name.starts_with(".status.json.confd-"));
+        names
+    }
+
     /// Waits until a file has exactly this content.
     pub fn wait_content(&self, relative: &str, content: &str) {
         let path = self.path(relative);

@@ -120,7 +120,7 @@ fn the_files_of_a_daemon_have_the_modes_that_security_md_says() {
         own,
         [".confd.lock", "conf.d/.confd.lock", "owed/*", "status.json"]
     );
-    let made: Vec<String> = env.names("etc");
+    let made: Vec<String> = env.lasting_names("etc");
     let known = [
         ".confd.lock",
         "conf.d",

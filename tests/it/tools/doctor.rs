@@ -97,6 +97,15 @@ fn daemon_log(env: &Env) -> String {
     logs.next().expect("a daemon's log")
 }
 
+/// Waits until a daemon, not a one-time run before it, has said that all is well.
+fn wait_report(env: &Env) {
+    until("the daemon has reported", || {
+        let run = env.run(&["-status", "-format", "json", "-confdir", "$ROOT/etc"]);
+        let state: Json = serde_json::from_str(&run.stdout).unwrap_or_default();
+        run.code() == Some(0) && state["run"] == "daemon"
+    });
+}
+
 #[test]
 fn a_node_in_good_order_is_well() {
     let metad = Metad::start(json!({"k": "hunter2", "l": "2"}));
@@ -104,11 +113,10 @@ fn a_node_in_good_order_is_well() {
     env.simple("app", r#"{{getv "/k"}}"#);
     let daemon = env.daemon(&["-watch"]);
     env.wait_content("out/app", "hunter2");
-    until("the daemon has reported", || {
-        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
-    });
+    wait_report(&env);
     metad.wait_idle();
-    let (requests, etc, out) = (metad.request_count(), env.names("etc"), env.names("out"));
+    let names = || (env.lasting_names("etc"), env.names("out"));
+    let (requests, before) = (metad.request_count(), names());
     let examined = examine(&env, &[]);
     assert_eq!(examined.troubles(), [""; 0], "{:#?}", examined.findings);
     examined
@@ -137,11 +145,7 @@ fn a_node_in_good_order_is_well() {
     );
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
     assert_eq!(metad.request_count(), requests + 2, "one for each look");
-    assert_eq!(
-        (env.names("etc"), env.names("out")),
-        (etc, out),
-        "nothing is written"
-    );
+    assert_eq!(names(), before, "nothing is written");
 }
 
 #[test]
@@ -470,9 +474,7 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
         "a user who may do that",
     );
     let daemon = env.daemon(&["-interval", "600"]);
-    until("the daemon has reported", || {
-        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
-    });
+    wait_report(&env);
     let examined = read(env.finish(as_nobody()));
     let words = format!("where pid {} logs to cannot be seen", daemon.pid());
     examined.expect("log", "unknown", &words, "root can see it");
@@ -612,9 +614,7 @@ fn another_program_of_that_name_is_told() {
     examine(&env, &recording).expect("agent", "wrong", &words, "kill PID");
     metad.heal();
     env.wait_content("out/app", "v");
-    until("the daemon says that it lives", || {
-        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
-    });
+    wait_report(&env);
     let words = format!("pid {} runs {program}, not this ", daemon.pid());
     examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
     fs::rename(&copy, env.path("bin/old")).expect("renamed");
@@ -646,9 +646,7 @@ fn a_daemon_that_does_not_run_is_told_why() {
         "service confd start",
     );
     let mut daemon = env.daemon(&["-interval", "600"]);
-    until("the daemon has reported", || {
-        env.run(&["-status", "-confdir", "$ROOT/etc"]).code() == Some(0)
-    });
+    wait_report(&env);
     daemon.kill();
     examine(&env, &[]).expect(
         "daemon",

@@ -283,7 +283,9 @@ fn a_staged_file_is_closed_until_it_is_whole() {
         found.unwrap_or_else(|| panic!("no {text}:\n{}", calls.join("\n")))
     };
     let flags = "O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600)";
-    assert!(calls[0].contains(flags), "{}", calls[0]);
+    // musl has this one in addition, which means nothing on 64 bits.
+    let made = calls[0].replace("O_LARGEFILE|", "");
+    assert!(made.contains(flags), "{made}");
     let (write, owner, mode) = (place("\"new\""), place("chown("), place("chmod("));
     assert!(write < owner && owner < mode, "{}", calls.join("\n"));
     assert_eq!(attributes(&scene.env.path("out/app")), (0o6755, USER, USER));

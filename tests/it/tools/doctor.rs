@@ -593,6 +593,15 @@ fn copy_program(env: &Env, to: &str) {
 
 #[test]
 fn another_program_of_that_name_is_told() {
+    if !fs::read(confd())
+        .expect("the program")
+        .starts_with(b"\x7fELF")
+    {
+        eprintln!(
+            "SKIPPED another_program_of_that_name: a script starts the program, and its copy the same one"
+        );
+        return;
+    }
     let metad = Metad::start(json!({"k": "v"}));
     // Until it has an answer, or none for long, a daemon does not say that it lives; the original never does.
     metad.fail(Fault::Silence);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 
-use crate::env::{Env, confd, until};
+use crate::env::{Env, until};
 use crate::security::{among_users, his_shell};
 
 /// Somebody who holds a lock on a path until his value ends.
@@ -171,26 +171,14 @@ fn a_confdir_that_is_read_only_is_locked_itself() {
     if !has_flock(test) || !crate::apply::is_root(test) {
         return;
     }
-    let script = "mount --bind $ROOT/etc $ROOT/etc && mount -o remount,ro,bind $ROOT/etc || exit 77
-        \"$0\" -onetime -config-file $ROOT/etc/confd.toml &
+    let mounts = "mount --bind $ROOT/etc $ROOT/etc; mount -o remount,ro,bind $ROOT/etc
+        \"$0\" \"$@\" &
         while [ ! -s $ROOT/check.started ]; do sleep 0.01; done
-        flock -n -x $ROOT/etc true && echo free; rm $ROOT/check.shut; wait $!";
-    let confd = confd();
-    let arguments = [
-        "-m",
-        "--propagation",
-        "private",
-        "/bin/sh",
-        "-c",
-        script,
-        confd,
-    ];
-    let run = env.finish(env.command_of("unshare", &arguments));
-    if run.code() == Some(77) || run.stderr.contains("unshare") {
-        eprintln!("SKIPPED {test}: this system does not permit mounts");
+        flock -n -x $ROOT/etc true && echo free; rm $ROOT/check.shut; wait $!; exit";
+    let Some(run) = env.onetime_with_mounts(test, mounts) else {
         gate.open();
         return;
-    }
+    };
     run.expect_code(0).expect_no_log("cannot lock");
     assert_eq!(run.stdout, "", "the lock was free");
     assert_eq!(env.read("out/app"), "v");

@@ -4,10 +4,13 @@
 //! comes with, so that whoever logs them can tell a change of state. Knows nothing of what is in the document.
 
 use std::io::ErrorKind;
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 
-use ureq::http::Response;
-use ureq::http::header::{CONTENT_TYPE, DATE, LOCATION};
+use ureq::config::Config;
+use ureq::http::{Response, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 use ureq::{Agent, Body, Timeout};
 
 /// The longest that each part of an exchange may take, however busy the other side looks meanwhile.
@@ -73,7 +76,6 @@ pub struct Client {
 impl Client {
     /// A client without a connection yet.
     pub fn new(limits: Limits) -> Client {
-        // Resolving a name has no limit here, for ureq would start a thread for it each time: the system's own holds.
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -90,7 +92,7 @@ impl Client {
             .timeout_recv_body(Some(limits.body))
             .build();
         Client {
-            agent: config.new_agent(),
+            agent: Agent::with_parts(config, TcpConnector::default(), Names),
             limits,
         }
     }
@@ -171,12 +173,46 @@ impl Client {
     }
 }
 
-fn head(response: &Response<Body>, header: &str) -> Head {
-    let text = |name: &str| response.headers().get(name)?.to_str().ok();
+/// Looks a host's name up where this thread is. Without a limit of its own, for that would take a thread each time: the
+/// system's own holds.
+#[derive(Debug)]
+struct Names;
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        url: &Uri,
+        _config: &Config,
+        _limit: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = url.host().unwrap_or_default();
+        // A literal IPv6 address stands in brackets, which are the URL's.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let mut addresses = self.empty();
+        let found = (host, url.port_u16().unwrap_or(80)).to_socket_addrs()?;
+        // As many as there is room for.
+        for address in found.take(16) {
+            addresses.push(address);
+        }
+        match addresses.is_empty() {
+            true => Err(ureq::Error::HostNotFound),
+            false => Ok(addresses),
+        }
+    }
+}
+
+/// The text of header `name`; none if that is not ASCII.
+fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
+    let mut headers = response.headers().iter();
+    let (_, value) = headers.find(|(found, _)| found.as_str().eq_ignore_ascii_case(name))?;
+    value.to_str().ok()
+}
+
+fn head(response: &Response<Body>, number: &str) -> Head {
     Head {
         status: response.status().as_u16(),
-        number: text(header).and_then(|value| value.parse().ok()),
-        date: text(DATE.as_str()).map(str::to_owned),
+        number: header(response, number).and_then(|value| value.parse().ok()),
+        date: header(response, "Date").map(str::to_owned),
     }
 }
 
@@ -186,9 +222,8 @@ fn check_status(response: &Response<Body>) -> Result<(), String> {
         200 => Ok(()),
         404 => Err("there is no metadata for this node (yet): status 404".to_owned()),
         code if status.is_redirection() => {
-            let target = response.headers().get(LOCATION);
-            let target = target.and_then(|value| value.to_str().ok());
-            let target: String = target.unwrap_or("nowhere").chars().take(200).collect();
+            let target = header(response, "Location").unwrap_or("nowhere");
+            let target: String = target.chars().take(200).collect();
             Err(format!(
                 "a redirect to {target} (status {code}), which is not followed"
             ))
@@ -200,8 +235,7 @@ fn check_status(response: &Response<Body>) -> Result<(), String> {
 /// An older metad names no type, and Go's server then calls JSON text/plain. What it really is, its reader finds out; another
 /// type is told by its name, which says more than a complaint about the body.
 fn check_type(response: &Response<Body>) -> Result<(), String> {
-    let value = response.headers().get(CONTENT_TYPE);
-    let Some(text) = value.and_then(|value| value.to_str().ok()) else {
+    let Some(text) = header(response, "Content-Type") else {
         return Ok(());
     };
     let essence = text.split(';').next().unwrap_or(text).trim();

@@ -14,6 +14,7 @@ use crate::console;
 use crate::error::Result;
 use crate::resource::stage::{self, Attributes, Stage, Target};
 use crate::tree::Tree;
+use crate::unicode;
 
 /// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide, and templates ask for it.
 const HIDDEN: &str = "REDACTED";
@@ -105,14 +106,14 @@ impl Redaction {
     fn new(typed: &[String]) -> Redaction {
         let names = typed.iter().filter(|text| *text != "true");
         let names = names.flat_map(|text| text.split(','));
-        let names = names.map(|name| name.trim().trim_end_matches('/').to_lowercase());
+        let names = names.map(|name| unicode::lowered(name.trim().trim_end_matches('/')));
         Redaction {
             named: names.filter(|name| !name.is_empty()).collect(),
         }
     }
 
     fn hides(&self, key: &str) -> bool {
-        let key = key.to_lowercase();
+        let key = unicode::lowered(key);
         let is_below = |name: &str| {
             let rest = key.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -24,3 +24,4 @@ pub mod settings;
 pub mod status;
 pub mod template;
 pub mod tree;
+pub mod unicode;

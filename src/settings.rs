@@ -244,7 +244,7 @@ fn unknown_key(name: &str, known: &[&str]) -> String {
 
 /// One spelling for a key's many: `Log-Level` and `log_level` are one.
 fn canonical(key: &str) -> String {
-    key.to_lowercase().replace('-', "_")
+    key.to_ascii_lowercase().replace('-', "_")
 }
 
 /// Whether two names are spellings of one key.

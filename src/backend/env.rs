@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Fetched, Version};
 use crate::error::{Error, Result};
 use crate::tree::{Tree, path};
+use crate::unicode;
 
 /// Environment variables. They never change while the program runs.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct Environment {
 impl Environment {
     /// The variables whose keys are below `prefix`.
     pub fn new(prefix: &str, poll_limit: Duration) -> Environment {
-        let prefix = prefix.to_lowercase();
+        let prefix = unicode::lowered(prefix);
         Environment { prefix, poll_limit }
     }
 
@@ -51,7 +52,7 @@ fn tree_of(variables: impl Iterator<Item = (String, String)>, prefix: &str) -> T
     let mut variables: Vec<(String, String)> = variables.collect();
     variables.sort_unstable();
     let below = variables.iter().filter_map(|(name, value)| {
-        let key = path::clean(&format!("/{}", name.to_lowercase().replace('_', "/")));
+        let key = path::clean(&format!("/{}", unicode::lowered(name).replace('_', "/")));
         let rest = match prefix {
             "/" => key.as_str(),
             _ => key.strip_prefix(prefix)?,

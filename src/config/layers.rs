@@ -125,7 +125,7 @@ impl Layers<'_> {
 
     /// What the environment has for `key`; an empty variable counts as not set.
     fn variable(&self, key: &str) -> Result<Option<(Place, Vec<String>)>> {
-        let name = format!("CONFD_{}", key.to_uppercase().replace('-', "_"));
+        let name = format!("CONFD_{}", key.to_ascii_uppercase().replace('-', "_"));
         match (self.env)(&name).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(text)) if text.is_empty() => Ok(None),

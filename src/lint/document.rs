@@ -129,7 +129,7 @@ impl<'s> Document<'s> {
                 Some((key, wanted)) => self.check_type(key, &entry, *wanted, report),
                 None => {
                     let known = keys.iter().map(|(key, _)| *key);
-                    let help = match nearest(&entry.name.to_lowercase(), known) {
+                    let help = match nearest(&entry.name.to_ascii_lowercase(), known) {
                         Some(meant) => format!("did you mean {meant}?"),
                         None => "remove it, or see the reference for the keys".to_owned(),
                     };
@@ -303,8 +303,8 @@ fn advice_on_value(key: &str, value: &str) -> String {
         }
         Some('"') => "put single quotes around a text that has \" in it".to_owned(),
         Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
-        _ if matches!(value.to_lowercase().as_str(), "true" | "false") => {
-            format!("write {key} = {}", value.to_lowercase())
+        _ if matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
+            format!("write {key} = {}", value.to_ascii_lowercase())
         }
         Some(_) => format!("text stands in quotes: {key} = \"{value}\""),
     }

@@ -12,6 +12,7 @@ use super::data;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, Value, strconv, utf8};
 use crate::tree::path;
+use crate::unicode;
 
 /// `path.Base`
 pub(super) fn base(text: &Str) -> Value {
@@ -160,31 +161,12 @@ fn occurrences(text: &[u8], part: &[u8]) -> Vec<usize> {
 
 /// `strings.ToUpper`
 pub(super) fn upper(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-    mapped(text, upper_char, budget)
+    mapped(text, unicode::upper, budget)
 }
 
 /// `strings.ToLower`
 pub(super) fn lower(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-    // Only a capital I with a dot becomes more than one; Go leaves the dot out.
-    mapped(
-        text,
-        |found| found.to_lowercase().next().unwrap_or(found),
-        budget,
-    )
-}
-
-/// Go knows no upper case of more than one character.
-fn upper_char(found: char) -> char {
-    let mut upper = found.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(upper), None) => upper,
-        // Greek with an iota below it: to Go, the form for titles.
-        _ => match u32::from(found) {
-            code @ 0x1f80..=0x1faf => char::from_u32(code | 8).unwrap_or(found),
-            code @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(code + 9).unwrap_or(found),
-            _ => found,
-        },
-    }
+    mapped(text, unicode::lower, budget)
 }
 
 /// `strings.Map`: bytes that are not UTF-8 become U+FFFD.
@@ -316,9 +298,9 @@ pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result
         }
         let mut letters = word.chars();
         if let (Case::Camel, true) = (case, index > 0) {
-            out.extend(letters.next().map(upper_char));
+            out.extend(letters.next().map(unicode::upper));
         }
-        out.extend(letters.flat_map(char::to_lowercase));
+        out.extend(letters.map(unicode::lower));
     }
     made(out.into_bytes(), budget)
 }

@@ -23,5 +23,6 @@ pub mod resource;
 pub mod settings;
 pub mod status;
 pub mod template;
+pub mod threads;
 pub mod tree;
 pub mod unicode;

@@ -10,10 +10,11 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::platform;
+use crate::threads;
 
 pub use file::{LARGEST, LogFile};
 
@@ -82,7 +83,7 @@ fn open(path: &Path) -> Option<LogFile> {
 }
 
 fn file_in_use() -> MutexGuard<'static, Option<LogFile>> {
-    FILE.lock().unwrap_or_else(PoisonError::into_inner)
+    threads::lock(&FILE)
 }
 
 /// What a developer of the image may want to follow.

@@ -1,17 +1,17 @@
 //! Commands in threads of their own, which post how they ended; and what their end means.
 
-use std::sync::mpsc::SyncSender;
-use std::thread;
+use std::thread::Builder;
 
 use super::Event;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::resource::command::{Ended, Invocation, Status};
+use crate::threads::{self, Sender};
 
 /// Starts a command; `event` says of what it is the end.
 pub fn start(
     invocation: Invocation,
-    queue: &SyncSender<Event>,
+    queue: &Sender<Event>,
     event: impl FnOnce(Result<()>) -> Event + Send + 'static,
 ) -> Result<()> {
     log::debug(format_args!("Running {}", invocation.text));
@@ -23,8 +23,8 @@ pub fn start(
         // Nobody is left to tell when the loop has ended.
         let _ = queue.send(event(outcome));
     };
-    let started = thread::Builder::new().name("command".into()).spawn(run);
-    started.map(drop).map_err(|error| Error::Command {
+    let started = threads::start(Builder::new().name("command".into()), run);
+    started.map_err(|error| Error::Command {
         command: text,
         problem: format!("cannot be started: no thread for it: {error}"),
         output: String::new(),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use super::Event;
 use super::backoff::{Backoff, Outage};
 use crate::backend::{Backend, Fetched, Version};
 use crate::error::{Error, Result};
+use crate::threads::{self, Sender};
 use crate::tree::Tree;
 
 /// So many answers in a row with nothing new are metad's habit; more are a server that does not wait.
@@ -43,7 +43,7 @@ impl Feed {
         backend: Backend,
         rhythm: Rhythm,
         spread: Duration,
-        queue: SyncSender<Event>,
+        queue: Sender<Event>,
     ) -> Result<Feed> {
         let ended = Arc::new(AtomicBool::new(false));
         let asker = Asker {
@@ -54,9 +54,8 @@ impl Feed {
             outage: Outage::new(spread),
             last: None,
         };
-        thread::Builder::new()
-            .name("metadata".into())
-            .spawn(move || asker.run(rhythm))
+        let thread = Builder::new().name("metadata".into());
+        threads::start(thread, move || asker.run(rhythm))
             .map_err(|source| Error::io("start a thread for", "metadata".as_ref(), source))?;
         Ok(Feed { number, ended })
     }
@@ -76,7 +75,7 @@ impl Drop for Feed {
 struct Asker {
     number: u32,
     backend: Backend,
-    queue: SyncSender<Event>,
+    queue: Sender<Event>,
     ended: Arc<AtomicBool>,
     outage: Outage,
     /// The last tree posted, so that the same one is not posted again.

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Version};
@@ -26,6 +25,7 @@ use crate::platform::{self, Signal};
 use crate::random;
 use crate::resource::command;
 use crate::status::{self, Reporter};
+use crate::threads::{self, Receiver, Sender};
 use crate::tree::Tree;
 
 use batch::Batch;
@@ -66,7 +66,7 @@ pub type Load = Box<dyn Fn() -> Result<Config>>;
 pub fn run(load: Load) -> Result<ExitCode> {
     platform::block_signals()
         .map_err(|source| Error::io("block the signals of", "this process".as_ref(), source))?;
-    let (queue, events) = sync_channel(1);
+    let (queue, events) = threads::queue(1);
     let signals = queue.clone();
     platform::listen_for_signals(move |signal| {
         // The loop has ended: nobody is left to tell.
@@ -93,7 +93,7 @@ pub fn run(load: Load) -> Result<ExitCode> {
 struct Agent {
     config: Config,
     load: Load,
-    queue: SyncSender<Event>,
+    queue: Sender<Event>,
     feed: Feed,
     /// What the source was last said to be wrong with.
     trouble: Option<String>,
@@ -120,7 +120,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
+    fn start(config: Config, load: Load, queue: Sender<Event>) -> Result<Agent> {
         let feed = start_feed(1, &config, &queue)?;
         Ok(Agent {
             reporter: Reporter::start(&config),
@@ -154,10 +154,11 @@ impl Agent {
                 return Ok(ExitCode::from(u8::from(failed)));
             }
             let wait = self.next_due().saturating_duration_since(Instant::now());
-            match events.recv_timeout(wait) {
+            match events.receive_within(wait) {
                 Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
                 Ok(event) => self.take(event),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                // Something is due: nobody hangs up while the loop itself has a sender.
+                Err(_) => {}
             }
             self.turn(Instant::now());
             self.report();
@@ -310,7 +311,7 @@ impl Agent {
     }
 }
 
-fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result<Feed> {
+fn start_feed(number: u32, config: &Config, queue: &Sender<Event>) -> Result<Feed> {
     let rhythm = match config.mode {
         Mode::Onetime => Rhythm::Once(match &config.source {
             Source::Metad(_) => config.onetime_wait,

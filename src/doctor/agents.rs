@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, Finding, STEP, Verdict, side_by_side};
+use super::{Case, Finding, STEP, Verdict};
 use crate::cli::{self, Asked};
 use crate::config::{Config, Mode};
 use crate::error::Error;
 use crate::platform::{self, Lock, Running};
 use crate::status;
+use crate::threads;
 
 /// The name of the program, and the beginning of whatever else it may be called.
 const NAME: &str = "confd";
@@ -53,7 +54,7 @@ pub fn daemons(case: &Case) -> Vec<Running> {
             ours.then_some(process)
         }
     });
-    let looked_at = side_by_side(work, STEP).into_iter();
+    let looked_at = threads::side_by_side(STEP, work).into_iter();
     looked_at.flatten().flatten().collect()
 }
 

@@ -13,8 +13,7 @@ mod settings;
 use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::cli::Args;
@@ -24,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::lint;
 use crate::log::{self, Level};
 use crate::status;
+use crate::threads;
 
 use finding::{Finding, Verdict};
 
@@ -118,7 +118,7 @@ fn examine(case: &Arc<Case>) -> Vec<Finding> {
         let case = Arc::clone(case);
         move || check(&case)
     });
-    let found = side_by_side(checks, LIMIT).into_iter().zip(CHECKS);
+    let found = threads::side_by_side(LIMIT, checks).into_iter().zip(CHECKS);
     let found = found.flat_map(|(found, (name, _))| {
         found.unwrap_or_else(|| {
             let message = format!("no answer within {LIMIT:?}");
@@ -129,79 +129,7 @@ fn examine(case: &Arc<Case>) -> Vec<Finding> {
     found.collect()
 }
 
-/// Does all the work at once, each in a thread of its own; `None` for what is not done within `limit`. What hangs is left
-/// behind, and ends with the process.
-fn side_by_side<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
-    work: impl IntoIterator<Item = W>,
-    limit: Duration,
-) -> Vec<Option<T>> {
-    let (mut jobs, mut results) = (Vec::new(), Vec::new());
-    for work in work {
-        let result = Arc::new(Mutex::new(None));
-        results.push(Arc::clone(&result));
-        let job = move || {
-            let done = work();
-            *hold(&result) = Some(done);
-        };
-        jobs.push(Box::new(job) as Job);
-    }
-    run_for(jobs, limit);
-    results.iter().map(|result| hold(result).take()).collect()
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-/// Starts all jobs, and returns when they have ended or the time is over.
-fn run_for(jobs: Vec<Job>, limit: Duration) {
-    let running = Arc::new((Mutex::new(0_usize), Condvar::new()));
-    for job in jobs {
-        let ended = Arc::clone(&running);
-        *hold(&running.0) += 1;
-        let work = move || {
-            job();
-            *hold(&ended.0) -= 1;
-            ended.1.notify_one();
-        };
-        if thread::Builder::new().spawn(work).is_err() {
-            *hold(&running.0) -= 1;
-        }
-    }
-    // Whether all have ended is seen by their results.
-    let _ = (running.1).wait_timeout_while(hold(&running.0), limit, |running| *running > 0);
-}
-
-/// What a job that panicked has left is as good as none.
-fn hold<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Does the work; `None` when it is not done within a [`STEP`].
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    side_by_side([work], STEP).pop().flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[test]
-    fn what_hangs_holds_up_nothing_else() {
-        let (open, gate) = mpsc::channel::<()>();
-        let gate = Arc::new(Mutex::new(gate));
-        let work = [false, true, false].map(|hangs| {
-            let gate = Arc::clone(&gate);
-            move || {
-                if hangs {
-                    let _closed = gate.lock().unwrap().recv();
-                }
-                hangs
-            }
-        });
-        let limit = Duration::from_millis(500);
-        assert_eq!(side_by_side(work, limit), [Some(false), None, Some(false)]);
-        drop(open);
-        assert_eq!(in_time(|| 7), Some(7));
-    }
+    threads::in_time(STEP, work)
 }

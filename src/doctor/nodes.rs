@@ -6,9 +6,10 @@ use std::env;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::{Case, Finding, LIMIT, STEP, Verdict, clock, in_time, side_by_side};
+use super::{Case, Finding, LIMIT, STEP, Verdict, clock, in_time};
 use crate::backend::{self, Backend, Sight};
 use crate::config::Source;
+use crate::threads;
 
 /// The prefix under which metad has what belongs to whoever asks.
 const OWN: &str = "/self";
@@ -31,7 +32,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
         let (url, prefix) = (url.clone(), prefix.to_owned());
         move || examine(&url, &prefix)
     });
-    let found = side_by_side(work, LIMIT - Duration::from_secs(1));
+    let found = threads::side_by_side(LIMIT - Duration::from_secs(1), work);
     let found = found.into_iter().zip(&urls).map(|(found, url)| {
         let silent = || vec![wrong(format!("{url}: its answer does not end"), LOG_CURE)];
         found.unwrap_or_else(silent)

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Case, Finding, Verdict, agents, in_time, side_by_side};
+use super::{Case, Finding, Verdict, agents, in_time};
 use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock};
 use crate::resource::stage::{Attributes, Target, count_staged};
 use crate::resource::{self, Resource};
 use crate::status;
+use crate::threads;
 
 /// What a new file needs on a disk beside its content, in bytes.
 const OVERHEAD: u64 = 16 << 10;
@@ -52,7 +53,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
     });
     let mut findings = Vec::new();
     let mut places = Vec::new();
-    for (found, file) in side_by_side(work, HANG).into_iter().zip(&files) {
+    for (found, file) in threads::side_by_side(HANG, work).into_iter().zip(&files) {
         match found {
             None => {
                 let message = format!("{}: no answer within {HANG:?}", file.display());

@@ -19,8 +19,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use crate::backend::Backend;
@@ -30,6 +28,7 @@ use crate::console::{self, Style};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::resource::find;
+use crate::threads;
 use crate::tree::Tree;
 
 use finding::Report;
@@ -142,13 +141,7 @@ fn metadata(config: &Config) -> Result<Option<Tree>> {
     if matches!(config.source, Origin::File(_)) {
         return backend.fetch().map(|fetched| Some(fetched.tree));
     }
-    let (sender, receiver) = mpsc::channel();
-    // The thread ends with its request, or with the process.
-    let asked = thread::Builder::new().spawn(move || sender.send(backend.fetch()));
-    let answer = asked
-        .ok()
-        .and_then(|_| receiver.recv_timeout(PATIENCE).ok());
-    let why = match answer {
+    let why = match threads::in_time(PATIENCE, move || backend.fetch()) {
         Some(Ok(fetched)) => return Ok(Some(fetched.tree)),
         Some(Err(error)) => error.chain(),
         None => "no answer within a second".to_owned(),

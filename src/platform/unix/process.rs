@@ -6,13 +6,14 @@ use std::io::{self, PipeReader};
 use std::mem::MaybeUninit;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::Builder;
 use std::time::Duration;
-use std::{ptr, thread};
 
 use super::signal;
+use crate::threads::{self, Receiver, Silence};
 
 /// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked and the limits that confd was given.
 pub fn shell(command: &str) -> Command {
@@ -70,7 +71,7 @@ fn restore() -> io::Result<()> {
 static OURS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 fn ours() -> MutexGuard<'static, Vec<u32>> {
-    OURS.lock().unwrap_or_else(PoisonError::into_inner)
+    threads::lock(&OURS)
 }
 
 /// A running command, the first of its process group.
@@ -98,20 +99,18 @@ impl Process {
         let pid = self.child.id();
         if self.end.is_none() {
             // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the first.
-            let (sender, receiver) = mpsc::sync_channel(1);
+            let (sender, receiver) = threads::queue(1);
             let wait = move || {
                 // Nobody listens any more when the process was given up.
                 let _given_up = sender.send(wait_for_end(pid));
             };
-            thread::Builder::new()
-                .name(format!("wait {pid}"))
-                .spawn(wait)?;
+            threads::start(Builder::new().name(format!("wait {pid}")), wait)?;
             self.end = Some(receiver);
         }
-        match self.end.as_ref().map(|end| end.recv_timeout(limit)) {
+        match self.end.as_ref().map(|end| end.receive_within(limit)) {
             Some(Ok(result)) => result.map(|()| true),
-            Some(Err(RecvTimeoutError::Timeout)) => Ok(false),
-            Some(Err(RecvTimeoutError::Disconnected)) | None => Ok(true),
+            Some(Err(Silence::TimeOver)) => Ok(false),
+            Some(Err(Silence::HungUp)) | None => Ok(true),
         }
     }
 

@@ -5,10 +5,11 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::thread;
+use std::thread::Builder;
 
 use super::process;
 use crate::platform::Signal;
+use crate::threads;
 
 /// Blocks the signals of [`listen_for_signals`], in this thread and in all that it starts: called before there are others.
 pub fn block_signals() -> io::Result<()> {
@@ -34,10 +35,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
             _ => on_signal(Signal::Terminate),
         }
     };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(wait)?;
-    Ok(())
+    threads::start(Builder::new().name("signals".to_owned()), wait)
 }
 
 /// For a new process before it runs its program: nothing is blocked. std hands the mask down as it is.
@@ -74,6 +72,8 @@ fn set_mask(how: i32, set: &libc::sigset_t) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
     use crate::platform::shell;
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
@@ -28,6 +28,7 @@ use windows_sys::core::{PWSTR, w};
 
 use super::signal;
 use crate::platform::Signal;
+use crate::threads;
 
 /// How often a service that is ending says that it still is at it. The manager waits for three times as long.
 const CHECKPOINT: Duration = Duration::from_secs(1);
@@ -147,7 +148,7 @@ fn begin_to_stop() {
         }
     };
     // Without the thread the end itself is told all the same.
-    let _no_checkpoints = thread::Builder::new().name("stopping".into()).spawn(go_on);
+    let _no_checkpoints = threads::start(Builder::new().name("stopping".into()), go_on);
 }
 
 /// Tells a change of the state. After the end there is none.
@@ -164,5 +165,5 @@ fn tell(change: impl FnOnce(&mut SERVICE_STATUS)) {
 }
 
 fn status() -> MutexGuard<'static, SERVICE_STATUS> {
-    STATUS.lock().unwrap_or_else(PoisonError::into_inner)
+    threads::lock(&STATUS)
 }

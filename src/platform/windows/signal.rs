@@ -2,8 +2,7 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::thread::{self, Builder};
 
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
@@ -11,6 +10,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::core::BOOL;
 
 use crate::platform::Signal;
+use crate::threads::{self, Sender};
 
 static EVENTS: OnceLock<Sender<Signal>> = OnceLock::new();
 
@@ -21,14 +21,17 @@ pub fn block_signals() -> io::Result<()> {
 
 /// Starts the thread that calls back for each event. Called once in a process.
 pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
-    let (sender, receiver) = mpsc::channel();
+    // The system's own threads send: they must not be made to wait.
+    let (sender, receiver) = threads::queue(usize::MAX);
     if EVENTS.set(sender).is_err() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let wait = move || receiver.into_iter().for_each(&mut on_signal);
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(wait)?;
+    let wait = move || {
+        while let Some(signal) = receiver.receive() {
+            on_signal(signal);
+        }
+    };
+    threads::start(Builder::new().name("signals".to_owned()), wait)?;
     // SAFETY: the handler is a function of the right type that lives as long as the program.
     match unsafe { SetConsoleCtrlHandler(Some(handle), 1) } {
         0 => Err(io::Error::last_os_error()),

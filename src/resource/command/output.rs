@@ -6,13 +6,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use crate::platform;
 use crate::random;
+use crate::threads::{self, Receiver, Sender};
 
 /// How much of a command's output is kept.
 const KEPT: usize = 8 << 10;
@@ -72,7 +72,7 @@ pub(super) struct Capture {
 /// Starts to listen. The command gets clones of the writer, and the writer itself comes back to [`Capture::finish`].
 pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
-    let (sender, output) = mpsc::sync_channel(1);
+    let (sender, output) = threads::queue(1);
     let mark = random_mark();
     let reader = Arc::new(reader);
     open_outputs().push(Arc::clone(&reader));
@@ -82,10 +82,8 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
         while read(&reader, &mut [0; CHUNK]).is_some() {}
         open_outputs().retain(|open| !Arc::ptr_eq(open, &reader));
     };
-    thread::Builder::new()
-        .name("output".to_owned())
-        .stack_size(STACK)
-        .spawn(listen)?;
+    let thread = Builder::new().name("output".to_owned()).stack_size(STACK);
+    threads::start(thread, listen)?;
     Ok((Capture { mark, output }, writer))
 }
 
@@ -93,7 +91,7 @@ impl Capture {
     /// What was written until now, when the command has ended. Others may go on writing.
     pub(super) fn finish(self, writer: PipeWriter) -> Output {
         match write_mark(writer, &self.mark) {
-            Ok(()) => self.output.recv().unwrap_or_default(),
+            Ok(()) => self.output.receive().unwrap_or_default(),
             // Without a mark there is no telling how long to wait for the rest, and a command is not failed for its output.
             Err(_) => Output::default(),
         }
@@ -123,7 +121,7 @@ fn random_mark() -> [u8; MARK] {
     mark
 }
 
-fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &SyncSender<Output>) {
+fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &Sender<Output>) {
     let mut output = Output::default();
     let mut chunk = [0; CHUNK];
     while let Some(bytes) = read(reader, &mut chunk) {
@@ -151,7 +149,7 @@ fn read<'a>(mut reader: &PipeReader, chunk: &'a mut [u8]) -> Option<&'a [u8]> {
 static OPEN: Mutex<Vec<Arc<PipeReader>>> = Mutex::new(Vec::new());
 
 fn open_outputs() -> MutexGuard<'static, Vec<Arc<PipeReader>>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+    threads::lock(&OPEN)
 }
 
 /// To be called when this process is about to end: commands that still run, and daemons that commands have left behind, keep

@@ -17,10 +17,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Meta};
+use crate::threads::{self, Work};
 
 pub use compare::Difference;
 pub use names::{clear_leftovers, count_staged, without_random_parts};
@@ -216,25 +216,20 @@ pub fn sync_all(stages: &[&Stage]) -> Vec<Result<()>> {
         return vec![stage.sync()];
     }
     let share = stages.len().div_ceil(SYNC_THREADS).max(1);
-    thread::scope(|scope| {
-        let start = |part| {
-            let thread = thread::Builder::new().spawn_scoped(scope, move || sync_each(part));
-            (part, thread.ok())
+    let mut results: Vec<Option<Result<()>>> = stages.iter().map(|_| None).collect();
+    let parts = stages.chunks(share).zip(results.chunks_mut(share));
+    threads::run_all(parts.map(|(stages, results)| {
+        let sync = move || {
+            for (stage, result) in stages.iter().zip(results) {
+                *result = Some(stage.sync());
+            }
         };
-        // All are started before the first is waited for.
-        let parts: Vec<_> = stages.chunks(share).map(start).collect();
-        parts
-            .into_iter()
-            .flat_map(|(part, thread)| {
-                let results = thread.and_then(|thread| thread.join().ok());
-                results.unwrap_or_else(|| sync_each(part))
-            })
-            .collect()
-    })
-}
-
-fn sync_each(stages: &[&Stage]) -> Vec<Result<()>> {
-    stages.iter().map(|stage| stage.sync()).collect()
+        Box::new(sync) as Work
+    }));
+    let results = results.into_iter().zip(stages);
+    results
+        .map(|(result, stage)| result.unwrap_or_else(|| stage.sync()))
+        .collect()
 }
 
 /// A dest that is the new file. Safe from a power cut after [`sync_directories`].

@@ -303,12 +303,12 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
     let first = asked.next();
     if let (Some((one, _)), Some((other, _))) = (first, asked.next()) {
         let message = format!("-{one} and -{other} are two things; ask for one at a time");
-        return Err(Error::Usage(message));
+        return Err(Error::usage(message));
     }
     for (detail, tools) in DETAILS {
         if args.is_given(detail) && !first.is_some_and(|(name, _)| tools.contains(name)) {
             let message = format!("-{detail} goes with -{}", tools.join(" or -"));
-            return Err(Error::Usage(message));
+            return Err(Error::usage(message));
         }
     }
     if let Some(format) = args
@@ -316,7 +316,7 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
         .filter(|name| !["text", "json"].contains(name))
     {
         let message = format!("-format must be text or json, not {format:?}");
-        return Err(Error::Usage(message));
+        return Err(Error::usage(message));
     }
     Ok(first.map(|(_, tool)| *tool))
 }
@@ -324,7 +324,7 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
 fn parse_flags(args: Vec<OsString>) -> Result<Args> {
     let texts = args.into_iter().map(|arg| {
         arg.into_string()
-            .map_err(|arg| Error::Usage(format!("{arg:?} is not UTF-8 text")))
+            .map_err(|arg| Error::usage(format!("{arg:?} is not UTF-8 text")))
     });
     let texts = texts.collect::<Result<Vec<String>>>()?;
     let matches = options().parse(&texts).map_err(explain)?;
@@ -369,7 +369,7 @@ fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
     let truths = details(matches, name).into_iter();
     let truths = truths.map(|text| match parse_boolean(&text) {
         Some(truth) => Ok(truth.to_string()),
-        None => Err(Error::Usage(format!(
+        None => Err(Error::usage(format!(
             "-{name} must be true or false, not {text:?}"
         ))),
     });
@@ -395,8 +395,8 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn explain(fail: Fail) -> Error {
-    Error::Usage(match fail {
+fn explain(fail: Fail) -> Box<Error> {
+    Error::usage(match fail {
         Fail::UnrecognizedOption(name) => {
             let hint = nearest(&name, flags().map(|flag| flag.name));
             match hint {
@@ -410,7 +410,7 @@ fn explain(fail: Fail) -> Error {
     })
 }
 
-fn stray_argument(stray: &str, before: &str) -> Error {
+fn stray_argument(stray: &str, before: &str) -> Box<Error> {
     let before = before.trim_start_matches('-');
     let is_detail = |flag: &Flag| flag.name == before && matches!(flag.kind, Kind::Detailed(_));
     let hint = if flags().any(is_detail) {
@@ -420,7 +420,7 @@ fn stray_argument(stray: &str, before: &str) -> Error {
     } else {
         String::new()
     };
-    Error::Usage(format!("unexpected argument {stray:?}{hint}"))
+    Error::usage(format!("unexpected argument {stray:?}{hint}"))
 }
 
 /// What `-help` prints: one screen of 80 columns.
@@ -549,7 +549,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let error = parse_line(line).expect_err(line);
-            assert!(matches!(error, Error::Usage(_)), "{line}");
+            assert!(matches!(*error, Error::Usage(_)), "{line}");
             assert_eq!(error.to_string(), expected, "{line}");
         }
     }

@@ -137,7 +137,7 @@ pub fn wants_json(args: &Args) -> Result<bool> {
     match args.last("format") {
         None | Some("" | "text") => Ok(false),
         Some("json") => Ok(true),
-        Some(other) => Err(Error::Usage(format!(
+        Some(other) => Err(Error::usage(format!(
             "-format must be text or json, not {other:?}"
         ))),
     }

@@ -48,10 +48,7 @@ impl<'a> Errand<'a> {
     /// What cmd.info says; `None` when it says nothing.
     fn read(home: &'a Path) -> Result<Option<Errand<'a>>> {
         let path = home.join("log").join("cmd.info");
-        let refuse = |problem: &str| Error::Resource {
-            path: path.clone(),
-            problem: problem.to_owned(),
-        };
+        let refuse = |problem: &str| Error::resource(&path, problem);
         let mut info = Vec::new();
         match File::open(&path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut info)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -97,7 +94,7 @@ impl<'a> Errand<'a> {
         Ok(status == 0)
     }
 
-    fn refuse(&self, error: Error) -> Result<bool> {
+    fn refuse(&self, error: Box<Error>) -> Result<bool> {
         self.note("failed1");
         Err(error)
     }
@@ -140,11 +137,8 @@ impl<'a> Errand<'a> {
 
     /// Runs the command; its exit status, as a shell has it.
     fn execute(&self, record: &Path) -> Result<i32> {
-        let problem = |error: io::Error| Error::Command {
-            command: self.command.clone(),
-            problem: format!("cannot be run: {error}"),
-            output: String::new(),
-        };
+        let problem =
+            |error: io::Error| Error::command(&self.command, format!("cannot be run: {error}"));
         let app_log = self.open_log("app.log")?;
         let is_script = self.command.contains('\n');
         // No record has such a name.

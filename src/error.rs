@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::template;
 
-/// The crate's result.
-pub type Result<T> = std::result::Result<T, Error>;
+/// The crate's result. Its error is boxed, so that passing it on moves one pointer and no caller makes room for the largest.
+pub type Result<T> = std::result::Result<T, Box<Error>>;
 
 /// What went wrong, with the thing that it went wrong with.
 #[derive(Debug)]
@@ -29,12 +29,9 @@ pub enum Error {
     /// The metadata source at `url` (or path, or `environment`) gave no usable tree.
     Backend { url: String, problem: String },
     /// The template `src` does not parse.
-    Unprocessed {
-        src: String,
-        error: Box<template::Error>,
-    },
+    Unprocessed { src: String, error: template::Error },
     /// A template does not execute.
-    Template(Box<template::Error>),
+    Template(template::Error),
     /// A command could not be started, or ended with a failure after this output.
     Command {
         command: String,
@@ -47,14 +44,55 @@ pub enum Error {
     Resource { path: PathBuf, problem: String },
 }
 
+/// The common kinds, made ready to be returned.
 impl Error {
+    /// A wrong flag or environment variable.
+    pub fn usage(message: String) -> Box<Self> {
+        Box::new(Error::Usage(message))
+    }
+
+    /// A wrong settings file, at `path` or `path:line`.
+    pub fn config(place: String, message: &str) -> Box<Self> {
+        Box::new(Error::Config {
+            place,
+            message: message.to_owned(),
+        })
+    }
+
     /// Wraps an I/O error with what was being done to which path.
-    pub fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
-        Error::Io {
+    pub fn io(verb: &'static str, path: &Path, source: io::Error) -> Box<Self> {
+        Box::new(Error::Io {
             verb,
             path: path.to_path_buf(),
             source,
-        }
+        })
+    }
+
+    /// A metadata source without a usable tree.
+    pub fn backend(url: String, problem: String) -> Box<Self> {
+        Box::new(Error::Backend { url, problem })
+    }
+
+    /// A command that could not be run, and so has no output.
+    pub fn command(command: &str, problem: String) -> Box<Self> {
+        Box::new(Error::Command {
+            command: command.to_owned(),
+            problem,
+            output: String::new(),
+        })
+    }
+
+    /// Something about the file `path`, or about what goes by that name.
+    pub fn resource(path: &Path, problem: &str) -> Box<Self> {
+        Box::new(Error::Resource {
+            path: path.to_path_buf(),
+            problem: problem.to_owned(),
+        })
+    }
+
+    /// Whether the file is just not there.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// The message and its causes, joined with `: `; below a template's error its details.
@@ -126,8 +164,8 @@ impl StdError for Error {
     }
 }
 
-impl From<template::Error> for Error {
+impl From<template::Error> for Box<Error> {
     fn from(error: template::Error) -> Self {
-        Error::Template(Box::new(error))
+        Box::new(Error::Template(error))
     }
 }

@@ -21,12 +21,12 @@ fn main() -> ExitCode {
 
 fn program() -> ExitCode {
     let done = cli::parse(env::args_os().skip(1)).and_then(run);
-    done.unwrap_or_else(|error| match error {
+    done.unwrap_or_else(|error| match *error {
         Error::Usage(_) => {
             eprintln!("confd: {}", error.chain());
             ExitCode::from(2)
         }
-        error => {
+        _ => {
             log::fatal(error.chain());
             ExitCode::FAILURE
         }

@@ -194,16 +194,13 @@ impl Table {
         }
     }
 
-    fn mismatch(&self, key: &str, wanted: &str, value: &Value) -> Error {
+    fn mismatch(&self, key: &str, wanted: &str, value: &Value) -> Box<Error> {
         self.error(key, &format!("must be {wanted}, not {}", value.kind()))
     }
 
     /// An error about the value of `key`, with its place; `message` goes on after the key's name.
-    pub fn error(&self, key: &str, message: &str) -> Error {
-        Error::Config {
-            place: self.place(key),
-            message: format!("{key} {message}"),
-        }
+    pub fn error(&self, key: &str, message: &str) -> Box<Error> {
+        Error::config(self.place(key), &format!("{key} {message}"))
     }
 
     /// `path:line` of `key`; `path` alone when it is not there.
@@ -252,11 +249,8 @@ pub fn same_key(one: &str, other: &str) -> bool {
     canonical(one) == canonical(other)
 }
 
-fn refuse(path: &Path, line: usize, message: &str) -> Error {
-    Error::Config {
-        place: format!("{}:{line}", path.display()),
-        message: message.to_owned(),
-    }
+fn refuse(path: &Path, line: usize, message: &str) -> Box<Error> {
+    Error::config(format!("{}:{line}", path.display()), message)
 }
 
 impl Value {

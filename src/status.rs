@@ -66,10 +66,10 @@ impl Order {
 pub fn run(config: &Config, order: Order) -> Result<ExitCode> {
     let path = file(&config.confdir);
     let Some(state) = State::read(&path)? else {
-        return Err(Error::Resource {
-            path,
-            problem: "is not there: no confd has run with this confdir yet".to_owned(),
-        });
+        return Err(Error::resource(
+            &path,
+            "is not there: no confd has run with this confdir yet",
+        ));
     };
     let findings = Findings::new(&state, daemon_lives(&config.confdir), order.onetime, now());
     console::print(&match order.as_json {

@@ -24,10 +24,9 @@ pub fn start(
         let _ = queue.send(event(outcome));
     };
     let started = threads::start(Builder::new().name("command".into()), run);
-    started.map_err(|error| Error::Command {
-        command: text,
-        problem: format!("cannot be started: no thread for it: {error}"),
-        output: String::new(),
+    started.map_err(|error| {
+        let problem = format!("cannot be started: no thread for it: {error}");
+        Error::command(&text, problem)
     })
 }
 
@@ -48,5 +47,6 @@ fn judge(text: &str, ended: &Ended) -> Result<()> {
         command: text.to_owned(),
         problem: ended.status.to_string(),
         output: output.to_owned(),
-    })
+    }
+    .into())
 }

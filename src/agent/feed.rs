@@ -178,7 +178,7 @@ impl Asker {
         true
     }
 
-    fn lost(&mut self, error: Error, last: bool) {
+    fn lost(&mut self, error: Box<Error>, last: bool) {
         self.last = None;
         self.post(Event::Lost {
             feed: self.number,

@@ -42,7 +42,11 @@ pub enum Event {
         tree: Arc<Tree>,
     },
     /// The source gave nothing usable; `last` when it will not try again.
-    Lost { feed: u32, error: Error, last: bool },
+    Lost {
+        feed: u32,
+        error: Box<Error>,
+        last: bool,
+    },
     /// The `check_cmd` of this resource ended.
     Checked { path: PathBuf, outcome: Result<()> },
     /// The reload command of these resources ended.
@@ -285,7 +289,7 @@ impl Agent {
 
     /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong nothing changes.
     fn reread(&mut self) {
-        let going_on = |error: Error| {
+        let going_on = |error: Box<Error>| {
             log::error(format_args!(
                 "{}; going on with the settings as they were",
                 error.chain()

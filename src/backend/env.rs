@@ -31,10 +31,10 @@ impl Environment {
         });
         let tree = tree_of(texts, &self.prefix);
         if tree.is_empty() {
-            return Err(Error::Backend {
-                url: "environment".to_owned(),
-                problem: format!("no variable for a key below {}", self.prefix),
-            });
+            return Err(Error::backend(
+                "environment".to_owned(),
+                format!("no variable for a key below {}", self.prefix),
+            ));
         }
         let version = Version(1);
         Ok(Fetched { tree, version })

@@ -80,10 +80,7 @@ impl Recorded {
 }
 
 fn read_tree(path: &Path) -> Result<Tree> {
-    let refuse = |problem: String| Error::Backend {
-        url: path.display().to_string(),
-        problem,
-    };
+    let refuse = |problem| Error::backend(path.display().to_string(), problem);
     let bytes = read_file(path, LARGEST)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if is_json(path, bytes) {

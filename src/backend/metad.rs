@@ -119,7 +119,7 @@ impl Metad {
     }
 
     /// One error for all nodes, in their own order, so that the same trouble gives the same words.
-    fn no_node(&mut self, mut problems: Vec<(usize, String)>) -> Error {
+    fn no_node(&mut self, mut problems: Vec<(usize, String)>) -> Box<Error> {
         problems.sort_unstable();
         let mut lines = problems.into_iter();
         let first = lines.next().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Metad {
             // The service may have moved.
             self.urls.clear();
         }
-        Error::Backend { url, problem }
+        Error::backend(url, problem)
     }
 
     /// Finds the nodes, where they are known by an SRV record.
@@ -190,10 +190,9 @@ pub fn urls(nodes: &Nodes) -> Result<Vec<String>> {
         Nodes::Urls(urls) => Ok(urls.clone()),
         Nodes::Srv(name) => {
             let records = platform::query_srv(name);
-            records.map(urls_of).map_err(|error| Error::Backend {
-                url: format!("SRV record {name}"),
-                problem: error.to_string(),
-            })
+            records
+                .map(urls_of)
+                .map_err(|error| Error::backend(format!("SRV record {name}"), error.to_string()))
         }
     }
 }

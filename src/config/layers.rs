@@ -38,14 +38,11 @@ enum Place {
 
 impl Place {
     /// A wrong flag or variable is a wrong call; a wrong line is a wrong file.
-    fn refuse(&self, key: &str, message: &str) -> Error {
+    fn refuse(&self, key: &str, message: &str) -> Box<Error> {
         match self {
-            Place::Flag(name) => Error::Usage(format!("-{name} {message}")),
-            Place::Variable(name) => Error::Usage(format!("{name} {message}")),
-            Place::Line(line) => Error::Config {
-                place: line.clone(),
-                message: format!("{key} {message}"),
-            },
+            Place::Flag(name) => Error::usage(format!("-{name} {message}")),
+            Place::Variable(name) => Error::usage(format!("{name} {message}")),
+            Place::Line(line) => Error::config(line.clone(), &format!("{key} {message}")),
         }
     }
 }

@@ -347,7 +347,11 @@ fn wrong_values_are_told_with_their_place() {
         let error = load(text, &[("CONFD_INTERVAL", interval)], line).expect_err(expected);
         assert_eq!(error.to_string(), expected);
         let by_file = expected.starts_with("confd.toml");
-        assert_eq!(matches!(error, Error::Config { .. }), by_file, "{expected}");
+        assert_eq!(
+            matches!(*error, Error::Config { .. }),
+            by_file,
+            "{expected}"
+        );
     }
 }
 

@@ -39,7 +39,7 @@ struct Case {
     /// The settings, or what could be read of them.
     config: Arc<Config>,
     /// Why confd would not start with them.
-    refusal: Option<Error>,
+    refusal: Option<Box<Error>>,
     lives: OnceLock<Option<bool>>,
 }
 
@@ -63,9 +63,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
     let as_json = console::wants_json(&args)?;
-    let case = in_time(move || Case::new(args)).ok_or_else(|| Error::Config {
-        place: "confd.toml".to_owned(),
-        message: format!("cannot be read within {STEP:?}: its file system hangs"),
+    let case = in_time(move || Case::new(args)).ok_or_else(|| {
+        let message = format!("cannot be read within {STEP:?}: its file system hangs");
+        Error::config("confd.toml".to_owned(), &message)
     })?;
     let case = Arc::new(case?);
     let findings = console::patiently("trying what usually is wrong", || examine(&case));
@@ -88,7 +88,7 @@ impl Case {
     fn new(args: Args) -> Result<Case> {
         let (config, refusal) = match Config::load(&args, |name| env::var_os(name)) {
             Ok(config) => (config, None),
-            Err(error @ Error::Usage(_)) => return Err(error),
+            Err(error) if matches!(*error, Error::Usage(_)) => return Err(error),
             // The file may be one that cannot even be read.
             Err(error) => match lint::settings_at_hand(&args) {
                 Ok(config) => (config, Some(error)),

@@ -109,10 +109,10 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
     let conf_d = image.config.confdir.join("conf.d");
     if !conf_d.is_dir() {
-        return Err(Error::Config {
-            place: image.config.confdir.display().to_string(),
-            message: "there is no conf.d in it; -confdir says where it is".into(),
-        });
+        return Err(Error::config(
+            image.config.confdir.display().to_string(),
+            "there is no conf.d in it; -confdir says where it is",
+        ));
     }
     let mut all = Vec::new();
     let mut files = 0;

@@ -59,7 +59,7 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
     }
     match Config::load(args, |name| env::var_os(name)) {
         Ok(config) => Ok(image(config)),
-        Err(error @ Error::Usage(_)) => Err(error),
+        Err(error) if matches!(*error, Error::Usage(_)) => Err(error),
         Err(error) => {
             if !report.has_error_in(&source.shown) {
                 report.add(refusal(&path, &error));

@@ -207,9 +207,9 @@ impl Resource {
     /// Reads a conf.d file. Unknown keys are warned about; anything else that is wrong is an error.
     pub fn load(path: &Path, config: &Config) -> Result<Resource> {
         let file = Table::read(path)?;
-        let no_section = || Error::Config {
-            place: path.display().to_string(),
-            message: "there is no [template] section".into(),
+        let no_section = || {
+            let message = "there is no [template] section";
+            Error::config(path.display().to_string(), message)
         };
         let table = file.section("template")?.ok_or_else(no_section)?;
         let required = |key| {
@@ -363,7 +363,7 @@ impl Resource {
                 let parsed = Template::parse(&name, text, funcs::FUNCTIONS);
                 let unprocessed = |error| Error::Unprocessed {
                     src: self.src.clone(),
-                    error: Box::new(error),
+                    error,
                 };
                 (stamp, parsed.map_err(unprocessed)?)
             }
@@ -420,11 +420,9 @@ impl Resource {
         outcome.map_err(|error| self.check_failed(error))
     }
 
-    fn check_failed(&self, cause: Error) -> Error {
-        Error::Check {
-            dest: self.dest.clone(),
-            cause: Box::new(cause),
-        }
+    fn check_failed(&self, cause: Box<Error>) -> Box<Error> {
+        let dest = self.dest.clone();
+        Error::Check { dest, cause }.into()
     }
 
     /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and `{{.dest}}` mean something in

@@ -149,17 +149,14 @@ impl State {
     /// Reads a state file; `None` when there is none.
     pub fn read(path: &Path) -> Result<Option<State>> {
         let bytes = match read_file(path, LARGEST) {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
+            Err(error) if error.is_absence() => return Ok(None),
             read => read?,
         };
         let json = serde_json::from_slice(&bytes).ok();
         let state = json.as_ref().and_then(State::from_json);
-        state.map(Some).ok_or_else(|| Error::Resource {
-            path: path.to_owned(),
-            problem: "is damaged, or of another version of confd; the next run writes it anew"
-                .to_owned(),
+        state.map(Some).ok_or_else(|| {
+            let problem = "is damaged, or of another version of confd; the next run writes it anew";
+            Error::resource(path, problem)
         })
     }
 

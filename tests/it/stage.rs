@@ -242,7 +242,7 @@ fn a_users_link_to_what_is_not_his_is_not_followed() {
     refused.push(his.join("root's link"));
     for dest in refused {
         let error = apply(&dest, "new", KEEP).expect_err("not followed");
-        assert!(matches!(error, Error::Resource { .. }), "{error}");
+        assert!(matches!(*error, Error::Resource { .. }), "{error}");
         assert!(error.to_string().ends_with("is not followed"), "{error}");
     }
     assert_eq!(read(&secret), "root's");

@@ -117,7 +117,7 @@ fn perform(action: Action) -> Result<()> {
     let setup = Setup {
         home: HOME.into(),
         manager: Manager::open().map_err(|error| match error.raw_os_error() {
-            Some(code) if code == ERROR_ACCESS_DENIED.cast_signed() => Error::Usage(
+            Some(code) if code == ERROR_ACCESS_DENIED.cast_signed() => Error::usage(
                 "must be run as administrator: right-click it, \"Run as administrator\"".to_owned(),
             ),
             _ => io_error("open", "the service control manager", error),
@@ -176,9 +176,9 @@ impl Setup {
     fn read_shipped(&self, names: [&str; 2]) -> Result<Vec<Vec<u8>>> {
         let read = |name| {
             let path = self.program.with_file_name(name);
-            read_old(&path)?.ok_or_else(|| Error::Resource {
-                path,
-                problem: "is missing: unpack the whole archive".to_owned(),
+            read_old(&path)?.ok_or_else(|| {
+                let problem = "is missing: unpack the whole archive";
+                Error::resource(&path, problem)
             })
         };
         names.into_iter().map(read).collect()
@@ -308,7 +308,7 @@ impl Setup {
     fn uninstall(&self) -> Result<()> {
         let service = self.service()?;
         if service.is_none() && !self.home.join(r"bin\confd.exe").exists() {
-            return Err(Error::Usage("the app agent is not installed".to_owned()));
+            return Err(Error::usage("the app agent is not installed".to_owned()));
         }
         if let Some(service) = service {
             service
@@ -400,19 +400,17 @@ impl Setup {
     }
 }
 
-fn io_error(verb: &'static str, noun: &str, error: io::Error) -> Error {
+fn io_error(verb: &'static str, noun: &str, error: io::Error) -> Box<Error> {
     Error::io(verb, noun.as_ref(), error)
 }
 
-fn service_error(verb: &'static str, error: io::Error) -> Error {
+fn service_error(verb: &'static str, error: io::Error) -> Box<Error> {
     io_error(verb, &format!("the service {NAME}"), error)
 }
 
-fn not_there(problem: &str) -> Error {
-    Error::Resource {
-        path: format!("the service {NAME}").into(),
-        problem: problem.to_owned(),
-    }
+fn not_there(problem: &str) -> Box<Error> {
+    let service = format!("the service {NAME}");
+    Error::resource(service.as_ref(), problem)
 }
 
 /// What a file holds; `None` when there is none.
@@ -463,10 +461,10 @@ fn try_out(program: &Path) -> Result<()> {
         .status
     {
         status if status.success() => Ok(()),
-        status => Err(Error::Resource {
-            path: program.to_owned(),
-            problem: format!("does not run on this machine: {status}"),
-        }),
+        status => Err(Error::resource(
+            program,
+            &format!("does not run on this machine: {status}"),
+        )),
     }
 }
 

@@ -94,10 +94,8 @@ impl Invocation {
     /// Runs the command and blocks until it has ended. It goes on when this process ends meanwhile. An error when it could not
     /// be started; a failure of the command is a [`Status`].
     pub fn run(&self) -> Result<Ended> {
-        let problem = |verb: &str, error: io::Error| Error::Command {
-            command: self.text.clone(),
-            problem: format!("cannot be {verb}: {error}"),
-            output: String::new(),
+        let problem = |verb: &str, error: io::Error| {
+            Error::command(&self.text, format!("cannot be {verb}: {error}"))
         };
         let started = self.start_when_possible();
         let (capture, writer, mut process) = started.map_err(|error| problem("started", error))?;

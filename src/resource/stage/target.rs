@@ -137,15 +137,11 @@ fn check_name(dest: &Path) -> Result<()> {
     let last = dest.as_os_str().as_encoded_bytes().last();
     let last = char::from(last.copied().unwrap_or(b'/'));
     match std::path::is_separator(last) {
-        true => Err(problem(dest, "is the name of a directory, not of a file")),
+        true => Err(Error::resource(
+            dest,
+            "is the name of a directory, not of a file",
+        )),
         false => Ok(()),
-    }
-}
-
-fn problem(path: &Path, problem: impl Into<String>) -> Error {
-    Error::Resource {
-        path: path.to_owned(),
-        problem: problem.into(),
     }
 }
 
@@ -207,14 +203,14 @@ impl Walk<'_> {
                 Kind::File if self.rest.is_empty() => {
                     return self.arrive(name, Some(meta), wanted);
                 }
-                Kind::File => return Err(problem(&self.at(&name), "is not a directory")),
+                Kind::File => return Err(Error::resource(&self.at(&name), "is not a directory")),
                 Kind::Other => {
                     let text = "is a device, a pipe or a socket, not a file";
-                    return Err(problem(&self.at(&name), text));
+                    return Err(Error::resource(&self.at(&name), text));
                 }
             }
         }
-        Err(problem(self.dest, "is a directory, not a file"))
+        Err(Error::resource(self.dest, "is a directory, not a file"))
     }
 
     fn at(&self, name: &OsStr) -> PathBuf {
@@ -242,7 +238,7 @@ impl Walk<'_> {
         let at = self.at(name);
         self.links += 1;
         if self.links > MOST_LINKS {
-            return Err(problem(self.dest, "leads through too many links"));
+            return Err(Error::resource(self.dest, "leads through too many links"));
         }
         let text = self.dir.read_link(name);
         let text = text.map_err(|error| refused("read the link", &at, error))?;
@@ -253,7 +249,7 @@ impl Walk<'_> {
             Trust::IfOwn => self.doubted.push((at, link.uid)),
             Trust::Never => {
                 let text = "is a second name of a link that stands elsewhere, and is not followed";
-                return Err(problem(&at, text));
+                return Err(Error::resource(&at, text));
             }
         }
         if text.has_root() {
@@ -281,13 +277,13 @@ impl Walk<'_> {
                 let text = format!(
                     "is a link made by user {owner} to a place that is not his, and is not followed"
                 );
-                return Err(problem(&link, text));
+                return Err(Error::resource(&link, &text));
             }
         }
         let mut missing = self.rest;
         if self.image.is_some() && missing.iter().any(|step| step == "..") {
             let text = "leads through `..` of a directory that is not there yet";
-            return Err(problem(self.dest, text));
+            return Err(Error::resource(self.dest, text));
         }
         missing.push_front(name);
         let wanted = match platform::HAS_OWNERS {
@@ -302,7 +298,7 @@ impl Walk<'_> {
                 old,
                 wanted,
             }),
-            _ => Err(problem(self.dest, "is a directory, not a file")),
+            _ => Err(Error::resource(self.dest, "is a directory, not a file")),
         }
     }
 }

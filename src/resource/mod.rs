@@ -462,7 +462,7 @@ impl Host for NoFunctions {
         _: &[Value],
         _: &mut Budget,
     ) -> std::result::Result<Value, CallError> {
-        Err(CallError::Failed("not a function".into()))
+        Err(CallError::failed("not a function".into()))
     }
 }
 

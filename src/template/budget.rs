@@ -2,7 +2,7 @@
 //!
 //! The limits are far above what a configuration file needs; they only stop a template that would never end.
 
-use super::CallError;
+use super::{CallError, Failure};
 
 /// Nodes executed and turns of loops in one rendering.
 pub const MAX_STEPS: u64 = 200_000_000;
@@ -85,6 +85,6 @@ impl Budget {
 
 impl From<Limit> for CallError {
     fn from(limit: Limit) -> Self {
-        CallError::Limit(limit)
+        CallError(Box::new(Failure::Limit(limit)))
     }
 }

@@ -89,12 +89,14 @@ impl Builtin {
             Len => len(first),
             Index => index(first, rest, options),
             Slice => slice(first, rest, budget),
-            Print => format::sprint(args, budget).map(Value::text),
+            Print => Ok(Value::text(format::sprint(args, budget)?)),
             Printf => match first {
-                Value::Str(text) => format::sprintf(text.as_bytes(), rest, budget).map(Value::text),
+                Value::Str(text) => {
+                    Ok(Value::text(format::sprintf(text.as_bytes(), rest, budget)?))
+                }
                 _ => Ok(Value::Nil),
             },
-            Println => format::sprintln(args, budget).map(Value::text),
+            Println => Ok(Value::text(format::sprintln(args, budget)?)),
             Html => escaped(args, escape::html, budget),
             Js => escaped(args, escape::js, budget),
             Urlquery => escaped(args, escape::urlquery, budget),
@@ -107,7 +109,7 @@ impl Builtin {
 }
 
 fn failed(words: impl Into<String>) -> CallError {
-    CallError::Failed(words.into())
+    CallError::failed(words.into())
 }
 
 /// The first argument whose truth decides, or the last.

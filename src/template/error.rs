@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::problem::{Problem, quoted};
-use super::{CallError, utf8};
+use super::{Failure, utf8};
 
 /// How many characters of a source line a snippet shows: it fits a console of 80 columns, margins and all.
 const SNIPPET_WIDTH: usize = 64;
@@ -102,9 +102,9 @@ impl Error {
             ..
         } = &mut *self.0;
         if let Problem::Calling { error, .. } = problem {
-            match error {
-                CallError::Missing(key) => *answer = Some(why(key)),
-                CallError::Nested(nested) => nested.explain(why),
+            match &mut *error.0 {
+                Failure::Missing(key) => *answer = Some(why(key)),
+                Failure::Nested(nested) => nested.explain(why),
                 _ => {}
             }
         }

@@ -19,7 +19,7 @@ use super::node::{
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
 use super::value::{Map, Str, Value};
-use super::{CallError, Host, Options};
+use super::{CallError, Failure, Host, Options};
 
 /// After so many missing keys a rendering gives up.
 const MAX_MISSING: usize = 100;
@@ -255,12 +255,12 @@ impl<'t, 'h> State<'t, 'h> {
 
     /// Puts a failed call on record, with its place: an error, unless the rendering can go on without the value.
     fn call_failed(&mut self, name: &'static str, error: CallError) -> Result<()> {
-        let CallError::Nested(nested) = error else {
+        let Failure::Nested(nested) = *error.0 else {
             let error = self.error(Problem::Calling { name, error });
             return self.record(error);
         };
         for nested in nested.into_each() {
-            let error = CallError::Nested(Box::new(nested));
+            let error = CallError::nested(nested);
             let error = self.error(Problem::Calling { name, error });
             self.record(error)?;
         }
@@ -407,10 +407,7 @@ impl<'t> State<'t, '_> {
             return self.write(text.as_bytes());
         }
         let printed = format::print_value(&value, &mut self.out, self.budget);
-        printed.map_err(|error| match error {
-            CallError::Limit(limit) => self.limit(limit),
-            _ => self.limit(Limit::Bytes),
-        })
+        printed.map_err(|limit| self.limit(limit))
     }
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
@@ -495,7 +492,7 @@ impl<'t> State<'t, '_> {
     fn words(&mut self, value: &Value) -> Result<String> {
         let mut out = Vec::new();
         let printed = format::print_value(value, &mut out, self.budget);
-        printed.map_err(|_| self.limit(Limit::Bytes))?;
+        printed.map_err(|limit| self.limit(limit))?;
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 

@@ -57,7 +57,7 @@ impl Host for Fixture {
             ("dur" | "i64", [number]) => Ok(number.clone()),
             ("include", [Value::Str(text)]) => self.include(text, budget),
             ("join", [Value::Strings(texts), by]) => Ok(Value::text(join(texts, by))),
-            ("key", [Value::Str(key)]) => Err(CallError::Missing(key.to_text().into_owned())),
+            ("key", [Value::Str(key)]) => Err(CallError::missing(key.to_text().into_owned())),
             ("list", items) => Value::list(items.to_vec()).map_err(CallError::from),
             ("lst" | "mp", [value]) => Ok(Value::Int(value.length().unwrap_or(0) as i64)),
             ("map", pairs) => {
@@ -80,7 +80,7 @@ impl Host for Fixture {
                 budget.spend_bytes(text.len())?;
                 Ok(Value::text(text))
             }
-            _ => Err(CallError::Failed("as asked".to_owned())),
+            _ => Err(CallError::failed("as asked".to_owned())),
         }
     }
 }
@@ -88,13 +88,13 @@ impl Host for Fixture {
 impl Fixture {
     /// Renders its argument, which is a template.
     fn include(&mut self, text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        let nested = |error| CallError::Nested(Box::new(error));
-        let template = Template::parse("included", text.as_bytes(), &FUNCTIONS).map_err(nested)?;
+        let template =
+            Template::parse("included", text.as_bytes(), &FUNCTIONS).map_err(CallError::nested)?;
         let data = Value::Str(text.clone());
         budget.enter()?;
         let out = template.execute(self, &data, Options::default(), budget);
         budget.leave();
-        out.map(Value::text).map_err(nested)
+        out.map(Value::text).map_err(CallError::nested)
     }
 }
 

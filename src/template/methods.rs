@@ -50,6 +50,6 @@ fn pair(pairs: &[Pair], index: i64) -> Result<&Pair, CallError> {
         } else {
             format!("[{index}] with length {length}")
         };
-        CallError::Failed(format!("runtime error: index out of range {range}"))
+        CallError::failed(format!("runtime error: index out of range {range}"))
     })
 }

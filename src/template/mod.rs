@@ -65,17 +65,37 @@ pub struct Function {
     pub variadic: Option<Type>,
 }
 
-/// Why a call failed. Places are attached by the executor.
+/// Why a call failed. Places are attached by the executor. Boxed: most calls give a value, and that is smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
-    /// The function refused; Go's words without the `error calling NAME: ` in front.
+pub struct CallError(Box<Failure>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Failure {
+    /// Go's words without the `error calling NAME: ` in front.
     Failed(String),
-    /// This key is not in the store; the rendering fails, but goes on first to find what else is missing.
+    /// The key.
     Missing(String),
-    /// A nested rendering (`include`) failed at its own place.
-    Nested(Box<Error>),
+    /// Its own error, with its own place.
+    Nested(Error),
     /// The call would use more than is left of the [`Budget`].
     Limit(Limit),
+}
+
+impl CallError {
+    /// The function refused; Go's words without the `error calling NAME: ` in front.
+    pub fn failed(words: String) -> CallError {
+        CallError(Box::new(Failure::Failed(words)))
+    }
+
+    /// This key is not in the store; the rendering fails, but goes on first to find what else is missing.
+    pub fn missing(key: String) -> CallError {
+        CallError(Box::new(Failure::Missing(key)))
+    }
+
+    /// A nested rendering (`include`) failed at its own place.
+    pub fn nested(error: Error) -> CallError {
+        CallError(Box::new(Failure::Nested(error)))
+    }
 }
 
 /// Where a template's functions live.

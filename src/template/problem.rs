@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::lex::{Kind, LexError};
 use super::strconv::{self, NumError};
-use super::{CallError, Error, ErrorKind, Function, Limit, Type, utf8};
+use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type, utf8};
 
 /// How much of a lexeme a message shows, in characters.
 const LEXEME_WIDTH: usize = 10;
@@ -126,11 +126,11 @@ impl Problem {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Problem::Limit(_) | Problem::TemplateDepth(_) => ErrorKind::Limit,
-            Problem::Calling { error, .. } => match error {
-                CallError::Failed(_) => ErrorKind::Exec,
-                CallError::Missing(_) => ErrorKind::Missing,
-                CallError::Limit(_) => ErrorKind::Limit,
-                CallError::Nested(nested) => nested.kind(),
+            Problem::Calling { error, .. } => match &*error.0 {
+                Failure::Failed(_) => ErrorKind::Exec,
+                Failure::Missing(_) => ErrorKind::Missing,
+                Failure::Limit(_) => ErrorKind::Limit,
+                Failure::Nested(nested) => nested.kind(),
             },
             _ => ErrorKind::Exec,
         }
@@ -139,10 +139,10 @@ impl Problem {
     /// The error of a nested rendering that this one passes on.
     pub(super) fn nested(&self) -> Option<&Error> {
         match self {
-            Problem::Calling {
-                error: CallError::Nested(nested),
-                ..
-            } => Some(nested),
+            Problem::Calling { error, .. } => match &*error.0 {
+                Failure::Nested(nested) => Some(nested),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -425,11 +425,11 @@ impl Function {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::Failed(words) => f.write_str(words),
-            CallError::Missing(key) => f.write_str(format!("key does not exist: {key}").trim_end()),
-            CallError::Nested(nested) => nested.fmt(f),
-            CallError::Limit(limit) => limit.fmt(f),
+        match &*self.0 {
+            Failure::Failed(words) => f.write_str(words),
+            Failure::Missing(key) => f.write_str(format!("key does not exist: {key}").trim_end()),
+            Failure::Nested(nested) => nested.fmt(f),
+            Failure::Limit(limit) => limit.fmt(f),
         }
     }
 }

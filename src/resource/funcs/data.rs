@@ -216,13 +216,13 @@ pub(super) fn coalesce(values: &[Value]) -> Value {
 }
 
 fn failed(message: &str) -> CallError {
-    CallError::Failed(message.to_owned())
+    CallError::failed(message.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::format;
+    use crate::template::{Limit, format};
 
     fn budget() -> Budget {
         Budget::default()
@@ -238,8 +238,7 @@ mod tests {
                 let bytes = format::sprint(&[value], &mut budget()).expect("prints");
                 String::from_utf8_lossy(&bytes).into_owned()
             }
-            Err(CallError::Failed(message)) => message,
-            Err(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
         }
     }
 
@@ -294,7 +293,10 @@ mod tests {
             (sequence(2, 5, &mut budget()), "[2 3 4 5]"),
             (sequence(2, -1, &mut budget()), "[2 1 0 -1]"),
             (sequence(7, 7, &mut budget()), "[7]"),
-            (sequence(i64::MIN, i64::MAX, &mut budget()), "Limit(Bytes)"),
+            (
+                sequence(i64::MIN, i64::MAX, &mut budget()),
+                "the template makes too much text",
+            ),
             (reverse(&three, &mut budget()), "[<nil> b 1]"),
             (
                 reverse(&Value::Strings(texts(&["a", "b"])), &mut budget()),
@@ -363,6 +365,6 @@ mod tests {
             }
             Err(error) => Some(error),
         });
-        assert!(matches!(refused, Some(CallError::Limit(_))));
+        assert_eq!(refused, Some(Limit::Depth.into()));
     }
 }

@@ -72,7 +72,7 @@ impl Funcs {
         self.included.open.pop();
         match rendered {
             Ok(text) => Ok(Value::text(text)),
-            Err(error) => Err(CallError::Nested(Box::new(error))),
+            Err(error) => Err(CallError::nested(error)),
         }
     }
 
@@ -84,8 +84,7 @@ impl Funcs {
         let path = resolve(&self.around.templates, &name)?;
         let text =
             read(&path).map_err(|cause| failed(format!("cannot read template {name}: {cause}")))?;
-        let template = Template::parse(&name, text, FUNCTIONS)
-            .map_err(|error| CallError::Nested(Box::new(error)))?;
+        let template = Template::parse(&name, text, FUNCTIONS).map_err(CallError::nested)?;
         let include = Rc::new(Include {
             name,
             path,
@@ -135,7 +134,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn failed(message: String) -> CallError {
-    CallError::Failed(message)
+    CallError::failed(message)
 }
 
 #[cfg(test)]

@@ -12,14 +12,14 @@ pub(super) use encode::encode;
 pub(super) const RFC3339_NANO: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
 
 fn failed(message: String) -> CallError {
-    CallError::Failed(message)
+    CallError::failed(message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::template::value::{Pair, Str};
-    use crate::template::{Budget, Value};
+    use crate::template::{Budget, Limit, Value};
 
     fn read(text: &[u8], want: Want) -> Result<Value, CallError> {
         decode(text, want, &mut Budget::default())
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn the_wanted_kind_or_null() {
         let refused = |text: &[u8], want| match read(text, want) {
-            Err(CallError::Failed(message)) => message,
-            other => format!("{other:?}"),
+            Err(error) => error.to_string(),
+            Ok(value) => format!("{value:?}"),
         };
         for (text, kind) in [
             ("[1e400]", "array"),
@@ -179,10 +179,10 @@ mod tests {
             ..Budget::default()
         };
         let long = format!("[{}1]", "1,".repeat(100));
-        assert!(matches!(
-            decode(long.as_bytes(), Want::Any, &mut budget),
-            Err(CallError::Limit(_))
-        ));
+        assert_eq!(
+            decode(long.as_bytes(), Want::Any, &mut budget).err(),
+            Some(Limit::Bytes.into())
+        );
     }
 
     #[test]

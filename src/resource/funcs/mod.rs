@@ -132,7 +132,7 @@ impl Host for Funcs {
         budget: &mut Budget,
     ) -> Result<Value, CallError> {
         let Some(&name) = NAMES.get(index) else {
-            return Err(CallError::Failed(format!("there is no function {index}")));
+            return Err(CallError::failed(format!("there is no function {index}")));
         };
         let args = Args(args);
         budget.spend_steps(args.weight())?;
@@ -264,7 +264,7 @@ impl Funcs {
 }
 
 fn parsed(result: Result<Value, strconv::NumError>) -> Result<Value, CallError> {
-    result.map_err(|error| CallError::Failed(error.to_string()))
+    result.map_err(|error| CallError::failed(error.to_string()))
 }
 
 /// A call's arguments, which the executor has checked against the table.
@@ -340,7 +340,7 @@ impl<'a> Args<'a> {
 
 /// An argument that is not what the table says.
 fn unchecked(index: usize) -> CallError {
-    CallError::Failed(format!("argument {} has the wrong type", index + 1))
+    CallError::failed(format!("argument {} has the wrong type", index + 1))
 }
 
 #[cfg(test)]

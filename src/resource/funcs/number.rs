@@ -273,7 +273,7 @@ fn all_equal<'v>(
 }
 
 fn failed(message: &str) -> CallError {
-    CallError::Failed(message.to_owned())
+    CallError::failed(message.to_owned())
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl Funcs {
             Ok(pattern) => pattern,
             // The original looks at the pattern only when there is a key to hold against it.
             Err(BadPattern) if self.view.leaves().next().is_none() => return Ok(Vec::new()),
-            Err(error) => return Err(CallError::Failed(error.to_string())),
+            Err(error) => return Err(CallError::failed(error.to_string())),
         };
         if !self.reads.patterns.contains(text) {
             self.reads.patterns.insert(text.to_owned());
@@ -188,7 +188,7 @@ impl Funcs {
 }
 
 fn missing(key: &Str) -> CallError {
-    CallError::Missing(key.to_text().into_owned())
+    CallError::missing(key.to_text().into_owned())
 }
 
 fn strings(texts: &[&str]) -> Value {

@@ -367,7 +367,7 @@ fn plain_text(value: &Value) -> Result<String, CallError> {
         Value::Uint16(number) => number.to_string(),
         Value::Float(number) => float_text(*number),
         Value::Complex(..) => {
-            return Err(CallError::Failed(
+            return Err(CallError::failed(
                 "cannot marshal type: complex128".to_owned(),
             ));
         }

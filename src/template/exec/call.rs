@@ -122,7 +122,7 @@ impl<'t> State<'t, '_> {
         match callable {
             Callable::Function(Callee::Host(index)) => self.host.call(*index, args, self.budget),
             Callable::Function(Callee::Builtin(Builtin::Len)) if self.nil_interface => {
-                Err(CallError::Failed("len of nil pointer".to_owned()))
+                Err(CallError::failed("len of nil pointer".to_owned()))
             }
             Callable::Function(Callee::Builtin(builtin)) => {
                 builtin.call(args, self.options, self.budget)

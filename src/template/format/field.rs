@@ -1,7 +1,7 @@
 //! One number or text in its field: flags, width and precision applied as Go's fmt applies them.
 
 use super::super::strconv;
-use super::super::{CallError, utf8};
+use super::super::{Limit, utf8};
 use super::print::Printer;
 
 /// The flags, width and precision of one verb.
@@ -76,7 +76,7 @@ impl Integer {
 
 impl Printer {
     /// Text padded to the width.
-    pub fn pad(&mut self, text: &[u8]) -> Result<(), CallError> {
+    pub fn pad(&mut self, text: &[u8]) -> Result<(), Limit> {
         let width = self.field.width.unwrap_or(0);
         if width == 0 {
             return self.push(text);
@@ -92,20 +92,20 @@ impl Printer {
     }
 
     /// Text padded to the width, always with spaces.
-    fn pad_with_spaces(&mut self, text: &[u8]) -> Result<(), CallError> {
+    fn pad_with_spaces(&mut self, text: &[u8]) -> Result<(), Limit> {
         let zero = std::mem::take(&mut self.field.zero);
         let done = self.pad(text);
         self.field.zero = zero;
         done
     }
 
-    fn push_padding(&mut self, count: usize) -> Result<(), CallError> {
+    fn push_padding(&mut self, count: usize) -> Result<(), Limit> {
         let byte = if self.field.zero { b'0' } else { b' ' };
         self.push_repeated(byte, count)
     }
 
     /// `%d %b %o %O %x %X`; `verb` matters for the letters' case and for the prefix of `%O`.
-    pub fn integer(&mut self, number: Integer, base: u32, verb: char) -> Result<(), CallError> {
+    pub fn integer(&mut self, number: Integer, base: u32, verb: char) -> Result<(), Limit> {
         let field = self.field;
         if field.precision == Some(0) && number.magnitude == 0 {
             return self.push_repeated(b' ', field.width.unwrap_or(0));
@@ -149,13 +149,13 @@ impl Printer {
     }
 
     /// `%c`
-    pub fn character(&mut self, number: u64) -> Result<(), CallError> {
+    pub fn character(&mut self, number: u64) -> Result<(), Limit> {
         let found = utf8::from_number(number);
         self.pad(found.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
     /// `%q` of an integer
-    pub fn quoted_character(&mut self, number: u64) -> Result<(), CallError> {
+    pub fn quoted_character(&mut self, number: u64) -> Result<(), Limit> {
         let found = utf8::from_number(number);
         let quoted = if self.field.plus {
             strconv::quote_rune_to_ascii(found)
@@ -166,7 +166,7 @@ impl Printer {
     }
 
     /// `%U`: `U+0078`, with the sharp flag `U+0078 'x'`.
-    pub fn unicode(&mut self, number: u64) -> Result<(), CallError> {
+    pub fn unicode(&mut self, number: u64) -> Result<(), Limit> {
         let places = self.field.precision.unwrap_or(0).max(4);
         self.reserve(places)?;
         let mut text = b"U+".to_vec();
@@ -179,7 +179,7 @@ impl Printer {
     }
 
     /// `%s`: at most precision characters.
-    pub fn string(&mut self, text: &[u8]) -> Result<(), CallError> {
+    pub fn string(&mut self, text: &[u8]) -> Result<(), Limit> {
         self.pad(self.truncated(text))
     }
 
@@ -195,7 +195,7 @@ impl Printer {
     }
 
     /// `%q` of a string
-    pub fn quoted(&mut self, text: &[u8]) -> Result<(), CallError> {
+    pub fn quoted(&mut self, text: &[u8]) -> Result<(), Limit> {
         let text = self.truncated(text);
         // Nothing gets shorter by being quoted.
         self.reserve(text.len())?;
@@ -210,7 +210,7 @@ impl Printer {
     }
 
     /// `%x` and `%X` of a string: its bytes, at most precision of them.
-    pub fn hex(&mut self, text: &[u8], upper: bool) -> Result<(), CallError> {
+    pub fn hex(&mut self, text: &[u8], upper: bool) -> Result<(), Limit> {
         let field = self.field;
         let count = field.precision.unwrap_or(text.len()).min(text.len());
         let bytes = text.get(..count).unwrap_or(text);
@@ -234,12 +234,7 @@ impl Printer {
     }
 
     /// A float in one of `strconv`'s shapes; `default` is the precision when none is given, `None` the shortest.
-    pub fn float(
-        &mut self,
-        number: f64,
-        shape: char,
-        default: Option<usize>,
-    ) -> Result<(), CallError> {
+    pub fn float(&mut self, number: f64, shape: char, default: Option<usize>) -> Result<(), Limit> {
         let field = self.field;
         let precision = field.precision.or(default);
         self.reserve(precision.unwrap_or(0))?;
@@ -278,7 +273,7 @@ impl Printer {
     }
 
     /// Infinities with their sign, NaN with one that was asked for; neither is padded with zeros.
-    fn not_a_number(&mut self, sign: u8, digits: &[u8]) -> Result<(), CallError> {
+    fn not_a_number(&mut self, sign: u8, digits: &[u8]) -> Result<(), Limit> {
         if digits == b"NaN" && !self.field.is_signed() {
             return self.pad_with_spaces(digits);
         }

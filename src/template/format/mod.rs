@@ -9,7 +9,7 @@ mod print;
 mod tests;
 
 use super::value::Value;
-use super::{Budget, CallError, utf8};
+use super::{Budget, Limit, utf8};
 use field::Field;
 use print::Printer;
 
@@ -21,7 +21,7 @@ const NO_VALUE: &str = "<no value>";
 
 /// `fmt.Sprintf`. Wrong formats and arguments are no errors, but shown in the text (`%!d(string=x)`), as in Go; the
 /// only error is an exhausted budget.
-pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
         // Most arguments are short texts: one piece of memory will do.
         printer.expect(format.len().saturating_add(args.len().saturating_mul(16)));
@@ -30,7 +30,7 @@ pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec
 }
 
 /// `fmt.Sprint`: a space between two operands when neither is a string.
-pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
         let is_string = |value: &Value| matches!(value, Value::Str(_));
         print_spaced(args, is_string, printer, |value, printer| {
@@ -40,7 +40,7 @@ pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError>
 }
 
 /// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and `urlquery` escape.
-pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
         let is_string = |value: &Value| matches!(value, Value::Str(_) | Value::Nil);
         print_spaced(args, is_string, printer, print_printed)
@@ -51,8 +51,8 @@ fn print_spaced(
     args: &[Value],
     is_string: fn(&Value) -> bool,
     printer: &mut Printer,
-    print: fn(&Value, &mut Printer) -> Result<(), CallError>,
-) -> Result<(), CallError> {
+    print: fn(&Value, &mut Printer) -> Result<(), Limit>,
+) -> Result<(), Limit> {
     let mut after_string = true;
     for value in args {
         if !after_string && !is_string(value) {
@@ -65,7 +65,7 @@ fn print_spaced(
 }
 
 /// `fmt.Sprintln`: a space between all operands, a newline at the end.
-pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
         for (place, value) in args.iter().enumerate() {
             if place > 0 {
@@ -78,11 +78,11 @@ pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, CallErro
 }
 
 /// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
-pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), CallError> {
+pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), Limit> {
     Printer::append(out, budget, |printer| print_printed(value, printer))
 }
 
-fn print_printed(value: &Value, printer: &mut Printer) -> Result<(), CallError> {
+fn print_printed(value: &Value, printer: &mut Printer) -> Result<(), Limit> {
     match value {
         Value::Nil => printer.push(NO_VALUE.as_bytes()),
         // The template package follows pointers before it prints.
@@ -119,7 +119,7 @@ impl<'a, 'p> Format<'a, 'p> {
         }
     }
 
-    fn run(mut self) -> Result<(), CallError> {
+    fn run(mut self) -> Result<(), Limit> {
         while !self.rest.is_empty() {
             let percent = self.rest.iter().position(|byte| *byte == b'%');
             let (text, rest) = self.rest.split_at(percent.unwrap_or(self.rest.len()));
@@ -133,7 +133,7 @@ impl<'a, 'p> Format<'a, 'p> {
     }
 
     /// One `%…` after its percent sign: flags, index, width, precision, index, verb.
-    fn directive(&mut self) -> Result<(), CallError> {
+    fn directive(&mut self) -> Result<(), Limit> {
         self.good_index = true;
         self.after_index = false;
         self.printer.field = Field::default();
@@ -152,7 +152,7 @@ impl<'a, 'p> Format<'a, 'p> {
         self.verb(verb)
     }
 
-    fn verb(&mut self, verb: char) -> Result<(), CallError> {
+    fn verb(&mut self, verb: char) -> Result<(), Limit> {
         if verb == '%' {
             return self.printer.push(b"%");
         }
@@ -214,7 +214,7 @@ impl<'a, 'p> Format<'a, 'p> {
         }
     }
 
-    fn width(&mut self) -> Result<(), CallError> {
+    fn width(&mut self) -> Result<(), Limit> {
         if self.rest.first() == Some(&b'*') {
             self.advance(1);
             self.after_index = false;
@@ -236,7 +236,7 @@ impl<'a, 'p> Format<'a, 'p> {
         Ok(())
     }
 
-    fn precision(&mut self) -> Result<(), CallError> {
+    fn precision(&mut self) -> Result<(), Limit> {
         // A point at the very end is taken for the verb.
         if !matches!(self.rest, [b'.', _, ..]) {
             return Ok(());
@@ -278,7 +278,7 @@ impl<'a, 'p> Format<'a, 'p> {
     }
 
     /// The arguments that no verb took.
-    fn extra(self) -> Result<(), CallError> {
+    fn extra(self) -> Result<(), Limit> {
         let unused = self.args.get(self.next..).unwrap_or_default();
         if self.reordered || unused.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use super::super::time;
 use super::super::value::{Pair, Service, Time, Value};
-use super::super::{Budget, CallError, Limit};
+use super::super::{Budget, Limit};
 use super::field::{Field, Integer};
 
 /// What stands for the address of anything: a template's text must not depend on where the memory lies.
@@ -23,8 +23,8 @@ impl Printer {
     pub fn append(
         out: &mut Vec<u8>,
         budget: &mut Budget,
-        body: impl FnOnce(&mut Printer) -> Result<(), CallError>,
-    ) -> Result<(), CallError> {
+        body: impl FnOnce(&mut Printer) -> Result<(), Limit>,
+    ) -> Result<(), Limit> {
         let before = out.len();
         let left = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
         let mut printer = Printer {
@@ -42,17 +42,17 @@ impl Printer {
     /// What `body` prints, charged to the budget.
     pub fn run(
         budget: &mut Budget,
-        body: impl FnOnce(&mut Printer) -> Result<(), CallError>,
-    ) -> Result<Vec<u8>, CallError> {
+        body: impl FnOnce(&mut Printer) -> Result<(), Limit>,
+    ) -> Result<Vec<u8>, Limit> {
         let mut out = Vec::new();
         Printer::append(&mut out, budget, body)?;
         Ok(out)
     }
 
     /// Fails when so many more bytes would not fit; asked before they are made.
-    pub fn reserve(&self, bytes: usize) -> Result<(), CallError> {
+    pub fn reserve(&self, bytes: usize) -> Result<(), Limit> {
         if bytes > self.limit - self.out.len() {
-            return Err(Limit::Bytes.into());
+            return Err(Limit::Bytes);
         }
         Ok(())
     }
@@ -62,27 +62,27 @@ impl Printer {
         self.out.reserve(bytes.min(self.limit - self.out.len()));
     }
 
-    pub fn push(&mut self, text: &[u8]) -> Result<(), CallError> {
+    pub fn push(&mut self, text: &[u8]) -> Result<(), Limit> {
         self.reserve(text.len())?;
         self.out.extend_from_slice(text);
         Ok(())
     }
 
-    pub fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), CallError> {
+    pub fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), Limit> {
         self.reserve(count)?;
         self.out.resize(self.out.len() + count, byte);
         Ok(())
     }
 
     /// `%!verb` and why.
-    pub fn push_complaint(&mut self, verb: char, reason: &str) -> Result<(), CallError> {
+    pub fn push_complaint(&mut self, verb: char, reason: &str) -> Result<(), Limit> {
         self.push(b"%!")?;
         self.push(verb.encode_utf8(&mut [0; 4]).as_bytes())?;
         self.push(reason.as_bytes())
     }
 
     /// An operand: `%T`, `%p` and nil are special here, but not inside lists and maps.
-    pub fn print(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+    pub fn print(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
             (Value::Nil, _) => self.push_complaint(verb, "(<nil>)"),
@@ -97,7 +97,7 @@ impl Printer {
     }
 
     /// `%p`: only what Go holds by reference has an address.
-    fn pointer(&mut self, value: &Value) -> Result<(), CallError> {
+    fn pointer(&mut self, value: &Value) -> Result<(), Limit> {
         match value {
             Value::Strings(_)
             | Value::List(_)
@@ -113,7 +113,7 @@ impl Printer {
     }
 
     /// A value at any depth; the depth is bounded by that of values.
-    fn print_inner(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+    fn print_inner(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
         if let Some(done) = self.print_by_method(value, verb) {
             return done;
         }
@@ -174,7 +174,7 @@ impl Printer {
     }
 
     /// Go's `handleMethods`: types with a `String` method print what it gives.
-    fn print_by_method(&mut self, value: &Value, verb: char) -> Option<Result<(), CallError>> {
+    fn print_by_method(&mut self, value: &Value, verb: char) -> Option<Result<(), Limit>> {
         if self.complaining {
             return None;
         }
@@ -200,7 +200,7 @@ impl Printer {
     }
 
     /// `%!verb(type=value)`
-    fn bad_verb(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+    fn bad_verb(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
         self.complaining = true;
         self.push_complaint(verb, "(")?;
         self.push(value.type_name().as_bytes())?;
@@ -213,12 +213,7 @@ impl Printer {
         self.push(b")")
     }
 
-    fn print_integer(
-        &mut self,
-        value: &Value,
-        number: Integer,
-        verb: char,
-    ) -> Result<(), CallError> {
+    fn print_integer(&mut self, value: &Value, number: Integer, verb: char) -> Result<(), Limit> {
         match verb {
             'v' if self.field.sharp_v && number.unsigned => {
                 let sharp = std::mem::replace(&mut self.field.sharp, true);
@@ -237,7 +232,7 @@ impl Printer {
         }
     }
 
-    fn print_float(&mut self, value: &Value, number: f64, verb: char) -> Result<(), CallError> {
+    fn print_float(&mut self, value: &Value, number: f64, verb: char) -> Result<(), Limit> {
         match verb {
             'v' => self.float(number, 'g', None),
             'b' | 'g' | 'G' | 'x' | 'X' => self.float(number, verb, None),
@@ -252,7 +247,7 @@ impl Printer {
         value: &Value,
         (real, imaginary): (f64, f64),
         verb: char,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), Limit> {
         if !matches!(
             verb,
             'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
@@ -267,7 +262,7 @@ impl Printer {
         self.push(b"i)")
     }
 
-    fn print_string(&mut self, value: &Value, text: &[u8], verb: char) -> Result<(), CallError> {
+    fn print_string(&mut self, value: &Value, text: &[u8], verb: char) -> Result<(), Limit> {
         match verb {
             'v' if self.field.sharp_v => self.quoted(text),
             'v' | 's' => self.string(text),
@@ -277,7 +272,7 @@ impl Printer {
         }
     }
 
-    fn separate(&mut self, place: usize) -> Result<(), CallError> {
+    fn separate(&mut self, place: usize) -> Result<(), Limit> {
         match (place, self.field.sharp_v) {
             (0, _) => Ok(()),
             (_, true) => self.push(b", "),
@@ -289,8 +284,8 @@ impl Printer {
         &mut self,
         value: &Value,
         count: usize,
-        mut item: impl FnMut(&mut Printer, usize) -> Result<(), CallError>,
-    ) -> Result<(), CallError> {
+        mut item: impl FnMut(&mut Printer, usize) -> Result<(), Limit>,
+    ) -> Result<(), Limit> {
         let (open, close) = if self.field.sharp_v {
             (format!("{}{{", value.type_name()), b"}")
         } else {
@@ -304,7 +299,7 @@ impl Printer {
         self.push(close)
     }
 
-    fn print_map(&mut self, value: &Value, verb: char) -> Result<(), CallError> {
+    fn print_map(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
         let Value::Map(map) = value else {
             return Ok(());
         };
@@ -328,7 +323,7 @@ impl Printer {
         name: &str,
         fields: &[(&str, Value)],
         verb: char,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), Limit> {
         if self.field.sharp_v {
             self.push(name.as_bytes())?;
         }
@@ -344,7 +339,7 @@ impl Printer {
         self.push(b"}")
     }
 
-    fn print_pair(&mut self, pair: &Pair, verb: char) -> Result<(), CallError> {
+    fn print_pair(&mut self, pair: &Pair, verb: char) -> Result<(), Limit> {
         let fields = [
             ("Key", Value::Str(pair.key.clone())),
             ("Value", Value::Str(pair.value.clone())),
@@ -353,7 +348,7 @@ impl Printer {
     }
 
     /// The record itself, without the `&` of its pointer.
-    pub fn print_service(&mut self, service: &Service, verb: char) -> Result<(), CallError> {
+    pub fn print_service(&mut self, service: &Service, verb: char) -> Result<(), Limit> {
         let fields = [
             ("Target", Value::Str(service.target.clone())),
             ("Port", Value::Uint16(service.port)),
@@ -364,7 +359,7 @@ impl Printer {
     }
 
     /// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The instant is enough.
-    fn print_time_fields(&mut self, time: &Time, verb: char) -> Result<(), CallError> {
+    fn print_time_fields(&mut self, time: &Time, verb: char) -> Result<(), Limit> {
         let fields = [
             ("wall", Value::Int64(time.nanos.into())),
             ("ext", Value::Int64(time.seconds)),

@@ -13,7 +13,7 @@ fn budget() -> Budget {
     }
 }
 
-fn text(bytes: Result<Vec<u8>, CallError>) -> String {
+fn text(bytes: Result<Vec<u8>, Limit>) -> String {
     String::from_utf8_lossy(&bytes.expect("within the budget")).into_owned()
 }
 

@@ -113,7 +113,7 @@ pub fn call_method(receiver: &Value, method: &Method, args: &[Value]) -> Result<
     };
     result.ok_or_else(|| {
         let kind = receiver.type_name();
-        CallError::Failed(format!("{kind} has no method {name} with these arguments"))
+        CallError::failed(format!("{kind} has no method {name} with these arguments"))
     })
 }
 

@@ -97,18 +97,21 @@ impl Error {
 
     /// The message and its causes, joined with `: `; below a template's error its details.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
+        let mut text = self.line();
         if let Error::Unprocessed { error, .. } | Error::Template(error) = self {
             text.push('\n');
             text.push_str(&error.details());
         }
         text
+    }
+
+    /// The message and its causes.
+    fn line(&self) -> String {
+        match self {
+            Error::Io { source, .. } => format!("{self}: {source}"),
+            Error::Check { cause, .. } => format!("{self}: {}", cause.line()),
+            _ => self.to_string(),
+        }
     }
 
     /// The message for those who may not read the metadata: without what a template's function or a command has said, since

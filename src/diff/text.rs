@@ -2,17 +2,12 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
-use similar::algorithms::{Capture, Compact, Replace, myers};
-use similar::{DiffOp, group_diff_ops};
-
+use super::search::{self, Change};
 use crate::console::Colour;
 
 /// A larger file is not shown, in bytes: nobody would read it.
 pub const LARGEST: usize = 4 << 20;
-/// After this long the differences found so far have to do; they are right, but may be more than needed.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How many lines around a change are shown.
 const CONTEXT: usize = 3;
 
@@ -47,39 +42,34 @@ pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
         line(Colour::Bold, format!("+++ {path}")),
     ];
     let [from, to] = [from, to].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
-    for operations in group_diff_ops(compare(&from, &to), CONTEXT) {
-        add_hunk(&mut lines, &from, &to, &operations);
+    for hunk in hunks(&search::changes(&from, &to)) {
+        add_hunk(&mut lines, &from, &to, hunk);
     }
     lines
 }
 
-/// What leads from the old lines to the new ones. Called by the algorithm's name, since a choice of algorithms would bring all
-/// of them into the program.
-fn compare(from: &[&str], to: &[&str]) -> Vec<DiffOp> {
-    let mut found = Compact::new(Replace::new(Capture::new()), from, to);
-    let deadline = Instant::now() + PATIENCE;
-    let (whole_from, whole_to) = (0..from.len(), 0..to.len());
-    match myers::diff_deadline(&mut found, from, whole_from, to, whole_to, Some(deadline)) {
-        Ok(()) => found.into_inner().into_inner().into_ops(),
-    }
+/// The changes, those together that have no more lines between them than are shown around them.
+fn hunks(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    changes.chunk_by(|a, b| b.old.start - a.old.end <= 2 * CONTEXT)
 }
 
-fn add_hunk(lines: &mut Vec<Line>, from: &[&str], to: &[&str], operations: &[DiffOp]) {
-    let (Some(first), Some(last)) = (operations.first(), operations.last()) else {
+fn add_hunk(lines: &mut Vec<Line>, from: &[&str], to: &[&str], changes: &[Change]) {
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
         return;
     };
-    let old = Span(first.old_range().start..last.old_range().end);
-    let new = Span(first.new_range().start..last.new_range().end);
+    let before = first.old.start.min(CONTEXT);
+    let after = (from.len() - last.old.end).min(CONTEXT);
+    let old = Span(first.old.start - before..last.old.end + after);
+    let new = Span(first.new.start - before..last.new.end + after);
     lines.push(line(Colour::Cyan, format!("@@ -{old} +{new} @@")));
-    for operation in operations {
-        let (old, new) = (operation.old_range(), operation.new_range());
-        if let DiffOp::Equal { .. } = operation {
-            add_lines(lines, None, ' ', from.get(old));
-        } else {
-            add_lines(lines, Some(Colour::Red), '-', from.get(old));
-            add_lines(lines, Some(Colour::Green), '+', to.get(new));
-        }
+    let mut shown = old.0.start;
+    for Change { old, new } in changes {
+        add_lines(lines, None, ' ', from.get(shown..old.start));
+        add_lines(lines, Some(Colour::Red), '-', from.get(old.clone()));
+        add_lines(lines, Some(Colour::Green), '+', to.get(new.clone()));
+        shown = old.end;
     }
+    add_lines(lines, None, ' ', from.get(shown..shown + after));
 }
 
 fn add_lines(lines: &mut Vec<Line>, colour: Option<Colour>, sign: char, added: Option<&[&str]>) {

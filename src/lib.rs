@@ -21,6 +21,7 @@ pub mod random;
 pub mod rehearse;
 pub mod resource;
 pub mod settings;
+pub mod sorted;
 pub mod status;
 pub mod template;
 pub mod threads;

@@ -1,6 +1,5 @@
 //! One change in phases over all idle resources: render, compare, stage, check; then sync all, rename all, reload.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use crate::log;
 use crate::platform::Lock;
 use crate::resource::stage::{self, Committed, Directories, Stage, Target};
 use crate::resource::{Outcome, Prepared, Rendered};
+use crate::sorted::SortedMap;
 
 /// Another confd holds the lock.
 struct Busy;
@@ -35,7 +35,7 @@ impl Batch {
     }
 
     /// True when no check of this batch is to be waited for any more.
-    pub fn complete(&self, slots: &BTreeMap<PathBuf, Slot>, now: Instant) -> bool {
+    pub fn complete(&self, slots: &SortedMap<PathBuf, Slot>, now: Instant) -> bool {
         now >= self.until || !slots.values().any(|slot| self.awaits(slot))
     }
 
@@ -241,7 +241,7 @@ impl Agent {
     /// What is staged and checked in the batch of this `number`.
     fn take_staged(&mut self, number: u64) -> Vec<(PathBuf, Box<Prepared>)> {
         let mut staged = Vec::new();
-        for (path, slot) in &mut self.slots {
+        for (path, slot) in self.slots.iter_mut() {
             match std::mem::replace(&mut slot.state, State::Idle) {
                 State::Staged {
                     prepared,

@@ -11,7 +11,6 @@ mod report;
 mod resources;
 mod slot;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use crate::log;
 use crate::platform::{self, Signal};
 use crate::random;
 use crate::resource::command;
+use crate::sorted::SortedMap;
 use crate::status::{self, Reporter};
 use crate::threads::{self, Receiver, Sender};
 use crate::tree::Tree;
@@ -102,9 +102,9 @@ struct Agent {
     /// What the source was last said to be wrong with.
     trouble: Option<String>,
     tree: Option<Arc<Tree>>,
-    slots: BTreeMap<PathBuf, Slot>,
+    slots: SortedMap<PathBuf, Slot>,
     /// conf.d files that cannot be used, with what was said of them.
-    broken: BTreeMap<PathBuf, String>,
+    broken: SortedMap<PathBuf, String>,
     batch: Option<Batch>,
     batches: u64,
     /// When the first tree of an unsettled series came.
@@ -135,8 +135,8 @@ impl Agent {
             feed,
             trouble: None,
             tree: None,
-            slots: BTreeMap::new(),
-            broken: BTreeMap::new(),
+            slots: SortedMap::default(),
+            broken: SortedMap::default(),
             batch: None,
             batches: 0,
             unsettled: None,

@@ -65,7 +65,7 @@ impl Agent {
     /// The wanted reloads in file order, resources with the same command together.
     fn runs(&mut self) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
-        for (path, slot) in &mut self.slots {
+        for (path, slot) in self.slots.iter_mut() {
             let Some(changed) = slot.wants_reload.take() else {
                 continue;
             };

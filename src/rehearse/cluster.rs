@@ -2,9 +2,9 @@
 //!
 //! Trees are taken apart into it and put together from it; what may happen to a cluster is the stages' to know.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use crate::sorted::SortedMap;
 use crate::tree::Tree;
 
 /// A cluster at one moment.
@@ -17,7 +17,7 @@ pub struct Cluster {
     /// What is below /deleting-hosts.
     pub deleting: Vec<Node>,
     /// All other leaves, by key.
-    pub rest: BTreeMap<String, String>,
+    pub rest: SortedMap<String, String>,
 }
 
 /// A node of a cluster.
@@ -28,7 +28,7 @@ pub struct Node {
     /// The name of its directory.
     pub id: String,
     /// Its leaves by what follows that name, such as `/ip`.
-    pub leaves: BTreeMap<String, String>,
+    pub leaves: SortedMap<String, String>,
 }
 
 const HOSTS: &str = "/hosts";
@@ -38,10 +38,10 @@ const DELETING: &str = "/deleting-hosts";
 impl Cluster {
     /// Takes a tree apart.
     pub fn of(tree: &Tree) -> Cluster {
-        let mut rest: BTreeMap<String, String> = tree
-            .leaves()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
+        let mut rest = SortedMap::default();
+        for (key, value) in tree.leaves() {
+            rest.insert(key.to_owned(), value.to_owned());
+        }
         Cluster {
             nodes: take_nodes(HOSTS, &mut rest),
             adding: take_nodes(ADDING, &mut rest),
@@ -67,8 +67,11 @@ impl Cluster {
     }
 
     /// The roles in order; `None` stands for nodes without one.
-    pub fn roles(&self) -> BTreeSet<Option<String>> {
-        self.nodes.iter().map(|node| node.role.clone()).collect()
+    pub fn roles(&self) -> Vec<Option<String>> {
+        let mut roles: Vec<_> = self.nodes.iter().map(|node| &node.role).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles.into_iter().cloned().collect()
     }
 
     /// The nodes of a role.
@@ -95,7 +98,7 @@ impl Cluster {
     pub fn newcomer(&self, role: &Option<String>, number: usize) -> Option<Node> {
         let mut node = self.of_role(role).last()?.clone();
         node.id = format!("i-joined{number}");
-        for (leaf, value) in &mut node.leaves {
+        for (leaf, value) in node.leaves.iter_mut() {
             *value = match leaf.as_str() {
                 "/instance_id" => node.id.clone(),
                 "/node_id" => format!("cln-joined{number}"),
@@ -115,14 +118,12 @@ impl Cluster {
         let Ok(address) = like.parse::<Ipv4Addr>() else {
             return format!("{like}{number}");
         };
-        let used: BTreeSet<&String> = self
-            .nodes
-            .iter()
-            .filter_map(|node| node.leaves.get("/ip"))
-            .collect();
+        let addresses = self.nodes.iter().filter_map(|node| node.leaves.get("/ip"));
+        let mut used: Vec<&str> = addresses.map(String::as_str).collect();
+        used.sort_unstable();
         let first = u32::from(address);
         let next = (1..=u32::MAX).map(|step| Ipv4Addr::from(first.wrapping_add(step)).to_string());
-        let mut free = next.filter(|address| !used.contains(address));
+        let mut free = next.filter(|address| used.binary_search(&address.as_str()).is_err());
         free.nth(number.saturating_sub(1)).unwrap_or_default()
     }
 
@@ -138,12 +139,16 @@ impl Cluster {
     /// Gives every node a new instance id, everywhere.
     pub fn rename_instances(&mut self) {
         let ids = self.nodes.iter().zip(1..);
-        let ids: BTreeMap<String, String> = ids
-            .map(|(node, number)| (node.id.clone(), format!("i-started{number}")))
+        let mut ids: Vec<(String, usize)> = ids
+            .map(|(node, number)| (node.id.clone(), number))
             .collect();
+        ids.sort_unstable();
         let new = |value: &mut String| {
-            if let Some(id) = ids.get(value) {
-                value.clone_from(id);
+            let after = ids.partition_point(|(id, _)| *id <= *value);
+            if let Some((id, number)) = after.checked_sub(1).map(|last| &ids[last])
+                && id == value
+            {
+                *value = format!("i-started{number}");
             }
         };
         self.rest.values_mut().for_each(new);
@@ -169,41 +174,50 @@ impl Node {
 
 /// Takes the nodes below a directory out of the leaves. A directory with leaves directly in it is a node; any other is a
 /// role.
-fn take_nodes(dir: &str, leaves: &mut BTreeMap<String, String>) -> Vec<Node> {
+fn take_nodes(dir: &str, leaves: &mut SortedMap<String, String>) -> Vec<Node> {
     let below = format!("{dir}/");
     let path = |key: &str| key.strip_prefix(&below).map(str::to_owned);
-    let inside: Vec<(String, String)> = leaves
-        .iter()
-        .filter_map(|(key, value)| Some((path(key)?, value.clone())))
-        .filter(|(path, _)| path.contains('/'))
-        .collect();
-    let mut with_leaves: BTreeSet<&str> = BTreeSet::new();
-    with_leaves.extend(inside.iter().filter_map(|(path, _)| {
+    let mut inside: Vec<(String, String)> = Vec::new();
+    leaves.retain(|key, value| {
+        let path = path(key).filter(|path| path.contains('/'));
+        let stays = path.is_none();
+        inside.extend(path.map(|path| (path, value.clone())));
+        stays
+    });
+    let with_leaves = inside.iter().filter_map(|(path, _)| {
         let (first, rest) = path.split_once('/')?;
         (!rest.contains('/')).then_some(first)
-    }));
-    let mut nodes: BTreeMap<(Option<String>, String), Node> = BTreeMap::new();
+    });
+    let mut with_leaves: Vec<&str> = with_leaves.collect();
+    with_leaves.sort_unstable();
+    let mut nodes: Vec<Node> = Vec::new();
     for (path, value) in &inside {
         let Some((first, rest)) = path.split_once('/') else {
             continue;
         };
         let (role, id, leaf) = match rest.split_once('/') {
-            Some((id, leaf)) if !with_leaves.contains(first) => (Some(first.to_owned()), id, leaf),
+            Some((id, leaf)) if with_leaves.binary_search(&first).is_err() => {
+                (Some(first.to_owned()), id, leaf)
+            }
             _ => (None, first, rest),
         };
-        let node = nodes
-            .entry((role.clone(), id.to_owned()))
-            .or_insert_with(|| Node {
+        // The leaves of one node follow each other.
+        if nodes
+            .last()
+            .is_none_or(|last| (&last.role, last.id.as_str()) != (&role, id))
+        {
+            nodes.push(Node {
                 role,
                 id: id.to_owned(),
-                leaves: BTreeMap::new(),
+                leaves: SortedMap::default(),
             });
-        node.leaves.insert(format!("/{leaf}"), value.clone());
+        }
+        if let Some(node) = nodes.last_mut() {
+            node.leaves.insert(format!("/{leaf}"), value.clone());
+        }
     }
-    for (path, _) in &inside {
-        leaves.remove(&format!("{below}{path}"));
-    }
-    nodes.into_values().collect()
+    nodes.sort_unstable_by(|one, other| (&one.role, &one.id).cmp(&(&other.role, &other.id)));
+    nodes
 }
 
 #[cfg(test)]
@@ -228,7 +242,10 @@ mod tests {
         let shown: Vec<String> = cluster
             .nodes
             .iter()
-            .map(|node| format!("{:?} {} {:?}", node.role, node.id, node.leaves.keys()))
+            .map(|node| {
+                let leaves: Vec<&String> = node.leaves.keys().collect();
+                format!("{:?} {} {leaves:?}", node.role, node.id)
+            })
             .collect();
         assert_eq!(
             shown,

@@ -3,7 +3,6 @@
 //! Files are found below `templates/` and nowhere else, whatever `..`, absolute paths and links say. A file may not
 //! include itself, not through others either.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -11,6 +10,7 @@ use std::rc::Rc;
 
 use super::Funcs;
 use super::table::FUNCTIONS;
+use crate::sorted::SortedMap;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, MAX_SOURCE, Template, Value};
 
@@ -21,7 +21,7 @@ const MAX_OPEN: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Included {
     /// The files by the names that they were asked for by; each is parsed once.
-    files: BTreeMap<Str, Rc<Include>>,
+    files: SortedMap<Str, Rc<Include>>,
     /// Those that are being rendered, the innermost last.
     open: Vec<Rc<Include>>,
 }

@@ -14,7 +14,6 @@ mod table;
 mod text;
 mod yaml;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +26,7 @@ use self::regex::Expression;
 use self::table::{NAMES, Name};
 use self::text::Case;
 use crate::platform;
+use crate::sorted::SortedMap;
 use crate::template::value::{LocalZone, Map, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value, strconv};
 use crate::tree::View;
@@ -74,7 +74,7 @@ pub struct Funcs {
     around: Surroundings,
     reads: Reads,
     included: Included,
-    expressions: BTreeMap<Str, Rc<Expression>>,
+    expressions: SortedMap<Str, Rc<Expression>>,
 }
 
 impl Funcs {
@@ -86,7 +86,7 @@ impl Funcs {
             around,
             reads: Reads::default(),
             included: Included::default(),
-            expressions: BTreeMap::new(),
+            expressions: SortedMap::default(),
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! A new flag is one row in [`GROUPS`]: the parser, the help and the hint at a misspelt flag all come from there.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
@@ -202,7 +201,7 @@ pub fn flag_named(name: &str) -> Option<&'static str> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Args {
     /// By flag, in the order typed; a switch is `true` or `false`.
-    values: BTreeMap<&'static str, Vec<String>>,
+    values: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Args {
@@ -227,7 +226,8 @@ impl Args {
     /// Everything typed for a flag, in order.
     pub fn all(&self, name: &str) -> &[String] {
         debug_assert!(flags().any(|flag| flag.name == name), "no flag {name}");
-        self.values.get(name).map_or(&[], Vec::as_slice)
+        let given = self.values.iter().find(|(flag, _)| *flag == name);
+        given.map_or(&[], |(_, texts)| texts)
     }
 }
 
@@ -333,7 +333,7 @@ fn parse_flags(args: Vec<OsString>) -> Result<Args> {
         let before = before.checked_sub(1).and_then(|before| texts.get(before));
         return Err(stray_argument(stray, before.map_or("", String::as_str)));
     }
-    let mut values = BTreeMap::new();
+    let mut values = Vec::new();
     for flag in flags() {
         let given = match flag.kind {
             Kind::Switch => switches(&matches, flag.name)?,
@@ -341,7 +341,7 @@ fn parse_flags(args: Vec<OsString>) -> Result<Args> {
             Kind::Value(_) | Kind::Repeated(_) => matches.opt_strs(flag.name),
         };
         if !given.is_empty() {
-            values.insert(flag.name, given);
+            values.push((flag.name, given));
         }
     }
     Ok(Args { values })
@@ -378,12 +378,13 @@ fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
 
 /// Each time a flag was typed that needs no value: the value, or `true`.
 fn details(matches: &Matches, name: &str) -> Vec<String> {
-    let mut given: BTreeMap<usize, String> = matches.opt_strs_pos(name).into_iter().collect();
+    let mut given = matches.opt_strs_pos(name).into_iter().peekable();
     let positions = matches.opt_positions(name).into_iter();
-    let values = positions.map(|position| given.remove(&position));
-    values
-        .map(|value| value.unwrap_or_else(|| "true".to_owned()))
-        .collect()
+    let values = positions.map(|position| match given.next_if(|(at, _)| *at == position) {
+        Some((_, value)) => value,
+        None => "true".to_owned(),
+    });
+    values.collect()
 }
 
 /// The truth values of Go's `strconv.ParseBool`.

@@ -3,7 +3,6 @@
 //! Keys are found in any case and with `-` or `_`, as the original's decoder and the platform's files have it. Which keys
 //! there are and what they mean is for others to know.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
@@ -40,8 +39,8 @@ impl fmt::Display for Warning {
 #[derive(Debug)]
 pub struct Table {
     path: Rc<Path>,
-    /// By key, lower case with `_`.
-    entries: BTreeMap<String, Entry>,
+    /// By key, lower case with `_`: in the order of these.
+    entries: Vec<(String, Entry)>,
 }
 
 #[derive(Debug)]
@@ -86,8 +85,8 @@ impl Table {
 
     /// Whether a key or a text holds this character.
     fn has(&self, character: char) -> bool {
-        let mut entries = self.entries.values();
-        entries.any(|entry| entry.name.contains(character) || entry.value.has(character))
+        let mut entries = self.entries.iter();
+        entries.any(|(_, entry)| entry.name.contains(character) || entry.value.has(character))
     }
 
     /// Parses `text`, the content of the file at `path`. A byte order mark and CRLF are nothing special.
@@ -103,17 +102,23 @@ impl Table {
 
     /// Recursive, but no deeper than the parser lets tables and lists nest (80).
     fn convert(path: &Rc<Path>, lines: &Lines, table: &DeTable<'_>) -> Result<Table> {
-        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut entries: Vec<(String, Entry)> = Vec::new();
         for (key, value) in table {
             let entry = Entry {
                 name: key.get_ref().to_string(),
                 line: lines.line(key.span().start),
                 value: Value::convert(path, lines, value)?,
             };
-            let (name, line) = (entry.name.clone(), entry.line);
-            if let Some(twin) = entries.insert(canonical(&name), entry) {
-                let message = format!("{name} and {} (line {}) are one key", twin.name, twin.line);
-                return Err(refuse(path, line, &message));
+            entries.push((canonical(&entry.name), entry));
+        }
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for pair in entries.windows(2) {
+            if let [(key, twin), (same, entry)] = pair
+                && key == same
+            {
+                let twin = format!("{} (line {})", twin.name, twin.line);
+                let message = format!("{} and {twin} are one key", entry.name);
+                return Err(refuse(path, entry.line, &message));
             }
         }
         Ok(Table {
@@ -172,11 +177,17 @@ impl Table {
 
     /// The section (or inline table) `key`.
     pub fn section(&self, key: &str) -> Result<Option<&Table>> {
-        match self.entries.get(&canonical(key)).map(|entry| &entry.value) {
+        match self.entry(key).map(|entry| &entry.value) {
             Some(Value::Table(table)) => Ok(Some(table)),
             Some(other) => Err(self.mismatch(key, "a table", other)),
             None => Ok(None),
         }
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        let key = canonical(key);
+        let index = self.entries.binary_search_by(|(known, _)| known.cmp(&key));
+        index.ok().map(|index| &self.entries[index].1)
     }
 
     fn get<T>(
@@ -185,7 +196,7 @@ impl Table {
         wanted: &str,
         accept: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<Option<T>> {
-        let Some(entry) = self.entries.get(&canonical(key)) else {
+        let Some(entry) = self.entry(key) else {
             return Ok(None);
         };
         match accept(&entry.value) {
@@ -205,7 +216,7 @@ impl Table {
 
     /// `path:line` of `key`; `path` alone when it is not there.
     pub fn place(&self, key: &str) -> String {
-        match self.entries.get(&canonical(key)) {
+        match self.entry(key) {
             Some(entry) => self.line(entry),
             None => self.path.display().to_string(),
         }

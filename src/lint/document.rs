@@ -2,7 +2,6 @@
 //!
 //! Knows which types there are, not which keys.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -36,8 +35,8 @@ pub struct Document<'s> {
     table: Spanned<DeTable<'s>>,
     /// Where the text begins, behind a mark.
     start: usize,
-    /// The lines with a mistake in their form: nothing else is said about these.
-    broken: BTreeSet<usize>,
+    /// The lines with a mistake in their form, in order: nothing else is said about these.
+    broken: Vec<usize>,
 }
 
 /// A key with its value.
@@ -62,7 +61,7 @@ impl<'s> Document<'s> {
             source,
             table,
             start,
-            broken: BTreeSet::new(),
+            broken: Vec::new(),
         };
         let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         let errors = errors.iter().map(|error| (place(error), error.message()));
@@ -70,7 +69,9 @@ impl<'s> Document<'s> {
         errors.sort_unstable();
         for (at, message) in errors {
             // A reader that is confused by a line has more to say about it than helps.
-            if document.broken.insert(source.line(start + at)) {
+            let line = source.line(start + at);
+            if document.broken.last() != Some(&line) {
+                document.broken.push(line);
                 let message = message.trim_end_matches(", expected nothing");
                 let help = advice(line_around(text, at));
                 report.add(source.finding(start + at, Code::E101, message, help));
@@ -119,7 +120,11 @@ impl<'s> Document<'s> {
     /// Reports unknown keys, and values of a wrong type.
     pub fn check(&self, table: &DeTable<'s>, keys: &Keys, report: &mut Report) {
         for entry in self.entries(table) {
-            if self.broken.contains(&self.source.line(entry.key)) {
+            if self
+                .broken
+                .binary_search(&self.source.line(entry.key))
+                .is_ok()
+            {
                 continue;
             }
             match keys
@@ -349,7 +354,7 @@ mod tests {
         if let Some(document) = Document::read(&source, &mut report) {
             document.check(document.root(), KEYS, &mut report);
         }
-        let shown = report.findings().map(|found| {
+        let shown = report.findings().into_iter().map(|found| {
             let Finding {
                 line,
                 column,

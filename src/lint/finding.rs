@@ -2,7 +2,6 @@
 //!
 //! Knows neither TOML nor templates.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -191,41 +190,45 @@ fn fill(mut width: usize, words: &str, out: &mut String) {
     out.push('\n');
 }
 
-/// All findings, sorted, each once.
+/// All findings.
 #[derive(Debug, Default)]
 pub struct Report {
-    findings: BTreeSet<Finding>,
+    /// In any order, some more than once.
+    found: Vec<Finding>,
 }
 
 impl Report {
     /// Takes one more.
     pub fn add(&mut self, finding: Finding) {
-        self.findings.insert(finding);
+        self.found.push(finding);
     }
 
     /// Whether an error was found in this file.
     pub fn has_error_in(&self, file: &str) -> bool {
-        let mut errors = self.findings.iter().filter(|found| found.code.is_error());
+        let mut errors = self.found.iter().filter(|found| found.code.is_error());
         errors.any(|found| found.file == file)
     }
 
-    /// The findings, sorted.
-    #[cfg(test)]
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter()
+    /// The findings, sorted, each once.
+    pub fn findings(&self) -> Vec<&Finding> {
+        let mut findings: Vec<&Finding> = self.found.iter().collect();
+        findings.sort_unstable();
+        findings.dedup();
+        findings
     }
 
     /// The number of errors and of warnings.
     pub fn count(&self) -> (usize, usize) {
-        let errors = self.findings.iter().filter(|found| found.code.is_error());
+        let findings = self.findings();
+        let errors = findings.iter().filter(|found| found.code.is_error());
         let errors = errors.count();
-        (errors, self.findings.len() - errors)
+        (errors, findings.len() - errors)
     }
 
     /// Lines for people.
     pub fn to_text(&self, style: Style) -> String {
         let mut out = String::new();
-        for finding in &self.findings {
+        for finding in self.findings() {
             finding.write(style, &mut out);
         }
         out
@@ -233,14 +236,14 @@ impl Report {
 
     /// A JSON list.
     pub fn to_json(&self) -> String {
-        console::json_list(self.findings.iter().map(Finding::to_json))
+        console::json_list(self.findings().into_iter().map(Finding::to_json))
     }
 
     /// The first error, or else the first warning, in one line.
     pub fn first(&self) -> Option<String> {
-        let mut findings = self.findings.iter();
-        let first = self.findings.first();
-        let worst = findings.find(|found| found.code.is_error()).or(first)?;
+        let findings = self.findings();
+        let error = findings.iter().find(|found| found.code.is_error());
+        let worst = error.or(findings.first())?;
         let (line, column, code) = (worst.line, worst.column, worst.code.name());
         let place = format!("{}:{line}:{column}", worst.file);
         Some(format!("{place}: {code} {}", worst.message))

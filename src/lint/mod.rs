@@ -14,9 +14,7 @@ mod shape;
 mod source;
 mod template;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,16 +119,17 @@ fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
         all.extend(resource::check(&path, image, report)?);
     }
     resource::check_twins(&all, report);
-    let mut users: BTreeMap<PathBuf, Vec<&Facts>> = BTreeMap::new();
-    for facts in &all {
-        users.entry(facts.template.clone()).or_default().push(facts);
-    }
-    for path in template::find(&image.config.confdir.join("templates"))? {
-        users.entry(path).or_default();
-    }
-    for (path, users) in &users {
+    let mut templates = template::find(&image.config.confdir.join("templates"))?;
+    templates.extend(all.iter().map(|facts| facts.template.clone()));
+    templates.sort_unstable();
+    templates.dedup();
+    let mut users: Vec<&Facts> = all.iter().collect();
+    users.sort_by(|one, other| one.template.cmp(&other.template));
+    for path in &templates {
         files += 1;
-        template::check(path, users, image, report)?;
+        let first = users.partition_point(|facts| facts.template < *path);
+        let after = users.partition_point(|facts| facts.template <= *path);
+        template::check(path, &users[first..after], image, report)?;
     }
     Ok(files)
 }

@@ -7,7 +7,6 @@
 mod absence;
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -146,7 +145,7 @@ impl View {
             names.walked += 1;
             let key = self.key(index);
             if key == path {
-                names.set.insert(path::base(key));
+                names.found.push(path::base(key));
                 next = self.visible(index + 1);
                 continue;
             }
@@ -154,7 +153,7 @@ impl View {
             let rest = rest.strip_prefix('/').unwrap_or(rest);
             let name = first_segment(rest);
             if same_way(dir, path::key_dir(key)) {
-                names.set.insert(name);
+                names.found.push(name);
             }
             next = self.visible(match name.len() {
                 length if length == rest.len() => index + 1,
@@ -169,7 +168,7 @@ impl View {
             for index in self.direct(dir) {
                 names.walked += 1;
                 if !text.contains(&index) {
-                    names.set.insert(&self.key(index)[1..]);
+                    names.found.push(&self.key(index)[1..]);
                 }
             }
             return;
@@ -184,7 +183,7 @@ impl View {
             .find_map(|part| self.visible(part.start).filter(|index| *index < part.end));
         let found = found.or_else(|| self.leaf_on_the_way(dir, text));
         names
-            .set
+            .found
             .extend(found.map(|index| first_segment(&self.key(index)[1..])));
     }
 
@@ -216,7 +215,7 @@ impl View {
             let name = first_segment(&key[dir.len() + 1..]);
             let name_end = dir.len() + 1 + name.len();
             next = self.visible(if name_end < key.len() {
-                names.set.insert(name);
+                names.found.push(name);
                 self.past(index, &key[..=name_end])
             } else {
                 index + 1
@@ -333,19 +332,22 @@ pub struct Found<T> {
     pub walked: u64,
 }
 
-/// The names of a listing, as they are found.
+/// The names of a listing, as they are found: in any order, some more than once.
 #[derive(Default)]
 struct Names<'v> {
-    set: BTreeSet<&'v str>,
+    found: Vec<&'v str>,
     walked: u64,
 }
 
 impl<'v> From<Names<'v>> for Found<&'v str> {
     fn from(names: Names<'v>) -> Self {
-        Found {
-            items: names.set.into_iter().collect(),
-            walked: names.walked,
+        let (mut items, walked) = (names.found, names.walked);
+        // They come in order, but for names of which one begins as another.
+        if !items.is_sorted() {
+            items.sort_unstable();
         }
+        items.dedup();
+        Found { items, walked }
     }
 }
 

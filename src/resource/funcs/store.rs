@@ -1,7 +1,7 @@
 //! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Remembers what was
 //! asked for, so that a change can be named by the keys that this template reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::Funcs;
 use crate::template::value::{Pair, Str};
@@ -9,14 +9,13 @@ use crate::template::{Budget, CallError, Value};
 use crate::tree::glob::{BadPattern, Pattern};
 use crate::tree::{Change, Found, Kind, View, path};
 
-/// What one rendering asked the store for.
+/// What one rendering asked the store for. There may be thousands of each.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    /// Never listed, only asked: no order is needed, and there may be thousands.
     keys: HashSet<Box<str>>,
     /// The cleaned paths of `ls` and `lsdir`.
-    listings: BTreeSet<String>,
-    patterns: BTreeSet<String>,
+    listings: HashSet<Box<str>>,
+    patterns: HashSet<Box<str>>,
 }
 
 impl Reads {
@@ -24,9 +23,11 @@ impl Reads {
     /// `new`, sorted. A listing depends on which keys there are, not on their values.
     pub fn changed(&self, old: &View, new: &View) -> Vec<String> {
         let patterns = self.patterns_by_head();
+        let mut listings: Vec<&str> = self.listings.iter().map(|path| &**path).collect();
+        listings.sort_unstable();
         let read = |change: &Change| {
             self.keys.contains(change.key)
-                || (change.kind != Kind::Value && self.lists(change.key))
+                || (change.kind != Kind::Value && shows(&listings, change.key))
                 || matches_any(&patterns, change.key)
         };
         let changes = old.changed(new);
@@ -34,42 +35,42 @@ impl Reads {
         read.map(|change| change.key.to_owned()).collect()
     }
 
-    /// Whether one of the listings shows this key, or, as the original's rule has it, leads through its directory.
-    fn lists(&self, key: &str) -> bool {
-        let dir = path::key_dir(key);
-        let above = dir
-            .match_indices('/')
-            .skip(1)
-            .map(|(slash, _)| &dir[..slash]);
-        let below = format!("{dir}/");
-        self.listings.contains(key)
-            || above.chain([dir]).any(|path| self.listings.contains(path))
-            || (dir != "/"
-                && self
-                    .listings
-                    .range(below.clone()..)
-                    .next()
-                    .is_some_and(|path| path.starts_with(&below)))
-    }
-
-    fn patterns_by_head(&self) -> BTreeMap<String, Vec<Pattern>> {
-        let mut patterns: BTreeMap<String, Vec<Pattern>> = BTreeMap::new();
-        for pattern in self
-            .patterns
-            .iter()
-            .filter_map(|text| Pattern::parse(text).ok())
-        {
-            patterns.entry(pattern.head()).or_default().push(pattern);
-        }
+    fn patterns_by_head(&self) -> Vec<(String, Pattern)> {
+        let patterns = self.patterns.iter();
+        let patterns = patterns.filter_map(|text| Pattern::parse(text).ok());
+        let mut patterns: Vec<_> = patterns.map(|pattern| (pattern.head(), pattern)).collect();
+        patterns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         patterns
     }
 }
 
+/// Whether one of the sorted listings shows this key, or, as the original's rule has it, leads through its directory.
+fn shows(listings: &[&str], key: &str) -> bool {
+    let has = |path: &str| listings.binary_search(&path).is_ok();
+    let dir = path::key_dir(key);
+    let mut above = dir.match_indices('/').skip(1);
+    let below = format!("{dir}/");
+    let first_below = listings.partition_point(|path| *path < below.as_str());
+    has(key)
+        || has(dir)
+        || above.any(|(slash, _)| has(&dir[..slash]))
+        || (dir != "/"
+            && listings
+                .get(first_below)
+                .is_some_and(|path| path.starts_with(&below)))
+}
+
 /// Looks only at the patterns that begin as the key does: there may be one for every host.
-fn matches_any(patterns: &BTreeMap<String, Vec<Pattern>>, key: &str) -> bool {
-    let ends = key.char_indices().map(|(end, _)| end).chain([key.len()]);
-    let candidates = ends.filter_map(|end| patterns.get(&key[..end]));
-    candidates.flatten().any(|pattern| pattern.matches(key))
+fn matches_any(patterns: &[(String, Pattern)], key: &str) -> bool {
+    let mut ends = key.char_indices().map(|(end, _)| end).chain([key.len()]);
+    ends.any(|end| {
+        let head = &key[..end];
+        let first = patterns.partition_point(|(known, _)| known.as_str() < head);
+        let mut same = patterns[first..]
+            .iter()
+            .take_while(|(known, _)| known == head);
+        same.any(|(_, pattern)| pattern.matches(key))
+    })
 }
 
 impl Funcs {
@@ -152,7 +153,7 @@ impl Funcs {
             Err(error) => return Err(CallError::failed(error.to_string())),
         };
         if !self.reads.patterns.contains(text) {
-            self.reads.patterns.insert(text.to_owned());
+            self.reads.patterns.insert(text.into());
         }
         let Found { items, walked } = self.view.matching(&pattern);
         budget.spend_steps(walked)?;
@@ -174,7 +175,7 @@ impl Funcs {
         let Ok(dir) = std::str::from_utf8(dir.as_bytes()) else {
             return Ok(strings(&[]));
         };
-        self.reads.listings.insert(path::clean(dir));
+        self.reads.listings.insert(path::clean(dir).into());
         let Found { items, walked } = if dirs_only {
             self.view.list_dirs(dir)
         } else {
@@ -226,8 +227,8 @@ mod tests {
         let set = |texts: &[&str]| {
             texts
                 .iter()
-                .map(|text| (*text).to_owned())
-                .collect::<BTreeSet<_>>()
+                .map(|text| (*text).into())
+                .collect::<HashSet<_>>()
         };
         for (keys, listings, patterns, want) in [
             (

@@ -1,5 +1,7 @@
 //! The fast paths against a direct reading of the original's rules, over seeded random trees.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::tree::path::{clean, key_dir};
 

@@ -1,8 +1,8 @@
 //! What text an expression makes, as far as it can be seen without executing it: literal pieces and holes.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
+use crate::template::interner::Interner;
 use crate::template::outline::{Call, Expr, Outline, Usage};
 
 /// Variables may stand for calls with variables; nobody nests them deeper on purpose.
@@ -15,8 +15,9 @@ const LONGEST: usize = 4096;
 /// The variables of a template that have one value wherever they are used: those that are set once.
 #[derive(Debug)]
 pub struct Variables<'o> {
-    /// Nothing for those that are set again, or to what cannot be followed.
-    values: BTreeMap<&'o str, Option<Known<'o>>>,
+    names: Interner,
+    /// By name: nothing for those that are set again, or to what cannot be followed.
+    values: Vec<Option<Known<'o>>>,
     fuel: Cell<u32>,
 }
 
@@ -31,7 +32,8 @@ struct Known<'o> {
 impl<'o> Variables<'o> {
     pub fn of(outline: &'o Outline) -> Variables<'o> {
         let mut variables = Variables {
-            values: BTreeMap::new(),
+            names: Interner::default(),
+            values: Vec::new(),
             fuel: Cell::new(FUEL),
         };
         for statement in &outline.statements {
@@ -40,11 +42,20 @@ impl<'o> Variables<'o> {
                 _ => None,
             };
             for name in &statement.sets {
-                let again = variables.values.contains_key(name.as_str());
-                variables.values.insert(name, known.filter(|_| !again));
+                let number = variables.names.number(name.as_bytes());
+                match variables.values.get_mut(number) {
+                    Some(value) => *value = None,
+                    None => variables.values.push(known),
+                }
             }
         }
         variables
+    }
+
+    /// The value of a variable that was set.
+    fn value(&self, name: &str) -> Option<Option<Known<'o>>> {
+        let number = self.names.get(name.as_bytes())?;
+        self.values.get(number).copied()
     }
 
     /// An expression that can be followed: its variables, if it has any, were set before.
@@ -60,7 +71,7 @@ impl<'o> Variables<'o> {
         };
         match expr {
             Expr::Variable { name, .. } => {
-                let value = self.values.get(name.as_str())?;
+                let value = self.value(name)?;
                 Some(value.map_or(0, |known| known.level))
             }
             Expr::Call(call) => Some(deepest(&call.args)? + 1),
@@ -76,7 +87,7 @@ impl<'o> Variables<'o> {
     {
         let mut expr = expr;
         while let Expr::Variable { name, .. } = expr
-            && let Some(Some(known)) = self.values.get(name.as_str())
+            && let Some(Some(known)) = self.value(name)
             && self.fuel.get() > 0
         {
             self.fuel.set(self.fuel.get() - 1);

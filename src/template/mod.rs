@@ -11,6 +11,7 @@ mod exec;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+pub mod interner;
 mod lex;
 mod methods;
 mod node;

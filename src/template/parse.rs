@@ -9,11 +9,11 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Function;
 use super::error::{Error, Place};
+use super::interner::Interner;
 use super::lex::{Kind, Lexer, Token};
 use super::node::{List, Node, TemplateId};
 use super::problem::Problem;
@@ -98,10 +98,10 @@ struct Parser<'t> {
     lexer: Lexer<'t>,
     /// Lexemes that were read ahead and put back, the next one last: never more than three.
     pending: Vec<Token>,
-    scope: Scope<'t>,
+    scope: Scope,
     /// Where each level begins that is open now.
     open: Vec<usize>,
-    ids: BTreeMap<Vec<u8>, TemplateId>,
+    ids: Interner,
     names: Vec<Vec<u8>>,
     lists: Vec<Option<List>>,
 }
@@ -121,7 +121,7 @@ impl<'t> Parser<'t> {
             pending: Vec::new(),
             scope: Scope::new(),
             open: Vec::new(),
-            ids: BTreeMap::new(),
+            ids: Interner::default(),
             names: Vec::new(),
             lists: Vec::new(),
             name,
@@ -316,13 +316,12 @@ impl Parser<'_> {
     }
 
     fn template_id(&mut self, name: Vec<u8>) -> TemplateId {
-        let next = TemplateId(self.names.len());
-        let id = *self.ids.entry(name.clone()).or_insert(next);
-        if id == next {
+        let id = self.ids.number(&name);
+        if id == self.names.len() {
             self.names.push(name);
             self.lists.push(None);
         }
-        id
+        TemplateId(id)
     }
 
     /// Defines a template. An empty definition never replaces another, and is replaced by any.

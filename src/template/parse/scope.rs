@@ -4,17 +4,16 @@
 //! places, and what they say about them is different: an undeclared variable does not parse, while one that
 //! was declared in another branch fails when it is executed. Both are followed here, so that executing needs no names.
 
-use std::collections::BTreeMap;
-
+use crate::template::interner::Interner;
 use crate::template::node::Slot;
 
 /// What the parser knows within one template. A definition or block within it gets its own.
 #[derive(Debug)]
-pub struct Scope<'t> {
+pub struct Scope {
     /// The names that Go's parser accepts here.
-    pub declared: Names<'t>,
+    pub declared: Names,
     /// The names on the executor's stack here.
-    pub stack: Names<'t>,
+    pub stack: Names,
     /// How many ranges are open.
     pub ranges: u32,
     /// Whether the innermost open block may have an `{{else with}}`.
@@ -25,7 +24,7 @@ pub struct Scope<'t> {
     pub last: usize,
 }
 
-impl Scope<'_> {
+impl Scope {
     /// The scope of a template's first node: there is `$`.
     pub fn new() -> Self {
         let mut scope = Scope {
@@ -44,22 +43,30 @@ impl Scope<'_> {
 
 /// A push-down list of names, each of which hides an earlier one of the same name.
 #[derive(Debug, Default)]
-pub struct Names<'t> {
-    order: Vec<&'t [u8]>,
-    places: BTreeMap<&'t [u8], Vec<Slot>>,
+pub struct Names {
+    known: Interner,
+    /// By name, where it is in the list, the last time last.
+    places: Vec<Vec<Slot>>,
+    /// The list.
+    order: Vec<usize>,
 }
 
-impl<'t> Names<'t> {
+impl Names {
     /// Declares a name.
-    pub fn push(&mut self, name: &'t [u8]) -> Slot {
+    pub fn push(&mut self, name: &[u8]) -> Slot {
         let slot = self.order.len();
+        let name = self.known.number(name);
         self.order.push(name);
-        self.places.entry(name).or_default().push(slot);
+        match self.places.get_mut(name) {
+            Some(places) => places.push(slot),
+            None => self.places.push(vec![slot]),
+        }
         slot
     }
 
     /// The last declaration of a name.
     pub fn find(&self, name: &[u8]) -> Option<Slot> {
+        let name = self.known.get(name)?;
         self.places.get(name)?.last().copied()
     }
 

@@ -35,7 +35,7 @@ pub fn names(templates: &Path) -> Result<Vec<String>> {
     if templates.is_dir() {
         add_names(templates, "", DEEPEST, &mut names)?;
     }
-    names.sort();
+    names.sort_unstable();
     Ok(names)
 }
 

@@ -179,7 +179,7 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
         .map_err(list)?
         .collect::<std::io::Result<Vec<_>>>()
         .map_err(list)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.sort_unstable_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if entry.file_type().map_err(list)?.is_dir() {

@@ -89,7 +89,7 @@ impl Walk {
 
     /// Drops these leaves: a repeated key replaces all that its first value held.
     fn forget(&mut self, mut replaced: Vec<Range<usize>>) {
-        replaced.sort_by_key(|range| range.start);
+        replaced.sort_unstable_by_key(|range| range.start);
         let Some(first) = replaced.first().map(|range| range.start) else {
             return;
         };

@@ -87,7 +87,7 @@ impl Invocation {
             *mine = list.into();
         }
         self.changed_keys.extend(other.changed_keys);
-        self.changed_keys.sort();
+        self.changed_keys.sort_unstable();
         self.changed_keys.dedup();
     }
 

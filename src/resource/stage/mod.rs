@@ -243,7 +243,7 @@ pub struct Committed {
 /// are in their places all the same.
 pub fn sync_directories(committed: &[Committed]) -> Result<()> {
     let mut dirs: Vec<&Dir> = committed.iter().map(|committed| &*committed.dir).collect();
-    dirs.sort_by_key(|dir| dir.path());
+    dirs.sort_unstable_by_key(|dir| dir.path());
     dirs.dedup_by_key(|dir| dir.path());
     dirs.into_iter()
         .map(|dir| {

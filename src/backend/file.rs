@@ -109,10 +109,11 @@ fn is_json(path: &Path, bytes: &[u8]) -> bool {
 }
 
 fn table_to_json(table: &DeTable<'_>) -> Json {
-    let entries = table
-        .iter()
-        .map(|(key, value)| (key.get_ref().to_string(), to_json(value.get_ref())));
-    Json::Object(entries.collect::<Map<_, _>>())
+    let mut entries = Map::new();
+    for (key, value) in table {
+        entries.insert(key.get_ref().to_string(), to_json(value.get_ref()));
+    }
+    Json::Object(entries)
 }
 
 /// Recursive, but no deeper than the parser lets tables and lists nest (80).

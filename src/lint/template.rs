@@ -148,7 +148,7 @@ fn shell_reads(facts: &Facts) -> bool {
 fn parse(name: &str, source: &Source, report: &mut Report) -> Option<Template> {
     let mut text = source.bytes.clone();
     for _ in 0..MOST_UNKNOWN {
-        let error = match Template::parse(name, text.as_slice(), FUNCTIONS) {
+        let error = match Template::parse(name, &text, FUNCTIONS) {
             Ok(template) => return Some(template),
             Err(error) => error,
         };

@@ -57,13 +57,15 @@ impl Cluster {
             (ADDING, &self.adding),
             (DELETING, &self.deleting),
         ];
-        let nodes = dirs.into_iter().flat_map(|(dir, nodes)| {
-            let of_dir = nodes.iter().flat_map(move |node| node.pairs(dir));
-            of_dir.collect::<Vec<_>>()
-        });
         let rest = self.rest.iter();
-        let rest = rest.map(|(key, value)| (key.clone(), value.clone()));
-        Tree::from_pairs(rest.chain(nodes))
+        let mut pairs: Vec<(String, String)> =
+            rest.map(|(key, value)| (key.clone(), value.clone())).collect();
+        for (dir, nodes) in dirs {
+            for node in nodes {
+                pairs.extend(node.pairs(dir));
+            }
+        }
+        Tree::from_pairs(pairs)
     }
 
     /// The roles in order; `None` stands for nodes without one.

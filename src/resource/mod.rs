@@ -360,7 +360,7 @@ impl Resource {
             None => {
                 let text = fs::read(&path).map_err(read)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let parsed = Template::parse(&name, text, funcs::FUNCTIONS);
+                let parsed = Template::parse(&name, &text, funcs::FUNCTIONS);
                 let unprocessed = |error| Error::Unprocessed {
                     src: self.src.clone(),
                     error,

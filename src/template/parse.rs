@@ -47,7 +47,7 @@ impl Template {
     /// text may call itself by it.
     pub fn parse(
         name: &str,
-        text: impl Into<Arc<[u8]>>,
+        text: &[u8],
         functions: &'static [Function],
     ) -> Result<Template> {
         let source: Arc<[u8]> = text.into();

@@ -84,7 +84,7 @@ impl Funcs {
         let path = resolve(&self.around.templates, &name)?;
         let text =
             read(&path).map_err(|cause| failed(format!("cannot read template {name}: {cause}")))?;
-        let template = Template::parse(&name, text, FUNCTIONS).map_err(CallError::nested)?;
+        let template = Template::parse(&name, &text, FUNCTIONS).map_err(CallError::nested)?;
         let include = Rc::new(Include {
             name,
             path,

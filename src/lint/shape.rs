@@ -42,7 +42,7 @@ impl<'o> Variables<'o> {
                 _ => None,
             };
             for name in &statement.sets {
-                let number = variables.names.number(name.as_bytes());
+                let number = variables.names.add(name.as_bytes());
                 match variables.values.get_mut(number) {
                     Some(value) => *value = None,
                     None => variables.values.push(known),

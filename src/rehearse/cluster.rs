@@ -58,8 +58,9 @@ impl Cluster {
             (DELETING, &self.deleting),
         ];
         let rest = self.rest.iter();
-        let mut pairs: Vec<(String, String)> =
-            rest.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut pairs: Vec<(String, String)> = rest
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         for (dir, nodes) in dirs {
             for node in nodes {
                 pairs.extend(node.pairs(dir));

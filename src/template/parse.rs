@@ -45,11 +45,7 @@ pub(super) const MAIN: TemplateId = TemplateId(0);
 impl Template {
     /// Parses a text, any bytes, that may call `functions` and Go's builtins. The name is for messages, and the
     /// text may call itself by it.
-    pub fn parse(
-        name: &str,
-        text: &[u8],
-        functions: &'static [Function],
-    ) -> Result<Template> {
+    pub fn parse(name: &str, text: &[u8], functions: &'static [Function]) -> Result<Template> {
         let source: Arc<[u8]> = text.into();
         let name: Arc<str> = name.into();
         let mut parser = Parser::new(name.clone(), source.clone(), &source, functions);
@@ -316,7 +312,7 @@ impl Parser<'_> {
     }
 
     fn template_id(&mut self, name: Vec<u8>) -> TemplateId {
-        let id = self.ids.number(&name);
+        let id = self.ids.add(&name);
         if id == self.names.len() {
             self.names.push(name);
             self.lists.push(None);

@@ -1,9 +1,8 @@
 //! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Remembers what was
 //! asked for, so that a change can be named by the keys that this template reads.
 
-use std::collections::HashSet;
-
 use super::Funcs;
+use crate::template::interner::Interner;
 use crate::template::value::{Pair, Str};
 use crate::template::{Budget, CallError, Value};
 use crate::tree::glob::{BadPattern, Pattern};
@@ -12,10 +11,10 @@ use crate::tree::{Change, Found, Kind, View, path};
 /// What one rendering asked the store for. There may be thousands of each.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    keys: HashSet<Box<str>>,
+    keys: Interner,
     /// The cleaned paths of `ls` and `lsdir`.
-    listings: HashSet<Box<str>>,
-    patterns: HashSet<Box<str>>,
+    listings: Interner,
+    patterns: Interner,
 }
 
 impl Reads {
@@ -23,10 +22,9 @@ impl Reads {
     /// `new`, sorted. A listing depends on which keys there are, not on their values.
     pub fn changed(&self, old: &View, new: &View) -> Vec<String> {
         let patterns = self.patterns_by_head();
-        let mut listings: Vec<&str> = self.listings.iter().map(|path| &**path).collect();
-        listings.sort_unstable();
+        let listings: Vec<&[u8]> = self.listings.names().collect();
         let read = |change: &Change| {
-            self.keys.contains(change.key)
+            self.keys.get(change.key.as_bytes()).is_some()
                 || (change.kind != Kind::Value && shows(&listings, change.key))
                 || matches_any(&patterns, change.key)
         };
@@ -36,7 +34,10 @@ impl Reads {
     }
 
     fn patterns_by_head(&self) -> Vec<(String, Pattern)> {
-        let patterns = self.patterns.iter();
+        let patterns = self
+            .patterns
+            .names()
+            .filter_map(|text| str::from_utf8(text).ok());
         let patterns = patterns.filter_map(|text| Pattern::parse(text).ok());
         let mut patterns: Vec<_> = patterns.map(|pattern| (pattern.head(), pattern)).collect();
         patterns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -45,19 +46,19 @@ impl Reads {
 }
 
 /// Whether one of the sorted listings shows this key, or, as the original's rule has it, leads through its directory.
-fn shows(listings: &[&str], key: &str) -> bool {
-    let has = |path: &str| listings.binary_search(&path).is_ok();
+fn shows(listings: &[&[u8]], key: &str) -> bool {
+    let has = |path: &str| listings.binary_search(&path.as_bytes()).is_ok();
     let dir = path::key_dir(key);
     let mut above = dir.match_indices('/').skip(1);
     let below = format!("{dir}/");
-    let first_below = listings.partition_point(|path| *path < below.as_str());
+    let first_below = listings.partition_point(|path| *path < below.as_bytes());
     has(key)
         || has(dir)
         || above.any(|(slash, _)| has(&dir[..slash]))
         || (dir != "/"
             && listings
                 .get(first_below)
-                .is_some_and(|path| path.starts_with(&below)))
+                .is_some_and(|path| path.starts_with(below.as_bytes())))
 }
 
 /// Looks only at the patterns that begin as the key does: there may be one for every host.
@@ -113,9 +114,7 @@ impl Funcs {
         };
         let value = self.view.get_around(&mut self.near, key);
         budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;
-        if !self.reads.keys.contains(key) {
-            self.reads.keys.insert(key.into());
-        }
+        self.reads.keys.add(key.as_bytes());
         Ok(value.map(Str::from))
     }
 
@@ -152,9 +151,7 @@ impl Funcs {
             Err(BadPattern) if self.view.leaves().next().is_none() => return Ok(Vec::new()),
             Err(error) => return Err(CallError::failed(error.to_string())),
         };
-        if !self.reads.patterns.contains(text) {
-            self.reads.patterns.insert(text.into());
-        }
+        self.reads.patterns.add(text.as_bytes());
         let Found { items, walked } = self.view.matching(&pattern);
         budget.spend_steps(walked)?;
         let size: usize = items
@@ -175,7 +172,7 @@ impl Funcs {
         let Ok(dir) = std::str::from_utf8(dir.as_bytes()) else {
             return Ok(strings(&[]));
         };
-        self.reads.listings.insert(path::clean(dir).into());
+        self.reads.listings.add(path::clean(dir).as_bytes());
         let Found { items, walked } = if dirs_only {
             self.view.list_dirs(dir)
         } else {
@@ -225,10 +222,11 @@ mod tests {
             ("/d/e", "2"),
         ]);
         let set = |texts: &[&str]| {
-            texts
-                .iter()
-                .map(|text| (*text).into())
-                .collect::<HashSet<_>>()
+            let mut set = Interner::default();
+            for text in texts {
+                set.add(text.as_bytes());
+            }
+            set
         };
         for (keys, listings, patterns, want) in [
             (
@@ -253,7 +251,7 @@ mod tests {
             (&[], &[], &[], ""),
         ] {
             let reads = Reads {
-                keys: keys.iter().map(|key| Box::from(*key)).collect(),
+                keys: set(keys),
                 listings: set(listings),
                 patterns: set(patterns),
             };

@@ -55,7 +55,7 @@ impl Names {
     /// Declares a name.
     pub fn push(&mut self, name: &[u8]) -> Slot {
         let slot = self.order.len();
-        let name = self.known.number(name);
+        let name = self.known.add(name);
         self.order.push(name);
         match self.places.get_mut(name) {
             Some(places) => places.push(slot),

@@ -289,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn callers_at_the_same_time_start_it_once() {
+        let home = home("race");
+        fs::write(home.join("log/cmd.info"), "c-1:echo once").unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert!(super::run(&home) == ExitCode::SUCCESS));
+            }
+        });
+        assert_eq!(output(&home), "once\n");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
     fn every_id_has_a_record_of_its_own() {
         let home = home("names");
         let name = |id: &str| {

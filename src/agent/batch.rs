@@ -61,7 +61,7 @@ impl Agent {
             _lock: lock,
         });
         let rendered = self.render(now);
-        let targets = rendered.iter().map(|(_, _, target)| target);
+        let targets = rendered.iter().map(|(_, _, target)| target).collect();
         if !self.config.noop
             && let Err(error) = stage::clear_leftovers(targets).map(say_cleared)
         {

@@ -99,7 +99,7 @@ impl Reporter {
 fn clear_leftovers(path: &Path) {
     let target = Target::resolve(path, Attributes::default());
     // Nothing depends on it, and what keeps it from being removed will be said when the file is to be written.
-    let _ = target.and_then(|target| stage::clear_leftovers([&target]));
+    let _ = target.and_then(|target| stage::clear_leftovers(vec![&target]));
 }
 
 impl State {

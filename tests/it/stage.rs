@@ -375,7 +375,7 @@ fn a_read_only_disk_leaves_the_old_file_and_says_so() {
         "the staged file could not be removed"
     );
     let target = Target::resolve(&dest, KEEP).expect("found");
-    assert_eq!(clear_leftovers([&target]).expect("cleared").len(), 1);
+    assert_eq!(clear_leftovers(vec![&target]).expect("cleared").len(), 1);
     assert_eq!(names(&disk), ["x"]);
 }
 

@@ -14,7 +14,7 @@ const PUT_BACK: u64 = 16 << 20;
 
 /// Writes the content of `new` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
 /// changed. Returns `to`, still open, to be synced.
-pub fn overwrite(dir: &Dir, new: File, to: &OsStr) -> io::Result<File> {
+pub fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File> {
     let file = dir.open_to_overwrite(to)?;
     let found = platform::file_meta(&file)?;
     if found.kind != Kind::File {
@@ -27,18 +27,18 @@ pub fn overwrite(dir: &Dir, new: File, to: &OsStr) -> io::Result<File> {
     let mut before = Vec::new();
     (&file).take(PUT_BACK + 1).read_to_end(&mut before)?;
     platform::reserve(&file, platform::file_meta(&new)?.size)?;
-    if let Err(error) = rewrite(&file, new) {
+    if let Err(error) = rewrite(&file, &mut new) {
         if before.len() as u64 <= PUT_BACK {
             // If this fails as well, the first error is still the one to report.
-            let _reported_already = rewrite(&file, before.as_slice());
+            let _reported_already = rewrite(&file, &mut before.as_slice());
         }
         return Err(error);
     }
     Ok(file)
 }
 
-fn rewrite(mut file: &File, mut content: impl Read) -> io::Result<()> {
+fn rewrite(mut file: &File, content: &mut dyn Read) -> io::Result<()> {
     file.rewind()?;
-    let length = io::copy(&mut content, &mut file)?;
+    let length = io::copy(content, &mut file)?;
     file.set_len(length)
 }

@@ -93,8 +93,8 @@ pub fn without_random_parts(text: &str) -> String {
 /// Removes the staged files that killed runs have left beside these targets, and says which. To be called with the apply
 /// lock held and before anything is staged: every such file is then nobody's, but for those that are claimed. Reads each
 /// directory once.
-pub fn clear_leftovers<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Result<Vec<PathBuf>> {
-    let mut targets: Vec<&Target> = targets.into_iter().filter(|t| t.has_directory()).collect();
+pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
+    targets.retain(|target| target.has_directory());
     targets.sort_by_key(|target| target.dir.path());
     let mut removed = Vec::new();
     for group in targets.chunk_by(|a, b| a.dir.path() == b.dir.path()) {

@@ -97,7 +97,7 @@ fn a_staged_file_that_is_to_be_kept_stays_for_good() {
     let path = stage.path();
     drop(stage);
     assert_eq!(
-        clear_leftovers([&target(&dest)]).unwrap(),
+        clear_leftovers(vec![&target(&dest)]).unwrap(),
         [""; 0].map(PathBuf::from)
     );
     assert_eq!(fs::read(path).unwrap(), b"new");
@@ -119,7 +119,7 @@ fn leftovers_of_these_targets_go_and_nothing_else() {
     let nowhere = scratch.0.join("no such directory").join("x");
 
     let targets = [target(&zoo), target(&nowhere), target(&myid)];
-    let mut removed = clear_leftovers(&targets).unwrap();
+    let mut removed = clear_leftovers(targets.iter().collect()).unwrap();
     removed.sort();
     assert_eq!(removed, gone);
     let left = [

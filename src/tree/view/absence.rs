@@ -57,13 +57,13 @@ impl View {
     /// The path of a directory that was probably meant by one that is not there, covered by the keys or not.
     pub fn nearest_dir(&self, path: &str) -> Option<String> {
         let whole = self.whole();
-        let found = whole.nearest(path, |way| whole.has_below(way));
+        let found = whole.nearest(path, &|way| whole.has_below(way));
         found.filter(|found| found != path)
     }
 
     fn misspelt(&self, key: &str) -> Option<Absence> {
         let whole = self.whole();
-        let meant = whole.nearest(key, |way| whole.get(way).is_some())?;
+        let meant = whole.nearest(key, &|way| whole.get(way).is_some())?;
         Some(Absence::Misspelt {
             covered: self.get(&meant).is_some(),
             meant,
@@ -71,7 +71,7 @@ impl View {
     }
 
     /// The path spelt most nearly like this one of those that count.
-    fn nearest(&self, key: &str, counts: impl Fn(&str) -> bool) -> Option<String> {
+    fn nearest(&self, key: &str, counts: &dyn Fn(&str) -> bool) -> Option<String> {
         let segments = || key.split('/').filter(|segment| !segment.is_empty());
         if segments().count() > MOST_SEGMENTS {
             return None;

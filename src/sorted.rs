@@ -15,10 +15,30 @@ impl<K, V> Default for SortedMap<K, V> {
     }
 }
 
+impl<K: Ord, V> From<Vec<(K, V)>> for SortedMap<K, V> {
+    /// Of equal keys the last counts.
+    fn from(mut entries: Vec<(K, V)>) -> Self {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
+        SortedMap(entries)
+    }
+}
+
 impl<K: Ord, V> SortedMap<K, V> {
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The entry at a place in the order of the keys.
+    pub fn at(&self, index: usize) -> Option<(&K, &V)> {
+        self.0.get(index).map(|(key, value)| (key, value))
     }
 
     /// How many entries it has.
@@ -127,5 +147,14 @@ mod tests {
         assert_eq!(entries, [("a", 4), ("b", 5)]);
         map.retain(|_, value| *value == 5);
         assert!(map.keys().eq(["b"]) && map.values().eq(&[5]));
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts() {
+        let map = SortedMap::from(vec![("b", 1), ("a", 2), ("b", 3), ("a", 4), ("b", 5)]);
+        assert_eq!(
+            (map.at(0), map.at(1), map.at(2)),
+            (Some((&"a", &4)), Some((&"b", &5)), None)
+        );
     }
 }

@@ -8,8 +8,6 @@ mod eval;
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
-
 use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
 use super::format;
@@ -18,7 +16,7 @@ use super::node::{
 };
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
-use super::value::{Map, Str, Value};
+use super::value::Value;
 use super::{CallError, Failure, Host, Options};
 
 /// After so many missing keys a rendering gives up.
@@ -150,9 +148,8 @@ struct Loop<'t> {
 
 /// What a range goes through.
 enum Items {
-    /// A slice.
+    /// A slice, a map, or nothing.
     Elements(Value),
-    Entries(Vec<(Str, Value)>),
     /// From 0 up to before an integer.
     Numbers(Value, usize),
 }
@@ -161,7 +158,6 @@ impl Items {
     fn len(&self) -> usize {
         match self {
             Items::Elements(value) => value.length().unwrap_or(0),
-            Items::Entries(entries) => entries.len(),
             Items::Numbers(_, count) => *count,
         }
     }
@@ -173,11 +169,11 @@ impl Items {
             Items::Elements(list @ Value::List(_)) => {
                 Some((Value::Int(index), Cell::interface(list.element(at)?)))
             }
-            Items::Elements(value) => Some((Value::Int(index), Cell::plain(value.element(at)?))),
-            Items::Entries(entries) => {
-                let (key, value) = entries.get(at)?;
+            Items::Elements(Value::Map(map)) => {
+                let (key, value) = map.entries().at(at)?;
                 Some((Value::Str(key.clone()), Cell::interface(value.clone())))
             }
+            Items::Elements(value) => Some((Value::Int(index), Cell::plain(value.element(at)?))),
             Items::Numbers(end, count) => {
                 let number = (at < *count).then(|| end.same_integer(index))?;
                 Some((Value::Nil, Cell::plain(number)))
@@ -460,11 +456,12 @@ impl<'t> State<'t, '_> {
 
     fn items(&mut self, value: Value, node: &RangeNode) -> Result<Items> {
         match &value {
-            Value::Nil => Ok(Items::Entries(Vec::new())),
-            Value::Map(map) => self.entries(map),
-            Value::Strings(_) | Value::List(_) | Value::Pairs(_) | Value::Services(_) => {
-                Ok(Items::Elements(value))
-            }
+            Value::Nil
+            | Value::Strings(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Pairs(_)
+            | Value::Services(_) => Ok(Items::Elements(value)),
             _ => match value.as_integer() {
                 Some(_) if node.pipeline.decl.len() > 1 => {
                     let words = self.words(&value)?;
@@ -477,15 +474,6 @@ impl<'t> State<'t, '_> {
                 }
             },
         }
-    }
-
-    fn entries(&mut self, map: &Rc<Map>) -> Result<Items> {
-        let size = size_of::<(Str, Value)>().saturating_mul(map.entries().len());
-        let spent = self.budget.spend_bytes(size);
-        spent.map_err(|limit| self.limit(limit))?;
-        let entries = map.entries().iter();
-        let entries = entries.map(|(key, value)| (key.clone(), value.clone()));
-        Ok(Items::Entries(entries.collect()))
     }
 
     /// A value for a message, as `%v` prints it.

@@ -3,11 +3,11 @@
 //! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how much they
 //! hold, so that printing, comparing or dropping one neither recurses nor goes on without a limit.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use super::Limit;
+use crate::sorted::SortedMap;
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;
@@ -135,7 +135,7 @@ pub struct List {
 /// `map[string]interface {}`, sorted by key as Go prints and ranges it.
 #[derive(Debug)]
 pub struct Map {
-    entries: BTreeMap<Str, Value>,
+    entries: SortedMap<Str, Value>,
     extent: Extent,
 }
 
@@ -179,7 +179,7 @@ impl List {
 
 impl Map {
     /// The entries by key.
-    pub fn entries(&self) -> &BTreeMap<Str, Value> {
+    pub fn entries(&self) -> &SortedMap<Str, Value> {
         &self.entries
     }
 
@@ -246,8 +246,9 @@ impl Value {
         Ok(Value::List(Rc::new(List { items, extent })))
     }
 
-    /// A `map[string]interface {}`.
-    pub fn map(entries: BTreeMap<Str, Value>) -> Result<Value, Limit> {
+    /// A `map[string]interface {}`; of equal keys the last counts.
+    pub fn map(entries: Vec<(Str, Value)>) -> Result<Value, Limit> {
+        let entries = SortedMap::from(entries);
         let extent = Extent::around(entries.values())?;
         Ok(Value::Map(Rc::new(Map { entries, extent })))
     }
@@ -260,7 +261,7 @@ impl Value {
 
     /// A nil `map[string]interface {}`, as `json "null"` gives it.
     pub fn nil_map() -> Value {
-        let (entries, extent) = (BTreeMap::new(), Extent::default());
+        let (entries, extent) = (SortedMap::default(), Extent::default());
         Value::Map(Rc::new(Map { entries, extent }))
     }
 

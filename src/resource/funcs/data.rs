@@ -1,6 +1,5 @@
 //! Lists, maps and choices: `map` and `filter` of the original, and what confd's other lines add.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::regex::Expression;
@@ -28,12 +27,12 @@ pub(super) fn map(values: &[Value], budget: &mut Budget) -> Result<Value, CallEr
         return Err(failed("invalid map call"));
     }
     budget.spend_bytes(size_of_val(values))?;
-    let mut entries = BTreeMap::new();
+    let mut entries = Vec::with_capacity(pairs.len());
     for [key, value] in pairs {
         let Value::Str(key) = key else {
             return Err(failed("map keys must be strings"));
         };
-        entries.insert(key.clone(), value.clone());
+        entries.push((key.clone(), value.clone()));
     }
     Value::map(entries).map_err(CallError::from)
 }

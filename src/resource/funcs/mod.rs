@@ -241,7 +241,7 @@ impl Funcs {
             Name::List => data::list(args.rest(0).to_vec(), budget),
             Name::Append => data::append(args.any(0)?, args.any(1)?, budget),
             Name::HasKey => Ok(Value::Bool(
-                args.map(0)?.entries().contains_key(args.text(1)?),
+                args.map(0)?.entries().get(args.text(1)?).is_some(),
             )),
             Name::Keys => data::keys(args.map(0)?, budget),
             Name::Values => data::values(args.map(0)?, budget),

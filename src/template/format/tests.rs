@@ -1,6 +1,5 @@
 //! Formats and values against what Go 1.19 prints.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::value::{LocalZone, Offset, Pair, Service, Str, Time};
@@ -30,7 +29,7 @@ fn list(items: &[Value]) -> Value {
 }
 
 fn map(entries: &[(&str, Value)]) -> Value {
-    let entries: BTreeMap<Str, Value> = entries
+    let entries: Vec<(Str, Value)> = entries
         .iter()
         .map(|(key, value)| (Str::from(*key), value.clone()))
         .collect();

@@ -1,6 +1,5 @@
 //! Random values of every Go type, and random formats for them.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use app_agent::template::Value;
@@ -121,10 +120,8 @@ pub fn value(choices: &mut impl Choices, depth: usize) -> Value {
             Value::list(items).expect("shallow")
         }
         _ => {
-            let entries: BTreeMap<Str, Value> = (0..count)
-                .map(|_| (text(choices), value(choices, depth - 1)))
-                .collect();
-            Value::map(entries).expect("shallow")
+            let entries = (0..count).map(|_| (text(choices), value(choices, depth - 1)));
+            Value::map(entries.collect()).expect("shallow")
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Reading JSON as Go's `json.Unmarshal` does: bytes in, a value or Go's words for what is wrong out.
 
-use std::collections::BTreeMap;
-
 use super::failed;
 use crate::template::value::{MAX_DEPTH, Str};
 use crate::template::{Budget, CallError, Value, strconv, utf8};
@@ -150,7 +148,7 @@ impl Decoder<'_, '_> {
     }
 
     fn object(&mut self) -> Result<Value, CallError> {
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::new();
         self.skip_space();
         if self.accept(b'}') {
             return Value::map(entries).map_err(CallError::from);
@@ -167,7 +165,7 @@ impl Decoder<'_, '_> {
             }
             self.skip_space();
             let value = self.value()?;
-            entries.insert(key, value);
+            entries.push((key, value));
             self.skip_space();
             if self.accept(b'}') {
                 return Value::map(entries).map_err(CallError::from);

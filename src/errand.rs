@@ -3,7 +3,6 @@
 //! Each ID is started once and never again, whatever happens to cmd.info, to confd or to the machine. The command's output goes to
 //! `log/app.log`; its start and end go to `log/cmd.log`. There is no time limit, unless `log/cmd.timeout` holds a number of seconds.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::log::{self, LogFile};
 use crate::platform::{self, Process};
 use crate::resource::command;
@@ -106,11 +106,7 @@ impl<'a> Errand<'a> {
         if is_plain && platform::is_plain_name(&self.id) {
             return self.id.clone();
         }
-        self.id.bytes().fold("=".to_owned(), |mut name, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+        format!("={}", hex::encode(self.id.as_bytes()))
     }
 
     /// The agent that was here before this one kept no records, but it wrote the same log.

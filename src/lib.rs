@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod dump;
 pub mod errand;
 pub mod error;
+pub mod hex;
 pub mod lint;
 pub mod log;
 pub mod nearest;

@@ -42,15 +42,16 @@ impl Agent {
             dest,
             condition,
         };
-        let slots = self.slots.iter().map(|(path, slot)| {
+        let mut resources = Vec::new();
+        for (path, slot) in self.slots.iter() {
             let dest = slot.resource.dest().display().to_string();
-            entry(path, dest, condition(slot))
-        });
-        let broken = self.broken.iter();
-        let broken =
-            broken.map(|(path, why)| entry(path, String::new(), Condition::Failed(why.clone())));
-        let mut resources: Vec<Entry> = slots.chain(broken).collect();
-        resources.sort_by(|one, other| one.file.cmp(&other.file));
+            resources.push(entry(path, dest, condition(slot)));
+        }
+        for (path, why) in self.broken.iter() {
+            let condition = Condition::Failed(why.clone());
+            resources.push(entry(path, String::new(), condition));
+        }
+        resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
         Report {
             metadata: self.metadata.clone(),
             trouble: self.trouble.clone(),

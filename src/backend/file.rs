@@ -49,8 +49,10 @@ impl Recorded {
     pub fn fetch(&mut self) -> Result<Fetched> {
         // Looked at first: what is written during the reading counts as a change.
         self.seen = self.look();
-        let trees = self.paths.iter().map(|path| read_tree(path));
-        let trees = trees.collect::<Result<Vec<Tree>>>()?;
+        let mut trees = Vec::new();
+        for path in &self.paths {
+            trees.push(read_tree(path)?);
+        }
         let tree = Tree::from_pairs(trees.iter().flat_map(Tree::leaves));
         self.version += 1;
         let version = Version(self.version);

@@ -175,10 +175,10 @@ const DEEPEST: u32 = 64;
 
 fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -> Result<()> {
     let list = |source| Error::io("list", directory, source);
-    let mut entries = fs::read_dir(directory)
-        .map_err(list)?
-        .collect::<std::io::Result<Vec<_>>>()
-        .map_err(list)?;
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory).map_err(list)? {
+        entries.push(entry.map_err(list)?);
+    }
     entries.sort_unstable_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -403,9 +403,12 @@ impl Resource {
 
     /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.
     fn expand_check(&self, src: &str) -> Result<String> {
-        let data = [("src", src), ("dest", &self.dest.to_string_lossy())];
-        let data = data.map(|(key, value)| (key.into(), Value::text(value)));
-        let data = Value::map(data.into()).unwrap_or(Value::Nil);
+        let dest = self.dest.to_string_lossy();
+        let data = vec![
+            ("src".into(), Value::text(src)),
+            ("dest".into(), Value::text(&*dest)),
+        ];
+        let data = Value::map(data).unwrap_or(Value::Nil);
         let template = Template::parse("check_cmd", self.check_cmd.as_bytes(), &[]);
         let expanded = template.and_then(|template| {
             let (options, mut budget) = (Options::default(), Budget::default());

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use md5::{Digest, Md5};
 
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::platform;
 
 /// Below confdir.
@@ -28,7 +29,12 @@ impl Owed {
     pub fn mark(confdir: &Path, dest: &Path) -> Result<Owed> {
         let path = marker(confdir, dest);
         let directory = confdir.join(DIRECTORY);
-        fs::create_dir_all(&directory).map_err(|source| Error::io("make", &directory, source))?;
+        match fs::create_dir(&directory) {
+            Err(source) if !directory.is_dir() => {
+                return Err(Error::io("make", &directory, source));
+            }
+            _ => {}
+        }
         // For nobody else to open: his lock on it would make this reload look like one that is taken care of.
         let made = platform::open_private(&path);
         let mut file = made.map_err(|source| Error::io("make", &path, source))?;
@@ -66,8 +72,7 @@ impl Owed {
 
 fn marker(confdir: &Path, dest: &Path) -> PathBuf {
     let digest = Md5::digest(dest.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    confdir.join(DIRECTORY).join(name)
+    confdir.join(DIRECTORY).join(hex::encode(&digest))
 }
 
 #[cfg(test)]
@@ -77,6 +82,7 @@ mod tests {
     #[test]
     fn a_marker_is_found_once_nobody_holds_it_and_gone_when_settled() {
         let confdir = std::env::temp_dir().join(format!("confd-owed-{}", std::process::id()));
+        fs::create_dir_all(&confdir).unwrap();
         let dest = Path::new("/etc/a.conf");
         let owed = Owed::mark(&confdir, dest).unwrap();
         assert!(Owed::find(&confdir, dest).is_none(), "held by this process");

@@ -123,17 +123,18 @@ impl Error {
 
     /// Go's line without what may be a value of the data: what a failed function has said. Of a missing key the answer, too.
     pub fn harmless(&self) -> String {
-        let text = match self.kind() {
+        let mut text = match self.kind() {
             ErrorKind::Exec => format!("{} failed; the log says why", self.origin()),
             ErrorKind::Parse | ErrorKind::Missing | ErrorKind::Limit => self.to_string(),
         };
-        let further = match self.further().len() {
-            0 => None,
-            count => Some(format!("and {count} more; the log has them")),
-        };
-        let answer = self.answer().map(str::to_owned);
-        let lines = [Some(text), answer, further].into_iter().flatten();
-        lines.collect::<Vec<String>>().join("\n")
+        if let Some(answer) = self.answer() {
+            text.push('\n');
+            text.push_str(answer);
+        }
+        if let count @ 1.. = self.further().len() {
+            text.push_str(&format!("\nand {count} more; the log has them"));
+        }
+        text
     }
 
     /// What is wrong.

@@ -77,17 +77,18 @@ impl Template {
         let (depth, templates) = (budget.depth, budget.templates);
         let mut state = State::new(self, host, data, options, budget);
         let result = state.render();
-        let State { out, missing, .. } = state;
+        let State {
+            out, mut missing, ..
+        } = state;
         // What was entered when it failed, it did not leave.
         budget.depth = depth;
         budget.templates = templates;
-        let mut missing = missing.into_iter();
-        match (missing.next(), result) {
-            // What fails after a missing key may fail because of it.
-            (Some(first), _) => Err(first.with_further(missing.collect())),
-            (None, Err(error)) => Err(error),
-            (None, Ok(())) => Ok(out),
+        if missing.is_empty() {
+            return result.map(|()| out);
         }
+        // What fails after a missing key may fail because of it.
+        let first = missing.remove(0);
+        Err(first.with_further(missing))
     }
 }
 
@@ -287,7 +288,7 @@ impl State<'_, '_> {
     fn declare(&mut self, slot: Slot, value: Cell) {
         let at = self.base + slot;
         if self.vars.len() <= at {
-            self.vars.resize(at + 1, None);
+            self.vars.resize_with(at + 1, || None);
         }
         self.vars[at] = Some(value);
     }

@@ -343,7 +343,7 @@ impl<'v> From<Names<'v>> for Found<&'v str> {
     fn from(names: Names<'v>) -> Self {
         let (mut items, walked) = (names.found, names.walked);
         // They come in order, but for names of which one begins as another.
-        if !items.is_sorted() {
+        if !items.is_sorted_by(|one, other| one <= other) {
             items.sort_unstable();
         }
         items.dedup();

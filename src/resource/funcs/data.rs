@@ -95,7 +95,9 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
 pub(super) fn reverse(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
     fn reversed<T: Clone>(items: &[T], budget: &mut Budget) -> Result<Vec<T>, CallError> {
         budget.spend_bytes(size_of_val(items))?;
-        Ok(items.iter().rev().cloned().collect())
+        let mut items = items.to_vec();
+        items.reverse();
+        Ok(items)
     }
     Ok(match value {
         Value::Strings(texts) => Value::Strings(reversed(texts, budget)?.into()),

@@ -54,12 +54,13 @@ impl Funcs {
         let include = self.load(file)?;
         let open = &mut self.included.open;
         if let Some(first) = open.iter().position(|open| open.path == include.path) {
-            let names = open[first..].iter().map(|open| open.name.as_str());
-            let cycle: Vec<&str> = names.chain([include.name.as_str()]).collect();
-            return Err(failed(format!(
-                "include goes in a circle: {}",
-                cycle.join(" -> ")
-            )));
+            let mut words = "include goes in a circle: ".to_owned();
+            for open in &open[first..] {
+                words.push_str(&open.name);
+                words.push_str(" -> ");
+            }
+            words.push_str(&include.name);
+            return Err(failed(words));
         }
         if open.len() >= MAX_OPEN {
             return Err(failed(format!("include goes deeper than {MAX_OPEN} files")));

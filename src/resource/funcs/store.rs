@@ -28,9 +28,13 @@ impl Reads {
                 || (change.kind != Kind::Value && shows(&listings, change.key))
                 || matches_any(&patterns, change.key)
         };
-        let changes = old.changed(new);
-        let read = changes.iter().filter(|change| read(change));
-        read.map(|change| change.key.to_owned()).collect()
+        let mut changed = Vec::new();
+        for change in old.changed(new) {
+            if read(&change) {
+                changed.push(change.key.to_owned());
+            }
+        }
+        changed
     }
 
     fn patterns_by_head(&self) -> Vec<(String, Pattern)> {

@@ -56,13 +56,15 @@ fn addresses(host: &Str, wanted: fn(&IpAddr) -> bool) -> Value {
     // To Windows no name means this machine.
     let named = Some(&*host).filter(|host| !host.is_empty());
     let found = named.and_then(|host| (host, 0).to_socket_addrs().ok());
-    let found = found
-        .into_iter()
-        .flatten()
-        .map(|address| address.ip().to_canonical());
-    let mut texts: Vec<String> = found.filter(wanted).map(|ip| ip.to_string()).collect();
+    let mut texts = Vec::new();
+    for address in found.unwrap_or_default() {
+        let ip = address.ip().to_canonical();
+        if wanted(&ip) {
+            texts.push(Str::from(ip.to_string()));
+        }
+    }
     texts.sort_unstable();
-    Value::Strings(texts.into_iter().map(Str::from).collect())
+    Value::Strings(texts.into())
 }
 
 /// `lookupIP` and `lookupIPV4`: the original's is for IPv4 only.

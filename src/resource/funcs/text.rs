@@ -2,13 +2,13 @@
 //!
 //! A template's text is bytes, usually UTF-8; what is not stays as it is, except where Go puts U+FFFD.
 
-use std::fmt::Write;
 use std::rc::Rc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
 use super::data;
+use crate::hex;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, Value, strconv, utf8};
 use crate::tree::path;
@@ -25,7 +25,7 @@ pub(super) fn dir(text: &Str) -> Value {
 }
 
 /// Applies an operation on `/` and `.` to bytes that may not be UTF-8, one character a byte if need be.
-fn as_text(bytes: &Str, operation: impl FnOnce(&str) -> String) -> Value {
+fn as_text(bytes: &Str, operation: fn(&str) -> String) -> Value {
     match std::str::from_utf8(bytes.as_bytes()) {
         Ok(text) => Value::text(operation(text)),
         Err(_) => {
@@ -118,12 +118,12 @@ pub(super) fn replace(
 }
 
 fn boundaries(text: &[u8]) -> Vec<usize> {
-    let starts = utf8::chars(text).scan(0, |next, (_, width)| {
-        let start = *next;
-        *next += width;
-        Some(start)
-    });
-    starts.chain([text.len()]).collect()
+    let (mut found, mut place) = (vec![0], 0);
+    for (_, width) in utf8::chars(text) {
+        place += width;
+        found.push(place);
+    }
+    found
 }
 
 /// `strings.Contains`
@@ -267,11 +267,7 @@ pub(super) fn single_quote(text: &Str, budget: &mut Budget) -> Result<Value, Cal
 
 /// `sha256sum`: in hexadecimal.
 pub(super) fn sha256(text: &Str) -> Value {
-    let mut out = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        _ = write!(out, "{byte:02x}");
-    }
-    Value::text(out)
+    Value::text(hex::encode(&Sha256::digest(text.as_bytes())))
 }
 
 /// What stands between words, and how they begin.

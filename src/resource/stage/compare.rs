@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 
 use super::{Target, refused};
 use crate::error::Result;
+use crate::hex;
 use crate::platform;
 
 /// A file that is larger is not read through only to log its MD5.
@@ -91,7 +92,7 @@ impl Target {
             true => md5_of(file.take(LARGEST_SUM))?,
             false => format!("(not computed, {size} bytes)"),
         };
-        Ok(Some((old, hex(&Md5::digest(content)))))
+        Ok(Some((old, hex::encode(&Md5::digest(content)))))
     }
 }
 
@@ -118,16 +119,12 @@ fn md5_of(mut content: impl Read) -> io::Result<String> {
     let mut chunk = vec![0; CHUNK];
     loop {
         match content.read(&mut chunk) {
-            Ok(0) => return Ok(hex(&sum.finalize())),
+            Ok(0) => return Ok(hex::encode(&sum.finalize())),
             Ok(count) => sum.update(chunk.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A mode as `ls -l` shows it, and Go's `os.FileMode`: `-rw-r--r--`. Set-id and sticky bits, which Go leaves out here, as `ls` does.
@@ -147,8 +144,9 @@ fn permissions(mode: u32) -> String {
         [execute(6, 0o4000, 's'), bit(5, 'r'), bit(4, 'w')],
         [execute(3, 0o2000, 's'), bit(2, 'r'), bit(1, 'w')],
     ];
-    let last = execute(0, 0o1000, 't');
-    rows.into_iter().flatten().chain([last]).collect()
+    let mut text = String::from_iter(rows.as_flattened());
+    text.push(execute(0, 0o1000, 't'));
+    text
 }
 
 #[cfg(test)]

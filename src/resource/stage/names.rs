@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use md5::{Digest, Md5};
 
-use super::compare::hex;
 use super::{Target, refused};
 use crate::error::Result;
+use crate::hex;
 use crate::platform::{Dir, Kind};
 use crate::random;
 
@@ -46,7 +46,7 @@ fn prefix(name: &OsStr) -> OsString {
     let mut prefix = OsString::from(".");
     match name.len() <= LONGEST {
         true => prefix.push(name),
-        false => prefix.push(hex(&Md5::digest(name.as_encoded_bytes()))),
+        false => prefix.push(hex::encode(&Md5::digest(name.as_encoded_bytes()))),
     }
     prefix.push(MARK);
     prefix

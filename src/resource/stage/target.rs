@@ -162,7 +162,7 @@ impl Walk<'_> {
         Ok(Walk {
             dest,
             dir: Dir::start(dest).map_err(|error| refused("open", dest, error))?,
-            rest: steps(dest).collect(),
+            rest: steps(dest).into(),
             links: 0,
             image: None,
             doubted: Vec::new(),
@@ -180,7 +180,8 @@ impl Walk<'_> {
             // There is no link below it yet, so this is the way to a file like any other.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 walk.dir = Dir::start(root).map_err(cannot)?;
-                walk.rest = steps(root).chain(clean_steps(dest)).collect();
+                walk.rest = steps(root).into();
+                walk.rest.extend(clean_steps(dest));
             }
             Err(error) => return Err(cannot(error)),
         }
@@ -261,7 +262,7 @@ impl Walk<'_> {
                 }
             };
         }
-        for step in steps(&text).rev() {
+        for step in steps(&text).into_iter().rev() {
             self.rest.push_front(step);
         }
         Ok(())
@@ -304,16 +305,17 @@ impl Walk<'_> {
 }
 
 /// The names along a path, `..` among them.
-fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
-    path.components().filter_map(|component| match component {
+fn steps(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),
         _ => None,
-    })
+    });
+    names.collect()
 }
 
 /// The same without a `..`, taken as text: for a path on which nothing exists.
-fn clean_steps(path: &Path) -> impl Iterator<Item = OsString> {
+fn clean_steps(path: &Path) -> Vec<OsString> {
     let mut kept = Vec::new();
     for step in steps(path) {
         match step == ".." {
@@ -321,7 +323,7 @@ fn clean_steps(path: &Path) -> impl Iterator<Item = OsString> {
             false => kept.push(step),
         }
     }
-    kept.into_iter()
+    kept
 }
 
 /// Where a link may lead.

@@ -195,7 +195,7 @@ impl Digits {
         let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
         let used = digits.iter().rposition(|digit| *digit != b'0');
         digits.truncate(used.map_or(0, |last| last + 1));
-        let exponent: i32 = exponent.parse().unwrap_or(0);
+        let exponent = super::atoi(exponent.as_bytes()).unwrap_or(0) as i32;
         let point = if digits.is_empty() { 0 } else { exponent + 1 };
         Digits { digits, point }
     }

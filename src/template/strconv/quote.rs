@@ -13,7 +13,7 @@ pub fn is_print(found: char) -> bool {
     // After another character, std escapes what is not printable and nothing else; alone, also combining marks.
     let mut text = String::from("a");
     text.push(found);
-    text.escape_debug().nth(1) == Some(found)
+    text.escape_debug().to_string() == text
 }
 
 /// `strconv.Quote`: a double-quoted literal; bytes that are not UTF-8 become `\xhh`.

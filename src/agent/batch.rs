@@ -255,19 +255,18 @@ impl Agent {
     }
 
     /// Brings the staged files to the disk; gives those that are there.
-    fn sync(&mut self, mut staged: Vec<(PathBuf, Box<Prepared>)>) -> Vec<(PathBuf, Box<Prepared>)> {
+    fn sync(&mut self, staged: Vec<(PathBuf, Box<Prepared>)>) -> Vec<(PathBuf, Box<Prepared>)> {
         let stages: Vec<&Stage> = staged.iter().map(|(_, prepared)| &prepared.stage).collect();
-        let mut results = stage::sync_all(&stages).into_iter();
-        staged.retain(|(path, _)| match results.next() {
-            Some(Ok(())) => true,
-            result => {
-                if let (Some(slot), Some(Err(error))) = (self.slots.get_mut(path), result) {
-                    slot.fail(&error, Instant::now());
-                }
-                false
+        let results = stage::sync_all(&stages);
+        let mut synced = Vec::new();
+        for ((path, prepared), result) in staged.into_iter().zip(results) {
+            match (result, self.slots.get_mut(&path)) {
+                (Ok(()), _) => synced.push((path, prepared)),
+                (Err(error), Some(slot)) => slot.fail(&error, Instant::now()),
+                (Err(_), None) => {}
             }
-        });
-        staged
+        }
+        synced
     }
 
     fn swap(&mut self, synced: Vec<(PathBuf, Box<Prepared>)>) -> Vec<Committed> {

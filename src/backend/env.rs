@@ -25,11 +25,13 @@ impl Environment {
 
     /// Reads the environment. Variables that are not UTF-8 text are left out: templates are text.
     pub fn fetch(&self) -> Result<Fetched> {
-        let variables = std::env::vars_os();
-        let texts = variables.filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let tree = tree_of(texts, &self.prefix);
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                variables.push((name, value));
+            }
+        }
+        let tree = tree_of(variables, &self.prefix);
         if tree.is_empty() {
             return Err(Error::backend(
                 "environment".to_owned(),
@@ -47,9 +49,8 @@ impl Environment {
     }
 }
 
-fn tree_of(variables: impl Iterator<Item = (String, String)>, prefix: &str) -> Tree {
+fn tree_of(mut variables: Vec<(String, String)>, prefix: &str) -> Tree {
     // Two names may be one key: sorted, so that it is always the same one that counts.
-    let mut variables: Vec<(String, String)> = variables.collect();
     variables.sort_unstable();
     let below = variables.iter().filter_map(|(name, value)| {
         let key = path::clean(&format!("/{}", unicode::lowered(name).replace('_', "/")));
@@ -71,7 +72,7 @@ mod tests {
         let owned = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        tree_of(owned, prefix)
+        tree_of(owned.collect(), prefix)
     }
 
     #[test]

@@ -200,11 +200,12 @@ pub fn urls(nodes: &Nodes) -> Result<Vec<String>> {
 /// The nodes of an SRV record, the most wanted first.
 fn urls_of(mut records: Vec<SrvRecord>) -> Vec<String> {
     records.sort_by_key(|record| record.priority);
-    let url = |record: SrvRecord| {
+    let mut urls = Vec::new();
+    for record in records {
         let host = record.target.trim_end_matches('.');
-        format!("http://{host}:{}", record.port)
-    };
-    records.into_iter().map(url).collect()
+        urls.push(format!("http://{host}:{}", record.port));
+    }
+    urls
 }
 
 /// A clean path as it may stand in a URL.

@@ -37,12 +37,10 @@ const LABEL: usize = 63;
 
 /// The SRV records of `name`, such as `_metad._tcp.example.com`. `NotFound` when there are none; it takes 24 seconds at the most.
 pub fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
-    let servers = super::nameservers()?;
-    let servers: Vec<SocketAddr> = servers
-        .into_iter()
-        .take(SERVERS)
-        .map(|ip: IpAddr| SocketAddr::new(ip, PORT))
-        .collect();
+    let mut servers = Vec::new();
+    for ip in super::nameservers()?.into_iter().take(SERVERS) {
+        servers.push(SocketAddr::new(ip, PORT));
+    }
     query(&servers, name, PATIENCE)
 }
 

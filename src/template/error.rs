@@ -175,8 +175,12 @@ impl Error {
     fn indented_answer(&self) -> String {
         let answer = self.answer().map(str::to_owned);
         let answer = answer.unwrap_or_else(|| self.snippet());
-        let lines: Vec<String> = answer.lines().map(|line| format!("  {line}")).collect();
-        lines.join("\n")
+        let mut text = String::new();
+        for line in answer.lines() {
+            text.push_str(if text.is_empty() { "  " } else { "\n  " });
+            text.push_str(line);
+        }
+        text
     }
 
     fn answer(&self) -> Option<&str> {
@@ -243,17 +247,18 @@ impl Place {
         // No more than can be shown, in a line of any length; a character takes up to four bytes.
         let before = &before[before.len().saturating_sub(4 * SNIPPET_WIDTH)..];
         let skipped = utf8::count(before).saturating_sub(SNIPPET_WIDTH / 2);
-        let before = utf8::chars(before).skip(skipped).map(|(found, _)| found);
-        let before: String = before.collect();
-        let marker: String = before.chars().map(blank).collect();
-        let after = utf8::chars(after).map(|(found, _)| found);
-        let shown = before.chars().chain(after).take(SNIPPET_WIDTH).map(visible);
+        let (mut shown, mut marker) = (String::new(), String::new());
+        for (found, _) in utf8::chars(before).skip(skipped) {
+            shown.push(visible(found));
+            marker.push(blank(found));
+        }
+        let room = SNIPPET_WIDTH - marker.len();
+        for (found, _) in utf8::chars(after).take(room) {
+            shown.push(visible(found));
+        }
         let number = self.line().to_string();
         let margin = " ".repeat(number.len());
-        format!(
-            " {number} | {}\n {margin} | {marker}^",
-            shown.collect::<String>()
-        )
+        format!(" {number} | {shown}\n {margin} | {marker}^")
     }
 }
 

@@ -237,14 +237,15 @@ impl Walk {
         }
         let names = pattern.split();
         let last = names.len() - 1;
-        let segment = |(index, name): (usize, Pattern)| {
+        let mut segments = Vec::new();
+        for (index, name) in names.into_iter().enumerate() {
             let mut head = name.head();
             if index < last && name.is_literal() {
                 head.push('/');
             }
-            Segment { head, name }
-        };
-        Walk::Segments(names.into_iter().enumerate().map(segment).collect())
+            segments.push(Segment { head, name });
+        }
+        Walk::Segments(segments)
     }
 
     /// Judges one key, and says where to go on.

@@ -155,13 +155,13 @@ pub fn nameservers() -> io::Result<Vec<IpAddr>> {
 }
 
 fn parse_nameservers(text: &str) -> Vec<IpAddr> {
-    let mut servers: Vec<IpAddr> = text
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            (words.next()? == "nameserver").then(|| words.next()?.parse().ok())?
-        })
-        .collect();
+    let mut servers = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some("nameserver"), Some(address)) = (words.next(), words.next()) {
+            servers.extend(address.parse::<IpAddr>().ok());
+        }
+    }
     if servers.is_empty() {
         servers.push(Ipv4Addr::LOCALHOST.into());
     }

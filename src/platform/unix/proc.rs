@@ -52,8 +52,11 @@ impl Running {
     pub fn arguments(&self) -> io::Result<Vec<OsString>> {
         let text = fs::read(self.at("cmdline"))?;
         let text = text.strip_suffix(b"\0").unwrap_or(&text);
-        let words = text.split(|byte| *byte == 0);
-        Ok(words.map(|word| OsStr::from_bytes(word).into()).collect())
+        let mut words = Vec::new();
+        for word in text.split(|byte| *byte == 0) {
+            words.push(OsStr::from_bytes(word).into());
+        }
+        Ok(words)
     }
 
     /// A variable of the environment that it was started with.

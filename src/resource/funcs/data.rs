@@ -95,9 +95,7 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
 pub(super) fn reverse(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
     fn reversed<T: Clone>(items: &[T], budget: &mut Budget) -> Result<Vec<T>, CallError> {
         budget.spend_bytes(size_of_val(items))?;
-        let mut items = items.to_vec();
-        items.reverse();
-        Ok(items)
+        Ok(items.iter().rev().cloned().collect())
     }
     Ok(match value {
         Value::Strings(texts) => Value::Strings(reversed(texts, budget)?.into()),
@@ -117,19 +115,23 @@ pub(super) fn sort_by_length(texts: &Rc<[Str]>, budget: &mut Budget) -> Result<V
 
 /// `sortKVByLength`: pairs by the length of their keys.
 pub(super) fn sort_pairs_by_length(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
-    let pair = |value: &Value| match value {
-        Value::Pair(pair) => Some((**pair).clone()),
-        _ => None,
-    };
-    let pairs: Option<Vec<Pair>> = match value {
-        Value::Pairs(pairs) => Some(pairs.to_vec()),
-        Value::List(list) => list.items().iter().map(pair).collect(),
-        _ => None,
-    };
-    let Some(mut pairs) = pairs else {
+    let refused = || {
         let found = value.type_name();
-        return Err(failed(&format!("expected memkv.KVPairs; found {found}")));
+        failed(&format!("expected memkv.KVPairs; found {found}"))
     };
+    let mut pairs = Vec::new();
+    match value {
+        Value::Pairs(all) => pairs.extend_from_slice(all),
+        Value::List(list) => {
+            for item in list.items() {
+                let Value::Pair(pair) = item else {
+                    return Err(refused());
+                };
+                pairs.push(Pair::clone(pair));
+            }
+        }
+        _ => return Err(refused()),
+    }
     budget.spend_bytes(size_of_val(&*pairs))?;
     pairs.sort_by_key(|pair| pair.key.as_bytes().len());
     Ok(Value::Pairs(pairs.into()))
@@ -171,11 +173,13 @@ pub(super) fn values(map: &Map, budget: &mut Budget) -> Result<Value, CallError>
 
 /// `pluck`: what the maps that have this key have there.
 pub(super) fn pluck(key: &Str, maps: &[Value], budget: &mut Budget) -> Result<Value, CallError> {
-    let found = |value: &Value| match value {
-        Value::Map(map) => map.entries().get(key).cloned(),
-        _ => None,
-    };
-    list(maps.iter().filter_map(found).collect(), budget)
+    let mut found = Vec::new();
+    for value in maps {
+        if let Value::Map(map) = value {
+            found.extend(map.entries().get(key).cloned());
+        }
+    }
+    list(found, budget)
 }
 
 /// `empty`: nil, false, zero, and what has no elements.

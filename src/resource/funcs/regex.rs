@@ -33,7 +33,7 @@ impl Expression {
     pub(super) fn new(pattern: &[u8], budget: &mut Budget) -> Result<Expression, CallError> {
         let Ok(pattern) = std::str::from_utf8(pattern) else {
             let shown = String::from_utf8_lossy(pattern);
-            return Err(Fault::new("invalid UTF-8", &shown).into());
+            return Err(fault("invalid UTF-8", &shown));
         };
         let mut reader = Reader::new(pattern);
         reader.read()?;
@@ -43,7 +43,7 @@ impl Expression {
             .size_limit(MAX_COMPILED)
             .nest_limit(u32::try_from(MAX_GROUPS).unwrap_or(u32::MAX) * 2)
             .build()
-            .map_err(|_| Fault::new("expression too large", pattern))?;
+            .map_err(|_| fault("expression too large", pattern))?;
         Ok(Expression { regex, size })
     }
 
@@ -94,26 +94,9 @@ impl Expression {
     }
 }
 
-/// What is wrong with a pattern, and the part of it: prints as Go's `*syntax.Error`.
-struct Fault {
-    problem: &'static str,
-    part: String,
-}
-
-impl Fault {
-    fn new(problem: &'static str, part: &str) -> Fault {
-        Fault {
-            problem,
-            part: part.to_owned(),
-        }
-    }
-}
-
-impl From<Fault> for CallError {
-    fn from(fault: Fault) -> Self {
-        let Fault { problem, part } = fault;
-        CallError::failed(format!("error parsing regexp: {problem}: `{part}`"))
-    }
+/// What is wrong with a pattern, and the part of it, in the words of Go's `*syntax.Error`.
+fn fault(problem: &str, part: &str) -> CallError {
+    CallError::failed(format!("error parsing regexp: {problem}: `{part}`"))
 }
 
 /// A group that is open, or the whole expression.
@@ -186,7 +169,7 @@ impl<'p> Reader<'p> {
         after.is_some()
     }
 
-    fn read(&mut self) -> Result<(), Fault> {
+    fn read(&mut self) -> Result<(), CallError> {
         loop {
             let (start, repeated) = (self.rest, self.repeated.take());
             let Some(found) = self.next() else { break };
@@ -215,7 +198,7 @@ impl<'p> Reader<'p> {
         if self.open.is_empty() {
             Ok(())
         } else {
-            Err(Fault::new("missing closing )", self.pattern))
+            Err(fault("missing closing )", self.pattern))
         }
     }
 
@@ -224,18 +207,18 @@ impl<'p> Reader<'p> {
         self.group.add(1, 1);
     }
 
-    fn enter(&mut self, written: &str, start: &str) -> Result<(), Fault> {
+    fn enter(&mut self, written: &str, start: &str) -> Result<(), CallError> {
         if self.open.len() >= MAX_GROUPS {
-            return Err(Fault::new("expression nests too deeply", start));
+            return Err(fault("expression nests too deeply", start));
         }
         self.out.push_str(written);
         self.open.push(std::mem::take(&mut self.group));
         Ok(())
     }
 
-    fn leave(&mut self) -> Result<(), Fault> {
+    fn leave(&mut self) -> Result<(), CallError> {
         let Some(outer) = self.open.pop() else {
-            return Err(Fault::new("unexpected )", self.pattern));
+            return Err(fault("unexpected )", self.pattern));
         };
         self.out.push(')');
         let inner = std::mem::replace(&mut self.group, outer);
@@ -244,7 +227,7 @@ impl<'p> Reader<'p> {
     }
 
     /// `(?i)`, `(?i:` and `(?P<name>`; the parenthesis has been read.
-    fn flags(&mut self, start: &'p str) -> Result<(), Fault> {
+    fn flags(&mut self, start: &'p str) -> Result<(), CallError> {
         self.accept("?");
         if self.rest.starts_with("P<") && self.rest.len() > 2 {
             return self.named(start);
@@ -268,24 +251,24 @@ impl<'p> Reader<'p> {
                 _ => break,
             }
         }
-        Err(Fault::new(
+        Err(fault(
             "invalid or unsupported Perl syntax",
             self.since(start),
         ))
     }
 
-    fn named(&mut self, start: &'p str) -> Result<(), Fault> {
+    fn named(&mut self, start: &'p str) -> Result<(), CallError> {
         self.accept("P<");
         let Some((name, after)) = self.rest.split_once('>') else {
-            return Err(Fault::new("invalid named capture", start));
+            return Err(fault("invalid named capture", start));
         };
         self.rest = after;
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(word) {
-            return Err(Fault::new("invalid named capture", self.since(start)));
+            return Err(fault("invalid named capture", self.since(start)));
         }
         if self.names.contains(&name) {
-            return Err(Fault::new("invalid named capture", name));
+            return Err(fault("invalid named capture", name));
         }
         self.names.push(name);
         if name.starts_with(|c: char| c.is_ascii_digit()) {
@@ -301,17 +284,17 @@ impl<'p> Reader<'p> {
         start: &'p str,
         before: Option<&'p str>,
         counts: Option<(u32, Option<u32>)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CallError> {
         let operator = self.since(start);
         let lazy = self.accept("?");
         if let Some(before) = before {
-            return Err(Fault::new(
+            return Err(fault(
                 "invalid nested repetition operator",
                 self.since(before),
             ));
         }
         if !self.group.operand {
-            return Err(Fault::new(
+            return Err(fault(
                 "missing argument to repetition operator",
                 self.since(start),
             ));
@@ -323,7 +306,7 @@ impl<'p> Reader<'p> {
         let repeat = self.group.last_repeat.saturating_mul(times.max(1));
         let wrong = counts.is_some_and(|(low, high)| high.is_some_and(|high| low > high));
         if wrong || times > MAX_REPEAT || (times >= 2 && repeat > MAX_REPEAT) {
-            return Err(Fault::new("invalid repeat count", self.since(start)));
+            return Err(fault("invalid repeat count", self.since(start)));
         }
         match counts {
             None => self.out.push_str(operator),
@@ -363,7 +346,7 @@ impl<'p> Reader<'p> {
     }
 
     /// A backslash outside of a class; it has been read.
-    fn backslash(&mut self, start: &'p str) -> Result<(), Fault> {
+    fn backslash(&mut self, start: &'p str) -> Result<(), CallError> {
         if self.accept("Q") {
             let (quoted, after) = self.rest.split_once("\\E").unwrap_or((self.rest, ""));
             quoted.chars().for_each(|literal| self.literal(literal));
@@ -388,20 +371,20 @@ impl<'p> Reader<'p> {
     }
 
     /// `\pL` and `\p{Greek}`: Go's words for a class that it does not know.
-    fn unicode_class(&mut self, start: &'p str) -> Fault {
+    fn unicode_class(&mut self, start: &'p str) -> CallError {
         self.next();
         let braced = self.rest.starts_with('{');
         match self.rest.split_once('}').filter(|_| braced) {
             Some((_, after)) => self.rest = after,
             None => _ = self.next(),
         }
-        Fault::new("invalid character class range", self.since(start))
+        fault("invalid character class range", self.since(start))
     }
 
     /// The character that an escape stands for; the backslash has been read.
-    fn escape(&mut self, start: &'p str) -> Result<char, Fault> {
+    fn escape(&mut self, start: &'p str) -> Result<char, CallError> {
         let Some(found) = self.next() else {
-            return Err(Fault::new("trailing backslash at end of expression", ""));
+            return Err(fault("trailing backslash at end of expression", ""));
         };
         let octal_next = self.rest.starts_with(|c: char| c.is_digit(8));
         let character = match found {
@@ -427,7 +410,7 @@ impl<'p> Reader<'p> {
             other if other.is_ascii() && !other.is_ascii_alphanumeric() => Some(other),
             _ => None,
         };
-        character.ok_or_else(|| Fault::new("invalid escape sequence", self.since(start)))
+        character.ok_or_else(|| fault("invalid escape sequence", self.since(start)))
     }
 
     /// `7F` or `{10FFFF}`
@@ -451,7 +434,7 @@ impl<'p> Reader<'p> {
     }
 
     /// A class; its bracket has been read.
-    fn class(&mut self, start: &'p str) -> Result<(), Fault> {
+    fn class(&mut self, start: &'p str) -> Result<(), CallError> {
         let negated = self.accept("^");
         self.out.push_str(if negated { "[^" } else { "[" });
         let mut first = true;
@@ -480,10 +463,7 @@ impl<'p> Reader<'p> {
                 self.accept("-");
                 high = self.class_character(start)?;
                 if high < low {
-                    return Err(Fault::new(
-                        "invalid character class range",
-                        self.since(item),
-                    ));
+                    return Err(fault("invalid character class range", self.since(item)));
                 }
             }
             push_literal(&mut self.out, low);
@@ -498,17 +478,17 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    fn class_character(&mut self, class: &str) -> Result<char, Fault> {
+    fn class_character(&mut self, class: &str) -> Result<char, CallError> {
         let start = self.rest;
         match self.next() {
             Some('\\') => self.escape(start),
             Some(found) => Ok(found),
-            None => Err(Fault::new("missing closing ]", class)),
+            None => Err(fault("missing closing ]", class)),
         }
     }
 
     /// `[:alpha:]` and its kin.
-    fn posix_class(&mut self) -> Result<bool, Fault> {
+    fn posix_class(&mut self) -> Result<bool, CallError> {
         let Some((name, after)) = self
             .rest
             .strip_prefix("[:")
@@ -522,7 +502,7 @@ impl<'p> Reader<'p> {
             "punct", "space", "upper", "word", "xdigit",
         ];
         if !known.contains(&plain) {
-            return Err(Fault::new(
+            return Err(fault(
                 "invalid character class range",
                 &format!("[:{name}:]"),
             ));

@@ -38,12 +38,12 @@ impl Reads {
     }
 
     fn patterns_by_head(&self) -> Vec<(String, Pattern)> {
-        let patterns = self
-            .patterns
-            .names()
-            .filter_map(|text| str::from_utf8(text).ok());
-        let patterns = patterns.filter_map(|text| Pattern::parse(text).ok());
-        let mut patterns: Vec<_> = patterns.map(|pattern| (pattern.head(), pattern)).collect();
+        let mut patterns = Vec::new();
+        for text in self.patterns.names() {
+            if let Ok(Ok(pattern)) = str::from_utf8(text).map(Pattern::parse) {
+                patterns.push((pattern.head(), pattern));
+            }
+        }
         patterns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         patterns
     }

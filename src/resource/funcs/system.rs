@@ -94,13 +94,16 @@ pub(super) fn lookup_srv(service: &Str, protocol: &Str, name: &Str) -> Value {
     };
     let mut records = platform::query_srv(&name).unwrap_or_default();
     records.sort_by_cached_key(|r| format!("{}{}{}{}", r.target, r.port, r.priority, r.weight));
-    let service = |record: platform::SrvRecord| Service {
-        target: record.target.into(),
-        port: record.port,
-        priority: record.priority,
-        weight: record.weight,
-    };
-    Value::Services(records.into_iter().map(service).collect())
+    let mut services = Vec::new();
+    for record in records {
+        services.push(Service {
+            target: record.target.into(),
+            port: record.port,
+            priority: record.priority,
+            weight: record.weight,
+        });
+    }
+    Value::Services(services.into())
 }
 
 /// `fileExists`: also what may not be looked at counts, as in the original.

@@ -36,20 +36,22 @@ impl Difference {
     /// The original's log lines, such as `D has md5sum X should be Y`; none when dest is missing.
     pub fn lines(&self, dest: &Path) -> Vec<String> {
         let dest = dest.display();
-        let line = |what: &str, (is, should): &(String, String)| {
-            format!("{dest} has {what} {is} should be {should}")
+        let mut lines = Vec::new();
+        let mut push = |what: &str, is: &str, should: &str| {
+            lines.push(format!("{dest} has {what} {is} should be {should}"));
         };
-        let number = |(is, should): (u32, u32)| (is.to_string(), should.to_string());
-        let permissions = |(is, should): (u32, u32)| (permissions(is), permissions(should));
-        [
-            self.uid.map(number).map(|pair| line("UID", &pair)),
-            self.gid.map(number).map(|pair| line("GID", &pair)),
-            self.mode.map(permissions).map(|pair| line("mode", &pair)),
-            self.md5.as_ref().map(|pair| line("md5sum", pair)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        for (what, ids) in [("UID", self.uid), ("GID", self.gid)] {
+            if let Some((is, should)) = ids {
+                push(what, &is.to_string(), &should.to_string());
+            }
+        }
+        if let Some((is, should)) = self.mode {
+            push("mode", &permissions(is), &permissions(should));
+        }
+        if let Some((is, should)) = &self.md5 {
+            push("md5sum", is, should);
+        }
+        lines
     }
 }
 

@@ -216,7 +216,8 @@ pub fn sync_all(stages: &[&Stage]) -> Vec<Result<()>> {
         return vec![stage.sync()];
     }
     let share = stages.len().div_ceil(SYNC_THREADS).max(1);
-    let mut results: Vec<Option<Result<()>>> = stages.iter().map(|_| None).collect();
+    let mut results: Vec<Option<Result<()>>> = Vec::new();
+    results.resize_with(stages.len(), || None);
     let parts = stages.chunks(share).zip(results.chunks_mut(share));
     threads::run_all(parts.map(|(stages, results)| {
         let sync = move || {
@@ -226,10 +227,11 @@ pub fn sync_all(stages: &[&Stage]) -> Vec<Result<()>> {
         };
         Box::new(sync) as Work
     }));
-    let results = results.into_iter().zip(stages);
-    results
-        .map(|(result, stage)| result.unwrap_or_else(|| stage.sync()))
-        .collect()
+    let mut all = Vec::new();
+    for (stage, result) in stages.iter().zip(results) {
+        all.push(result.unwrap_or_else(|| stage.sync()));
+    }
+    all
 }
 
 /// A dest that is the new file. Safe from a power cut after [`sync_directories`].

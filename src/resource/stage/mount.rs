@@ -25,7 +25,9 @@ pub fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File> {
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     let mut before = Vec::new();
-    (&file).take(PUT_BACK + 1).read_to_end(&mut before)?;
+    let mut head = file.take(PUT_BACK + 1);
+    head.read_to_end(&mut before)?;
+    let file = head.into_inner();
     platform::reserve(&file, platform::file_meta(&new)?.size)?;
     if let Err(error) = rewrite(&file, &mut new) {
         if before.len() as u64 <= PUT_BACK {

@@ -95,7 +95,7 @@ pub fn without_random_parts(text: &str) -> String {
 /// directory once.
 pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
     targets.retain(|target| target.has_directory());
-    targets.sort_by_key(|target| target.dir.path());
+    targets.sort_unstable_by_key(|target| target.dir.path());
     let mut removed = Vec::new();
     for group in targets.chunk_by(|a, b| a.dir.path() == b.dir.path()) {
         if let Some(first) = group.first() {

@@ -180,8 +180,9 @@ impl Walk<'_> {
             // There is no link below it yet, so this is the way to a file like any other.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 walk.dir = Dir::start(root).map_err(cannot)?;
-                walk.rest = steps(root).into();
-                walk.rest.extend(clean_steps(dest));
+                let mut rest = steps(root);
+                rest.extend(clean_steps(dest));
+                walk.rest = rest.into();
             }
             Err(error) => return Err(cannot(error)),
         }
@@ -306,12 +307,15 @@ impl Walk<'_> {
 
 /// The names along a path, `..` among them.
 fn steps(path: &Path) -> Vec<OsString> {
-    let names = path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
-    names.collect()
+    let mut names = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => names.push(name.to_owned()),
+            Component::ParentDir => names.push("..".into()),
+            _ => {}
+        }
+    }
+    names
 }
 
 /// The same without a `..`, taken as text: for a path on which nothing exists.

@@ -101,19 +101,19 @@ impl View {
         if clean != key && self.get(&clean).is_some() {
             return Some(Absence::Elsewhere(clean));
         }
-        self.behind_others(key, &clean).or_else(|| {
-            let tails = clean.match_indices('/').map(|(slash, _)| &clean[slash..]);
+        if let Some(found) = self.behind_others(key, &clean) {
+            return Some(found);
+        }
+        let slashes = clean.match_indices('/').enumerate().skip(1);
+        for (dropped, (slash, _)) in slashes.take(MOST_SEGMENTS) {
+            let tail = &clean[slash..];
             // A name alone says too little, unless only one is before it.
-            let telling =
-                |(dropped, tail): &(usize, &str)| *dropped == 1 || tail.rfind('/') > Some(0);
-            let mut tails = tails
-                .enumerate()
-                .skip(1)
-                .take(MOST_SEGMENTS)
-                .filter(telling);
-            let (_, found) = tails.find(|(_, tail)| self.get(tail).is_some())?;
-            Some(Absence::Elsewhere(found.to_owned()))
-        })
+            let tells = dropped == 1 || tail.rfind('/') > Some(0);
+            if tells && self.get(tail).is_some() {
+                return Some(Absence::Elsewhere(tail.to_owned()));
+            }
+        }
+        None
     }
 
     /// The shortest key of the tree that ends with this one.

@@ -27,7 +27,7 @@ use self::table::{NAMES, Name};
 use self::text::Case;
 use crate::platform;
 use crate::sorted::SortedMap;
-use crate::template::value::{LocalZone, Map, Str};
+use crate::template::value::{LocalZone, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value, strconv};
 use crate::tree::View;
 
@@ -134,131 +134,148 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::failed(format!("there is no function {index}")));
         };
-        let args = Args(args);
-        budget.spend_steps(args.weight())?;
+        budget.spend_steps(args.iter().map(weight).sum())?;
         self.run(name, args, budget)
     }
 }
 
 impl Funcs {
-    /// Every function, in the order of the table.
-    fn run(&mut self, name: Name, args: Args, budget: &mut Budget) -> Result<Value, CallError> {
-        match name {
-            Name::Exists => self.exists(args.text(0)?, budget),
-            Name::Get => self.get(args.text(0)?, budget),
-            Name::Gets => self.gets(args.text(0)?, budget),
-            Name::Getv => self.getv(args.text(0)?, args.rest(1).first(), budget),
-            Name::Getvs => self.getvs(args.text(0)?, budget),
-            Name::Ls => self.list(args.text(0)?, false, budget),
-            Name::Lsdir => self.list(args.text(0)?, true, budget),
-            Name::Base => Ok(text::base(args.text(0)?)),
-            Name::Dir => Ok(text::dir(args.text(0)?)),
-            Name::Split => text::split(args.text(0)?, args.text(1)?, budget),
-            Name::Join => text::join(&args.texts(0)?, args.text(1)?, budget),
-            Name::ToUpper => text::upper(args.text(0)?, budget),
-            Name::ToLower => text::lower(args.text(0)?, budget),
-            Name::Contains => Ok(Value::Bool(text::contains(args.text(0)?, args.text(1)?))),
-            Name::Replace => {
-                let limit = number::whole(args.any(3)?)?;
-                text::replace(args.text(0)?, args.text(1)?, args.text(2)?, limit, budget)
+    /// Every function, in the order of the table. The executor has checked the arguments against that.
+    fn run(&mut self, name: Name, args: &[Value], budget: &mut Budget) -> Result<Value, CallError> {
+        match (name, args) {
+            (Name::Exists, [Value::Str(key)]) => self.exists(key, budget),
+            (Name::Get, [Value::Str(key)]) => self.get(key, budget),
+            (Name::Gets, [Value::Str(pattern)]) => self.gets(pattern, budget),
+            (Name::Getv, [Value::Str(key), more @ ..]) => self.getv(key, more.first(), budget),
+            (Name::Getvs, [Value::Str(pattern)]) => self.getvs(pattern, budget),
+            (Name::Ls, [Value::Str(dir)]) => self.list(dir, false, budget),
+            (Name::Lsdir, [Value::Str(dir)]) => self.list(dir, true, budget),
+            (Name::Base, [Value::Str(path)]) => Ok(text::base(path)),
+            (Name::Dir, [Value::Str(path)]) => Ok(text::dir(path)),
+            (Name::Split, [Value::Str(text), Value::Str(by)]) => text::split(text, by, budget),
+            (Name::Join, [parts, Value::Str(by)]) => text::join(&texts(parts)?, by, budget),
+            (Name::ToUpper, [Value::Str(text)]) => text::upper(text, budget),
+            (Name::ToLower, [Value::Str(text)]) => text::lower(text, budget),
+            (Name::Contains, [Value::Str(text), Value::Str(part)]) => {
+                Ok(Value::Bool(text::contains(text, part)))
             }
-            Name::Map | Name::Dict => data::map(args.rest(0), budget),
-            Name::Json => json::decode(args.bytes(0)?, Want::Object, budget),
-            Name::JsonArray => json::decode(args.bytes(0)?, Want::Array, budget),
-            Name::ToJson => json::encode(args.any(0)?, false, budget).map(Value::text),
-            Name::ToYaml => yaml::encode(args.any(0)?, budget).map(Value::text),
-            Name::Base64Encode => text::base64_encode(args.any(0)?, budget),
-            Name::Base64Decode => text::base64_decode(args.any(0)?, budget),
-            Name::Filter => {
-                let pattern = args.text(0)?;
-                data::filter(
-                    args.any(1)?,
-                    |budget| self.expression(pattern, budget),
-                    budget,
-                )
+            (Name::Replace, [Value::Str(text), Value::Str(old), Value::Str(new), limit]) => {
+                text::replace(text, old, new, number::whole(limit)?, budget)
             }
-            Name::Add => number::arithmetic(Operator::Add, args.any(0)?, args.any(1)?),
-            Name::Sub => number::arithmetic(Operator::Sub, args.any(0)?, args.any(1)?),
-            Name::Mul => number::arithmetic(Operator::Mul, args.any(0)?, args.any(1)?),
-            Name::Div => number::arithmetic(Operator::Div, args.any(0)?, args.any(1)?),
-            Name::Mod => number::modulo(args.any(0)?, args.any(1)?),
-            Name::Max => number::max(args.any(0)?, args.any(1)?),
-            Name::Min => number::min(args.any(0)?, args.any(1)?),
-            Name::Eq => number::equal(args.any(0)?, args.any(1)?, budget).map(Value::Bool),
-            Name::Ne => {
-                number::equal(args.any(0)?, args.any(1)?, budget).map(|same| Value::Bool(!same))
+            (Name::Map | Name::Dict, pairs) => data::map(pairs, budget),
+            (Name::Json, [Value::Str(text)]) => json::decode(text.as_bytes(), Want::Object, budget),
+            (Name::JsonArray, [Value::Str(text)]) => {
+                json::decode(text.as_bytes(), Want::Array, budget)
             }
-            Name::Gt => args.compare(|a, b| a > b),
-            Name::Ge => args.compare(|a, b| a >= b),
-            Name::Lt => args.compare(|a, b| a < b),
-            Name::Le => args.compare(|a, b| a <= b),
-            Name::Getenv => Ok(self.around.getenv(args.text(0)?, args.rest(1).first())),
-            Name::Datetime => Ok(self.around.now()),
-            Name::LookupIp | Name::LookupIpv4 => Ok(system::lookup_ipv4(args.text(0)?)),
-            Name::LookupSrv => Ok(system::lookup_srv(
-                args.text(0)?,
-                args.text(1)?,
-                args.text(2)?,
-            )),
-            Name::FileExists => Ok(system::file_exists(args.text(0)?)),
-            Name::TrimSuffix => Ok(text::trim_suffix(args.text(0)?, args.text(1)?)),
-            Name::TrimPrefix => Ok(text::trim_prefix(args.text(0)?, args.text(1)?)),
-            Name::Repeat => text::repeat(number::whole(args.any(0)?)?, args.text(1)?, budget),
-            Name::Nospace => text::no_space(args.text(0)?, budget),
-            Name::Snakecase => text::change_case(args.text(0)?, Case::Snake, budget),
-            Name::Camelcase => text::change_case(args.text(0)?, Case::Camel, budget),
-            Name::Kebabcase => text::change_case(args.text(0)?, Case::Kebab, budget),
-            Name::Indent => {
-                text::indent(number::whole(args.any(0)?)?, args.text(1)?, false, budget)
+            (Name::ToJson, [value]) => json::encode(value, false, budget).map(Value::text),
+            (Name::ToYaml, [value]) => yaml::encode(value, budget).map(Value::text),
+            (Name::Base64Encode, [value]) => text::base64_encode(value, budget),
+            (Name::Base64Decode, [value]) => text::base64_decode(value, budget),
+            (Name::Filter, [Value::Str(pattern), values]) => {
+                let expression = |budget: &mut Budget| self.expression(pattern, budget);
+                data::filter(values, expression, budget)
             }
-            Name::Nindent => {
-                text::indent(number::whole(args.any(0)?)?, args.text(1)?, true, budget)
+            (Name::Add, [a, b]) => number::arithmetic(Operator::Add, a, b),
+            (Name::Sub, [a, b]) => number::arithmetic(Operator::Sub, a, b),
+            (Name::Mul, [a, b]) => number::arithmetic(Operator::Mul, a, b),
+            (Name::Div, [a, b]) => number::arithmetic(Operator::Div, a, b),
+            (Name::Mod, [a, b]) => number::modulo(a, b),
+            (Name::Max, [a, b]) => number::max(a, b),
+            (Name::Min, [a, b]) => number::min(a, b),
+            (Name::Eq, [a, b]) => number::equal(a, b, budget).map(Value::Bool),
+            (Name::Ne, [a, b]) => number::equal(a, b, budget).map(|same| Value::Bool(!same)),
+            (Name::Gt, [a, b]) => Ok(number::compare(a, b, |a, b| a > b)),
+            (Name::Ge, [a, b]) => Ok(number::compare(a, b, |a, b| a >= b)),
+            (Name::Lt, [a, b]) => Ok(number::compare(a, b, |a, b| a < b)),
+            (Name::Le, [a, b]) => Ok(number::compare(a, b, |a, b| a <= b)),
+            (Name::Getenv, [Value::Str(name), more @ ..]) => {
+                Ok(self.around.getenv(name, more.first()))
             }
-            Name::Quote => text::quote(args.text(0)?, budget),
-            Name::Squote => text::single_quote(args.text(0)?, budget),
-            Name::RegexMatch => {
-                let expression = self.expression(args.text(0)?, budget)?;
-                expression.is_match(args.bytes(1)?, budget).map(Value::Bool)
+            (Name::Datetime, []) => Ok(self.around.now()),
+            (Name::LookupIp | Name::LookupIpv4, [Value::Str(host)]) => {
+                Ok(system::lookup_ipv4(host))
             }
-            Name::RegexFind => {
-                let expression = self.expression(args.text(0)?, budget)?;
-                expression.find(args.bytes(1)?, budget).map(Value::text)
+            (Name::LookupSrv, [Value::Str(service), Value::Str(protocol), Value::Str(name)]) => {
+                Ok(system::lookup_srv(service, protocol, name))
             }
-            Name::RegexReplaceAll => {
-                let expression = self.expression(args.text(0)?, budget)?;
-                let replaced = expression.replace_all(args.bytes(1)?, args.bytes(2)?, budget);
+            (Name::FileExists, [Value::Str(path)]) => Ok(system::file_exists(path)),
+            (Name::TrimSuffix, [Value::Str(text), Value::Str(suffix)]) => {
+                Ok(text::trim_suffix(text, suffix))
+            }
+            (Name::TrimPrefix, [Value::Str(text), Value::Str(prefix)]) => {
+                Ok(text::trim_prefix(text, prefix))
+            }
+            (Name::Repeat, [count, Value::Str(text)]) => {
+                text::repeat(number::whole(count)?, text, budget)
+            }
+            (Name::Nospace, [Value::Str(text)]) => text::no_space(text, budget),
+            (Name::Snakecase, [Value::Str(text)]) => text::change_case(text, Case::Snake, budget),
+            (Name::Camelcase, [Value::Str(text)]) => text::change_case(text, Case::Camel, budget),
+            (Name::Kebabcase, [Value::Str(text)]) => text::change_case(text, Case::Kebab, budget),
+            (Name::Indent, [count, Value::Str(text)]) => {
+                text::indent(number::whole(count)?, text, false, budget)
+            }
+            (Name::Nindent, [count, Value::Str(text)]) => {
+                text::indent(number::whole(count)?, text, true, budget)
+            }
+            (Name::Quote, [Value::Str(text)]) => text::quote(text, budget),
+            (Name::Squote, [Value::Str(text)]) => text::single_quote(text, budget),
+            (Name::RegexMatch, [Value::Str(pattern), Value::Str(text)]) => {
+                let expression = self.expression(pattern, budget)?;
+                let matches = expression.is_match(text.as_bytes(), budget);
+                matches.map(Value::Bool)
+            }
+            (Name::RegexFind, [Value::Str(pattern), Value::Str(text)]) => {
+                let expression = self.expression(pattern, budget)?;
+                let found = expression.find(text.as_bytes(), budget);
+                found.map(Value::text)
+            }
+            (Name::RegexReplaceAll, [Value::Str(pattern), Value::Str(text), Value::Str(new)]) => {
+                let expression = self.expression(pattern, budget)?;
+                let replaced = expression.replace_all(text.as_bytes(), new.as_bytes(), budget);
                 replaced.map(Value::text)
             }
-            Name::Sha256sum => Ok(text::sha256(args.text(0)?)),
-            Name::Seq => data::sequence(
-                number::whole(args.any(0)?)?,
-                number::whole(args.any(1)?)?,
-                budget,
-            ),
-            Name::Reverse => data::reverse(args.any(0)?, budget),
-            Name::SortByLength => data::sort_by_length(&args.texts(0)?, budget),
-            Name::SortKvByLength => data::sort_pairs_by_length(args.any(0)?, budget),
-            Name::List => data::list(args.rest(0).to_vec(), budget),
-            Name::Append => data::append(args.any(0)?, args.any(1)?, budget),
-            Name::HasKey => Ok(Value::Bool(
-                args.map(0)?.entries().get(args.text(1)?).is_some(),
-            )),
-            Name::Keys => data::keys(args.map(0)?, budget),
-            Name::Values => data::values(args.map(0)?, budget),
-            Name::Pluck => data::pluck(args.text(0)?, args.rest(1), budget),
-            Name::FromJson => json::decode(args.bytes(0)?, Want::Any, budget),
-            Name::ToPrettyJson => json::encode(args.any(0)?, true, budget).map(Value::text),
-            Name::Default => Ok(data::or_default(args.any(0)?, args.any(1)?)),
-            Name::Coalesce => Ok(data::coalesce(args.rest(0))),
-            Name::Empty => Ok(Value::Bool(data::is_empty(args.any(0)?))),
-            Name::Ternary => Ok(args.any(if args.truth(2)? { 0 } else { 1 })?.clone()),
-            Name::ParseBool => parsed(strconv::parse_bool(args.bytes(0)?).map(Value::Bool)),
-            Name::Atoi => parsed(strconv::atoi(args.bytes(0)?).map(Value::Int)),
-            Name::Hostname => Ok(Value::text(platform::hostname())),
-            Name::LookupIpv6 => Ok(system::lookup_ipv6(args.text(0)?)),
-            Name::LookupIfaceIpv4 => Ok(system::interface_address(args.text(0)?, IpAddr::is_ipv4)),
-            Name::LookupIfaceIpv6 => Ok(system::interface_address(args.text(0)?, IpAddr::is_ipv6)),
-            Name::Include => self.include(args.text(0)?, args.rest(1), budget),
+            (Name::Sha256sum, [Value::Str(text)]) => Ok(text::sha256(text)),
+            (Name::Seq, [first, last]) => {
+                data::sequence(number::whole(first)?, number::whole(last)?, budget)
+            }
+            (Name::Reverse, [value]) => data::reverse(value, budget),
+            (Name::SortByLength, [values]) => data::sort_by_length(&texts(values)?, budget),
+            (Name::SortKvByLength, [value]) => data::sort_pairs_by_length(value, budget),
+            (Name::List, values) => data::list(values.to_vec(), budget),
+            (Name::Append, [value, last]) => data::append(value, last, budget),
+            (Name::HasKey, [Value::Map(map), Value::Str(key)]) => {
+                Ok(Value::Bool(map.entries().get(key).is_some()))
+            }
+            (Name::Keys, [Value::Map(map)]) => data::keys(map, budget),
+            (Name::Values, [Value::Map(map)]) => data::values(map, budget),
+            (Name::Pluck, [Value::Str(key), maps @ ..]) => data::pluck(key, maps, budget),
+            (Name::FromJson, [Value::Str(text)]) => {
+                json::decode(text.as_bytes(), Want::Any, budget)
+            }
+            (Name::ToPrettyJson, [value]) => json::encode(value, true, budget).map(Value::text),
+            (Name::Default, [default, value]) => Ok(data::or_default(default, value)),
+            (Name::Coalesce, values) => Ok(data::coalesce(values)),
+            (Name::Empty, [value]) => Ok(Value::Bool(data::is_empty(value))),
+            (Name::Ternary, [yes, no, Value::Bool(which)]) => {
+                Ok(if *which { yes } else { no }.clone())
+            }
+            (Name::ParseBool, [Value::Str(text)]) => {
+                parsed(strconv::parse_bool(text.as_bytes()).map(Value::Bool))
+            }
+            (Name::Atoi, [Value::Str(text)]) => {
+                parsed(strconv::atoi(text.as_bytes()).map(Value::Int))
+            }
+            (Name::Hostname, []) => Ok(Value::text(platform::hostname())),
+            (Name::LookupIpv6, [Value::Str(host)]) => Ok(system::lookup_ipv6(host)),
+            (Name::LookupIfaceIpv4, [Value::Str(name)]) => {
+                Ok(system::interface_address(name, IpAddr::is_ipv4))
+            }
+            (Name::LookupIfaceIpv6, [Value::Str(name)]) => {
+                Ok(system::interface_address(name, IpAddr::is_ipv6))
+            }
+            (Name::Include, [Value::Str(file), data @ ..]) => self.include(file, data, budget),
+            _ => Err(unchecked()),
         }
     }
 }
@@ -267,80 +284,39 @@ fn parsed(result: Result<Value, strconv::NumError>) -> Result<Value, CallError> 
     result.map_err(|error| CallError::failed(error.to_string()))
 }
 
-/// A call's arguments, which the executor has checked against the table.
-#[derive(Clone, Copy)]
-struct Args<'a>(&'a [Value]);
+/// What it takes to look at all of a value once, in steps.
+fn weight(value: &Value) -> u64 {
+    let weight = match value {
+        Value::Str(text) => text.as_bytes().len() / BYTES_A_STEP,
+        Value::Strings(texts) => texts.len(),
+        Value::Pairs(pairs) => pairs.len(),
+        Value::List(list) => list.items().len(),
+        _ => 0,
+    };
+    weight as u64
+}
 
-impl<'a> Args<'a> {
-    fn any(self, index: usize) -> Result<&'a Value, CallError> {
-        self.0.get(index).ok_or_else(|| unchecked(index))
-    }
-
-    /// What it takes to look at all of it once, in steps.
-    fn weight(self) -> u64 {
-        let weight = |value: &Value| match value {
-            Value::Str(text) => text.as_bytes().len() / BYTES_A_STEP,
-            Value::Strings(texts) => texts.len(),
-            Value::Pairs(pairs) => pairs.len(),
-            Value::List(list) => list.items().len(),
-            _ => 0,
-        };
-        self.0.iter().map(|value| weight(value) as u64).sum()
-    }
-
-    fn rest(self, index: usize) -> &'a [Value] {
-        self.0.get(index..).unwrap_or_default()
-    }
-
-    fn text(self, index: usize) -> Result<&'a Str, CallError> {
-        match self.any(index)? {
-            Value::Str(text) => Ok(text),
-            _ => Err(unchecked(index)),
-        }
-    }
-
-    fn bytes(self, index: usize) -> Result<&'a [u8], CallError> {
-        self.text(index).map(Str::as_bytes)
-    }
-
-    fn truth(self, index: usize) -> Result<bool, CallError> {
-        match self.any(index)? {
-            Value::Bool(yes) => Ok(*yes),
-            _ => Err(unchecked(index)),
-        }
-    }
-
-    fn map(self, index: usize) -> Result<&'a Map, CallError> {
-        match self.any(index)? {
-            Value::Map(map) => Ok(map),
-            _ => Err(unchecked(index)),
-        }
-    }
-
-    /// A `[]string`, or a list of nothing but strings, such as `filter` gives.
-    fn texts(self, index: usize) -> Result<Rc<[Str]>, CallError> {
-        match self.any(index)? {
-            Value::Strings(texts) => Ok(Rc::clone(texts)),
-            Value::List(list) => {
-                let text = |item: &Value| match item {
-                    Value::Str(text) => Ok(text.clone()),
-                    _ => Err(unchecked(index)),
+/// A `[]string`, or a list of nothing but strings, such as `filter` gives.
+fn texts(value: &Value) -> Result<Rc<[Str]>, CallError> {
+    match value {
+        Value::Strings(texts) => Ok(Rc::clone(texts)),
+        Value::List(list) => {
+            let mut texts = Vec::new();
+            for item in list.items() {
+                let Value::Str(text) = item else {
+                    return Err(unchecked());
                 };
-                list.items().iter().map(text).collect()
+                texts.push(text.clone());
             }
-            _ => Err(unchecked(index)),
+            Ok(texts.into())
         }
-    }
-
-    fn compare(self, holds: fn(f64, f64) -> bool) -> Result<Value, CallError> {
-        let (left, right) = number::compared(self.any(0)?, self.any(1)?);
-        Ok(Value::Bool(holds(left, right)))
+        _ => Err(unchecked()),
     }
 }
 
-/// An argument that is not what the table says.
-fn unchecked(index: usize) -> CallError {
-    CallError::failed(format!("argument {} has the wrong type", index + 1))
+/// Arguments that are not what the table says.
+fn unchecked() -> CallError {
+    CallError::failed("an argument has the wrong type".to_owned())
 }
 
 #[cfg(test)]

@@ -133,8 +133,14 @@ pub(super) fn equal(left: &Value, right: &Value, budget: &mut Budget) -> Result<
     }
 }
 
-/// Both sides of `lt`, `le`, `gt` and `ge` as floats.
-pub(super) fn compared(left: &Value, right: &Value) -> (f64, f64) {
+/// `lt`, `le`, `gt` and `ge`.
+pub(super) fn compare(left: &Value, right: &Value, holds: fn(f64, f64) -> bool) -> Value {
+    let (left, right) = compared(left, right);
+    Value::Bool(holds(left, right))
+}
+
+/// Both sides of a comparison as floats.
+fn compared(left: &Value, right: &Value) -> (f64, f64) {
     let ((a, text_a), (b, text_b)) = (measure(left), measure(right));
     match (text_a, text_b) {
         (Some(a), Some(b)) if a < b => (0.0, 1.0),

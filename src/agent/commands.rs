@@ -1,7 +1,5 @@
 //! Commands in threads of their own, which post how they ended; and what their end means.
 
-use std::thread::Builder;
-
 use super::Event;
 use crate::error::{Error, Result};
 use crate::log;
@@ -23,7 +21,7 @@ pub fn start(
         // Nobody is left to tell when the loop has ended.
         let _ = queue.send(event(outcome));
     };
-    let started = threads::start(Builder::new().name("command".into()), run);
+    let started = threads::start_named("command", run);
     started.map_err(|error| {
         let problem = format!("cannot be started: no thread for it: {error}");
         Error::command(&text, problem)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Builder};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Event;
@@ -54,8 +54,7 @@ impl Feed {
             outage: Outage::new(spread),
             last: None,
         };
-        let thread = Builder::new().name("metadata".into());
-        threads::start(thread, move || asker.run(rhythm))
+        threads::start_named("metadata", move || asker.run(rhythm))
             .map_err(|source| Error::io("start a thread for", "metadata".as_ref(), source))?;
         Ok(Feed { number, ended })
     }

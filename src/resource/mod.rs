@@ -436,11 +436,10 @@ impl Resource {
         }
         let dest = self.dest.to_string_lossy();
         let placeholders = ["{{.src}}", "{{ .src }}", "{{.dest}}", "{{ .dest }}"];
-        let text = placeholders
-            .iter()
-            .fold(self.reload_cmd.clone(), |text, name| {
-                text.replace(name, &dest)
-            });
+        let mut text = self.reload_cmd.clone();
+        for name in placeholders {
+            text = text.replace(name, &dest);
+        }
         Some(Invocation {
             text,
             src: self.dest.clone(),

@@ -227,12 +227,15 @@ pub(super) struct Segment {
 
 impl Walk {
     pub(super) fn new(pattern: &Pattern) -> Walk {
-        let items = || pattern.chunks.iter().flat_map(|chunk| &chunk.items);
         let crosses = |item: &Item| match item {
             Item::Class { negated, ranges } => in_ranges('/', ranges) != *negated,
             _ => false,
         };
-        if items().any(crosses) {
+        if pattern
+            .chunks
+            .iter()
+            .any(|chunk| chunk.items.iter().any(crosses))
+        {
             return Walk::Whole(pattern.head(), pattern.clone());
         }
         let names = pattern.split();
@@ -319,9 +322,10 @@ impl Pattern {
     }
 
     fn is_literal(&self) -> bool {
-        let items = || self.chunks.iter().flat_map(|chunk| &chunk.items);
-        self.chunks.iter().all(|chunk| !chunk.star)
-            && items().all(|item| matches!(item, Item::Byte(_)))
+        let is_byte = |item: &Item| matches!(item, Item::Byte(_));
+        self.chunks
+            .iter()
+            .all(|chunk| !chunk.star && chunk.items.iter().all(is_byte))
     }
 
     /// One pattern for each name between slashes.

@@ -82,9 +82,15 @@ impl Walk {
         seen.sort_unstable_by(|one, other| {
             (name(one), one.name.start).cmp(&(name(other), other.name.start))
         });
-        let pairs = seen.iter().zip(seen.iter().skip(1));
-        let again = pairs.filter(|(one, next)| name(one) == name(next));
-        again.map(|(one, _)| one.leaves.clone()).collect()
+        let mut replaced = Vec::new();
+        for pair in seen.windows(2) {
+            if let [one, next] = pair
+                && name(one) == name(next)
+            {
+                replaced.push(one.leaves.clone());
+            }
+        }
+        replaced
     }
 
     /// Drops these leaves: a repeated key replaces all that its first value held.

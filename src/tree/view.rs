@@ -189,11 +189,17 @@ impl View {
 
     /// A leaf directly in one of the directories above `dir`, the root not included, outside of `except`.
     fn leaf_on_the_way(&self, dir: &str, except: &Range<usize>) -> Option<usize> {
-        let slashes = dir.match_indices('/').skip(1);
-        slashes
-            .map(|(slash, _)| &dir[..slash])
-            .take_while(|above| self.has_below(above))
-            .find_map(|above| self.direct(above).find(|index| !except.contains(index)))
+        for (slash, _) in dir.match_indices('/').skip(1) {
+            let above = &dir[..slash];
+            if !self.has_below(above) {
+                break;
+            }
+            let found = self.direct(above).find(|index| !except.contains(index));
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
     }
 
     /// `lsdir`: the directories below `path`, sorted, by the original's rule.

@@ -9,7 +9,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::thread::Builder;
 use std::time::Duration;
 
 use super::signal;
@@ -104,7 +103,7 @@ impl Process {
                 // Nobody listens any more when the process was given up.
                 let _given_up = sender.send(wait_for_end(pid));
             };
-            threads::start(Builder::new().name(format!("wait {pid}")), wait)?;
+            threads::start_named(&format!("wait {pid}"), wait)?;
             self.end = Some(receiver);
         }
         match self.end.as_ref().map(|end| end.receive_within(limit)) {

@@ -5,7 +5,6 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::thread::Builder;
 
 use super::process;
 use crate::platform::Signal;
@@ -35,7 +34,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
             _ => on_signal(Signal::Terminate),
         }
     };
-    threads::start(Builder::new().name("signals".to_owned()), wait)
+    threads::start_named("signals", wait)
 }
 
 /// For a new process before it runs its program: nothing is blocked. std hands the mask down as it is.

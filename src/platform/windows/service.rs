@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
-use std::thread::{self, Builder};
+use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
@@ -148,7 +148,7 @@ fn begin_to_stop() {
         }
     };
     // Without the thread the end itself is told all the same.
-    let _no_checkpoints = threads::start(Builder::new().name("stopping".into()), go_on);
+    let _no_checkpoints = threads::start_named("stopping", go_on);
 }
 
 /// Tells a change of the state. After the end there is none.

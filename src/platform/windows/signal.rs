@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::thread::{self, Builder};
+use std::thread;
 
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
@@ -31,7 +31,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
             on_signal(signal);
         }
     };
-    threads::start(Builder::new().name("signals".to_owned()), wait)?;
+    threads::start_named("signals", wait)?;
     // SAFETY: the handler is a function of the right type that lives as long as the program.
     match unsafe { SetConsoleCtrlHandler(Some(handle), 1) } {
         0 => Err(io::Error::last_os_error()),

@@ -9,7 +9,7 @@ mod tests;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,12 +80,8 @@ impl fmt::Display for Status {
 impl Invocation {
     /// Lets one run serve another resource, too: `CONFD_SRC` and `CONFD_DEST` then name one file a line.
     pub fn also_serve(&mut self, other: Invocation) {
-        for (mine, others) in [(&mut self.src, other.src), (&mut self.dest, other.dest)] {
-            let mut list = std::mem::take(mine).into_os_string();
-            list.push("\n");
-            list.push(others);
-            *mine = list.into();
-        }
+        push_line(&mut self.src, &other.src);
+        push_line(&mut self.dest, &other.dest);
         self.changed_keys.extend(other.changed_keys);
         self.changed_keys.sort_unstable();
         self.changed_keys.dedup();
@@ -151,6 +147,12 @@ pub fn end_within(process: &mut Process, limit: Duration) -> io::Result<bool> {
     process.ended_within(GRACE)?;
     process.kill();
     Ok(true)
+}
+
+fn push_line(list: &mut PathBuf, path: &Path) {
+    let list = list.as_mut_os_string();
+    list.push("\n");
+    list.push(path);
 }
 
 fn status_of(status: ExitStatus) -> Status {

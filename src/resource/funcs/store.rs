@@ -124,12 +124,14 @@ impl Funcs {
 
     /// `gets`: sorted by key.
     pub(super) fn gets(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        let pairs = self.matching(pattern, budget)?.into_iter();
-        let pair = |(key, value): (&str, &str)| Pair {
-            key: key.into(),
-            value: value.into(),
-        };
-        Ok(Value::Pairs(pairs.map(pair).collect()))
+        let mut pairs = Vec::new();
+        for (key, value) in self.matching(pattern, budget)? {
+            pairs.push(Pair {
+                key: key.into(),
+                value: value.into(),
+            });
+        }
+        Ok(Value::Pairs(pairs.into()))
     }
 
     /// `getvs`: sorted as text.

@@ -39,7 +39,8 @@ fn is_any_of(text: &[u8], words: &[&str]) -> bool {
 
 /// Digits with at most one point, then perhaps an exponent, are std's syntax too; signs and words were dealt with.
 fn parse_decimal(text: &[u8]) -> Result<f64, NumErrorKind> {
-    let plain: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'_').collect();
+    let mut plain = text.to_vec();
+    plain.retain(|byte| *byte != b'_');
     if !plain
         .first()
         .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.')
@@ -192,7 +193,8 @@ impl Digits {
             None => format!("{number:e}"),
         };
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+        let mut digits = mantissa.as_bytes().to_vec();
+        digits.retain(u8::is_ascii_digit);
         let used = digits.iter().rposition(|digit| *digit != b'0');
         digits.truncate(used.map_or(0, |last| last + 1));
         let exponent = super::atoi(exponent.as_bytes()).unwrap_or(0) as i32;

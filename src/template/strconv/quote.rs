@@ -191,8 +191,9 @@ pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
     match literal {
         [b'`', inside @ .., b'`'] if inside.contains(&b'`') => None,
         [b'`', inside @ .., b'`'] => {
-            let kept = inside.iter().copied().filter(|byte| *byte != b'\r');
-            Some(kept.collect())
+            let mut text = inside.to_vec();
+            text.retain(|byte| *byte != b'\r');
+            Some(text)
         }
         [b'"', inside @ .., b'"'] => unquote_inside(inside),
         _ => None,

@@ -118,9 +118,13 @@ impl View {
 
     /// The shortest key of the tree that ends with this one.
     fn behind_others(&self, key: &str, clean: &str) -> Option<Absence> {
-        let leaves = self.tree.leaves().map(|(leaf, _)| leaf);
-        let ends = leaves.filter(|leaf| leaf.ends_with(clean));
-        let leaf = ends.min_by_key(|leaf| leaf.len())?;
+        let mut shortest: Option<&str> = None;
+        for (leaf, _) in self.tree.leaves() {
+            if leaf.ends_with(clean) && shortest.is_none_or(|known| leaf.len() < known.len()) {
+                shortest = Some(leaf);
+            }
+        }
+        let leaf = shortest?;
         match leaf.strip_prefix(self.prefix.as_str()) {
             Some(inside) if inside.starts_with('/') && inside != key => {
                 Some(Absence::Elsewhere(inside.to_owned()))
@@ -131,7 +135,10 @@ impl View {
 
     fn directory(&self, key: &str) -> Absence {
         let mut names = self.names(key.trim_end_matches('/'));
-        let told = names.by_ref().take(TOLD_NAMES).map(str::to_owned).collect();
+        let mut told = Vec::new();
+        for name in names.by_ref().take(TOLD_NAMES) {
+            told.push(name.to_owned());
+        }
         Absence::Directory(told, names.next().is_some())
     }
 

@@ -274,17 +274,18 @@ pub(super) fn sorted<'k>(
         let mut merged = Vec::with_capacity(keys.len());
         for pair in keys.chunks(width * 2) {
             budget.spend_steps(pair.len() as u64)?;
-            let (left, right) = pair.split_at(width.min(pair.len()));
-            let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
-            while let (Some(one), Some(two)) = (left.peek(), right.peek()) {
-                let next = if is_less(two, one) {
-                    right.next()
+            let (mut left, mut right) = pair.split_at(width.min(pair.len()));
+            while let ([one, after_one @ ..], [two, after_two @ ..]) = (left, right) {
+                if is_less(two, one) {
+                    merged.push(*two);
+                    right = after_two;
                 } else {
-                    left.next()
-                };
-                merged.extend(next);
+                    merged.push(*one);
+                    left = after_one;
+                }
             }
-            merged.extend(left.chain(right));
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
         }
         keys = merged;
         width *= 2;

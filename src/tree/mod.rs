@@ -37,11 +37,7 @@ impl Tree {
     ) -> Tree {
         let mut builder = Builder::default();
         for (key, value) in pairs {
-            let (key, value) = (key.as_ref(), value.as_ref());
-            match key.starts_with('/') {
-                true => builder.push(key, value),
-                false => builder.push(&format!("/{key}"), value),
-            }
+            builder.push_any(key.as_ref(), value.as_ref());
         }
         builder.finish()
     }
@@ -149,6 +145,14 @@ struct Builder {
 }
 
 impl Builder {
+    /// A path that may have no leading slash.
+    fn push_any(&mut self, path: &str, value: &str) {
+        match path.starts_with('/') {
+            true => self.push(path, value),
+            false => self.push(&format!("/{path}"), value),
+        }
+    }
+
     fn push(&mut self, path: &str, value: &str) {
         let start = self.text.len();
         if path::is_clean_key(path) {

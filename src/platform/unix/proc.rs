@@ -102,7 +102,8 @@ pub fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
 /// The number of the process that holds the lock of this directory by itself.
 pub fn lock_holder(confdir: &Path) -> Option<u32> {
     let inode = fs::metadata(confdir).ok()?.ino();
-    parse_locks(&fs::read_to_string("/proc/locks").ok()?, inode)
+    let locks = fs::read("/proc/locks").ok()?;
+    parse_locks(&String::from_utf8_lossy(&locks), inode)
 }
 
 /// `1: FLOCK  ADVISORY  WRITE 812 08:01:1234 0 EOF`. The device is not compared: some file systems show another one elsewhere.

@@ -40,10 +40,11 @@ stand_in() {
 # Builds the program for $1.
 build() {
     static="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
-    # For size: equal instructions are shared, at the price of more jumps; short names for what is on the stack; compares instead of
-    # tables of places to jump to; equal ends of branches are one; no padding between the parts of the file.
+    # For size: equal instructions are shared, at the price of more jumps; short names for what is on the stack, and so nothing that needs
+    # much of it becomes a part of its caller; compares instead of tables of places to jump to; equal ends of branches are one; no
+    # padding between the parts of the file.
     static="$static -C llvm-args=-enable-machine-outliner -C force-frame-pointers=yes -C llvm-args=-min-jump-table-entries=12"
-    static="$static -C llvm-args=-tail-merge-size=2 -C link-arg=-Wl,-z,noseparate-code"
+    static="$static -C llvm-args=-inline-max-stacksize=512 -C llvm-args=-tail-merge-size=2 -C link-arg=-Wl,-z,noseparate-code"
     # A panic says what, not where: the places in the sources would be 50 KB. Whoever has the address from a core file finds the place
     # in a program of the same sources that was built with CARGO_PROFILE_RELEASE_STRIP=false.
     static="$static -Zlocation-detail=none -Zfmt-debug=shallow"

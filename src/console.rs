@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write as _};
 use std::thread::Builder;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::cli::Args;
 use crate::error::{Error, Result};
@@ -153,6 +153,15 @@ pub fn json_list(items: impl IntoIterator<Item = Json>) -> String {
     }
     list.push_str(if list.len() == 1 { "]\n" } else { "\n]\n" });
     list
+}
+
+/// A JSON object of these fields.
+pub fn json_object(fields: Vec<(&str, Json)>) -> Json {
+    let mut object = Map::new();
+    for (name, value) in fields {
+        object.insert(name.to_owned(), value);
+    }
+    Json::Object(object)
 }
 
 /// A time span in its largest whole unit: `1 minute`, `47 hours`.

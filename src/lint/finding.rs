@@ -4,8 +4,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-
 use crate::console::{self, Colour, Style, WIDTH};
 
 /// What stands before further lines of a finding.
@@ -160,15 +158,20 @@ impl Finding {
     }
 
     fn to_json(&self) -> serde_json::Value {
-        json!({
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
-            "code": self.code.name(),
-            "severity": if self.code.is_error() { "error" } else { "warning" },
-            "message": self.message,
-            "help": self.help,
-        })
+        let severity = if self.code.is_error() {
+            "error"
+        } else {
+            "warning"
+        };
+        console::json_object(vec![
+            ("file", self.file.as_str().into()),
+            ("line", self.line.into()),
+            ("column", self.column.into()),
+            ("code", self.code.name().into()),
+            ("severity", severity.into()),
+            ("message", self.message.as_str().into()),
+            ("help", self.help.as_str().into()),
+        ])
     }
 }
 

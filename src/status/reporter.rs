@@ -119,12 +119,12 @@ impl State {
                 .map(|(_, since)| *since);
             same.min()
         };
-        let since = report
-            .resources
-            .iter()
-            .map(|entry| since(entry).unwrap_or(now));
+        let mut since_each = Vec::new();
+        for entry in &report.resources {
+            since_each.push(since(entry).unwrap_or(now));
+        }
         State {
-            since: since.collect(),
+            since: since_each,
             last_success: match is_fine {
                 true => Some(now),
                 false => before.and_then(|before| before.last_success),

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::backend::Version;
+use crate::console::json_object;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
 use crate::settings::read_file;
@@ -179,32 +180,34 @@ impl State {
             trouble,
             resources,
         } = &self.report;
-        let resources = resources.iter().zip(&self.since);
-        let resources = resources.map(|(entry, since)| {
-            json!({
-                "file": entry.file,
-                "dest": entry.dest,
-                "state": entry.condition.name(),
-                "detail": entry.condition.detail(),
-                "since": since,
-            })
-        });
-        json!({
-            "confd": env!("CARGO_PKG_VERSION"),
-            "run": self.kind.name(),
-            "pid": self.pid,
-            "started": self.started,
-            "ended": self.ended,
-            "interval": self.interval,
-            "checked": self.checked,
-            "last_success": self.last_success,
-            "metadata": {
-                "version": metadata.as_ref().map(|metadata| metadata.version),
-                "since": metadata.as_ref().map(|metadata| metadata.since),
-                "trouble": trouble,
-            },
-            "resources": resources.collect::<Json>(),
-        })
+        let mut entries = Vec::new();
+        for (entry, since) in resources.iter().zip(&self.since) {
+            entries.push(json_object(vec![
+                ("file", entry.file.as_str().into()),
+                ("dest", entry.dest.as_str().into()),
+                ("state", entry.condition.name().into()),
+                ("detail", entry.condition.detail().into()),
+                ("since", (*since).into()),
+            ]));
+        }
+        let metadata = metadata.as_ref();
+        let metadata = json_object(vec![
+            ("version", metadata.map(|metadata| metadata.version).into()),
+            ("since", metadata.map(|metadata| metadata.since).into()),
+            ("trouble", trouble.as_deref().into()),
+        ]);
+        json_object(vec![
+            ("confd", env!("CARGO_PKG_VERSION").into()),
+            ("run", self.kind.name().into()),
+            ("pid", self.pid.into()),
+            ("started", self.started.into()),
+            ("ended", self.ended.into()),
+            ("interval", self.interval.into()),
+            ("checked", self.checked.into()),
+            ("last_success", self.last_success.into()),
+            ("metadata", metadata),
+            ("resources", entries.into()),
+        ])
     }
 
     fn from_json(json: &Json) -> Option<State> {
@@ -212,8 +215,12 @@ impl State {
         let version = metadata.get("version").and_then(Json::as_u64);
         let since = metadata.get("since").and_then(Json::as_u64);
         let trouble = metadata.get("trouble").and_then(Json::as_str);
-        let entries = json.get("resources")?.as_array()?.iter().map(entry);
-        let (resources, since_each) = entries.collect::<Option<(Vec<Entry>, Vec<u64>)>>()?;
+        let (mut resources, mut since_each) = (Vec::new(), Vec::new());
+        for json in json.get("resources")?.as_array()? {
+            let (resource, since) = entry(json)?;
+            resources.push(resource);
+            since_each.push(since);
+        }
         Some(State {
             kind: match json.get("run")?.as_str()? {
                 "daemon" => Kind::Daemon,

@@ -1,6 +1,6 @@
 //! A state in words, for people, and as JSON, for machines.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::Findings;
 use super::state::{Condition, Entry, Kind, State};
@@ -16,7 +16,7 @@ pub fn json(state: &State, findings: &Findings) -> Json {
     if let Json::Object(map) = &mut json {
         map.insert("healthy".to_owned(), findings.problems.is_empty().into());
         map.insert("problems".to_owned(), findings.problems.clone().into());
-        map.insert("daemon_lives".to_owned(), json!(findings.daemon_lives));
+        map.insert("daemon_lives".to_owned(), findings.daemon_lives.into());
     }
     json
 }

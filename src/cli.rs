@@ -192,9 +192,13 @@ fn flags() -> impl Iterator<Item = &'static Flag> {
     used.chain(UNUSED)
 }
 
-/// The flag of this name, if there is one.
-pub fn flag_named(name: &str) -> Option<&'static str> {
-    flags().map(|flag| flag.name).find(|known| *known == name)
+fn flag_named(name: &str) -> Option<&'static Flag> {
+    flags().find(|flag| flag.name == name)
+}
+
+/// The name of a flag that is called so, if there is one.
+pub fn flag_name(name: &str) -> Option<&'static str> {
+    flag_named(name).map(|flag| flag.name)
 }
 
 /// The command line, as typed.
@@ -213,7 +217,7 @@ impl Args {
     /// Whether a flag was typed, and not just to switch it off.
     pub fn is_given(&self, name: &str) -> bool {
         let has_value = |flag: &Flag| matches!(flag.kind, Kind::Value(_) | Kind::Repeated(_));
-        let has_value = flags().any(|flag| flag.name == name && has_value(flag));
+        let has_value = flag_named(name).is_some_and(has_value);
         self.last(name)
             .is_some_and(|text| has_value || text != "false")
     }
@@ -225,7 +229,7 @@ impl Args {
 
     /// Everything typed for a flag, in order.
     pub fn all(&self, name: &str) -> &[String] {
-        debug_assert!(flags().any(|flag| flag.name == name), "no flag {name}");
+        debug_assert!(flag_named(name).is_some(), "no flag {name}");
         let given = self.values.iter().find(|(flag, _)| *flag == name);
         given.map_or(&[], |(_, texts)| texts)
     }
@@ -280,10 +284,19 @@ const DETAILS: &[(&str, &[&str])] = &[
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
-    parse_all(args.into_iter().collect())
+    let mut texts = Vec::new();
+    for arg in args {
+        texts.push(text(arg)?);
+    }
+    parse_texts(&texts)
 }
 
-fn parse_all(args: Vec<OsString>) -> Result<Asked> {
+fn text(arg: OsString) -> Result<String> {
+    arg.into_string()
+        .map_err(|arg| Error::usage(format!("{arg:?} is not UTF-8 text")))
+}
+
+fn parse_texts(args: &[String]) -> Result<Asked> {
     let args = parse_flags(args)?;
     Ok(if args.is_on("help") {
         Asked::Help(help())
@@ -321,16 +334,11 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
     Ok(first.map(|(_, tool)| *tool))
 }
 
-fn parse_flags(args: Vec<OsString>) -> Result<Args> {
-    let texts = args.into_iter().map(|arg| {
-        arg.into_string()
-            .map_err(|arg| Error::usage(format!("{arg:?} is not UTF-8 text")))
-    });
-    let texts = texts.collect::<Result<Vec<String>>>()?;
-    let matches = options().parse(&texts).map_err(explain)?;
+fn parse_flags(args: &[String]) -> Result<Args> {
+    let matches = options().parse(args).map_err(explain)?;
     if let Some(stray) = matches.free.first() {
-        let before = texts.len() - matches.free.len();
-        let before = before.checked_sub(1).and_then(|before| texts.get(before));
+        let before = args.len() - matches.free.len();
+        let before = before.checked_sub(1).and_then(|before| args.get(before));
         return Err(stray_argument(stray, before.map_or("", String::as_str)));
     }
     let mut values = Vec::new();
@@ -366,33 +374,38 @@ fn options() -> Options {
 
 /// Each time a switch was typed: `true` or `false`.
 fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
-    let truths = details(matches, name).into_iter();
-    let truths = truths.map(|text| match parse_boolean(&text) {
-        Some(truth) => Ok(truth.to_string()),
-        None => Err(Error::usage(format!(
-            "-{name} must be true or false, not {text:?}"
-        ))),
-    });
-    truths.collect()
+    let mut given = details(matches, name);
+    for text in &mut given {
+        let Some(truth) = parse_boolean(text) else {
+            let message = format!("-{name} must be true or false, not {text:?}");
+            return Err(Error::usage(message));
+        };
+        *text = truth.to_string();
+    }
+    Ok(given)
 }
 
 /// Each time a flag was typed that needs no value: the value, or `true`.
 fn details(matches: &Matches, name: &str) -> Vec<String> {
     let mut given = matches.opt_strs_pos(name).into_iter().peekable();
-    let positions = matches.opt_positions(name).into_iter();
-    let values = positions.map(|position| match given.next_if(|(at, _)| *at == position) {
-        Some((_, value)) => value,
-        None => "true".to_owned(),
-    });
-    values.collect()
+    let mut values = Vec::new();
+    for position in matches.opt_positions(name) {
+        values.push(match given.next_if(|(at, _)| *at == position) {
+            Some((_, value)) => value,
+            None => "true".to_owned(),
+        });
+    }
+    values
 }
 
 /// The truth values of Go's `strconv.ParseBool`.
 pub fn parse_boolean(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
+    if ["1", "t", "T", "true", "TRUE", "True"].contains(&text) {
+        Some(true)
+    } else if ["0", "f", "F", "false", "FALSE", "False"].contains(&text) {
+        Some(false)
+    } else {
+        None
     }
 }
 
@@ -413,8 +426,8 @@ fn explain(fail: Fail) -> Box<Error> {
 
 fn stray_argument(stray: &str, before: &str) -> Box<Error> {
     let before = before.trim_start_matches('-');
-    let is_detail = |flag: &Flag| flag.name == before && matches!(flag.kind, Kind::Detailed(_));
-    let hint = if flags().any(is_detail) {
+    let is_detail = |flag: &Flag| matches!(flag.kind, Kind::Detailed(_));
+    let hint = if flag_named(before).is_some_and(is_detail) {
         format!("; -{before} takes it as -{before}={stray}")
     } else if parse_boolean(stray).is_some() {
         format!("; a switch takes it as -watch={stray}")
@@ -471,7 +484,8 @@ mod tests {
     use super::*;
 
     fn parse_line(line: &str) -> Result<Args> {
-        parse_flags(line.split_whitespace().map(OsString::from).collect())
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse_flags(&args)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::platform;
 use crate::settings::{Table, Warning};
 use crate::tree::path;
 
-use layers::{Found, Layers};
+use layers::{Found, Layers, Variables};
 pub use nodes::Nodes;
 
 /// In the usual confdir; read when it is there and `-config-file` does not name another one.
@@ -139,11 +139,12 @@ pub enum Mode {
 impl Config {
     /// Puts the settings together. `env` looks up one environment variable.
     pub fn load(args: &Args, env: impl Fn(&str) -> Option<OsString>) -> Result<Config> {
-        Config::from_layers(&Layers {
-            file: read_file(args)?,
-            env: &env,
-            args,
-        })
+        Config::load_with(args, &env)
+    }
+
+    fn load_with(args: &Args, env: &Variables<'_>) -> Result<Config> {
+        let file = read_file(args)?;
+        Config::from_layers(&Layers { file, env, args })
     }
 
     /// As if there was no settings file.

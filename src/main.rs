@@ -20,7 +20,9 @@ fn main() -> ExitCode {
 }
 
 fn program() -> ExitCode {
-    let done = cli::parse(env::args_os().skip(1)).and_then(run);
+    let mut args = env::args_os();
+    let _program = args.next();
+    let done = cli::parse(args).and_then(run);
     done.unwrap_or_else(|error| match *error {
         Error::Usage(_) => {
             eprintln!("confd: {}", error.chain());

@@ -7,11 +7,15 @@ const LONGEST: usize = 128;
 /// from `word`, if it takes so few that it was probably meant. Of equals, the first.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = Word::new(word);
-    known
-        .into_iter()
-        .filter_map(|candidate| Some((word.edits(candidate)?, candidate)))
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, candidate)| candidate)
+    let mut nearest: Option<(usize, &str)> = None;
+    for candidate in known {
+        if let Some(edits) = word.edits(candidate)
+            && nearest.is_none_or(|(fewest, _)| edits < fewest)
+        {
+            nearest = Some((edits, candidate));
+        }
+    }
+    nearest.map(|(_, candidate)| candidate)
 }
 
 /// A word to be compared with many.

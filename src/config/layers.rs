@@ -47,10 +47,13 @@ impl Place {
     }
 }
 
+/// Looks up one environment variable.
+pub type Variables<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
 /// The places, the weakest first.
 pub struct Layers<'a> {
     pub file: Option<Table>,
-    pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    pub env: &'a Variables<'a>,
     pub args: &'a Args,
 }
 
@@ -66,7 +69,8 @@ impl Layers<'_> {
         let mut found = self.read(key, Table::strings, |texts| Ok(texts.to_vec()))?;
         if let Some(found) = &mut found {
             if let (Place::Variable(_), [text]) = (&found.place, found.value.as_slice()) {
-                found.value = text.split(',').map(str::trim).map(str::to_owned).collect();
+                let parts = text.split(',').map(|part| part.trim().to_owned());
+                found.value = parts.collect();
             }
             found.value.retain(|text| !text.is_empty());
         }
@@ -113,11 +117,19 @@ impl Layers<'_> {
             let place = Place::Line(file.place(key));
             found = Some(Found { value, key, place });
         }
-        for (place, texts) in [self.variable(key)?, self.flag(key)].into_iter().flatten() {
+        for (place, texts) in self.texts(key)? {
             let value = from_texts(&texts).map_err(|message| place.refuse(key, &message))?;
             found = Some(Found { value, key, place });
         }
         Ok(found)
+    }
+
+    /// What the environment has for `key`, then what was typed.
+    fn texts(&self, key: &str) -> Result<Vec<(Place, Vec<String>)>> {
+        let mut texts = Vec::new();
+        texts.extend(self.variable(key)?);
+        texts.extend(self.flag(key));
+        Ok(texts)
     }
 
     /// What the environment has for `key`; an empty variable counts as not set.
@@ -134,7 +146,7 @@ impl Layers<'_> {
     /// What was typed for `key`. Not every key has a flag.
     fn flag(&self, key: &str) -> Option<(Place, Vec<String>)> {
         let name = if key == "nodes" { "node" } else { key };
-        let name = cli::flag_named(&name.replace('_', "-"))?;
+        let name = cli::flag_name(&name.replace('_', "-"))?;
         let texts = self.args.all(name);
         (!texts.is_empty()).then(|| (Place::Flag(name), texts.to_vec()))
     }

@@ -364,7 +364,7 @@ fn every_flag_of_a_setting_is_its_key() {
         } else {
             key.replace('_', "-")
         };
-        assert_eq!(cli::flag_named(&name).is_none(), flagless, "{key}");
+        assert_eq!(cli::flag_name(&name).is_none(), flagless, "{key}");
     }
 }
 

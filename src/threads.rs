@@ -13,6 +13,9 @@ use std::time::Duration;
 /// What a thread does; one type for all.
 pub type Work<'a> = Box<dyn FnOnce() + Send + 'a>;
 
+/// Work with a result.
+pub type Task<T> = Box<dyn FnOnce() -> T + Send>;
+
 /// Starts a thread that ends by itself. What is to be known of its work comes through a [`queue`].
 pub fn start(thread: Builder, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     start_boxed(thread, Box::new(work))
@@ -51,19 +54,20 @@ pub fn in_time<T: Send + 'static>(
     lock(&result).take()
 }
 
-/// [`in_time`] for many, all at once. The results are in the order of the work.
-pub fn side_by_side<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
-    limit: Duration,
-    work: impl IntoIterator<Item = W>,
-) -> Vec<Option<T>> {
-    let (mut jobs, mut results) = (Vec::new(), Vec::new());
-    for work in work {
-        let (job, result) = job(work);
+/// [`in_time`] for many, all at once. The results are in the order of the tasks.
+pub fn side_by_side<T: Send + 'static>(limit: Duration, tasks: Vec<Task<T>>) -> Vec<Option<T>> {
+    let (mut jobs, mut places) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (job, place) = job(task);
         jobs.push(job);
-        results.push(result);
+        places.push(place);
     }
     run_for(limit, jobs);
-    results.iter().map(|result| lock(result).take()).collect()
+    let mut results = Vec::new();
+    for place in places {
+        results.push(lock(&place).take());
+    }
+    results
 }
 
 /// Work that leaves its result behind, and the place where it does.
@@ -409,17 +413,18 @@ mod tests {
     fn what_hangs_holds_up_nothing_else() {
         let (open, gate) = queue::<()>(1);
         let gate = Arc::new(gate);
-        let work = [false, true, false].map(|hangs| {
+        let task = |hangs| -> Task<bool> {
             let gate = Arc::clone(&gate);
-            move || {
+            Box::new(move || {
                 if hangs {
                     gate.receive();
                 }
                 hangs
-            }
-        });
+            })
+        };
+        let tasks = vec![task(false), task(true), task(false)];
         let limit = Duration::from_millis(500);
-        assert_eq!(side_by_side(limit, work), [Some(false), None, Some(false)]);
+        assert_eq!(side_by_side(limit, tasks), [Some(false), None, Some(false)]);
         drop(open);
         assert_eq!(in_time(limit, || 7), Some(7));
     }
@@ -428,8 +433,9 @@ mod tests {
     fn nobody_waits_longer_than_the_work_takes() {
         let begun = Instant::now();
         let limit = Duration::from_secs(3600);
-        assert_eq!(side_by_side(limit, [|| 1, || 2]), [Some(1), Some(2)]);
-        assert!(side_by_side(limit, [(); 0].map(|()| || 3)).is_empty());
+        let tasks: Vec<Task<u8>> = vec![Box::new(|| 1), Box::new(|| 2)];
+        assert_eq!(side_by_side(limit, tasks), [Some(1), Some(2)]);
+        assert!(side_by_side::<u8>(limit, Vec::new()).is_empty());
         assert!(begun.elapsed() < limit / 60);
     }
 }

@@ -13,7 +13,7 @@ use crate::config::{Config, Mode};
 use crate::error::Error;
 use crate::platform::{self, Lock, Running};
 use crate::status;
-use crate::threads;
+use crate::threads::{self, Task};
 
 /// The name of the program, and the beginning of whatever else it may be called.
 const NAME: &str = "confd";
@@ -46,21 +46,25 @@ impl Case {
 /// The daemons that apply this confdir, whichever program they run. One that cannot be looked at in time is none of them: the
 /// system makes whoever asks wait while a process starts its program.
 pub fn daemons(case: &Case) -> Vec<Running> {
-    let found = platform::processes(NAME).unwrap_or_default().into_iter();
-    let work = found.map(|process| {
+    let mut tasks: Vec<Task<Option<Running>>> = Vec::new();
+    for process in platform::processes(NAME).unwrap_or_default() {
         let config = Arc::clone(&case.config);
-        move || {
+        tasks.push(Box::new(move || {
             let ours = applies(&process, &config.confdir) == Some(true);
             ours.then_some(process)
-        }
-    });
-    let looked_at = threads::side_by_side(STEP, work).into_iter();
-    looked_at.flatten().flatten().collect()
+        }));
+    }
+    let mut daemons = Vec::new();
+    for looked_at in threads::side_by_side(STEP, tasks) {
+        daemons.extend(looked_at.flatten());
+    }
+    daemons
 }
 
 fn applies(process: &Running, confdir: &Path) -> Option<bool> {
-    let arguments = process.arguments().ok()?;
-    let Ok(Asked::Run(args)) = cli::parse(arguments.into_iter().skip(1)) else {
+    let mut arguments = process.arguments().ok()?.into_iter();
+    let _program = arguments.next();
+    let Ok(Asked::Run(args)) = cli::parse(arguments) else {
         return None;
     };
     let variable = |name: &str| process.variable(name);
@@ -85,7 +89,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
             .iter()
             .map(|daemon| daemon.pid.to_string())
             .collect();
-        let message = format!("pids {} all apply {confdir}", pids.join(", "));
+        let message = format_args!("pids {} all apply {confdir}", pids.join(", "));
         let cure = "each undoes what another does: end all but the service's own (kill PID)";
         findings.push(Finding::new("agent", Verdict::Wrong, message, cure));
     }
@@ -96,15 +100,18 @@ pub fn check(case: &Case) -> Vec<Finding> {
     }
     findings.extend(on_path());
     if daemons.is_empty() && lives == Some(true) {
-        let message = "a daemon lives, but cannot be seen among the processes".to_owned();
+        let message = "a daemon lives, but cannot be seen among the processes";
         let cure = "look from where it runs (another container?), as root";
         findings.push(Finding::new("agent", Verdict::Unknown, message, cure));
     } else if !findings.iter().any(|found| found.check == "agent") {
-        let message = match daemons.first() {
-            Some(daemon) => format!("pid {} is the only one for {confdir}", daemon.pid),
-            None => format!("no daemon applies {confdir}"),
+        let finding = match daemons.first() {
+            Some(daemon) => {
+                let message = format_args!("pid {} is the only one for {confdir}", daemon.pid);
+                Finding::ok("agent", message)
+            }
+            None => Finding::ok("agent", format_args!("no daemon applies {confdir}")),
         };
-        findings.insert(0, Finding::ok("agent", message));
+        findings.insert(0, finding);
     }
     findings
 }
@@ -113,7 +120,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
 fn program(daemon: &Running, lives: Option<bool>) -> Option<Finding> {
     let pid = daemon.pid;
     if daemon.stopped {
-        let message = format!("pid {pid} is stopped, and does nothing");
+        let message = format_args!("pid {pid} is stopped, and does nothing");
         let cure = "let it go on: kill -CONT PID";
         return Some(Finding::new("agent", Verdict::Wrong, message, cure));
     }
@@ -122,25 +129,22 @@ fn program(daemon: &Running, lives: Option<bool>) -> Option<Finding> {
     if daemon.runs(&own).ok()? {
         return None;
     }
-    let (verdict, message, cure) = match (program.strip_suffix(DELETED), lives) {
-        (Some(old), _) => (
-            Verdict::Warning,
-            format!("pid {pid} still runs the {old} that was replaced since"),
-            RESTART,
-        ),
+    Some(match (program.strip_suffix(DELETED), lives) {
+        (Some(old), _) => {
+            let message = format_args!("pid {pid} still runs the {old} that was replaced since");
+            Finding::new("agent", Verdict::Warning, message, RESTART)
+        }
         // This program would hold the lock that says so.
-        (None, Some(false)) => (
-            Verdict::Wrong,
-            format!("pid {pid} runs {program}, perhaps the original confd"),
-            "end it (kill PID), and keep whatever starts it from doing so again",
-        ),
-        (None, _) => (
-            Verdict::Warning,
-            format!("pid {pid} runs {program}, not this {}", own.display()),
-            RESTART,
-        ),
-    };
-    Some(Finding::new("agent", verdict, message, cure))
+        (None, Some(false)) => {
+            let message = format_args!("pid {pid} runs {program}, perhaps the original confd");
+            let cure = "end it (kill PID), and keep whatever starts it from doing so again";
+            Finding::new("agent", Verdict::Wrong, message, cure)
+        }
+        (None, _) => {
+            let message = format_args!("pid {pid} runs {program}, not this {}", own.display());
+            Finding::new("agent", Verdict::Warning, message, RESTART)
+        }
+    })
 }
 
 /// Whoever types the name should get this program.
@@ -154,7 +158,7 @@ fn on_path() -> Option<Finding> {
         return None;
     }
     let (found, own) = (found.display(), own.display());
-    let message = format!("typing {NAME} starts {found}, not this {own}");
+    let message = format_args!("typing {NAME} starts {found}, not this {own}");
     let cure = "remove the other if it is the original, or type the whole path";
     Some(Finding::new("agent", Verdict::Warning, message, cure))
 }
@@ -166,7 +170,7 @@ fn log(daemon: &Running) -> Finding {
         Err(error) => Finding::new(
             "log",
             Verdict::Unknown,
-            format!("where pid {pid} logs to cannot be seen: {error}"),
+            format_args!("where pid {pid} logs to cannot be seen: {error}"),
             "root can see it",
         ),
         Ok(path) => match path.strip_suffix(DELETED) {
@@ -174,7 +178,7 @@ fn log(daemon: &Running) -> Finding {
             Some(old) => Finding::new(
                 "log",
                 Verdict::Wrong,
-                format!("pid {pid} goes on writing to {old}, which is deleted"),
+                format_args!("pid {pid} goes on writing to {old}, which is deleted"),
                 "service confd restart; rotate as /etc/logrotate.d/app-agent does (copytruncate)",
             ),
         },
@@ -187,11 +191,11 @@ pub fn lock(case: &Case) -> Vec<Finding> {
     let until = Instant::now() + STEP;
     let finding = loop {
         match Lock::is_held(confdir) {
-            Ok(false) => break Finding::ok("lock", "free".to_owned()),
+            Ok(false) => break Finding::ok("lock", "free"),
             // What is missing, another check says.
             Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                let message = format!("cannot look at {}: {error}", confdir.display());
+                let message = format_args!("cannot look at {}: {error}", confdir.display());
                 let cure = "root can; without locks, a -onetime run and the daemon get in each other's way";
                 break Finding::new("lock", Verdict::Unknown, message, cure);
             }
@@ -206,13 +210,13 @@ pub fn lock(case: &Case) -> Vec<Finding> {
 fn held(confdir: &Path) -> Finding {
     let place = confdir.display();
     let Some(pid) = Lock::holder(confdir) else {
-        let message = format!("the lock of {place} is held by a process that cannot be seen");
+        let message = format_args!("the lock of {place} is held by a process that cannot be seen");
         let cure = "until it ends nothing is applied; fuser -v DIRECTORY may know it";
         return Finding::new("lock", Verdict::Wrong, message, cure);
     };
     let holder = platform::process(pid);
     let name = holder.as_ref().map_or("?", |holder| holder.name.as_str());
-    let message = format!("pid {pid} ({name}) holds the lock of {place}");
+    let message = format_args!("pid {pid} ({name}) holds the lock of {place}");
     match &holder {
         Ok(holder) if holder.name.starts_with(NAME) && !holder.stopped => Finding::new(
             "lock",
@@ -231,25 +235,20 @@ fn held(confdir: &Path) -> Finding {
 pub fn daemon(case: &Case) -> Vec<Finding> {
     let more = "confd -status says it of each resource, the log why";
     let start = "start it: service confd start";
-    let found = |verdict, message: String, cure| Finding::new("daemon", verdict, message, cure);
-    vec![
-        match status::summary(&case.config.confdir, case.daemon_lives()) {
-            Err(error) => found(case.refused(&error), error.chain(), more),
-            Ok(None) => found(
-                Verdict::Warning,
-                "no confd has run with this confdir yet".to_owned(),
-                start,
-            ),
-            Ok(Some(summary)) if summary.problems.is_empty() => {
-                Finding::ok("daemon", summary.process)
-            }
-            Ok(Some(summary)) => {
-                let message = format!("{}\n{}", summary.process, summary.problems.join("\n"));
-                match summary.only_ended {
-                    true => found(Verdict::Warning, summary.process, start),
-                    false => found(Verdict::Wrong, message, more),
-                }
-            }
-        },
-    ]
+    let found = |verdict, message: &str, cure| vec![Finding::new("daemon", verdict, message, cure)];
+    match status::summary(&case.config.confdir, case.daemon_lives()) {
+        Err(error) => found(case.refused(&error), &error.chain(), more),
+        Ok(None) => {
+            let message = "no confd has run with this confdir yet";
+            found(Verdict::Warning, message, start)
+        }
+        Ok(Some(summary)) if summary.problems.is_empty() => {
+            found(Verdict::Ok, &summary.process, "")
+        }
+        Ok(Some(summary)) if summary.only_ended => found(Verdict::Warning, &summary.process, start),
+        Ok(Some(summary)) => {
+            let message = format!("{}\n{}", summary.process, summary.problems.join("\n"));
+            found(Verdict::Wrong, &message, more)
+        }
+    }
 }

@@ -1,14 +1,12 @@
 //! The clock: against the servers', the files', and the year of this program.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Case, Finding, Verdict};
 use crate::config;
 use crate::console::age;
 use crate::log;
-use crate::resource;
 use crate::status;
 use crate::template::time::days_before;
 
@@ -26,8 +24,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
 
 /// The newest file of those that this node's past has written.
 fn newest(case: &Case) -> Option<(String, u64)> {
-    let found = resource::find(&case.config.confdir.join("conf.d")).unwrap_or_default();
-    let mut files: Vec<PathBuf> = found.into_iter().map(|(path, _)| path).collect();
+    let mut files = case.resource_files();
     files.extend(config::settings_file(&case.args));
     files.push(status::file(&case.config.confdir));
     let mut newest = None;
@@ -49,14 +46,14 @@ fn seconds(time: SystemTime) -> u64 {
 fn judge(now: u64, newest: Option<(String, u64)>) -> Finding {
     let time = log::local_time(now.cast_signed());
     if now < MADE {
-        let message = format!("{time}: before this program was made");
+        let message = format_args!("{time}: before this program was made");
         return Finding::new("clock", Verdict::Wrong, message, CURE);
     }
     match newest {
         Some((file, written)) if written > now + TOLERANCE => Finding::new(
             "clock",
             Verdict::Warning,
-            format!("{time}: {file} was written {} later", age(written - now)),
+            format_args!("{time}: {file} was written {} later", age(written - now)),
             CURE,
         ),
         _ => Finding::ok("clock", time),
@@ -68,14 +65,15 @@ pub fn compare(node: &str, date: &str) -> Option<Finding> {
     let (there, here) = (parse_date(date)?, status::now());
     let word = if here < there { "behind" } else { "ahead of" };
     let gap = here.abs_diff(there);
-    let message = format!("{} {word} that of {node}", age(gap));
-    let finding = || Finding::new("clock", Verdict::Warning, message, CURE);
-    (gap > TOLERANCE).then(finding)
+    let message = format_args!("{} {word} that of {node}", age(gap));
+    let finding = Finding::new("clock", Verdict::Warning, message, CURE);
+    (gap > TOLERANCE).then_some(finding)
 }
 
 /// `Tue, 24 Nov 2026 19:55:21 GMT` (RFC 9110), as seconds since 1970.
 fn parse_date(text: &str) -> Option<u64> {
-    let words: Vec<&str> = text.split([' ', ':']).collect();
+    let text = text.replace(':', " ");
+    let words: Vec<&str> = text.split(' ').collect();
     let [_, day, month, year, hour, minute, second, "GMT"] = words.as_slice() else {
         return None;
     };

@@ -1,6 +1,8 @@
 //! What a check has found: how one thing is, and what to do. Lines for people, JSON for machines.
 
-use serde_json::{Value as Json, json};
+use std::fmt;
+
+use serde_json::Value as Json;
 
 use crate::console::{self, Colour, Style};
 
@@ -46,7 +48,7 @@ pub struct Finding {
 
 impl Finding {
     /// All is well.
-    pub fn ok(check: &'static str, message: String) -> Finding {
+    pub fn ok(check: &'static str, message: impl fmt::Display) -> Finding {
         Finding::new(check, Verdict::Ok, message, "")
     }
 
@@ -54,13 +56,13 @@ impl Finding {
     pub fn new(
         check: &'static str,
         verdict: Verdict,
-        message: String,
+        message: impl fmt::Display,
         cure: &'static str,
     ) -> Finding {
         Finding {
             check,
             verdict,
-            message,
+            message: message.to_string(),
             cure,
         }
     }
@@ -71,26 +73,27 @@ impl Finding {
         let head = style.paint(colour, &format!("{word:NAME$}"));
         let width = MARGIN - NAME;
         let mut text = format!("{head}{:width$}", self.check);
-        let mut lines: Vec<String> = self.message.lines().map(str::to_owned).collect();
-        if !self.cure.is_empty() {
-            lines.push(format!("cure: {}", self.cure));
-        }
-        for (number, line) in lines.iter().enumerate() {
-            let margin = if number == 0 { 0 } else { MARGIN };
+        let mut margin = 0;
+        let mut add = |line: &str| {
             let line = console::wrap(&style.show(line), MARGIN);
             text.push_str(&format!("{:margin$}{line}\n", ""));
+            margin = MARGIN;
+        };
+        self.message.lines().for_each(&mut add);
+        if !self.cure.is_empty() {
+            add(&format!("cure: {}", self.cure));
         }
         text
     }
 
     /// The same for machines.
     pub fn to_json(&self) -> Json {
-        json!({
-            "check": self.check,
-            "verdict": self.verdict.look().0,
-            "message": self.message,
-            "cure": self.cure,
-        })
+        console::json_object(vec![
+            ("check", self.check.into()),
+            ("verdict", self.verdict.look().0.into()),
+            ("message", self.message.as_str().into()),
+            ("cure", self.cure.into()),
+        ])
     }
 }
 
@@ -103,15 +106,14 @@ mod tests {
         let wrong = Finding::new(
             "node",
             Verdict::Wrong,
-            "10.0.0.2:80: connection refused after a wait that was long enough to fill lines"
-                .into(),
+            "10.0.0.2:80: connection refused after a wait that was long enough to fill lines",
             "start metad there",
         );
         let text = "wrong    node       10.0.0.2:80: connection refused after a wait that was long\n\
                     \x20                   enough to fill lines\n\
                     \x20                   cure: start metad there\n";
         assert_eq!(wrong.to_text(Style::default()), text);
-        let ok = Finding::ok("clock", "right".into()).to_text(Style::default());
+        let ok = Finding::ok("clock", "right").to_text(Style::default());
         assert_eq!(ok, "ok       clock      right\n");
     }
 }

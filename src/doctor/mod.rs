@@ -12,6 +12,7 @@ mod settings;
 
 use std::env;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,8 +23,9 @@ use crate::console::{self, Style};
 use crate::error::{Error, Result};
 use crate::lint;
 use crate::log::{self, Level};
+use crate::resource;
 use crate::status;
-use crate::threads;
+use crate::threads::{self, Task};
 
 use finding::{Finding, Verdict};
 
@@ -71,16 +73,21 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let findings = console::patiently("trying what usually is wrong", || examine(&case));
     console::print(&match as_json {
         true => console::json_list(findings.iter().map(Finding::to_json)),
-        false => {
-            let style = Style::of_stdout();
-            findings.iter().map(|found| found.to_text(style)).collect()
-        }
+        false => in_words(&findings, Style::of_stdout()),
     })?;
     let count = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
     let (wrong, warnings) = (count(Verdict::Wrong), count(Verdict::Warning));
     // Who does not listen to stderr loses nothing but this.
     let _ = writeln!(io::stderr(), "confd: {wrong} wrong, {warnings} warnings");
     Ok(ExitCode::from(u8::from(wrong > 0)))
+}
+
+fn in_words(findings: &[Finding], style: Style) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        text.push_str(&finding.to_text(style));
+    }
+    text
 }
 
 impl Case {
@@ -106,6 +113,12 @@ impl Case {
         })
     }
 
+    /// The files of the resources; none when they cannot be listed, which another check says.
+    fn resource_files(&self) -> Vec<PathBuf> {
+        let found = resource::find(&self.config.confdir.join("conf.d")).unwrap_or_default();
+        found.into_iter().map(|(path, _)| path).collect()
+    }
+
     /// Whether a daemon lives. Tried once: two who try at the same time take each other for it.
     fn daemon_lives(&self) -> Option<bool> {
         let lives = || status::daemon_lives(&self.config.confdir);
@@ -114,19 +127,24 @@ impl Case {
 }
 
 fn examine(case: &Arc<Case>) -> Vec<Finding> {
-    let checks = CHECKS.iter().map(|(_, check)| {
+    let mut tasks: Vec<Task<Vec<Finding>>> = Vec::new();
+    for (_, check) in CHECKS {
         let case = Arc::clone(case);
-        move || check(&case)
-    });
-    let found = threads::side_by_side(LIMIT, checks).into_iter().zip(CHECKS);
-    let found = found.flat_map(|(found, (name, _))| {
-        found.unwrap_or_else(|| {
-            let message = format!("no answer within {LIMIT:?}");
-            let cure = "something hangs that cannot be interrupted: see the kernel's log (dmesg)";
-            vec![Finding::new(name, Verdict::Wrong, message, cure)]
-        })
-    });
-    found.collect()
+        tasks.push(Box::new(move || check(&case)));
+    }
+    let mut findings = Vec::new();
+    for (found, (name, _)) in threads::side_by_side(LIMIT, tasks).into_iter().zip(CHECKS) {
+        match found {
+            Some(found) => findings.extend(found),
+            None => {
+                let message = format_args!("no answer within {LIMIT:?}");
+                let cure =
+                    "something hangs that cannot be interrupted: see the kernel's log (dmesg)";
+                findings.push(Finding::new(name, Verdict::Wrong, message, cure));
+            }
+        }
+    }
+    findings
 }
 
 /// Does the work; `None` when it is not done within a [`STEP`].

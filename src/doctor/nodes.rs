@@ -3,13 +3,14 @@
 //! Says how many keys there are, never what is in them.
 
 use std::env;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::{Case, Finding, LIMIT, STEP, Verdict, clock, in_time};
 use crate::backend::{self, Backend, Sight};
 use crate::config::Source;
-use crate::threads;
+use crate::threads::{self, Task};
 
 /// The prefix under which metad has what belongs to whoever asks.
 const OWN: &str = "/self";
@@ -25,26 +26,38 @@ pub fn check(case: &Case) -> Vec<Finding> {
     let urls = match in_time(move || backend::urls(&nodes)) {
         Some(Ok(urls)) => urls,
         Some(Err(error)) => return vec![wrong(error.chain(), NAME_CURE)],
-        None => return vec![wrong(format!("no SRV record within {STEP:?}"), NAME_CURE)],
+        None => {
+            return vec![wrong(
+                format_args!("no SRV record within {STEP:?}"),
+                NAME_CURE,
+            )];
+        }
     };
     let prefix = case.config.fetch_prefix();
-    let work = urls.iter().map(|url| {
+    let mut tasks: Vec<Task<Vec<Finding>>> = Vec::new();
+    for url in &urls {
         let (url, prefix) = (url.clone(), prefix.to_owned());
-        move || examine(&url, &prefix)
-    });
-    let found = threads::side_by_side(LIMIT - Duration::from_secs(1), work);
-    let found = found.into_iter().zip(&urls).map(|(found, url)| {
-        let silent = || vec![wrong(format!("{url}: its answer does not end"), LOG_CURE)];
-        found.unwrap_or_else(silent)
-    });
-    let mut findings: Vec<Finding> = found.flatten().collect();
-    // One clock is wrong, whichever nodes say so.
-    let mut said = false;
-    findings.retain(|found| found.check == "node" || !std::mem::replace(&mut said, true));
+        tasks.push(Box::new(move || examine(&url, &prefix)));
+    }
+    let found = threads::side_by_side(LIMIT - Duration::from_secs(1), tasks);
+    let mut findings: Vec<Finding> = Vec::new();
+    for (found, url) in found.into_iter().zip(&urls) {
+        let Some(found) = found else {
+            let silent = format_args!("{url}: its answer does not end");
+            findings.push(wrong(silent, LOG_CURE));
+            continue;
+        };
+        for finding in found {
+            // One clock is wrong, whichever nodes say so.
+            if finding.check == "node" || findings.iter().all(|said| said.check == "node") {
+                findings.push(finding);
+            }
+        }
+    }
     findings
 }
 
-fn wrong(message: String, cure: &'static str) -> Finding {
+fn wrong(message: impl fmt::Display, cure: &'static str) -> Finding {
     Finding::new("node", Verdict::Wrong, message, cure)
 }
 
@@ -59,7 +72,7 @@ fn recorded(case: &Case) -> Finding {
     match Backend::new(&case.config).fetch() {
         Ok(fetched) => Finding::ok(
             "node",
-            format!("not asked: {} recorded keys", fetched.tree.len()),
+            format_args!("not asked: {} recorded keys", fetched.tree.len()),
         ),
         Err(error) => wrong(
             error.chain(),
@@ -81,7 +94,7 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
     let node = url.strip_prefix("http://").unwrap_or(url);
     let connection = match connect(node) {
         Ok(connection) => connection,
-        Err((problem, cure)) => return vec![wrong(format!("{node}: {problem}"), cure)],
+        Err((problem, cure)) => return vec![wrong(format_args!("{node}: {problem}"), cure)],
     };
     let start = Instant::now();
     let sight = backend::look(url, prefix, STEP);
@@ -94,18 +107,20 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
     };
     let finding = match explain(&sight, url, prefix, connection.own) {
         Some((verdict, problem, cure)) => {
-            Finding::new("node", verdict, format!("{node}: {problem}"), cure)
+            Finding::new("node", verdict, format_args!("{node}: {problem}"), cure)
         }
         None => well(&node, &sight, &connection, answered),
     };
-    [Some(finding), clock].into_iter().flatten().collect()
+    let mut findings = vec![finding];
+    findings.extend(clock);
+    findings
 }
 
 /// The steps before the first byte; else what is wrong, and the cure.
 fn connect(node: &str) -> std::result::Result<Connection, (String, &'static str)> {
     let name = node.to_owned();
     let start = Instant::now();
-    let resolve = move || name.to_socket_addrs().map(Vec::from_iter);
+    let resolve = move || host_and_port(&name).to_socket_addrs();
     let addresses = match in_time(resolve) {
         None => return Err((format!("its name is not found within {STEP:?}"), NAME_CURE)),
         Some(Err(error)) => return Err((error.to_string(), NAME_CURE)),
@@ -129,6 +144,13 @@ fn connect(node: &str) -> std::result::Result<Connection, (String, &'static str)
         }
     }
     Err(failure)
+}
+
+/// A node as the resolver takes it: an IPv6 address without its brackets. Every node has a port.
+fn host_and_port(node: &str) -> (&str, u16) {
+    let (host, port) = node.rsplit_once(':').unwrap_or((node, ""));
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (host, port.parse().unwrap_or_default())
 }
 
 fn refused(error: &std::io::Error) -> (String, &'static str) {
@@ -192,14 +214,14 @@ fn explain(
 fn well(node: &str, sight: &Sight, connection: &Connection, answered: Duration) -> Finding {
     let version = sight.head.as_ref().and_then(|head| head.number);
     let keys = sight.tree.as_ref().map_or(0, |tree| tree.len());
-    let mut message = format!(
+    let message = format!(
         "{node} connects in {}, answers in {}; version {}, {keys} keys",
         shown(connection.connected),
         shown(answered),
         version.unwrap_or(0)
     );
     if connection.resolved > SLOW {
-        message.push_str(&format!("; its name took {}", shown(connection.resolved)));
+        let message = format_args!("{message}; its name took {}", shown(connection.resolved));
         return Finding::new("node", Verdict::Warning, message, NAME_CURE);
     }
     if connection.connected.max(answered) > SLOW {
@@ -225,7 +247,7 @@ pub fn proxy(case: &Case) -> Vec<Finding> {
         Finding::new(
             "proxy",
             Verdict::Warning,
-            format!("{name} is set; confd ignores it, and asks the nodes themselves"),
+            format_args!("{name} is set; confd ignores it, and asks the nodes themselves"),
             "curl does not: try with curl --noproxy '*'",
         )
     });

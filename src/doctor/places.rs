@@ -1,6 +1,7 @@
 //! The places of files: may confd write there, is there room, is something left of killed runs, who may not read it all.
 
 use std::env;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use std::time::Duration;
 use super::{Case, Finding, Verdict, agents, in_time};
 use crate::config::Config;
 use crate::error::Result;
-use crate::platform::{self, Disk, Lock};
+use crate::platform::{self, Disk, Lock, Running};
+use crate::resource::Resource;
 use crate::resource::stage::{Attributes, Target, count_staged};
-use crate::resource::{self, Resource};
 use crate::status;
-use crate::threads;
+use crate::threads::{self, Task};
 
 /// What a new file needs on a disk beside its content, in bytes.
 const OVERHEAD: u64 = 16 << 10;
@@ -25,7 +26,10 @@ const RESERVE_OF_FILES: u64 = 100;
 const HANG: Duration = Duration::from_secs(5);
 
 /// Where one file is made.
+#[derive(Default)]
 struct Place {
+    /// Whether it is the state file.
+    is_state: bool,
     /// The deepest directory on the way to it that exists.
     directory: PathBuf,
     /// Why nothing can be made there.
@@ -43,39 +47,40 @@ struct Place {
 /// The dest of every resource, and the state file.
 pub fn check(case: &Case) -> Vec<Finding> {
     let state = status::file(&case.config.confdir);
-    let found = resource::find(&case.config.confdir.join("conf.d")).unwrap_or_default();
-    let mut files: Vec<PathBuf> = found.into_iter().map(|(path, _)| path).collect();
+    let mut files = case.resource_files();
     files.push(state.clone());
-    let work = files.iter().map(|file| {
+    let mut tasks: Vec<Task<Option<Result<Place>>>> = Vec::new();
+    for file in &files {
         let (file, is_state) = (file.clone(), *file == state);
         let config = Arc::clone(&case.config);
-        move || look(&file, &config, is_state)
-    });
+        tasks.push(Box::new(move || look(&file, &config, is_state)));
+    }
     let mut findings = Vec::new();
     let mut places = Vec::new();
-    for (found, file) in threads::side_by_side(HANG, work).into_iter().zip(&files) {
+    for (found, file) in threads::side_by_side(HANG, tasks).into_iter().zip(&files) {
         match found {
             None => {
-                let message = format!("{}: no answer within {HANG:?}", file.display());
+                let message = format_args!("{}: no answer within {HANG:?}", file.display());
                 let cure = "the file system of its dest hangs: see mount and the kernel's log";
                 findings.push(Finding::new("dest", Verdict::Wrong, message, cure));
             }
             Some(Some(Err(error))) => {
-                let message = format!("{}: {}", file.display(), error.chain());
+                let message = format_args!("{}: {}", file.display(), error.chain());
                 let cure = "correct dest in that file, or what is there";
                 findings.push(Finding::new("dest", case.refused(&error), message, cure));
             }
-            Some(Some(Ok(place))) => places.push((place, *file == state)),
+            Some(Some(Ok(place))) => places.push(place),
             // What is wrong with the file itself, another check says.
             Some(None) => {}
         }
     }
-    findings.extend(rights(case, &places));
-    let mut places: Vec<Place> = places.into_iter().map(|(place, _)| place).collect();
+    add_rights(case, &places, &mut findings);
     findings.extend(leftovers(case, &places));
     findings.push(labels(&places));
-    places.extend(logs(case));
-    findings.extend(disks(&places));
+    for daemon in agents::daemons(case) {
+        places.extend(log(&daemon));
+    }
+    add_disks(&places, &mut findings);
     findings
 }
 
@@ -86,6 +91,7 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         false => Resource::load(file, config).ok()?.target(config),
     };
     Some(target.map(|target| Place {
+        is_state,
         directory: target.directory().to_owned(),
         refusal: target.may_be_made().err(),
         disk: platform::disk(target.directory()).ok(),
@@ -96,20 +102,24 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
 }
 
 /// May confd write there?
-fn rights(case: &Case, places: &[(Place, bool)]) -> Vec<Finding> {
+fn add_rights(case: &Case, places: &[Place], findings: &mut Vec<Finding>) {
     let mut refused: Vec<(&Path, &io::Error, bool)> = Vec::new();
     let mut good: Vec<&Path> = Vec::new();
-    for (place, is_state) in places {
+    for place in places {
         let known = refused.iter_mut().find(|known| known.0 == place.directory);
         match (&place.refusal, known) {
             (None, _) if good.contains(&place.directory.as_path()) => {}
             (None, _) => good.push(&place.directory),
-            (Some(_), Some((_, _, only_state))) => *only_state &= is_state,
-            (Some(error), None) => refused.push((&place.directory, error, *is_state)),
+            (Some(_), Some((_, _, only_state))) => *only_state &= place.is_state,
+            (Some(error), None) => refused.push((&place.directory, error, place.is_state)),
         }
     }
-    let findings = refused.into_iter().map(|(directory, error, only_state)| {
-        let message = format!("cannot make files in {}: {error}", directory.display());
+    if refused.is_empty() {
+        let message = format_args!("{0} of {0} directories can be written", good.len());
+        findings.push(Finding::ok("dest", message));
+    }
+    for (directory, error, only_state) in refused {
+        let message = format_args!("cannot make files in {}: {error}", directory.display());
         let verdict = match only_state {
             // Only -status is the poorer for it.
             true => Verdict::Warning,
@@ -121,14 +131,8 @@ fn rights(case: &Case, places: &[(Place, bool)]) -> Vec<Finding> {
             }
             _ => platform::advice(error).unwrap_or("see what is there"),
         };
-        Finding::new("dest", verdict, message, cure)
-    });
-    let findings: Vec<Finding> = findings.collect();
-    if !findings.is_empty() {
-        return findings;
+        findings.push(Finding::new("dest", verdict, message, cure));
     }
-    let message = format!("{0} of {0} directories can be written", good.len());
-    vec![Finding::ok("dest", message)]
 }
 
 /// Staged files, while nobody is at work, are what killed runs have left.
@@ -138,32 +142,25 @@ fn leftovers(case: &Case, places: &[Place]) -> Option<Finding> {
     let is_held = Lock::is_held(&case.config.confdir).unwrap_or(true);
     (!is_held).then(|| {
         let directory = place.directory.display();
-        let message = format!("{count} staged files of killed runs, the first in {directory}");
+        let message = format_args!("{count} staged files of killed runs, the first in {directory}");
         let cure = "the next run removes those of its resources; see what kills it";
         Finding::new("leftovers", Verdict::Warning, message, cure)
     })
 }
 
-/// The disks of the logs, which may be others.
-fn logs(case: &Case) -> Vec<Place> {
-    let logs = agents::daemons(case).into_iter();
-    let logs = logs.filter_map(|daemon| {
-        let directory = daemon.log().ok()?.parent()?.to_owned();
-        let wanted = directory.clone();
-        Some(Place {
-            disk: in_time(move || platform::disk(&wanted).ok())??.into(),
-            directory,
-            refusal: None,
-            size: 0,
-            staged: 0,
-            odd_label: None,
-        })
-    });
-    logs.collect()
+/// Where a daemon logs to, which may be another disk.
+fn log(daemon: &Running) -> Option<Place> {
+    let directory = daemon.log().ok()?.parent()?.to_owned();
+    let wanted = directory.clone();
+    Some(Place {
+        disk: in_time(move || platform::disk(&wanted).ok())??.into(),
+        directory,
+        ..Place::default()
+    })
 }
 
 /// Is there room for one more of each file?
-fn disks(places: &[Place]) -> Vec<Finding> {
+fn add_disks(places: &[Place], findings: &mut Vec<Finding>) {
     let mut disks: Vec<(Disk, &Path, u64, u64)> = Vec::new();
     for place in places {
         let Some(disk) = place.disk else { continue };
@@ -173,24 +170,27 @@ fn disks(places: &[Place]) -> Vec<Finding> {
             None => disks.push((disk, &place.directory, need, 1)),
         }
     }
-    let judged = disks.iter().filter_map(|(disk, directory, bytes, files)| {
-        judge_disk(disk, &directory.display().to_string(), *bytes, *files)
-    });
-    let mut findings: Vec<Finding> = judged.collect();
-    let least = disks.iter().map(|(disk, ..)| disk.free).min();
-    if let (true, Some(least)) = (findings.is_empty(), least) {
-        let message = match disks.len() {
-            1 => format!("{} free", size(least)),
-            count => format!("{} free at least, on each of {count}", size(least)),
-        };
-        findings.push(Finding::ok("disk", message));
+    let others = findings.len();
+    for (disk, directory, bytes, files) in &disks {
+        let directory = directory.display().to_string();
+        findings.extend(judge_disk(disk, &directory, *bytes, *files));
     }
-    findings
+    let least = disks.iter().map(|(disk, ..)| disk.free).min();
+    if let Some(least) = least.filter(|_| findings.len() == others) {
+        let least = size(least);
+        findings.push(match disks.len() {
+            1 => Finding::ok("disk", format_args!("{least} free")),
+            count => {
+                let message = format_args!("{least} free at least, on each of {count}");
+                Finding::ok("disk", message)
+            }
+        });
+    }
 }
 
 fn judge_disk(disk: &Disk, directory: &str, bytes: u64, files: u64) -> Option<Finding> {
-    let found = |verdict, what: String, cure| {
-        let message = format!("{what} where {directory} is");
+    let found = |verdict, what: fmt::Arguments<'_>, cure| {
+        let message = format_args!("{what} where {directory} is");
         Some(Finding::new("disk", verdict, message, cure))
     };
     let free = size(disk.free);
@@ -199,18 +199,20 @@ fn judge_disk(disk: &Disk, directory: &str, bytes: u64, files: u64) -> Option<Fi
     match disk.files {
         _ if disk.free < bytes => found(
             Verdict::Wrong,
-            format!("only {free} free, {} needed,", size(bytes)),
+            format_args!("only {free} free, {} needed,", size(bytes)),
             more,
         ),
         Some(left) if left < files => found(
             Verdict::Wrong,
-            format!("no more than {left} files can be made"),
+            format_args!("no more than {left} files can be made"),
             inodes,
         ),
-        _ if disk.free - bytes < RESERVE => found(Verdict::Warning, format!("{free} free"), more),
+        _ if disk.free - bytes < RESERVE => {
+            found(Verdict::Warning, format_args!("{free} free"), more)
+        }
         Some(left) if left - files < RESERVE_OF_FILES => found(
             Verdict::Warning,
-            format!("no more than {left} files can be made"),
+            format_args!("no more than {left} files can be made"),
             inodes,
         ),
         _ => None,
@@ -228,21 +230,20 @@ fn size(bytes: u64) -> String {
 /// What SELinux keeps others from reading, or confd from running.
 fn labels(places: &[Place]) -> Finding {
     match platform::selinux_enforces() {
-        None => Finding::ok("selinux", "not in use".to_owned()),
-        Some(false) => Finding::ok("selinux", "permissive: it refuses nothing".to_owned()),
+        None => Finding::ok("selinux", "not in use"),
+        Some(false) => Finding::ok("selinux", "permissive: it refuses nothing"),
         Some(true) => {
             let odd = places.iter().find_map(|place| place.odd_label.clone());
             let own = || odd_label(env::current_exe().ok()?);
-            odd.or_else(own).map_or_else(
-                || Finding::ok("selinux", "enforcing; the labels are not odd".to_owned()),
-                |(path, label)| {
-                    let path = path.display();
-                    let message = format!("enforcing, and {path} has the label {label}");
-                    let cure = "services may not read such files: restorecon -v FILE; ausearch -m avc \
-                                says what was refused";
-                    Finding::new("selinux", Verdict::Warning, message, cure)
-                },
-            )
+            let Some((path, label)) = odd.or_else(own) else {
+                let message = "enforcing; the labels are not odd";
+                return Finding::ok("selinux", message);
+            };
+            let path = path.display();
+            let message = format_args!("enforcing, and {path} has the label {label}");
+            let cure = "services may not read such files: restorecon -v FILE; ausearch -m avc \
+                        says what was refused";
+            Finding::new("selinux", Verdict::Warning, message, cure)
         }
     }
 }
@@ -254,10 +255,11 @@ fn odd_label(path: PathBuf) -> Option<(PathBuf, String)> {
 }
 
 fn is_odd(label: &str, path: &Path) -> bool {
-    let kind = label.split(':').nth(2).unwrap_or_default();
+    let mut fields = label.split(':');
+    let (_user, _role, kind) = (fields.next(), fields.next(), fields.next());
     let path = path.as_os_str().as_encoded_bytes();
     let home = ["/home/", "/root/", "/tmp/", "/var/tmp/"];
-    match kind {
+    match kind.unwrap_or_default() {
         "unlabeled_t" | "file_t" | "default_t" => true,
         "user_home_t" | "admin_home_t" | "user_tmp_t" | "tmp_t" => {
             !home.iter().any(|home| path.starts_with(home.as_bytes()))

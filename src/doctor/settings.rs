@@ -19,19 +19,18 @@ pub fn check(case: &Case) -> Vec<Finding> {
         ),
         (None, Some(file)) => Finding::ok(
             "settings",
-            format!("{}; confdir is {confdir}", file.display()),
+            format_args!("{}; confdir is {confdir}", file.display()),
         ),
         (None, None) => Finding::new(
             "settings",
             Verdict::Warning,
-            format!("there is no confd.toml; confdir is {confdir}"),
+            format_args!("there is no confd.toml; confdir is {confdir}"),
             "on a node the platform writes /etc/confd/confd.toml; -config-file names another",
         ),
     });
     for warning in &case.config.warnings {
         let cure = "correct the key, or remove it";
-        let message = warning.to_string();
-        findings.push(Finding::new("settings", Verdict::Warning, message, cure));
+        findings.push(Finding::new("settings", Verdict::Warning, warning, cure));
     }
     findings.extend(user());
     findings
@@ -41,11 +40,11 @@ pub fn check(case: &Case) -> Vec<Finding> {
 fn user() -> Option<Finding> {
     let user = platform::own_user();
     platform::HAS_OWNERS.then(|| match user {
-        0 => Finding::ok("user", "root: everything can be seen".to_owned()),
+        0 => Finding::ok("user", "root: everything can be seen"),
         _ => Finding::new(
             "user",
             Verdict::Unknown,
-            format!("user {user}, who cannot see everything"),
+            format_args!("user {user}, who cannot see everything"),
             "as root, or as the user of the daemon, -doctor sees more",
         ),
     })
@@ -61,7 +60,7 @@ pub fn resources(case: &Case) -> Vec<Finding> {
                 0 => Verdict::Warning,
                 _ => Verdict::Wrong,
             };
-            let message = format!(
+            let message = format_args!(
                 "{} errors and {} warnings in {} files; first:\n{}",
                 found.errors,
                 found.warnings,
@@ -73,9 +72,9 @@ pub fn resources(case: &Case) -> Vec<Finding> {
         Ok(found) if found.files == 0 => Finding::new(
             "resources",
             Verdict::Warning,
-            format!("there are none in {}", case.config.confdir.display()),
+            format_args!("there are none in {}", case.config.confdir.display()),
             "put them in conf.d, or name the right -confdir",
         ),
-        Ok(found) => Finding::ok("resources", format!("{} good files", found.files)),
+        Ok(found) => Finding::ok("resources", format_args!("{} good files", found.files)),
     }]
 }

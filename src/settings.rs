@@ -139,13 +139,16 @@ impl Table {
     pub fn strings(&self, key: &str) -> Result<Option<Vec<String>>> {
         self.get(key, "a list of strings", |value| match value {
             Value::Text(text) => Some(vec![text.clone()]),
-            Value::List(items) => items
-                .iter()
-                .map(|item| match item {
-                    Value::Text(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect(),
+            Value::List(items) => {
+                let mut texts = Vec::new();
+                for item in items {
+                    let Value::Text(text) = item else {
+                        return None;
+                    };
+                    texts.push(text.clone());
+                }
+                Some(texts)
+            }
             _ => None,
         })
     }
@@ -229,18 +232,21 @@ impl Table {
     /// One warning for each key that is none of `known`, in the order of the file.
     pub fn unknown(&self, known: &[&str]) -> Vec<Warning> {
         let is_known = |key: &str| known.iter().any(|name| canonical(name) == key);
-        let mut entries: Vec<&Entry> = self
-            .entries
-            .iter()
-            .filter(|(key, _)| !is_known(key))
-            .map(|(_, entry)| entry)
-            .collect();
-        entries.sort_by_key(|entry| entry.line);
-        let warnings = entries.into_iter().map(|entry| Warning {
-            place: self.line(entry),
-            message: unknown_key(&entry.name, known),
-        });
-        warnings.collect()
+        let mut unknown: Vec<(usize, &str)> = Vec::new();
+        for (key, entry) in &self.entries {
+            if !is_known(key) {
+                unknown.push((entry.line, key));
+            }
+        }
+        unknown.sort_unstable();
+        let mut warnings = Vec::new();
+        for entry in unknown.iter().filter_map(|(_, key)| self.entry(key)) {
+            warnings.push(Warning {
+                place: self.line(entry),
+                message: unknown_key(&entry.name, known),
+            });
+        }
+        warnings
     }
 }
 
@@ -277,12 +283,13 @@ impl Value {
             }
             DeValue::Float(_) => Value::Other("a fraction"),
             DeValue::Datetime(_) => Value::Other("a date"),
-            DeValue::Array(items) => Value::List(
-                items
-                    .iter()
-                    .map(|item| Value::convert(path, lines, item))
-                    .collect::<Result<_>>()?,
-            ),
+            DeValue::Array(items) => {
+                let mut list = Vec::new();
+                for item in items {
+                    list.push(Value::convert(path, lines, item)?);
+                }
+                Value::List(list)
+            }
             DeValue::Table(table) => Value::Table(Table::convert(path, lines, table)?),
         })
     }
@@ -309,17 +316,29 @@ impl Value {
 }
 
 /// Where the lines of a text begin.
-struct Lines(Vec<usize>);
+#[derive(Debug)]
+pub struct Lines(Vec<usize>);
 
 impl Lines {
-    fn new(text: &[u8]) -> Lines {
-        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        Lines(ends.map(|(offset, _)| offset).collect())
+    /// Of a text in any encoding.
+    pub fn new(text: &[u8]) -> Lines {
+        let mut starts = vec![0];
+        for (offset, byte) in text.iter().enumerate() {
+            if *byte == b'\n' {
+                starts.push(offset + 1);
+            }
+        }
+        Lines(starts)
     }
 
     /// The line of the byte at `offset`, from 1.
-    fn line(&self, offset: usize) -> usize {
-        self.0.partition_point(|end| *end < offset) + 1
+    pub fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset)
+    }
+
+    /// Where the line begins that has the byte at `offset`.
+    pub fn start(&self, offset: usize) -> usize {
+        self.0[self.line(offset) - 1]
     }
 }
 
@@ -369,8 +388,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
             _ => return None,
         };
         let nanos = number.parse::<f64>().ok()? * unit_nanos;
-        let part = Duration::try_from_secs_f64(nanos / 1e9).ok()?;
-        sum = sum.checked_add(part)?;
+        // What no integer holds becomes the largest one, which is more than a year as well.
+        sum = sum.checked_add(Duration::from_nanos((nanos + 0.5) as u64))?;
         rest = after;
     }
     sane(sum)

@@ -47,23 +47,67 @@ impl Kind {
 
     /// The kind of what a function gives.
     fn given_by(function: &str) -> Option<Kind> {
-        Some(match function {
-            "getv" | "base" | "dir" | "toUpper" | "toLower" | "replace" | "toJson" | "toYaml"
-            | "getenv" | "print" | "printf" | "println" | "html" | "js" | "urlquery"
-            | "trimSuffix" | "trimPrefix" | "join" | "quote" | "squote" | "sha256sum"
-            | "regexFind" | "regexReplaceAll" | "hostname" => Kind::Text,
-            "ls" | "lsdir" | "getvs" | "split" | "lookupIP" => Kind::Texts,
-            "get" => Kind::Pair,
-            "gets" => Kind::Pairs,
-            "exists" | "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "not" | "contains"
-            | "fileExists" | "regexMatch" | "hasKey" => Kind::Bool,
-            "len" | "atoi" => Kind::Int,
-            "max" | "min" => Kind::Float,
-            "datetime" => Kind::Time,
-            _ => return None,
-        })
+        let mut all = GIVEN.iter();
+        let given = all.find(|(_, functions)| functions.contains(&function));
+        given.map(|(kind, _)| *kind)
     }
 }
+
+/// The functions whose values are always of one kind.
+const GIVEN: &[(Kind, &[&str])] = &[
+    (
+        Kind::Text,
+        &[
+            "getv",
+            "base",
+            "dir",
+            "toUpper",
+            "toLower",
+            "replace",
+            "toJson",
+            "toYaml",
+            "getenv",
+            "print",
+            "printf",
+            "println",
+            "html",
+            "js",
+            "urlquery",
+            "trimSuffix",
+            "trimPrefix",
+            "join",
+            "quote",
+            "squote",
+            "sha256sum",
+            "regexFind",
+            "regexReplaceAll",
+            "hostname",
+        ],
+    ),
+    (Kind::Texts, &["ls", "lsdir", "getvs", "split", "lookupIP"]),
+    (Kind::Pair, &["get"]),
+    (Kind::Pairs, &["gets"]),
+    (
+        Kind::Bool,
+        &[
+            "exists",
+            "eq",
+            "ne",
+            "gt",
+            "ge",
+            "lt",
+            "le",
+            "not",
+            "contains",
+            "fileExists",
+            "regexMatch",
+            "hasKey",
+        ],
+    ),
+    (Kind::Int, &["len", "atoi"]),
+    (Kind::Float, &["max", "min"]),
+    (Kind::Time, &["datetime"]),
+];
 
 /// The checks of one template's expressions.
 pub struct Checker<'o> {
@@ -248,11 +292,12 @@ impl Checker<'_> {
         let Some(pieces) = pieces(&text.to_text()) else {
             return;
         };
-        let verbs = pieces.iter().filter_map(|piece| match piece {
-            Piece::Verb { verb, .. } => Some(*verb),
-            Piece::Text(_) => None,
-        });
-        let verbs: Vec<char> = verbs.collect();
+        let mut verbs = Vec::new();
+        for piece in &pieces {
+            if let Piece::Verb { verb, .. } = piece {
+                verbs.push(*verb);
+            }
+        }
         if verbs.contains(&'\0') {
             let help = "a percent sign is written %%";
             self.add(call.pos, Code::E308, "printf prints %!(NOVERB)", help);

@@ -72,7 +72,9 @@ impl<'s> Document<'s> {
             let line = source.line(start + at);
             if document.broken.last() != Some(&line) {
                 document.broken.push(line);
-                let message = message.trim_end_matches(", expected nothing");
+                let message = message
+                    .strip_suffix(", expected nothing")
+                    .unwrap_or(message);
                 let help = advice(line_around(text, at));
                 report.add(source.finding(start + at, Code::E101, message, help));
             }
@@ -91,21 +93,20 @@ impl<'s> Document<'s> {
     }
 
     /// The entries of a table, as they stand in the file.
-    pub fn entries<'d>(&'d self, table: &'d DeTable<'s>) -> Vec<Entry<'d>> {
-        let entries = table.iter().map(|(key, value)| Entry {
+    pub fn entries<'d>(&'d self, table: &'d DeTable<'s>) -> impl Iterator<Item = Entry<'d>> {
+        table.iter().map(|(key, value)| Entry {
             name: key.get_ref(),
             key: self.start + key.span().start,
             span: self.start + value.span().start..self.start + value.span().end,
             shift: self.start,
             value: value.get_ref(),
-        });
-        entries.collect()
+        })
     }
 
     /// The entry of that key, in any of its spellings.
     pub fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
-        let mut entries = self.entries(table).into_iter();
-        entries.find(|entry| settings::same_key(entry.name, key))
+        self.entries(table)
+            .find(|entry| settings::same_key(entry.name, key))
     }
 
     /// The text of that key, when it is one.

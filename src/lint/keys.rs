@@ -139,7 +139,7 @@ impl Asked<'_> {
         match self.reading {
             Reading::Value | Reading::Question => self.exact(&clean),
             Reading::Pattern => {
-                let head = key.split(['*', '?', '[', '\\']).next().unwrap_or(key);
+                let head = key.split(is_special).next().unwrap_or(key);
                 self.below(head).or_else(|| self.unmatched(key, view?))
             }
             Reading::Listing => {
@@ -370,11 +370,16 @@ fn did_you_mean(key: &str) -> String {
     format!("did you mean {key}?")
 }
 
+/// Whether a character has a meaning in patterns.
+fn is_special(found: char) -> bool {
+    "*?[\\".contains(found)
+}
+
 /// Text as a pattern that matches nothing else.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for found in text.chars() {
-        if "*?[\\".contains(found) {
+        if is_special(found) {
             escaped.push('\\');
         }
         escaped.push(found);

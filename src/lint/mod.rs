@@ -116,7 +116,7 @@ fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
     let mut files = 0;
     for (path, _) in find(&conf_d)? {
         files += 1;
-        all.extend(resource::check(&path, image, report)?);
+        resource::check(&path, image, &mut all, report)?;
     }
     resource::check_twins(&all, report);
     let mut templates = template::find(&image.config.confdir.join("templates"))?;

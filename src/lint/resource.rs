@@ -53,11 +53,11 @@ pub struct Facts {
     pub no_keys: Option<Finding>,
 }
 
-/// Checks the file; nothing when it does not say which file is made of which template.
-pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<Facts>> {
+/// Checks the file, and adds its facts to all when it says which file is made of which template.
+pub fn check(path: &Path, image: &Image, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
     let source = Source::new(path, read_file(path, LARGEST)?);
     let Some(document) = Document::read(&source, report) else {
-        return Ok(None);
+        return Ok(());
     };
     let section = document.entry(document.root(), "template");
     let has_no_head = section.is_none() && document.text(document.root(), "src").is_some();
@@ -65,18 +65,15 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
     if document.is_whole() && !has_no_head {
         document.check(document.root(), &[("template", Wanted::Section)], report);
     }
-    let facts = match section.as_ref().map(|entry| entry.value) {
-        Some(DeValue::Table(table)) => {
-            document.check(table, TYPES, report);
-            let section = Section {
-                document: &document,
-                table,
-                image,
-            };
-            section.check(section_start(&section), report)?
-        }
-        _ => None,
-    };
+    if let Some(DeValue::Table(table)) = section.as_ref().map(|entry| entry.value) {
+        document.check(table, TYPES, report);
+        let section = Section {
+            document: &document,
+            table,
+            image,
+        };
+        section.check(section_start(&section), all, report)?;
+    }
     // Whatever else the program would refuse.
     if document.is_whole()
         && !report.has_error_in(&source.shown)
@@ -88,7 +85,7 @@ pub fn check(path: &Path, image: &Image, report: &mut Report) -> Result<Option<F
         }
         report.add(refusal);
     }
-    Ok(facts)
+    Ok(())
 }
 
 /// The `[template]` section.
@@ -101,7 +98,7 @@ struct Section<'d> {
 /// Where findings about the section as a whole belong: at its first key.
 fn section_start(section: &Section<'_>) -> usize {
     let entries = section.document.entries(section.table);
-    entries.iter().map(|entry| entry.key).min().unwrap_or(0)
+    entries.map(|entry| entry.key).min().unwrap_or(0)
 }
 
 impl<'d> Section<'d> {
@@ -114,27 +111,24 @@ impl<'d> Section<'d> {
         self.document.source.finding(at, code, message, help)
     }
 
-    fn check(&self, start: usize, report: &mut Report) -> Result<Option<Facts>> {
+    fn check(&self, start: usize, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
         self.check_mode(report);
         let prefix = self.prefix(report);
-        let keys = self.keys();
-        for (key, at) in &keys {
-            self.check_key(key, *at, &prefix, report);
+        let mut keys = Vec::new();
+        for (key, at) in self.keys() {
+            self.check_key(&key, at, &prefix, report);
+            keys.push(key);
         }
         let dest = self.dest(report);
         let windows = dest
             .as_ref()
             .is_some_and(|(dest, _)| command::is_windows(dest));
         let commands = self.commands(windows, report);
-        let Some(template) = self.template(start, report)? else {
-            return Ok(None);
+        let (Some(template), Some((dest, at))) = (self.template(start, report)?, dest) else {
+            return Ok(());
         };
-        let Some((dest, at)) = dest else {
-            return Ok(None);
-        };
-        let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
         let Source { shown, .. } = self.document.source;
-        Ok(Some(Facts {
+        all.push(Facts {
             shown: shown.clone(),
             dest_line: format!("{shown}:{}", self.document.source.line(at)),
             dest_place: self.finding(at, Code::E202, String::new(), String::new()),
@@ -145,7 +139,8 @@ impl<'d> Section<'d> {
             keys,
             prefix,
             commands,
-        }))
+        });
+        Ok(())
     }
 
     /// What these keys show, when there is metadata. The global prefix is not in it.
@@ -204,12 +199,13 @@ impl<'d> Section<'d> {
             DeValue::String(text) => vec![(text.to_string(), entry.span.start)],
             DeValue::Array(items) => {
                 // Where an element stands is counted from where the file's text begins.
-                let shift = entry.shift;
-                let texts = items.iter().filter_map(|item| match item.get_ref() {
-                    DeValue::String(text) => Some((text.to_string(), shift + item.span().start)),
-                    _ => None,
-                });
-                texts.collect()
+                let mut keys = Vec::new();
+                for item in items.iter() {
+                    if let DeValue::String(text) = item.get_ref() {
+                        keys.push((text.to_string(), entry.shift + item.span().start));
+                    }
+                }
+                keys
             }
             _ => Vec::new(),
         }
@@ -257,15 +253,15 @@ impl<'d> Section<'d> {
             let Some((text, entry)) = self.text(key) else {
                 continue;
             };
-            let mut mistakes = command::check(key, text);
-            mistakes.retain(|mistake| !(windows && mistake.code == Code::W204));
-            for mistake in mistakes {
+            for mistake in command::check(key, text) {
                 let command::Mistake {
                     code,
                     message,
                     help,
                 } = mistake;
-                report.add(self.finding(entry.span.start, code, message, help));
+                if !(windows && code == Code::W204) {
+                    report.add(self.finding(entry.span.start, code, message, help));
+                }
             }
             commands.push(text.to_owned());
         }

@@ -51,10 +51,10 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
     let source = Source::new(&path, bytes);
     let document = Document::read(&source, report);
     if let Some(document) = &document {
-        let rest = config::UNUSED_KEYS
-            .iter()
-            .map(|key| (*key, Wanted::Anything));
-        let keys: Vec<_> = TYPES.iter().copied().chain(rest).collect();
+        let mut keys = TYPES.to_vec();
+        for key in config::UNUSED_KEYS {
+            keys.push((key, Wanted::Anything));
+        }
         document.check(document.root(), &keys, report);
     }
     match Config::load(args, |name| env::var_os(name)) {

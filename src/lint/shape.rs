@@ -218,11 +218,14 @@ impl Shape {
 
     /// The text with something else for its holes, and its own parts written by `escape`.
     pub fn filled(&self, hole: &str, escape: fn(&str) -> String) -> String {
-        let parts = self.parts.iter().map(|part| match part {
-            Part::Text(text) => escape(text),
-            Part::Hole => hole.to_owned(),
-        });
-        parts.collect()
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => filled.push_str(&escape(text)),
+                Part::Hole => filled.push_str(hole),
+            }
+        }
+        filled
     }
 }
 

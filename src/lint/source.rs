@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::finding::{Code, Finding};
+use crate::settings::Lines;
 
 /// UTF-8's byte order mark.
 pub const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -13,17 +14,14 @@ pub struct Source {
     /// How it is shown: below the current directory without it.
     pub shown: String,
     pub bytes: Vec<u8>,
-    /// Where the lines begin.
-    lines: Vec<usize>,
+    lines: Lines,
 }
 
 impl Source {
     pub fn new(path: &Path, bytes: Vec<u8>) -> Source {
-        let newlines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let after = newlines.map(|(offset, _)| offset + 1);
         Source {
             shown: shown(path),
-            lines: std::iter::once(0).chain(after).collect(),
+            lines: Lines::new(&bytes),
             bytes,
         }
     }
@@ -49,22 +47,19 @@ impl Source {
 
     /// The line of an offset, from 1.
     pub fn line(&self, offset: usize) -> usize {
-        self.lines
-            .partition_point(|start| *start <= offset.min(self.bytes.len()))
+        self.lines.line(offset.min(self.bytes.len()))
     }
 
     /// The line and the column in characters, both from 1. A mark at the beginning takes no column.
     fn place(&self, offset: usize) -> (usize, usize) {
-        let line = self.line(offset);
-        let start = self.lines.get(line - 1).copied().unwrap_or(0);
-        let on_line = self
-            .bytes
-            .get(start..offset.min(self.bytes.len()))
-            .unwrap_or_default();
+        let offset = offset.min(self.bytes.len());
+        let start = self.lines.start(offset);
+        let on_line = self.bytes.get(start..offset).unwrap_or_default();
         let on_line = match start {
             0 => on_line.strip_prefix(MARK).unwrap_or(on_line),
             _ => on_line,
         };
+        let line = self.lines.line(offset);
         (line, String::from_utf8_lossy(on_line).chars().count() + 1)
     }
 }

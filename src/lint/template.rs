@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::calls::{Checker, Mistake};
 use super::finding::{Code, Report};
@@ -23,10 +23,14 @@ const MOST_UNKNOWN: usize = 50;
 const DEEPEST: u32 = 16;
 
 /// The templates that are to be checked even if no resource uses them: `include` may.
-pub fn find(templates: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let names = names(templates)?;
-    let named = names.iter().filter(|name| name.ends_with(".tmpl"));
-    Ok(named.map(|name| templates.join(name)).collect())
+pub fn find(templates: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for name in names(templates)? {
+        if name.ends_with(".tmpl") {
+            found.push(templates.join(name));
+        }
+    }
+    Ok(found)
 }
 
 /// The files below a directory, with `/` between their names, sorted; none when there is no such directory.

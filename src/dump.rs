@@ -104,12 +104,16 @@ struct Redaction {
 impl Redaction {
     /// Of what was typed for `-redact`: `true` for the flag alone, or names separated by commas.
     fn new(typed: &[String]) -> Redaction {
-        let names = typed.iter().filter(|text| *text != "true");
-        let names = names.flat_map(|text| text.split(','));
-        let names = names.map(|name| unicode::lowered(name.trim().trim_end_matches('/')));
-        Redaction {
-            named: names.filter(|name| !name.is_empty()).collect(),
+        let mut named = Vec::new();
+        for text in typed.iter().filter(|text| *text != "true") {
+            for name in text.split(',') {
+                let name = unicode::lowered(name.trim().trim_end_matches('/'));
+                if !name.is_empty() {
+                    named.push(name);
+                }
+            }
         }
+        Redaction { named }
     }
 
     fn hides(&self, key: &str) -> bool {

@@ -23,12 +23,13 @@ pub fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
     let mut known = [from, to].concat();
     known.sort_unstable();
     known.dedup();
-    let number = |line| known.binary_search(line).unwrap_or_default();
-    let [old, new] = [from, to].map(|lines| lines.iter().map(number).collect::<Vec<usize>>());
-    let [old_places, new_places] = if old.len().max(new.len()) < SMALL {
-        [(0..=old.len()).collect(), (0..=new.len()).collect()]
+    let (old, new) = (numbers(from, &known), numbers(to, &known));
+    let is_small = old.len().max(new.len()) < SMALL;
+    let (old_places, new_places) = if is_small {
+        ((0..=old.len()).collect(), (0..=new.len()).collect())
     } else {
-        [(&old, &new), (&new, &old)].map(|(lines, other)| shared(lines, other, known.len()))
+        let known = known.len();
+        (shared(&old, &new, known), shared(&new, &old, known))
     };
     let mut search = Search {
         old: &old_places,
@@ -36,14 +37,29 @@ pub fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
         reached: (0, 0),
         found: Compact::new(Changes(Vec::new()), &old, &new),
     };
-    let [old, new] = [(&old_places, &old), (&new_places, &new)].map(|(places, lines)| {
-        let searched = places.iter().filter_map(|&place| lines.get(place));
-        searched.copied().collect::<Vec<usize>>()
-    });
+    let (old, new) = (searched(&old, &old_places), searched(&new, &new_places));
     let (all_old, all_new) = (0..old.len(), 0..new.len());
     let deadline = Some(Instant::now() + PATIENCE);
     let Ok(()) = myers::diff_deadline_raw(&mut search, &old, all_old, &new, all_new, deadline);
     search.found.into_inner().0
+}
+
+/// The lines by their numbers among the known ones.
+fn numbers(lines: &[&str], known: &[&str]) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for line in lines {
+        numbers.push(known.binary_search(line).unwrap_or_default());
+    }
+    numbers
+}
+
+/// The lines at these places; the end is none.
+fn searched(lines: &[usize], places: &[usize]) -> Vec<usize> {
+    let mut searched = Vec::new();
+    for place in places {
+        searched.extend(lines.get(*place));
+    }
+    searched
 }
 
 /// Where the lines are that the other side has as well, and where the end is. The others are changes whatever the search
@@ -53,8 +69,14 @@ fn shared(lines: &[usize], other: &[usize], known: usize) -> Vec<usize> {
     for &line in other {
         is_shared[line] = true;
     }
-    let places = (0..lines.len()).filter(|&place| is_shared[lines[place]]);
-    places.chain([lines.len()]).collect()
+    let mut places = Vec::new();
+    for (place, &line) in lines.iter().enumerate() {
+        if is_shared[line] {
+            places.push(place);
+        }
+    }
+    places.push(lines.len());
+    places
 }
 
 /// Gets what is found in the lines that are searched, and hands on what that means for all lines.

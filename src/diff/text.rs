@@ -41,11 +41,16 @@ pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
         line(Colour::Bold, format!("--- {from_path}")),
         line(Colour::Bold, format!("+++ {path}")),
     ];
-    let [from, to] = [from, to].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
+    let (from, to) = (lines_of(from), lines_of(to));
     for hunk in hunks(&search::changes(&from, &to)) {
         add_hunk(&mut lines, &from, &to, hunk);
     }
     lines
+}
+
+/// The lines with their ends.
+fn lines_of(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
 }
 
 /// The changes, those together that have no more lines between them than are shown around them.

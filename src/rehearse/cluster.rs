@@ -52,18 +52,17 @@ impl Cluster {
 
     /// The tree that shows it.
     pub fn tree(&self) -> Tree {
-        let dirs = [
+        let mut pairs = Vec::new();
+        for (key, value) in self.rest.iter() {
+            pairs.push((key.clone(), value.clone()));
+        }
+        for (dir, nodes) in [
             (HOSTS, &self.nodes),
             (ADDING, &self.adding),
             (DELETING, &self.deleting),
-        ];
-        let rest = self.rest.iter();
-        let mut pairs: Vec<(String, String)> = rest
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        for (dir, nodes) in dirs {
+        ] {
             for node in nodes {
-                pairs.extend(node.pairs(dir));
+                node.add_to(&mut pairs, dir);
             }
         }
         Tree::from_pairs(pairs)
@@ -71,10 +70,14 @@ impl Cluster {
 
     /// The roles in order; `None` stands for nodes without one.
     pub fn roles(&self) -> Vec<Option<String>> {
-        let mut roles: Vec<_> = self.nodes.iter().map(|node| &node.role).collect();
+        let mut roles = Vec::new();
+        for node in &self.nodes {
+            if !roles.contains(&node.role) {
+                roles.push(node.role.clone());
+            }
+        }
         roles.sort_unstable();
-        roles.dedup();
-        roles.into_iter().cloned().collect()
+        roles
     }
 
     /// The nodes of a role.
@@ -121,8 +124,10 @@ impl Cluster {
         let Ok(address) = like.parse::<Ipv4Addr>() else {
             return format!("{like}{number}");
         };
-        let addresses = self.nodes.iter().filter_map(|node| node.leaves.get("/ip"));
-        let mut used: Vec<&str> = addresses.map(String::as_str).collect();
+        let mut used: Vec<&str> = Vec::new();
+        for address in self.nodes.iter().filter_map(|node| node.leaves.get("/ip")) {
+            used.push(address);
+        }
         used.sort_unstable();
         let first = u32::from(address);
         let next = (1..=u32::MAX).map(|step| Ipv4Addr::from(first.wrapping_add(step)).to_string());
@@ -141,10 +146,10 @@ impl Cluster {
 
     /// Gives every node a new instance id, everywhere.
     pub fn rename_instances(&mut self) {
-        let ids = self.nodes.iter().zip(1..);
-        let mut ids: Vec<(String, usize)> = ids
-            .map(|(node, number)| (node.id.clone(), number))
-            .collect();
+        let mut ids: Vec<(String, usize)> = Vec::new();
+        for (node, number) in self.nodes.iter().zip(1..) {
+            ids.push((node.id.clone(), number));
+        }
         ids.sort_unstable();
         let new = |value: &mut String| {
             let after = ids.partition_point(|(id, _)| *id <= *value);
@@ -163,15 +168,14 @@ impl Cluster {
 }
 
 impl Node {
-    fn pairs(&self, dir: &str) -> Vec<(String, String)> {
+    fn add_to(&self, pairs: &mut Vec<(String, String)>, dir: &str) {
         let role = self
             .role
             .as_ref()
             .map_or(String::new(), |role| format!("/{role}"));
-        let leaves = self.leaves.iter();
-        let pairs =
-            leaves.map(|(leaf, value)| (format!("{dir}{role}/{}{leaf}", self.id), value.clone()));
-        pairs.collect()
+        for (leaf, value) in self.leaves.iter() {
+            pairs.push((format!("{dir}{role}/{}{leaf}", self.id), value.clone()));
+        }
     }
 }
 
@@ -179,19 +183,23 @@ impl Node {
 /// role.
 fn take_nodes(dir: &str, leaves: &mut SortedMap<String, String>) -> Vec<Node> {
     let below = format!("{dir}/");
-    let path = |key: &str| key.strip_prefix(&below).map(str::to_owned);
     let mut inside: Vec<(String, String)> = Vec::new();
     leaves.retain(|key, value| {
-        let path = path(key).filter(|path| path.contains('/'));
-        let stays = path.is_none();
-        inside.extend(path.map(|path| (path, value.clone())));
-        stays
+        let path = key.strip_prefix(&below);
+        let Some(path) = path.filter(|path| path.contains('/')) else {
+            return true;
+        };
+        inside.push((path.to_owned(), value.clone()));
+        false
     });
-    let with_leaves = inside.iter().filter_map(|(path, _)| {
-        let (first, rest) = path.split_once('/')?;
-        (!rest.contains('/')).then_some(first)
-    });
-    let mut with_leaves: Vec<&str> = with_leaves.collect();
+    let mut with_leaves: Vec<&str> = Vec::new();
+    for (path, _) in &inside {
+        if let Some((first, rest)) = path.split_once('/')
+            && !rest.contains('/')
+        {
+            with_leaves.push(first);
+        }
+    }
     with_leaves.sort_unstable();
     let mut nodes: Vec<Node> = Vec::new();
     for (path, value) in &inside {

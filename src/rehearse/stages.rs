@@ -113,14 +113,13 @@ impl Life {
     /// One node of each role: this one, or the role's first.
     fn create(&mut self) {
         let mut cluster = self.cluster.clone();
-        let keep = |role: &Option<String>| {
-            let own = self
-                .cluster
-                .of_role(role)
-                .find(|node| self.cluster.is_own(node));
-            own.or_else(|| self.cluster.of_role(role).next()).cloned()
-        };
-        cluster.nodes = self.cluster.roles().iter().filter_map(keep).collect();
+        cluster.nodes.clear();
+        for role in self.cluster.roles() {
+            let mut nodes = self.cluster.of_role(&role);
+            let own = nodes.find(|node| self.cluster.is_own(node));
+            let kept = own.or_else(|| self.cluster.of_role(&role).next());
+            cluster.nodes.extend(kept.cloned());
+        }
         let name = match cluster.nodes.len() {
             1 => "created with one node",
             _ => "created with one node of each role",
@@ -131,10 +130,10 @@ impl Life {
     /// A node of each role joins, then another one leaves, in the steps that the platform takes.
     fn scale(&mut self) {
         let mut cluster = self.cluster.clone();
-        let newcomers = cluster.roles().into_iter().zip(1..);
-        let newcomers: Vec<Node> = newcomers
-            .filter_map(|(role, number)| cluster.newcomer(&role, number))
-            .collect();
+        let mut newcomers: Vec<Node> = Vec::new();
+        for (role, number) in cluster.roles().iter().zip(1..) {
+            newcomers.extend(cluster.newcomer(role, number));
+        }
         cluster.adding = newcomers.clone();
         let at = self.add(
             "scale out: nodes in adding-hosts",
@@ -146,12 +145,11 @@ impl Life {
         cluster.adding.clear();
         let at = self.add("scale out: done", at, cluster.clone());
 
-        let roles = cluster.roles();
-        let leaves = |role: &Option<String>| {
-            let others = cluster.of_role(role).filter(|node| !cluster.is_own(node));
-            others.min_by_key(|node| node.id.clone()).cloned()
-        };
-        cluster.deleting = roles.iter().filter_map(leaves).collect();
+        for role in cluster.roles() {
+            let others = cluster.of_role(&role).filter(|node| !cluster.is_own(node));
+            let leaves = others.min_by(|one, other| one.id.cmp(&other.id)).cloned();
+            cluster.deleting.extend(leaves);
+        }
         let at = self.add("scale in: nodes in deleting-hosts", at, cluster.clone());
         let gone = cluster.deleting.clone();
         cluster.nodes.retain(|node| !gone.contains(node));
@@ -169,18 +167,17 @@ impl Life {
         let whole = self.cluster.clone();
         let own = whole.nodes.iter().find(|node| whole.is_own(node));
         let own_role = own.map(|node| node.role.clone());
-        let roles: Vec<String> = whole.roles().into_iter().flatten().collect();
-        if roles.is_empty() {
+        if whole.nodes.iter().all(|node| node.role.is_none()) {
             self.missing
                 .push("no role without nodes: the recording has no roles in /hosts");
         }
-        for role in roles {
-            let role = Some(role);
-            if own_role.as_ref() != Some(&role) {
+        for role in whole.roles() {
+            if let Some(name) = &role
+                && own_role.as_ref() != Some(&role)
+            {
                 let mut cluster = whole.clone();
                 cluster.nodes.retain(|node| node.role != role);
-                let name = format!("no node of role {}", role.as_deref().unwrap_or_default());
-                self.add(name, RECORDED, cluster);
+                self.add(format!("no node of role {name}"), RECORDED, cluster);
             }
         }
     }
@@ -193,9 +190,12 @@ impl Life {
 
     /// Each parameter, empty and absent.
     fn parameters(&mut self) {
-        let is_parameter = |key: &&String| key.starts_with("/env/");
-        let keys = self.cluster.rest.keys().filter(is_parameter);
-        let keys: Vec<String> = keys.cloned().collect();
+        let mut keys: Vec<String> = Vec::new();
+        for key in self.cluster.rest.keys() {
+            if key.starts_with("/env/") {
+                keys.push(key.clone());
+            }
+        }
         if keys.is_empty() {
             self.missing
                 .push("nothing about parameters: the recording has no /env");

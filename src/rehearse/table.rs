@@ -66,7 +66,7 @@ fn changed(act: &Act, files: usize) -> String {
 
 fn shortened(name: &str) -> String {
     match name.chars().count() > NAME {
-        true => name.chars().take(NAME - 1).chain(['…']).collect(),
+        true => format!("{name:.0$}…", NAME - 1),
         false => name.to_owned(),
     }
 }
@@ -81,12 +81,10 @@ struct Reloads<'t> {
 impl<'t> Reloads<'t> {
     fn of(troupe: &'t Troupe) -> Reloads<'t> {
         let mut commands: Vec<&str> = Vec::new();
-        for reload in troupe
-            .actors
-            .iter()
-            .filter_map(|actor| actor.reload.as_deref())
-        {
-            if !commands.contains(&reload) {
+        for actor in &troupe.actors {
+            if let Some(reload) = actor.reload.as_deref()
+                && !commands.contains(&reload)
+            {
                 commands.push(reload);
             }
         }
@@ -95,14 +93,13 @@ impl<'t> Reloads<'t> {
 
     /// The letters of those that run because of a stage; identical commands run once.
     fn of_act(&self, act: &Act) -> String {
-        let actors = act
-            .changed
-            .iter()
-            .filter_map(|index| self.troupe.actors.get(*index));
-        let run: Vec<&str> = actors.filter_map(|actor| actor.reload.as_deref()).collect();
-        let letters = self.commands.iter().enumerate();
-        let letters = letters.filter(|(_, command)| run.contains(command));
-        let letters: Vec<String> = letters.map(|(index, _)| letter(index)).collect();
+        let mut letters = Vec::new();
+        for (index, command) in self.commands.iter().enumerate() {
+            let mut actors = act.changed.iter().map(|actor| &self.troupe.actors[*actor]);
+            if actors.any(|actor| actor.reload.as_deref() == Some(command)) {
+                letters.push(letter(index));
+            }
+        }
         match letters.is_empty() {
             true => "-".to_owned(),
             false => letters.join(" "),
@@ -115,9 +112,12 @@ impl<'t> Reloads<'t> {
         }
         for (index, command) in self.commands.iter().enumerate() {
             let _ = writeln!(text, "  {}  {}", letter(index), wrap(command, 5));
-            let actors = self.troupe.actors.iter();
-            let of = actors.filter(|actor| actor.reload.as_deref() == Some(command));
-            let names: Vec<&str> = of.map(|actor| actor.name.as_str()).collect();
+            let mut names = Vec::new();
+            for actor in &self.troupe.actors {
+                if actor.reload.as_deref() == Some(command) {
+                    names.push(actor.name.as_str());
+                }
+            }
             let _ = writeln!(text, "       of {}", wrap(&names.join(" "), 10));
         }
     }

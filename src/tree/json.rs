@@ -79,6 +79,9 @@ impl Walk {
         };
         let names = &self.names;
         let name = |seen: &Seen| names.get(seen.name.clone());
+        if seen.is_sorted_by(|one, next| name(one) < name(next)) {
+            return Vec::new();
+        }
         seen.sort_unstable_by(|one, other| {
             (name(one), one.name.start).cmp(&(name(other), other.name.start))
         });

@@ -120,6 +120,24 @@ impl Tree {
         start..self.search(start, |key| key.starts_with(head))
     }
 
+    /// For `by_dir`. Neighbours mostly are in the same directory: sorted are runs of them, not each.
+    fn ordered_by_dir(&self) -> Vec<usize> {
+        let mut runs: Vec<(&str, Range<usize>)> = Vec::new();
+        for index in 0..self.len() {
+            let dir = path::key_dir(self.key(index));
+            match runs.last_mut() {
+                Some((last, run)) if *last == dir => run.end = index + 1,
+                _ => runs.push((dir, index..index + 1)),
+            }
+        }
+        runs.sort_by_key(|(dir, _)| *dir);
+        let mut ordered = Vec::with_capacity(self.len());
+        for (_, run) in runs {
+            ordered.extend(run);
+        }
+        ordered
+    }
+
     /// The part of `by_dir` that holds the leaves which stand directly in `dir`.
     fn directly_in(&self, dir: &str) -> Range<usize> {
         let dir_of = |&index: &usize| path::key_dir(self.key(index));
@@ -165,11 +183,13 @@ impl Builder {
         self.leaves.push((start, middle, self.text.len()));
     }
 
-    /// Sorts; of leaves with the same key the last stays.
+    /// Sorts what is not sorted, as metad's answers mostly are; of leaves with the same key the last stays.
     fn finish(mut self) -> Tree {
         let text = &self.text;
-        self.leaves
-            .sort_by_key(|&(key, value, _)| &text[key..value]);
+        let key = |&(key, value, _): &(usize, usize, usize)| &text[key..value];
+        if !self.leaves.is_sorted_by_key(key) {
+            self.leaves.sort_by_key(key);
+        }
         let mut tree = Tree {
             text: String::with_capacity(text.len()),
             leaves: Vec::with_capacity(self.leaves.len()),
@@ -184,9 +204,7 @@ impl Builder {
             tree.text.push_str(&text[key..end]);
             tree.leaves.push((start, start + value - key));
         }
-        let mut by_dir: Vec<usize> = (0..tree.len()).collect();
-        by_dir.sort_by_key(|&index| path::key_dir(tree.key(index)));
-        tree.by_dir = by_dir;
+        tree.by_dir = tree.ordered_by_dir();
         tree
     }
 }

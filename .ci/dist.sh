@@ -28,13 +28,14 @@ compile() {
         "$cargo" build --quiet --locked --release --target "$target" --target-dir target/dist "$@"
 }
 
-# Makes target/dist/$1 with a libunwind.a in it, by the C compiler's tools that begin with $2. Nothing else is in there: a compiler's
-# search path must not find the other C library.
+# Makes a folder with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets standins to its name. Nothing else
+# is in there: a compiler's search path must not find the other C library. Another source has another folder, so that cargo links anew.
 stand_in() {
-    mkdir -p "target/dist/$1"
-    "${2}gcc" -Os -ffunction-sections -c .ci/standins.c -o "target/dist/$1.o"
-    rm -f "target/dist/$1/libunwind.a"
-    "${2}ar" rcD "target/dist/$1/libunwind.a" "target/dist/$1.o"
+    standins=target/dist/$1standins-$(cksum <.ci/standins.c | cut -d ' ' -f 1)
+    mkdir -p "$standins"
+    "${1}gcc" -Os -ffunction-sections -c .ci/standins.c -o "$standins.o"
+    rm -f "$standins/libunwind.a"
+    "${1}ar" rcD "$standins/libunwind.a" "$standins.o"
 }
 
 # Builds the program for $1.
@@ -52,15 +53,15 @@ build() {
     static="$static --cfg sha2_backend_soft=\"compact\" --cfg sha2_256_backend=\"soft\""
     case $1 in
     linux-amd64)
-        stand_in standins ""
-        static="$static -L native=target/dist/standins"
+        stand_in ""
+        static="$static -L native=$standins"
         has_own_musl x86_64-unknown-linux-musl || static="$static -C link-self-contained=no -C linker=musl-gcc"
         compile x86_64-unknown-linux-musl "$static"
         ;;
     linux-arm64)
         if has_debian_arm64; then
-            stand_in standins-arm64 aarch64-linux-gnu-
-            static="$static -L native=target/dist/standins-arm64 -L native=$arm64_musl -C link-arg=-B$arm64_musl"
+            stand_in aarch64-linux-gnu-
+            static="$static -L native=$standins -L native=$arm64_musl -C link-arg=-B$arm64_musl"
             static="$static -C link-self-contained=no -C linker=aarch64-linux-gnu-gcc"
         else
             static="$static -C linker-flavor=ld.lld -C linker=$(own_linker)"
@@ -119,13 +120,15 @@ collect() {
     pack "$1" "$folder"
 }
 
-# Whether the program for TARGET $1 is as small as promised.
+# Says how large the program for TARGET $1 is, and whether that is as small as promised.
 check_size() {
     program=target/dist/pack/app-agent-$1/confd
-    [ ! -f "$program" ] || [ "$(wc -c <"$program")" -le "$limit" ] || {
-        echo "$program is $(wc -c <"$program") bytes; it must not be larger than $limit" >&2
-        exit 1
-    }
+    [ -f "$program" ] || program=$program.exe
+    size=$(wc -c <"$program")
+    echo "$program: $size bytes"
+    case $1 in
+    linux-*) [ "$size" -le "$limit" ] || { echo "it must not be larger than $limit bytes" >&2 && exit 1; } ;;
+    esac
 }
 
 only_toolchain=

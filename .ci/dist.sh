@@ -18,14 +18,11 @@ export SOURCE_DATE_EPOCH
 
 # Builds for Rust target $1 with linker flags $2; leaves the program in target/dist/$1/release/.
 compile() {
-    target=$1 flags=$2
     # The paths of this machine are no part of the program.
-    set -- -Ztrim-paths --config 'profile.release.trim-paths="all"'
-    if library_source "$rustc" >/dev/null; then
-        set -- "$@" -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
-    fi
-    RUSTC_BOOTSTRAP=1 CARGO=$cargo RUSTC=$rustc RUSTFLAGS=$flags CARGO_INCREMENTAL=0 \
-        "$cargo" build --quiet --locked --release --target "$target" --target-dir target/dist "$@"
+    RUSTC_BOOTSTRAP=1 CARGO=$cargo RUSTC=$rustc RUSTFLAGS=$2 CARGO_INCREMENTAL=0 \
+        "$cargo" build --quiet --locked --release --target "$1" --target-dir target/dist \
+        -Ztrim-paths --config 'profile.release.trim-paths="all"' \
+        -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
 }
 
 # Makes a folder with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets standins to its name. Nothing else

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Finds what can build static programs here; sourced by dist.sh. Sets cargo, rustc and host; the functions answer for one target each.
-# Two kinds of compiler will do: rustup's with the targets added, or Debian's rustc-web with rust-web-src and musl-tools.
+# Two kinds of compiler will do, each with the source of its library, which is built for size: rustup's with the targets added, or
+# Debian's rustc-web with musl-tools.
 
 # Where Debian's musl-dev for 64-bit ARM lies; ARM64_MUSL names another folder, such as that of an unpacked package.
 arm64_musl=${ARM64_MUSL:-/usr/lib/aarch64-linux-musl}
@@ -46,14 +47,15 @@ missing_for() {
     case $1 in
     linux-amd64)
         command -v gcc >/dev/null || echo "gcc"
-        has_own_musl x86_64-unknown-linux-musl && return
-        library_source "$rustc" >/dev/null || echo "rust-web-src (or: rustup target add x86_64-unknown-linux-musl)"
-        command -v musl-gcc >/dev/null || echo "musl-tools"
+        library_source "$rustc" >/dev/null || echo "rust-web-src (or: rustup component add rust-src)"
+        has_own_musl x86_64-unknown-linux-musl || command -v musl-gcc >/dev/null ||
+            echo "musl-tools (or: rustup target add x86_64-unknown-linux-musl)"
         ;;
     linux-arm64)
         ! has_debian_arm64 || return 0
+        library_source "$rustc" >/dev/null || echo "rust-web-src (or: rustup component add rust-src)"
         has_own_musl aarch64-unknown-linux-musl ||
-            echo "rustup target add aarch64-unknown-linux-musl (or: rust-web-src, gcc-aarch64-linux-gnu and musl-dev:arm64)"
+            echo "rustup target add aarch64-unknown-linux-musl (or: gcc-aarch64-linux-gnu and musl-dev:arm64)"
         own_linker >/dev/null || echo "rust-lld (part of rustup's toolchains)"
         ;;
     windows-amd64)

@@ -23,11 +23,7 @@ pub fn start(thread: Builder, work: impl FnOnce() + Send + 'static) -> io::Resul
 
 /// The same with a name, by which debuggers and `ps` know it.
 pub fn start_named(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    start_boxed_named(name, Box::new(work))
-}
-
-fn start_boxed_named(name: &str, work: Work<'static>) -> io::Result<()> {
-    start_boxed(Builder::new().name(name.to_owned()), work)
+    start(Builder::new().name(name.to_owned()), work)
 }
 
 fn start_boxed(thread: Builder, work: Work<'static>) -> io::Result<()> {

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use crate::cli::Args;
 use crate::error::Result;
+use crate::go::path;
 use crate::log::Level;
 use crate::platform;
 use crate::settings::{Table, Warning};
-use crate::tree::path;
 
 use layers::{Found, Layers, Variables};
 pub use nodes::Nodes;

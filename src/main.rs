@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{Error, Result};
-use app_agent::{
-    agent, console, diff, doctor, dump, errand, lint, log, platform, rehearse, status,
-};
+use app_agent::tools::{console, diff, doctor, dump, lint, rehearse, status};
+use app_agent::{agent, errand, log, platform};
 
 fn main() -> ExitCode {
     platform::start(&platform::Roles {

@@ -24,8 +24,8 @@ use crate::platform::{self, Signal};
 use crate::random;
 use crate::resource::command;
 use crate::sorted::SortedMap;
-use crate::status::{self, Reporter};
 use crate::threads::{self, Receiver, Sender};
+use crate::tools::status::{self, Reporter};
 use crate::tree::Tree;
 
 use batch::Batch;

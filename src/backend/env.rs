@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{Fetched, Version};
 use crate::error::{Error, Result};
-use crate::tree::{Tree, path};
-use crate::unicode;
+use crate::go::path;
+use crate::go::unicode;
+use crate::tree::Tree;
 
 /// Environment variables. They never change while the program runs.
 #[derive(Debug)]

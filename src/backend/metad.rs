@@ -9,7 +9,7 @@ use super::http::{Answer, Client, Head, Limits, Problem};
 use super::{Fetched, Version};
 use crate::config::Nodes;
 use crate::error::{Error, Result};
-use crate::platform::{self, SrvRecord};
+use crate::net::{self, SrvRecord};
 use crate::random;
 use crate::tree::Tree;
 
@@ -189,7 +189,7 @@ pub fn urls(nodes: &Nodes) -> Result<Vec<String>> {
     match nodes {
         Nodes::Urls(urls) => Ok(urls.clone()),
         Nodes::Srv(name) => {
-            let records = platform::query_srv(name);
+            let records = net::query_srv(name);
             records
                 .map(urls_of)
                 .map_err(|error| Error::backend(format!("SRV record {name}"), error.to_string()))

@@ -3,7 +3,6 @@
 //! Nothing newer than Linux 2.6.32 or Windows NT 6.1 is needed; where a newer call is better it is tried, and done without.
 //! Knows no configuration, no metadata and no log: it returns `io::Error`, and its callers say to what it happened.
 
-mod dns;
 mod lock;
 #[cfg(unix)]
 mod unix;
@@ -18,18 +17,17 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub use dns::{SrvRecord, query_srv};
 pub use lock::Lock;
 pub use system::{
     Dir, HAS_COLOURS, HAS_OWNERS, HAS_SERVICES, Process, advice, block_signals, copy_access_list,
     copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses,
     is_plain_name, is_shortage, label, leave_to_reader, listen_for_signals, local_zone,
-    open_private, own_user, process, processes, raise_open_files, reserve, same_file, say_ready,
-    script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start, user_id,
+    nameservers, open_private, own_user, process, processes, raise_open_files, reserve, same_file,
+    say_ready, script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start, user_id,
     usual_confdir,
 };
 
-use system::{lock_holder, nameservers, open_for_lock, open_to_look};
+use system::{lock_holder, open_for_lock, open_to_look};
 
 /// What somebody outside asks the daemon to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

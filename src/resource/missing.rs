@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use super::Resource;
-use crate::tree::{Absence, View, path};
+use crate::go::path;
+use crate::tree::{Absence, View};
 
 /// What a resource sees, and by whose word.
 pub struct Sight<'r> {

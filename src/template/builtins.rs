@@ -4,7 +4,8 @@
 //! arguments out.
 
 use super::value::{Str, Value};
-use super::{Budget, CallError, Function, Options, Type, escape, format};
+use super::{Budget, CallError, Function, Options, Type, format};
+use crate::go::escape;
 
 /// One of Go's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Failure;
 use super::problem::{Problem, quoted};
-use super::{Failure, utf8};
+use crate::go::utf8;
 
 /// How many characters of a source line a snippet shows: it fits a console of 80 columns, margins and all.
 const SNIPPET_WIDTH: usize = 64;

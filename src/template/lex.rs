@@ -3,7 +3,7 @@
 //! Every byte of the text belongs to exactly one lexeme, those that trimming drops included. Knows no grammar:
 //! which lexeme may follow which is the parser's business.
 
-use super::utf8;
+use crate::go::utf8;
 
 const LEFT_DELIM: &[u8] = b"{{";
 const RIGHT_DELIM: &[u8] = b"}}";

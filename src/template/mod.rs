@@ -6,7 +6,6 @@
 mod budget;
 mod builtins;
 mod error;
-pub mod escape;
 mod exec;
 #[cfg(test)]
 mod fixture;
@@ -19,9 +18,7 @@ mod number;
 pub mod outline;
 mod parse;
 mod problem;
-pub mod strconv;
 pub mod time;
-pub mod utf8;
 pub mod value;
 
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};

@@ -3,7 +3,7 @@
 use super::lex::Kind;
 use super::node::Number;
 use super::problem::Problem;
-use super::strconv::{parse_float, parse_int, parse_uint, unquote_char};
+use crate::go::strconv::{parse_float, parse_int, parse_uint, unquote_char};
 
 /// 2⁶³ and 2⁶⁴, the first floats that do not fit.
 const INT_END: f64 = 9_223_372_036_854_775_808.0;

@@ -17,8 +17,8 @@ use super::interner::Interner;
 use super::lex::{Kind, Lexer, Token};
 use super::node::{List, Node, TemplateId};
 use super::problem::Problem;
-use super::strconv::unquote;
-use super::utf8;
+use crate::go::strconv::unquote;
+use crate::go::utf8;
 use scope::Scope;
 
 /// How deep blocks and parentheses may nest.

@@ -5,8 +5,9 @@
 use std::fmt;
 
 use super::lex::{Kind, LexError};
-use super::strconv::{self, NumError};
-use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type, utf8};
+use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type};
+use crate::go::strconv::{self, NumError};
+use crate::go::utf8;
 
 /// How much of a lexeme a message shows, in characters.
 const LEXEME_WIDTH: usize = 10;

@@ -3,14 +3,14 @@
 //! Keys are clean absolute paths below the prefix that the tree was fetched with. What one resource may see
 //! of a tree is a [`View`]. Knows nothing of HTTP, files or templates.
 
-pub mod glob;
 mod json;
-pub mod path;
 mod view;
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use crate::go::path;
 
 pub use view::{Absence, Change, Found, Kind, View};
 

@@ -10,8 +10,9 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::glob::{Pattern, Step, Walk};
-use super::{Tree, path};
+use super::Tree;
+use crate::go::filepath::{Pattern, Step, Walk};
+use crate::go::path;
 pub use absence::Absence;
 
 /// The leaves below a resource's keys, with its prefix taken off. Cheap to clone.

@@ -25,10 +25,11 @@ use self::number::Operator;
 use self::regex::Expression;
 use self::table::{NAMES, Name};
 use self::text::Case;
+use crate::go::strconv;
 use crate::platform;
 use crate::sorted::SortedMap;
 use crate::template::value::{LocalZone, Str};
-use crate::template::{Budget, CallError, Function, Host, Options, Value, strconv};
+use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::View;
 
 pub use store::Reads;

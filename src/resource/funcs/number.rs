@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::template::strconv::{self, NumError, NumErrorKind};
+use crate::go::strconv::{self, NumError, NumErrorKind};
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, Value};
 

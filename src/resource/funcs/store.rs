@@ -2,11 +2,12 @@
 //! asked for, so that a change can be named by the keys that this template reads.
 
 use super::Funcs;
+use crate::go::filepath::{BadPattern, Pattern};
+use crate::go::path;
 use crate::template::interner::Interner;
 use crate::template::value::{Pair, Str};
 use crate::template::{Budget, CallError, Value};
-use crate::tree::glob::{BadPattern, Pattern};
-use crate::tree::{Change, Found, Kind, View, path};
+use crate::tree::{Change, Found, Kind, View};
 
 /// What one rendering asked the store for. There may be thousands of each.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Surroundings;
+use crate::net;
 use crate::platform;
 use crate::template::Value;
 use crate::template::value::{LocalZone, Offset, Service, Str, Time};
@@ -92,7 +93,7 @@ pub(super) fn lookup_srv(service: &Str, protocol: &Str, name: &Str) -> Value {
         ("", "") => name.into_owned(),
         _ => format!("_{service}._{protocol}.{name}"),
     };
-    let mut records = platform::query_srv(&name).unwrap_or_default();
+    let mut records = net::query_srv(&name).unwrap_or_default();
     records.sort_by_cached_key(|r| format!("{}{}{}{}", r.target, r.port, r.priority, r.weight));
     let mut services = Vec::new();
     for record in records {

@@ -8,11 +8,13 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
 use super::data;
+use crate::go::path;
+use crate::go::strconv;
+use crate::go::unicode;
+use crate::go::utf8;
 use crate::hex;
 use crate::template::value::Str;
-use crate::template::{Budget, CallError, Value, strconv, utf8};
-use crate::tree::path;
-use crate::unicode;
+use crate::template::{Budget, CallError, Value};
 
 /// `path.Base`
 pub(super) fn base(text: &Str) -> Value {

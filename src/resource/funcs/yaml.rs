@@ -7,8 +7,10 @@ mod scalar;
 
 use self::scalar::{Analysis, Style};
 use super::json::RFC3339_NANO;
+use crate::go::strconv;
+use crate::go::utf8;
 use crate::template::value::{Map, Pair, Service, Str};
-use crate::template::{Budget, CallError, Value, strconv, time, utf8};
+use crate::template::{Budget, CallError, Value, time};
 
 /// Spaces of one level.
 const INDENT: usize = 2;

@@ -1,8 +1,9 @@
 //! One number or text in its field: flags, width and precision applied as Go's fmt applies them.
 
-use super::super::strconv;
-use super::super::{Limit, utf8};
+use super::super::Limit;
 use super::print::Printer;
+use crate::go::strconv;
+use crate::go::utf8;
 
 /// The flags, width and precision of one verb.
 #[derive(Clone, Copy, Debug, Default)]

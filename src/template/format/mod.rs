@@ -9,7 +9,8 @@ mod print;
 mod tests;
 
 use super::value::Value;
-use super::{Budget, Limit, utf8};
+use super::{Budget, Limit};
+use crate::go::utf8;
 use field::Field;
 use print::Printer;
 

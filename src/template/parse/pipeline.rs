@@ -1,13 +1,13 @@
 //! Pipelines, commands and operands.
 
 use super::{Parser, Problem, Result};
+use crate::go::strconv::unquote;
 use crate::nearest::nearest;
 use crate::template::builtins::{self, Builtin};
 use crate::template::lex::{Kind, Span, Token};
 use crate::template::node::{
     Callee, Command, Declared, NodeRef, Number, Operand, OperandKind, Pipeline, Printer,
 };
-use crate::template::strconv::unquote;
 use crate::template::value::Value;
 
 impl Parser<'_> {

@@ -4,8 +4,8 @@
 //! looked at, only keys.
 
 use super::View;
+use crate::go::path;
 use crate::nearest::Word;
-use crate::tree::path;
 
 /// So many names of one directory are compared with a wrong one.
 const MOST_NAMES: usize = 1000;

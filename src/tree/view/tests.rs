@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::tree::path::{clean, key_dir};
+use crate::go::path::{clean, key_dir};
 
 /// A small deterministic generator (xorshift), so that a failure can be repeated.
 struct Seeded(u64);

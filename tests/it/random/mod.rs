@@ -19,7 +19,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use app_agent::template::{format, strconv};
+use app_agent::go::strconv;
+use app_agent::template::format;
 use choices::{Choices, Seeded};
 use render::small_budget;
 use serde_json::Value as Json;

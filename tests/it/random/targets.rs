@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use app_agent::backend::Backend;
 use app_agent::cli::{self, Asked};
 use app_agent::config::Config;
+use app_agent::go::filepath::Pattern;
+use app_agent::go::path;
+use app_agent::go::strconv;
 use app_agent::log;
 use app_agent::resource::Resource;
 use app_agent::resource::funcs::FUNCTIONS;
 use app_agent::settings::{self, Table};
-use app_agent::template::{Options, Template, Value, format, strconv};
-use app_agent::tree::glob::Pattern;
-use app_agent::tree::{Tree, path};
+use app_agent::template::{Options, Template, Value, format};
+use app_agent::tree::Tree;
 
 use super::bytes::Bytes;
 use super::host::Machineless;

@@ -1,8 +1,10 @@
 //! Reading JSON as Go's `json.Unmarshal` does: bytes in, a value or Go's words for what is wrong out.
 
 use super::failed;
+use crate::go::strconv;
+use crate::go::utf8;
 use crate::template::value::{MAX_DEPTH, Str};
-use crate::template::{Budget, CallError, Value, strconv, utf8};
+use crate::template::{Budget, CallError, Value};
 
 /// What the text must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

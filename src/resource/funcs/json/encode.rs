@@ -1,8 +1,10 @@
 //! Writing JSON as Go's `json.Marshal` does: a value in, bytes out.
 
 use super::{RFC3339_NANO, failed};
+use crate::go::strconv;
+use crate::go::utf8;
 use crate::template::value::{Map, Pair, Service, Str};
-use crate::template::{Budget, CallError, Value, strconv, utf8};
+use crate::template::{Budget, CallError, Value};
 
 /// `json.Marshal`, or with `pretty` `json.MarshalIndent(v, "", "  ")`. Keys are sorted, HTML's characters escaped.
 pub fn encode(value: &Value, pretty: bool, budget: &mut Budget) -> Result<Vec<u8>, CallError> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use crate::template::strconv;
+use crate::go::strconv;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError};
 

@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Case, Finding, Verdict};
 use crate::config;
-use crate::console::age;
 use crate::log;
-use crate::status;
 use crate::template::time::days_before;
+use crate::tools::console::age;
+use crate::tools::status;
 
 /// 2026-01-01: no clock that is right shows an earlier day than this program was made on.
 const MADE: u64 = 1_767_225_600;

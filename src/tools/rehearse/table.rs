@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::stages::{Before, Stage};
 use super::{Act, Failure, Troupe};
-use crate::console::{Colour, Style, wrap};
+use crate::tools::console::{Colour, Style, wrap};
 
 /// The width of a stage's name in the table.
 const NAME: usize = 43;

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::config::{Config, Source};
-use crate::console;
 use crate::error::Result;
 use crate::resource::{self, Resource};
+use crate::tools::console;
 use crate::tree::Tree;
 
 use stages::{Before, Stage};

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::console::{self, Colour, Style};
 use crate::error::Result;
 use crate::log;
 use crate::resource::owed::Owed;
 use crate::resource::stage::{Difference, Target};
 use crate::resource::{self, Resource};
+use crate::tools::console::{self, Colour, Style};
 use crate::tree::Tree;
 
 use text::Line;

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::platform;
 use crate::random;
 
 /// One server of a service.
@@ -38,7 +39,7 @@ const LABEL: usize = 63;
 /// The SRV records of `name`, such as `_metad._tcp.example.com`. `NotFound` when there are none; it takes 24 seconds at the most.
 pub fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
     let mut servers = Vec::new();
-    for ip in super::nameservers()?.into_iter().take(SERVERS) {
+    for ip in platform::nameservers()?.into_iter().take(SERVERS) {
         servers.push(SocketAddr::new(ip, PORT));
     }
     query(&servers, name, PATIENCE)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::search::{self, Change};
-use crate::console::Colour;
+use crate::tools::console::Colour;
 
 /// A larger file is not shown, in bytes: nobody would read it.
 pub const LARGEST: usize = 4 << 20;

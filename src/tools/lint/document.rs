@@ -334,7 +334,7 @@ fn has_bad_escape(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::finding::Finding;
+    use crate::tools::lint::finding::Finding;
     use std::path::Path;
 
     const KEYS: &Keys = &[

@@ -10,8 +10,8 @@ use super::source::{Source, shown};
 use crate::cli::Args;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
+use crate::go::path;
 use crate::settings::{LARGEST, read_file};
-use crate::tree::path;
 
 /// What the settings are; those of other backends are whatever they are.
 const TYPES: &Keys = &[

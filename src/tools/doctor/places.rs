@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::platform::{self, Disk, Lock, Running};
 use crate::resource::Resource;
 use crate::resource::stage::{Attributes, Target, count_staged};
-use crate::status;
 use crate::threads::{self, Task};
+use crate::tools::status;
 
 /// What a new file needs on a disk beside its content, in bytes.
 const OVERHEAD: u64 = 16 << 10;

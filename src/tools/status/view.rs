@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::Findings;
 use super::state::{Condition, Entry, Kind, State};
-use crate::console::{self, Colour, Style};
 use crate::log;
+use crate::tools::console::{self, Colour, Style};
 
 /// The column in which texts begin.
 const MARGIN: usize = 11;

@@ -42,7 +42,7 @@ enum Item {
 
 /// Where the keys that may match go on, seen from one key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// This key matches.
     Match,
     /// This key does not match; the next one may.
@@ -211,14 +211,14 @@ fn after_char(name: &[u8]) -> (char, &[u8]) {
 
 /// A pattern taken apart at its slashes, to walk sorted keys with: the cost is about the number of keys that match
 /// all but a segment's tail.
-pub(super) enum Walk {
+pub(crate) enum Walk {
     /// One pattern and its literal head for each segment.
     Segments(Vec<Segment>),
     /// Slashes that a class matches too cannot be taken apart; the literal head of all.
     Whole(String, Pattern),
 }
 
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// What a name must begin with; ends with `/` when the whole name is literal and not the last.
     head: String,
     /// The whole name's pattern.
@@ -226,7 +226,7 @@ pub(super) struct Segment {
 }
 
 impl Walk {
-    pub(super) fn new(pattern: &Pattern) -> Walk {
+    pub(crate) fn new(pattern: &Pattern) -> Walk {
         let crosses = |item: &Item| match item {
             Item::Class { negated, ranges } => in_ranges('/', ranges) != *negated,
             _ => false,
@@ -252,7 +252,7 @@ impl Walk {
     }
 
     /// Judges one key, and says where to go on.
-    pub(super) fn step(&self, key: &str) -> Step {
+    pub(crate) fn step(&self, key: &str) -> Step {
         match self {
             Walk::Whole(head, pattern) => seek(key, 0, head).unwrap_or_else(|| {
                 if pattern.matches(key) {

@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use crate::cli::Args;
 use crate::config::Config;
-use crate::console::{self, Style};
 use crate::error::{Error, Result};
-use crate::lint;
 use crate::log::{self, Level};
 use crate::resource;
-use crate::status;
 use crate::threads::{self, Task};
+use crate::tools::console::{self, Style};
+use crate::tools::lint;
+use crate::tools::status;
 
 use finding::{Finding, Verdict};
 

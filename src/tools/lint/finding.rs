@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::console::{self, Colour, Style, WIDTH};
+use crate::tools::console::{self, Colour, Style, WIDTH};
 
 /// What stands before further lines of a finding.
 const INDENT: &str = "    ";
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_words_and_cure() {
-        let guide = include_str!("../../docs/lint.md");
+        let guide = include_str!("../../../docs/lint.md");
         let described: Vec<&str> = guide
             .lines()
             .filter_map(|line| line.strip_prefix("### "))

@@ -10,11 +10,11 @@ use serde_json::{Map, Value as Json};
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::Config;
-use crate::console;
 use crate::error::Result;
+use crate::go::unicode;
 use crate::resource::stage::{self, Attributes, Stage, Target};
+use crate::tools::console;
 use crate::tree::Tree;
-use crate::unicode;
 
 /// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide, and templates ask for it.
 const HIDDEN: &str = "REDACTED";

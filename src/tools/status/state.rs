@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::backend::Version;
-use crate::console::json_object;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
 use crate::settings::read_file;
+use crate::tools::console::json_object;
 
 /// No state file is larger, in bytes.
 const LARGEST: u64 = 4 << 20;

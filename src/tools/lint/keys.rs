@@ -5,9 +5,10 @@ use super::finding::{Code, Finding};
 use super::resource::Facts;
 use super::shape::{Shape, Variables};
 use super::source::Source;
+use crate::go::filepath::Pattern;
+use crate::go::path;
 use crate::template::outline::{Call, When};
-use crate::tree::glob::Pattern;
-use crate::tree::{Absence, View, path};
+use crate::tree::{Absence, View};
 
 /// Directories of every node's metadata, or of some nodes' at some times.
 const DIRECTORIES: &[&str] = &[

@@ -22,11 +22,11 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
-use crate::console::{self, Style};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::resource::find;
 use crate::threads;
+use crate::tools::console::{self, Style};
 use crate::tree::Tree;
 
 use finding::Report;

@@ -12,8 +12,8 @@ use crate::cli::{self, Asked};
 use crate::config::{Config, Mode};
 use crate::error::Error;
 use crate::platform::{self, Lock, Running};
-use crate::status;
 use crate::threads::{self, Task};
+use crate::tools::status;
 
 /// The name of the program, and the beginning of whatever else it may be called.
 const NAME: &str = "confd";

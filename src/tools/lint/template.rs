@@ -11,11 +11,11 @@ use super::shape::Variables;
 use super::source::{MARK, Source};
 use super::{Image, keys};
 use crate::error::{Error, Result};
+use crate::go::filepath::Pattern;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
 use crate::settings::read_file;
 use crate::template::outline::{Expr, Fault, Outline, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
-use crate::tree::glob::Pattern;
 
 /// So many unknown names are looked for in one template.
 const MOST_UNKNOWN: usize = 50;

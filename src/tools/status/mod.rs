@@ -12,9 +12,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::Args;
 use crate::config::Config;
-use crate::console::{self, Style};
 use crate::error::{Error, Result};
 use crate::platform::Lock;
+use crate::tools::console::{self, Style};
 
 pub use reporter::Reporter;
 pub use state::{Condition, Entry, Metadata, Report};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use crate::console::{self, Colour, Style};
+use crate::tools::console::{self, Colour, Style};
 
 /// The columns in which the name of the check and the message begin.
 const NAME: usize = 9;

@@ -2,8 +2,8 @@
 
 use super::{Case, Finding, Verdict};
 use crate::config;
-use crate::lint;
 use crate::platform;
+use crate::tools::lint;
 
 /// Which settings hold, and as whom.
 pub fn check(case: &Case) -> Vec<Finding> {

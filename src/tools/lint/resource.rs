@@ -9,11 +9,12 @@ use super::finding::{Code, Finding, Report};
 use super::source::Source;
 use super::{Image, command, keys, settings, template};
 use crate::error::Result;
+use crate::go::path;
 use crate::nearest::nearest;
 use crate::resource::{Resource, template_path};
 use crate::settings::{LARGEST, read_file};
 use crate::sorted::SortedMap;
-use crate::tree::{View, path};
+use crate::tree::View;
 
 /// What the keys of a resource are.
 const TYPES: &Keys = &[

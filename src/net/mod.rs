@@ -1,0 +1,5 @@
+//! Network protocols that std does not speak: DNS queries with a deadline.
+
+mod dns;
+
+pub use dns::{SrvRecord, query_srv};

@@ -1,0 +1,11 @@
+//! The inspection tools: one module each, and the console output that they share.
+//!
+//! A tool reads what the agent reads and prints what it finds; it changes nothing on the machine.
+
+pub mod console;
+pub mod diff;
+pub mod doctor;
+pub mod dump;
+pub mod lint;
+pub mod rehearse;
+pub mod status;

@@ -10,7 +10,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::hex;
+use crate::go::hex;
 use crate::log::{self, LogFile};
 use crate::platform::{self, Process};
 use crate::resource::command;
@@ -94,7 +94,7 @@ impl<'a> Errand<'a> {
         Ok(status == 0)
     }
 
-    fn refuse(&self, error: Box<Error>) -> Result<bool> {
+    fn refuse(&self, error: Error) -> Result<bool> {
         self.note("failed1");
         Err(error)
     }

@@ -1,7 +1,8 @@
-//! The crate's one error. Every variant carries its noun (path, URL, command, resource); the cause is in `source()`.
+//! The crate's error. Every kind names its object: path, URL, command or resource. The cause is in
+//! `source()`.
 //!
-//! The variant tells the loop what to do: `Usage` and `Config` end the program, `Backend` backs off,
-//! everything else belongs to one resource and is reported and tried again.
+//! The kind decides what happens next: `Usage` and `Config` end the program, `Backend` backs off, and
+//! everything else belongs to one resource, is reported and tried again.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,95 +11,103 @@ use std::path::{Path, PathBuf};
 
 use crate::template;
 
-/// The crate's result. Its error is boxed, so that passing it on moves one pointer and no caller makes room for the largest.
-pub type Result<T> = std::result::Result<T, Box<Error>>;
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, with the thing that it went wrong with.
+/// An error with its object. One pointer wide.
 #[derive(Debug)]
-pub enum Error {
-    /// A flag or an environment variable is wrong; says how.
+pub struct Error(Box<Kind>);
+
+/// The kinds of errors.
+#[derive(Debug)]
+pub enum Kind {
+    /// A flag or an environment variable is wrong, with the reason.
     Usage(String),
     /// A settings file is wrong; `place` is `path` or `path:line`.
     Config { place: String, message: String },
-    /// The system refused something: `cannot VERB PATH: cause`.
+    /// A system call failed: `cannot VERB PATH: cause`.
     Io {
         verb: &'static str,
         path: PathBuf,
         source: io::Error,
     },
-    /// The metadata source at `url` (or path, or `environment`) gave no usable tree.
+    /// The metadata source at `url` (or path, or `environment`) returned no usable tree.
     Backend { url: String, problem: String },
     /// The template `src` does not parse.
     Unprocessed { src: String, error: template::Error },
     /// A template does not execute.
     Template(template::Error),
-    /// A command could not be started, or ended with a failure after this output.
+    /// A command could not be started or failed after this output.
     Command {
         command: String,
         problem: String,
         output: String,
     },
-    /// The check_cmd of `dest` did not run, or refused the new file.
-    Check { dest: PathBuf, cause: Box<Error> },
-    /// Anything else about one resource, already with its noun.
+    /// The check_cmd of `dest` did not run or rejected the new file.
+    Check { dest: PathBuf, cause: Error },
+    /// Anything else about one resource.
     Resource { path: PathBuf, problem: String },
 }
 
-/// The common kinds, made ready to be returned.
 impl Error {
     /// A wrong flag or environment variable.
-    pub fn usage(message: String) -> Box<Self> {
-        Box::new(Error::Usage(message))
+    pub fn usage(message: String) -> Error {
+        Error::from(Kind::Usage(message))
     }
 
     /// A wrong settings file, at `path` or `path:line`.
-    pub fn config(place: String, message: &str) -> Box<Self> {
-        Box::new(Error::Config {
+    pub fn config(place: String, message: &str) -> Error {
+        Error::from(Kind::Config {
             place,
             message: message.to_owned(),
         })
     }
 
-    /// Wraps an I/O error with what was being done to which path.
-    pub fn io(verb: &'static str, path: &Path, source: io::Error) -> Box<Self> {
-        Box::new(Error::Io {
+    /// An I/O error with the verb and the path.
+    pub fn io(verb: &'static str, path: &Path, source: io::Error) -> Error {
+        Error::from(Kind::Io {
             verb,
             path: path.to_path_buf(),
             source,
         })
     }
 
-    /// A metadata source without a usable tree.
-    pub fn backend(url: String, problem: String) -> Box<Self> {
-        Box::new(Error::Backend { url, problem })
+    /// A metadata source that returned no usable tree.
+    pub fn backend(url: String, problem: String) -> Error {
+        Error::from(Kind::Backend { url, problem })
     }
 
-    /// A command that could not be run, and so has no output.
-    pub fn command(command: &str, problem: String) -> Box<Self> {
-        Box::new(Error::Command {
+    /// A command that could not be run and has no output.
+    pub fn command(command: &str, problem: String) -> Error {
+        Error::from(Kind::Command {
             command: command.to_owned(),
             problem,
             output: String::new(),
         })
     }
 
-    /// Something about the file `path`, or about what goes by that name.
-    pub fn resource(path: &Path, problem: &str) -> Box<Self> {
-        Box::new(Error::Resource {
+    /// A problem with the resource or the file at `path`.
+    pub fn resource(path: &Path, problem: &str) -> Error {
+        Error::from(Kind::Resource {
             path: path.to_path_buf(),
             problem: problem.to_owned(),
         })
     }
 
-    /// Whether the file is just not there.
-    pub fn is_absence(&self) -> bool {
-        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    /// The kind, for decisions.
+    pub fn kind(&self) -> &Kind {
+        &self.0
     }
 
-    /// The message and its causes, joined with `: `; below a template's error its details.
+    /// Returns true if the file does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(&*self.0, Kind::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The message and its causes, joined with `: `, and the details of a template error below.
     pub fn chain(&self) -> String {
         let mut text = self.line();
-        if let Error::Unprocessed { error, .. } | Error::Template(error) = self {
+        if let Kind::Unprocessed { error, .. } | Kind::Template(error) = self.kind() {
             text.push('\n');
             text.push_str(&error.details());
         }
@@ -107,68 +116,75 @@ impl Error {
 
     /// The message and its causes.
     fn line(&self) -> String {
-        match self {
-            Error::Io { source, .. } => format!("{self}: {source}"),
-            Error::Check { cause, .. } => format!("{self}: {}", cause.line()),
+        match self.kind() {
+            Kind::Io { source, .. } => format!("{self}: {source}"),
+            Kind::Check { cause, .. } => format!("{self}: {}", cause.line()),
             _ => self.to_string(),
         }
     }
 
-    /// The message for those who may not read the metadata: without what a template's function or a command has said, since
-    /// that may be a value. The log has it.
-    pub fn harmless(&self) -> String {
-        match self {
-            Error::Template(error) => error.harmless(),
-            Error::Command {
+    /// The message for readers who may not see the metadata: without the output of commands and the
+    /// words of template functions, which can contain values. The log has them.
+    pub fn redacted(&self) -> String {
+        match self.kind() {
+            Kind::Template(error) => error.redacted(),
+            Kind::Command {
                 command, problem, ..
             } => format!("command {command:?} {problem}"),
-            Error::Check { cause, .. } => format!("{self}: {}", cause.harmless()),
-            Error::Unprocessed { .. } => self.to_string(),
-            other => other.chain(),
+            Kind::Check { cause, .. } => format!("{self}: {}", cause.redacted()),
+            Kind::Unprocessed { .. } => self.to_string(),
+            _ => self.chain(),
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Usage(message) => f.write_str(message),
-            Error::Config { place, message } => write!(f, "{place}: {message}"),
-            Error::Io { verb, path, .. } => write!(f, "cannot {verb} {}", path.display()),
-            Error::Backend { url, problem } => write!(f, "{url}: {problem}"),
-            Error::Unprocessed { src, error } => {
+        match self.kind() {
+            Kind::Usage(message) => f.write_str(message),
+            Kind::Config { place, message } => write!(f, "{place}: {message}"),
+            Kind::Io { verb, path, .. } => write!(f, "cannot {verb} {}", path.display()),
+            Kind::Backend { url, problem } => write!(f, "{url}: {problem}"),
+            Kind::Unprocessed { src, error } => {
                 write!(f, "Unable to process template {src}, {error}")
             }
-            Error::Template(error) => error.fmt(f),
-            Error::Command {
+            Kind::Template(error) => error.fmt(f),
+            Kind::Command {
                 command,
                 problem,
                 output,
             } => {
                 write!(f, "command {command:?} {problem}")?;
-                match output.is_empty() {
-                    true => Ok(()),
-                    false => write!(f, "; its output:\n{output}"),
+                if output.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; its output:\n{output}")
                 }
             }
-            Error::Check { dest, .. } => write!(f, "{}: Config check failed", dest.display()),
-            Error::Resource { path, problem } => write!(f, "{}: {problem}", path.display()),
+            Kind::Check { dest, .. } => write!(f, "{}: Config check failed", dest.display()),
+            Kind::Resource { path, problem } => write!(f, "{}: {problem}", path.display()),
         }
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Error::Io { source, .. } => Some(source),
-            Error::Check { cause, .. } => Some(&**cause),
+        match self.kind() {
+            Kind::Io { source, .. } => Some(source),
+            Kind::Check { cause, .. } => Some(cause),
             _ => None,
         }
     }
 }
 
-impl From<template::Error> for Box<Error> {
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Error(Box::new(kind))
+    }
+}
+
+impl From<template::Error> for Error {
     fn from(error: template::Error) -> Self {
-        Box::new(Error::Template(error))
+        Error::from(Kind::Template(error))
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
-use app_agent::error::{Error, Result};
+use app_agent::error::{self, Result};
 use app_agent::tools::{console, diff, doctor, dump, lint, rehearse, status};
 use app_agent::{agent, errand, log, platform};
 
@@ -22,8 +22,8 @@ fn program() -> ExitCode {
     let mut args = env::args_os();
     let _program = args.next();
     let done = cli::parse(args).and_then(run);
-    done.unwrap_or_else(|error| match *error {
-        Error::Usage(_) => {
+    done.unwrap_or_else(|error| match error.kind() {
+        error::Kind::Usage(_) => {
             eprintln!("confd: {}", error.chain());
             ExitCode::from(2)
         }
@@ -57,8 +57,8 @@ fn run(asked: Asked) -> Result<ExitCode> {
 fn look(tool: Tool, args: Args) -> Result<ExitCode> {
     match tool {
         Tool::Diff => diff::run(&load(&args)?, args.is_on("show-secrets")),
-        Tool::Status => status::run(&load(&args)?, status::Order::typed(&args)?),
-        Tool::Dump => dump::run(&load(&args)?, &dump::Order::typed(&args)),
+        Tool::Status => status::run(&load(&args)?, status::Options::from_args(&args)?),
+        Tool::Dump => dump::run(&load(&args)?, &dump::Options::from_args(&args)),
         // These read the settings themselves: they may be what is wrong.
         Tool::Lint => lint::run(&args),
         Tool::Doctor => doctor::run(args),

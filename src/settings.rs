@@ -208,12 +208,12 @@ impl Table {
         }
     }
 
-    fn mismatch(&self, key: &str, wanted: &str, value: &Value) -> Box<Error> {
+    fn mismatch(&self, key: &str, wanted: &str, value: &Value) -> Error {
         self.error(key, &format!("must be {wanted}, not {}", value.kind()))
     }
 
     /// An error about the value of `key`, with its place; `message` goes on after the key's name.
-    pub fn error(&self, key: &str, message: &str) -> Box<Error> {
+    pub fn error(&self, key: &str, message: &str) -> Error {
         Error::config(self.place(key), &format!("{key} {message}"))
     }
 
@@ -266,7 +266,7 @@ pub fn same_key(one: &str, other: &str) -> bool {
     canonical(one) == canonical(other)
 }
 
-fn refuse(path: &Path, line: usize, message: &str) -> Box<Error> {
+fn refuse(path: &Path, line: usize, message: &str) -> Error {
     Error::config(format!("{}:{line}", path.display()), message)
 }
 

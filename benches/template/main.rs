@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app_agent::resource::funcs::{FUNCTIONS, Funcs, Surroundings};
+use app_agent::resource::funcs::{FUNCTIONS, Funcs, HostEnv};
 use app_agent::template::{Budget, Options, Template, Value};
 use app_agent::tree::{Tree, View};
 use figures::Figures;
@@ -99,7 +99,7 @@ fn view(tree: &Arc<Tree>) -> View {
 }
 
 fn render(template: &Template, view: View) -> Vec<u8> {
-    let around = Surroundings::of_process(Path::new("."), Options::default());
+    let around = HostEnv::of_process(Path::new("."), Options::default());
     let mut host = Funcs::new(view, around);
     template
         .execute(

@@ -1,5 +1,6 @@
 //! One change in phases over all idle resources: render, compare, stage, check; then sync all, rename all, reload.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,6 @@ use crate::log;
 use crate::platform::Lock;
 use crate::resource::stage::{self, Committed, Directories, Stage, Target};
 use crate::resource::{Outcome, Prepared, Rendered};
-use crate::sorted::SortedMap;
 
 /// Another confd holds the lock.
 struct Busy;
@@ -35,7 +35,7 @@ impl Batch {
     }
 
     /// True when no check of this batch is to be waited for any more.
-    pub fn complete(&self, slots: &SortedMap<PathBuf, Slot>, now: Instant) -> bool {
+    pub fn complete(&self, slots: &BTreeMap<PathBuf, Slot>, now: Instant) -> bool {
         now >= self.until || !slots.values().any(|slot| self.awaits(slot))
     }
 
@@ -74,7 +74,7 @@ impl Agent {
 
     /// The lock of this confdir. Where there are no locks, working without one beats not working. Who changes nothing on this
     /// machine needs none, and leaves no file for it.
-    fn lock(&mut self, now: Instant) -> std::result::Result<Option<Lock>, Busy> {
+    fn lock(&mut self, now: Instant) -> Result<Option<Lock>, Busy> {
         if self.config.looks_only() {
             return Ok(None);
         }

@@ -1,15 +1,16 @@
 //! Commands in threads of their own, which post how they ended; and what their end means.
 
 use super::Event;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::log;
 use crate::resource::command::{Ended, Invocation, Status};
-use crate::threads::{self, Sender};
+use crate::threads;
+use std::sync::mpsc::SyncSender;
 
 /// Starts a command; `event` says of what it is the end.
 pub fn start(
     invocation: Invocation,
-    queue: &Sender<Event>,
+    queue: &SyncSender<Event>,
     event: impl FnOnce(Result<()>) -> Event + Send + 'static,
 ) -> Result<()> {
     log::debug(format_args!("Running {}", invocation.text));
@@ -21,7 +22,7 @@ pub fn start(
         // Nobody is left to tell when the loop has ended.
         let _ = queue.send(event(outcome));
     };
-    let started = threads::start_named("command", run);
+    let started = threads::spawn("command", run);
     started.map_err(|error| {
         let problem = format!("cannot be started: no thread for it: {error}");
         Error::command(&text, problem)
@@ -41,7 +42,7 @@ fn judge(text: &str, ended: &Ended) -> Result<()> {
         }
         return Ok(());
     }
-    Err(Error::Command {
+    Err(error::Kind::Command {
         command: text.to_owned(),
         problem: ended.status.to_string(),
         output: output.to_owned(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::Event;
 use super::backoff::{Backoff, Outage};
 use crate::backend::{Backend, Fetched, Version};
 use crate::error::{Error, Result};
-use crate::threads::{self, Sender};
+use crate::threads;
 use crate::tree::Tree;
 
 /// So many answers in a row with nothing new are metad's habit; more are a server that does not wait.
@@ -43,7 +44,7 @@ impl Feed {
         backend: Backend,
         rhythm: Rhythm,
         spread: Duration,
-        queue: Sender<Event>,
+        queue: SyncSender<Event>,
     ) -> Result<Feed> {
         let ended = Arc::new(AtomicBool::new(false));
         let asker = Asker {
@@ -54,7 +55,7 @@ impl Feed {
             outage: Outage::new(spread),
             last: None,
         };
-        threads::start_named("metadata", move || asker.run(rhythm))
+        threads::spawn("metadata", move || asker.run(rhythm))
             .map_err(|source| Error::io("start a thread for", "metadata".as_ref(), source))?;
         Ok(Feed { number, ended })
     }
@@ -74,7 +75,7 @@ impl Drop for Feed {
 struct Asker {
     number: u32,
     backend: Backend,
-    queue: Sender<Event>,
+    queue: SyncSender<Event>,
     ended: Arc<AtomicBool>,
     outage: Outage,
     /// The last tree posted, so that the same one is not posted again.
@@ -177,7 +178,7 @@ impl Asker {
         true
     }
 
-    fn lost(&mut self, error: Box<Error>, last: bool) {
+    fn lost(&mut self, error: Error, last: bool) {
         self.last = None;
         self.post(Event::Lost {
             feed: self.number,

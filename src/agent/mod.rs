@@ -11,9 +11,11 @@ mod report;
 mod resources;
 mod slot;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Version};
@@ -23,8 +25,6 @@ use crate::log;
 use crate::platform::{self, Signal};
 use crate::random;
 use crate::resource::command;
-use crate::sorted::SortedMap;
-use crate::threads::{self, Receiver, Sender};
 use crate::tools::status::{self, Reporter};
 use crate::tree::Tree;
 
@@ -42,11 +42,7 @@ pub enum Event {
         tree: Arc<Tree>,
     },
     /// The source gave nothing usable; `last` when it will not try again.
-    Lost {
-        feed: u32,
-        error: Box<Error>,
-        last: bool,
-    },
+    Lost { feed: u32, error: Error, last: bool },
     /// The `check_cmd` of this resource ended.
     Checked { path: PathBuf, outcome: Result<()> },
     /// The reload command of these resources ended.
@@ -70,7 +66,7 @@ pub type Load = Box<dyn Fn() -> Result<Config>>;
 pub fn run(load: Load) -> Result<ExitCode> {
     platform::block_signals()
         .map_err(|source| Error::io("block the signals of", "this process".as_ref(), source))?;
-    let (queue, events) = threads::queue(1);
+    let (queue, events) = mpsc::sync_channel(1);
     let signals = queue.clone();
     platform::listen_for_signals(move |signal| {
         // The loop has ended: nobody is left to tell.
@@ -97,14 +93,14 @@ pub fn run(load: Load) -> Result<ExitCode> {
 struct Agent {
     config: Config,
     load: Load,
-    queue: Sender<Event>,
+    queue: SyncSender<Event>,
     feed: Feed,
     /// What the source was last said to be wrong with.
     trouble: Option<String>,
     tree: Option<Arc<Tree>>,
-    slots: SortedMap<PathBuf, Slot>,
+    slots: BTreeMap<PathBuf, Slot>,
     /// conf.d files that cannot be used, with what was said of them.
-    broken: SortedMap<PathBuf, String>,
+    broken: BTreeMap<PathBuf, String>,
     batch: Option<Batch>,
     batches: u64,
     /// When the first tree of an unsettled series came.
@@ -124,7 +120,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(config: Config, load: Load, queue: Sender<Event>) -> Result<Agent> {
+    fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
         let feed = start_feed(1, &config, &queue)?;
         Ok(Agent {
             reporter: Reporter::start(&config),
@@ -135,8 +131,8 @@ impl Agent {
             feed,
             trouble: None,
             tree: None,
-            slots: SortedMap::default(),
-            broken: SortedMap::default(),
+            slots: BTreeMap::new(),
+            broken: BTreeMap::new(),
             batch: None,
             batches: 0,
             unsettled: None,
@@ -158,7 +154,7 @@ impl Agent {
                 return Ok(ExitCode::from(u8::from(failed)));
             }
             let wait = self.next_due().saturating_duration_since(Instant::now());
-            match events.receive_within(wait) {
+            match events.recv_timeout(wait) {
                 Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
                 Ok(event) => self.take(event),
                 // Something is due: nobody hangs up while the loop itself has a sender.
@@ -289,7 +285,7 @@ impl Agent {
 
     /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong nothing changes.
     fn reread(&mut self) {
-        let going_on = |error: Box<Error>| {
+        let going_on = |error: Error| {
             log::error(format_args!(
                 "{}; going on with the settings as they were",
                 error.chain()
@@ -315,7 +311,7 @@ impl Agent {
     }
 }
 
-fn start_feed(number: u32, config: &Config, queue: &Sender<Event>) -> Result<Feed> {
+fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result<Feed> {
     let rhythm = match config.mode {
         Mode::Onetime => Rhythm::Once(match &config.source {
             Source::Metad(_) => config.onetime_wait,

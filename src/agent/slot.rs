@@ -168,7 +168,7 @@ impl Slot {
 
     /// The last attempt failed, and is not tried again before something changes.
     pub fn fail_for_now(&mut self, error: &Error) {
-        self.failure = Some(error.harmless());
+        self.failure = Some(error.redacted());
         let message = self.resource.words(error);
         // The staged file of each attempt has a name of its own.
         let gist = stage::without_random_parts(&message);

@@ -103,12 +103,7 @@ impl Metad {
         }
     }
 
-    fn ask(
-        &self,
-        node: usize,
-        query: &str,
-        patience: Duration,
-    ) -> std::result::Result<Fetched, Problem> {
+    fn ask(&self, node: usize, query: &str, patience: Duration) -> Result<Fetched, Problem> {
         let url = format!("{}{query}", self.url(node));
         fetched(self.client.get(&url, VERSION_HEADER, patience)?)
     }
@@ -119,7 +114,7 @@ impl Metad {
     }
 
     /// One error for all nodes, in their own order, so that the same trouble gives the same words.
-    fn no_node(&mut self, mut problems: Vec<(usize, String)>) -> Box<Error> {
+    fn no_node(&mut self, mut problems: Vec<(usize, String)>) -> Error {
         problems.sort_unstable();
         let mut lines = problems.into_iter();
         let first = lines.next().unwrap_or_default();
@@ -150,7 +145,7 @@ pub struct Sight {
     /// None when there was no answer.
     pub head: Option<Head>,
     /// The tree, or why there is none.
-    pub tree: std::result::Result<Tree, String>,
+    pub tree: Result<Tree, String>,
 }
 
 /// Asks the node at `url` for what is below `prefix`, and keeps nothing.
@@ -170,7 +165,7 @@ pub fn look(url: &str, prefix: &str, patience: Duration) -> Sight {
     }
 }
 
-fn fetched(answer: Answer) -> std::result::Result<Fetched, Problem> {
+fn fetched(answer: Answer) -> Result<Fetched, Problem> {
     let tree = Tree::from_json(&answer.body).map_err(Problem::Other)?;
     // A server that tells no version is held by a poll from 0 until something changes: that will do.
     let version = Version(answer.number.unwrap_or(0));

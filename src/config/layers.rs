@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::settings::{DURATION, Table, parse_duration};
 
 /// What a value means, or what is wrong with it: the end of a sentence that begins with its key.
-pub type Meaning<T> = std::result::Result<T, String>;
+pub type Meaning<T> = Result<T, String>;
 
 /// A key's value and the place that it came from.
 pub struct Found<T> {
@@ -38,7 +38,7 @@ enum Place {
 
 impl Place {
     /// A wrong flag or variable is a wrong call; a wrong line is a wrong file.
-    fn refuse(&self, key: &str, message: &str) -> Box<Error> {
+    fn refuse(&self, key: &str, message: &str) -> Error {
         match self {
             Place::Flag(name) => Error::usage(format!("-{name} {message}")),
             Place::Variable(name) => Error::usage(format!("{name} {message}")),

@@ -1,6 +1,5 @@
 use super::*;
 use crate::cli::{self, Asked};
-use crate::error::Error;
 use std::path::Path;
 
 fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
@@ -348,7 +347,7 @@ fn wrong_values_are_told_with_their_place() {
         assert_eq!(error.to_string(), expected);
         let by_file = expected.starts_with("confd.toml");
         assert_eq!(
-            matches!(*error, Error::Config { .. }),
+            matches!(error.kind(), crate::error::Kind::Config { .. }),
             by_file,
             "{expected}"
         );

@@ -4,6 +4,7 @@
 
 pub mod escape;
 pub mod filepath;
+pub mod hex;
 pub mod path;
 pub mod strconv;
 pub mod unicode;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::log;
 use crate::platform;
 use crate::settings::Table;
@@ -25,7 +25,7 @@ use crate::template::{Budget, CallError, Function, Host, Options, Template, Valu
 use crate::tree::{Tree, View};
 
 use command::Invocation;
-use funcs::{Funcs, Reads, Surroundings};
+use funcs::{Funcs, HostEnv, Reads};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
 
@@ -270,7 +270,7 @@ impl Resource {
         let options = Options {
             strict: self.strict,
         };
-        let around = Surroundings::of_process(&templates, options);
+        let around = HostEnv::of_process(&templates, options);
         let mut funcs = Funcs::new(view.clone(), around);
         let template = self.parsed(&templates)?;
         let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default());
@@ -289,8 +289,10 @@ impl Resource {
     /// The error with the resource: behind the words of a template, which people search their logs for as Go has them.
     pub fn words(&self, error: &Error) -> String {
         let (path, chain) = (self.path.display(), error.chain());
-        match error {
-            Error::Template(_) | Error::Unprocessed { .. } => format!("{chain}\nin {path}"),
+        match error.kind() {
+            error::Kind::Template(_) | error::Kind::Unprocessed { .. } => {
+                format!("{chain}\nin {path}")
+            }
             _ => format!("{path}: {chain}"),
         }
     }
@@ -361,7 +363,7 @@ impl Resource {
                 let text = fs::read(&path).map_err(read)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let parsed = Template::parse(&name, &text, funcs::FUNCTIONS);
-                let unprocessed = |error| Error::Unprocessed {
+                let unprocessed = |error| error::Kind::Unprocessed {
                     src: self.src.clone(),
                     error,
                 };
@@ -423,9 +425,9 @@ impl Resource {
         outcome.map_err(|error| self.check_failed(error))
     }
 
-    fn check_failed(&self, cause: Box<Error>) -> Box<Error> {
+    fn check_failed(&self, cause: Error) -> Error {
         let dest = self.dest.clone();
-        Error::Check { dest, cause }.into()
+        error::Kind::Check { dest, cause }.into()
     }
 
     /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and `{{.dest}}` mean something in
@@ -458,12 +460,7 @@ impl Host for NoFunctions {
         &[]
     }
 
-    fn call(
-        &mut self,
-        _: usize,
-        _: &[Value],
-        _: &mut Budget,
-    ) -> std::result::Result<Value, CallError> {
+    fn call(&mut self, _: usize, _: &[Value], _: &mut Budget) -> Result<Value, CallError> {
         Err(CallError::failed("not a function".into()))
     }
 }

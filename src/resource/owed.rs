@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use md5::{Digest, Md5};
 
 use crate::error::{Error, Result};
-use crate::hex;
+use crate::go::hex;
 use crate::platform;
 
 /// Below confdir.

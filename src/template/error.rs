@@ -123,7 +123,7 @@ impl Error {
     }
 
     /// Go's line without what may be a value of the data: what a failed function has said. Of a missing key the answer, too.
-    pub fn harmless(&self) -> String {
+    pub fn redacted(&self) -> String {
         let mut text = match self.kind() {
             ErrorKind::Exec => format!("{} failed; the log says why", self.origin()),
             ErrorKind::Parse | ErrorKind::Missing | ErrorKind::Limit => self.to_string(),

@@ -18,6 +18,7 @@ mod number;
 pub mod outline;
 mod parse;
 mod problem;
+mod sorted;
 pub mod time;
 pub mod value;
 

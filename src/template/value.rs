@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::Limit;
-use crate::sorted::SortedMap;
+use super::sorted::SortedMap;
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;

@@ -6,6 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use serde_json::{Map, Value as Json};
 use crate::cli::Args;
 use crate::error::{Error, Result};
 use crate::platform;
-use crate::threads::{self, Sender, Silence};
 
 /// The columns of a console.
 pub const WIDTH: usize = 80;
@@ -185,17 +185,17 @@ pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
 }
 
 /// Speaks of it after a second, unless the sender is dropped before.
-fn speak_later(what: &str) -> Sender<()> {
-    let (done, waiting) = threads::queue(1);
+fn speak_later(what: &str) -> SyncSender<()> {
+    let (done, waiting) = mpsc::sync_channel(1);
     let line = format!("confd: still {what} ...\n");
     let speak = move || {
-        if waiting.receive_within(PATIENCE) == Err(Silence::TimeOver) {
+        if waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             // Only a comfort: whoever has closed stderr does without.
             let _ = io::stderr().write_all(line.as_bytes());
         }
     };
     // The same holds where there is no thread for it.
-    let _ = threads::start(Builder::new(), speak);
+    let _ = Builder::new().spawn(speak);
     done
 }
 

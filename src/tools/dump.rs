@@ -23,17 +23,17 @@ const DEEPEST: usize = 100;
 
 /// What was typed.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct Options<'a> {
     /// The file to write; `-` is stdout.
     path: &'a str,
     redaction: Option<Redaction>,
 }
 
-impl Order<'_> {
+impl Options<'_> {
     /// `-dump PATH`, `-redact`, `-redact=NAMES`.
-    pub fn typed(args: &Args) -> Order<'_> {
+    pub fn from_args(args: &Args) -> Options<'_> {
         let redacted = args.is_given("redact");
-        Order {
+        Options {
             path: args.last("dump").unwrap_or("-"),
             redaction: redacted.then(|| Redaction::new(args.all("redact"))),
         }
@@ -41,12 +41,12 @@ impl Order<'_> {
 }
 
 /// Asks for the metadata once, and writes it.
-pub fn run(config: &Config, order: &Order<'_>) -> Result<ExitCode> {
+pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let mut backend = Backend::new(config);
     let tree = console::patiently("asking for the metadata", || backend.fetch())?.tree;
-    let hides = |key: &str| order.redaction.as_ref().is_some_and(|r| r.hides(key));
+    let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
     let text = format!("{:#}\n", to_json(&tree, hides));
-    match order.path {
+    match options.path {
         "-" => console::print(&text)?,
         path => write(Path::new(path), &text)?,
     }

@@ -7,7 +7,7 @@ use std::io::{Write, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
-use app_agent::resource::funcs::{Funcs, Surroundings};
+use app_agent::resource::funcs::{Funcs, HostEnv};
 use app_agent::template::value::{LocalZone, Offset};
 use app_agent::template::{Budget, ErrorKind, Host, Options, Template, Value};
 use app_agent::tree::{Tree, View};
@@ -49,7 +49,7 @@ fn conformance() {
 
 /// The program's own path through the library: parse, execute, and the message that it logs.
 fn render(case: &Case, view: &View) -> Result<String, String> {
-    let around = Surroundings {
+    let around = HostEnv {
         templates: "/nonexistent".into(),
         options: Options::default(),
         variable: |name| (name == "BB_ENV").then(|| OsString::from("from-env")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app_agent::resource::funcs::{FUNCTIONS, Funcs, Surroundings};
+use app_agent::resource::funcs::{FUNCTIONS, Funcs, HostEnv};
 use app_agent::template::{Budget, Options, Template, Value};
 use app_agent::tree::Tree;
 
@@ -45,7 +45,7 @@ fn render(text: &str, strict: bool) -> Result<String, String> {
     let view = metadata().view("/", &["/".to_owned()]);
     let mut host = Funcs::new(
         view,
-        Surroundings::of_process(&env.path("etc/templates"), options),
+        HostEnv::of_process(&env.path("etc/templates"), options),
     );
     let template = Template::parse("example.tmpl", text.as_bytes(), FUNCTIONS);
     let rendered = template.and_then(|template| {

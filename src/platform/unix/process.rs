@@ -8,11 +8,12 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::signal;
-use crate::threads::{self, Receiver, Silence};
+use crate::threads;
 
 /// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked and the limits that confd was given.
 pub fn shell(command: &str) -> Command {
@@ -98,18 +99,18 @@ impl Process {
         let pid = self.child.id();
         if self.end.is_none() {
             // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the first.
-            let (sender, receiver) = threads::queue(1);
+            let (sender, receiver) = mpsc::sync_channel(1);
             let wait = move || {
                 // Nobody listens any more when the process was given up.
                 let _given_up = sender.send(wait_for_end(pid));
             };
-            threads::start_named(&format!("wait {pid}"), wait)?;
+            threads::spawn(&format!("wait {pid}"), wait)?;
             self.end = Some(receiver);
         }
-        match self.end.as_ref().map(|end| end.receive_within(limit)) {
+        match self.end.as_ref().map(|end| end.recv_timeout(limit)) {
             Some(Ok(result)) => result.map(|()| true),
-            Some(Err(Silence::TimeOver)) => Ok(false),
-            Some(Err(Silence::HungUp)) | None => Ok(true),
+            Some(Err(RecvTimeoutError::Timeout)) => Ok(false),
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Ok(true),
         }
     }
 

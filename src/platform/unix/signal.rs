@@ -34,7 +34,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
             _ => on_signal(Signal::Terminate),
         }
     };
-    threads::start_named("signals", wait)
+    threads::spawn("signals", wait)
 }
 
 /// For a new process before it runs its program: nothing is blocked. std hands the mask down as it is.

@@ -148,7 +148,7 @@ fn begin_to_stop() {
         }
     };
     // Without the thread the end itself is told all the same.
-    let _no_checkpoints = threads::start_named("stopping", go_on);
+    let _no_checkpoints = threads::spawn("stopping", go_on);
 }
 
 /// Tells a change of the state. After the end there is none.

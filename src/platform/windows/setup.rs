@@ -400,15 +400,15 @@ impl Setup {
     }
 }
 
-fn io_error(verb: &'static str, noun: &str, error: io::Error) -> Box<Error> {
+fn io_error(verb: &'static str, noun: &str, error: io::Error) -> Error {
     Error::io(verb, noun.as_ref(), error)
 }
 
-fn service_error(verb: &'static str, error: io::Error) -> Box<Error> {
+fn service_error(verb: &'static str, error: io::Error) -> Error {
     io_error(verb, &format!("the service {NAME}"), error)
 }
 
-fn not_there(problem: &str) -> Box<Error> {
+fn not_there(problem: &str) -> Error {
     let service = format!("the service {NAME}");
     Error::resource(service.as_ref(), problem)
 }

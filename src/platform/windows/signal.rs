@@ -1,7 +1,7 @@
 //! Ctrl-C, Ctrl-Break and shutdown of a console program, and what a service is asked, as the events that signals are on Unix.
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 use windows_sys::Win32::System::Console::{
@@ -10,9 +10,9 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::core::BOOL;
 
 use crate::platform::Signal;
-use crate::threads::{self, Sender};
+use crate::threads;
 
-static EVENTS: OnceLock<Sender<Signal>> = OnceLock::new();
+static EVENTS: OnceLock<mpsc::Sender<Signal>> = OnceLock::new();
 
 /// Nothing to do: only [`listen_for_signals`] changes what happens.
 pub fn block_signals() -> io::Result<()> {
@@ -22,16 +22,14 @@ pub fn block_signals() -> io::Result<()> {
 /// Starts the thread that calls back for each event. Called once in a process.
 pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     // The system's own threads send: they must not be made to wait.
-    let (sender, receiver) = threads::queue(usize::MAX);
+    let (sender, receiver) = mpsc::channel();
     if EVENTS.set(sender).is_err() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     let wait = move || {
-        while let Some(signal) = receiver.receive() {
-            on_signal(signal);
-        }
+        receiver.into_iter().for_each(&mut on_signal);
     };
-    threads::start_named("signals", wait)?;
+    threads::spawn("signals", wait)?;
     // SAFETY: the handler is a function of the right type that lives as long as the program.
     match unsafe { SetConsoleCtrlHandler(Some(handle), 1) } {
         0 => Err(io::Error::last_os_error()),

@@ -6,13 +6,14 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
 use crate::platform;
 use crate::random;
-use crate::threads::{self, Receiver, Sender};
+use crate::threads;
 
 /// How much of a command's output is kept.
 const KEPT: usize = 8 << 10;
@@ -72,7 +73,7 @@ pub(super) struct Capture {
 /// Starts to listen. The command gets clones of the writer, and the writer itself comes back to [`Capture::finish`].
 pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
-    let (sender, output) = threads::queue(1);
+    let (sender, output) = mpsc::sync_channel(1);
     let mark = random_mark();
     let reader = Arc::new(reader);
     open_outputs().push(Arc::clone(&reader));
@@ -83,7 +84,7 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
         open_outputs().retain(|open| !Arc::ptr_eq(open, &reader));
     };
     let thread = Builder::new().name("output".to_owned()).stack_size(STACK);
-    threads::start(thread, listen)?;
+    thread.spawn(listen)?;
     Ok((Capture { mark, output }, writer))
 }
 
@@ -91,7 +92,7 @@ impl Capture {
     /// What was written until now, when the command has ended. Others may go on writing.
     pub(super) fn finish(self, writer: PipeWriter) -> Output {
         match write_mark(writer, &self.mark) {
-            Ok(()) => self.output.receive().unwrap_or_default(),
+            Ok(()) => self.output.recv().unwrap_or_default(),
             // Without a mark there is no telling how long to wait for the rest, and a command is not failed for its output.
             Err(_) => Output::default(),
         }
@@ -121,7 +122,7 @@ fn random_mark() -> [u8; MARK] {
     mark
 }
 
-fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &Sender<Output>) {
+fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &SyncSender<Output>) {
     let mut output = Output::default();
     let mut chunk = [0; CHUNK];
     while let Some(bytes) = read(reader, &mut chunk) {

@@ -3,6 +3,7 @@
 //! Files are found below `templates/` and nowhere else, whatever `..`, absolute paths and links say. A file may not
 //! include itself, not through others either.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +11,6 @@ use std::rc::Rc;
 
 use super::Funcs;
 use super::table::FUNCTIONS;
-use crate::sorted::SortedMap;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, MAX_SOURCE, Template, Value};
 
@@ -21,7 +21,7 @@ const MAX_OPEN: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Included {
     /// The files by the names that they were asked for by; each is parsed once.
-    files: SortedMap<Str, Rc<Include>>,
+    files: BTreeMap<Str, Rc<Include>>,
     /// Those that are being rendered, the innermost last.
     open: Vec<Rc<Include>>,
 }
@@ -143,7 +143,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::resource::funcs::Surroundings;
+    use crate::resource::funcs::HostEnv;
     use crate::template::{ErrorKind, Options};
     use crate::tree::Tree;
 
@@ -164,7 +164,7 @@ mod tests {
 
         fn render(&self, text: &str) -> Result<String, crate::template::Error> {
             let tree = Arc::new(Tree::from_pairs([("/k", "v"), ("/l", "w")]));
-            let around = Surroundings::of_process(&self.0.join("templates"), Options::default());
+            let around = HostEnv::of_process(&self.0.join("templates"), Options::default());
             let mut funcs = Funcs::new(tree.view("", &["/".to_owned()]), around);
             let template = Template::parse("main.tmpl", text.as_bytes(), FUNCTIONS)?;
             let budget = &mut Budget::default();

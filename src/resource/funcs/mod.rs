@@ -14,6 +14,7 @@ mod table;
 mod text;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,6 @@ use self::table::{NAMES, Name};
 use self::text::Case;
 use crate::go::strconv;
 use crate::platform;
-use crate::sorted::SortedMap;
 use crate::template::value::{LocalZone, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::View;
@@ -43,7 +43,7 @@ const BYTES_A_STEP: usize = 64;
 
 /// What the functions find outside of the metadata.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct HostEnv {
     /// The directory that `include` reads from.
     pub templates: PathBuf,
     /// How what is included is executed: as what includes it.
@@ -54,10 +54,10 @@ pub struct Surroundings {
     pub zone: LocalZone,
 }
 
-impl Surroundings {
+impl HostEnv {
     /// The process's environment and the machine's time zone.
-    pub fn of_process(templates: &Path, options: Options) -> Surroundings {
-        Surroundings {
+    pub fn of_process(templates: &Path, options: Options) -> HostEnv {
+        HostEnv {
             templates: templates.to_path_buf(),
             options,
             variable: |name| std::env::var_os(name),
@@ -72,22 +72,22 @@ pub struct Funcs {
     view: View,
     /// Where in the tree the last look-up ended.
     near: usize,
-    around: Surroundings,
+    around: HostEnv,
     reads: Reads,
     included: Included,
-    expressions: SortedMap<Str, Rc<Expression>>,
+    expressions: BTreeMap<Str, Rc<Expression>>,
 }
 
 impl Funcs {
     /// Functions that see this much of the metadata.
-    pub fn new(view: View, around: Surroundings) -> Funcs {
+    pub fn new(view: View, around: HostEnv) -> Funcs {
         Funcs {
             view,
             near: 0,
             around,
             reads: Reads::default(),
             included: Included::default(),
-            expressions: SortedMap::default(),
+            expressions: BTreeMap::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Surroundings;
+use super::HostEnv;
 use crate::net;
 use crate::platform;
 use crate::template::Value;
@@ -21,7 +21,7 @@ pub(super) fn local_zone() -> LocalZone {
     })
 }
 
-impl Surroundings {
+impl HostEnv {
     /// `getenv`: a variable that is empty counts as missing.
     pub(super) fn getenv(&self, name: &Str, default: Option<&Value>) -> Value {
         let name = std::str::from_utf8(name.as_bytes()).ok();

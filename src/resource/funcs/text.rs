@@ -8,11 +8,11 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
 use super::data;
+use crate::go::hex;
 use crate::go::path;
 use crate::go::strconv;
 use crate::go::unicode;
 use crate::go::utf8;
-use crate::hex;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, Value};
 

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 
 use super::{Target, refused};
 use crate::error::Result;
-use crate::hex;
+use crate::go::hex;
 use crate::platform;
 
 /// A file that is larger is not read through only to log its MD5.

@@ -34,7 +34,7 @@ const NEW_FILE: u32 = 0o644;
 const SYNC_THREADS: usize = 8;
 
 /// An I/O error with the path, and with what somebody can do about it.
-fn refused(verb: &'static str, path: &Path, source: io::Error) -> Box<Error> {
+fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
     let source = match platform::advice(&source) {
         Some(advice) => io::Error::new(source.kind(), format!("{source}; {advice}")),
         None => source,

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 
 use super::{Target, refused};
 use crate::error::Result;
-use crate::hex;
+use crate::go::hex;
 use crate::platform::{Dir, Kind};
 use crate::random;
 

@@ -1,16 +1,16 @@
 //! One open directory for all files of a batch that go into it: hundreds of files must not need hundreds of descriptors.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::{Stage, Target};
 use crate::platform::Dir;
-use crate::sorted::SortedMap;
 
 /// The directories that are open, by the path on which they were reached. Keeps none of them open itself.
 #[derive(Debug, Default)]
 pub struct Directories {
-    open: SortedMap<PathBuf, Weak<Dir>>,
+    open: BTreeMap<PathBuf, Weak<Dir>>,
 }
 
 impl Directories {

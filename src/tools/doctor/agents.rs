@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Case, Finding, STEP, Verdict};
 use crate::cli::{self, Asked};
 use crate::config::{Config, Mode};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::platform::{self, Lock, Running};
 use crate::threads::{self, Task};
 use crate::tools::status;
@@ -36,8 +36,8 @@ impl Case {
 
     /// The same of any error.
     pub(super) fn refused(&self, error: &Error) -> Verdict {
-        match error {
-            Error::Io { source, .. } => self.refused_by(source),
+        match error.kind() {
+            error::Kind::Io { source, .. } => self.refused_by(source),
             _ => Verdict::Wrong,
         }
     }
@@ -55,7 +55,7 @@ pub fn daemons(case: &Case) -> Vec<Running> {
         }));
     }
     let mut daemons = Vec::new();
-    for looked_at in threads::side_by_side(STEP, tasks) {
+    for looked_at in threads::run_all_within(STEP, tasks) {
         daemons.extend(looked_at.flatten());
     }
     daemons

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::cli::Args;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
 use crate::resource;
 use crate::threads::{self, Task};
@@ -41,7 +41,7 @@ struct Case {
     /// The settings, or what could be read of them.
     config: Arc<Config>,
     /// Why confd would not start with them.
-    refusal: Option<Box<Error>>,
+    refusal: Option<Error>,
     lives: OnceLock<Option<bool>>,
 }
 
@@ -95,7 +95,7 @@ impl Case {
     fn new(args: Args) -> Result<Case> {
         let (config, refusal) = match Config::load(&args, |name| env::var_os(name)) {
             Ok(config) => (config, None),
-            Err(error) if matches!(*error, Error::Usage(_)) => return Err(error),
+            Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => return Err(error),
             // The file may be one that cannot even be read.
             Err(error) => match lint::settings_at_hand(&args) {
                 Ok(config) => (config, Some(error)),
@@ -133,7 +133,10 @@ fn examine(case: &Arc<Case>) -> Vec<Finding> {
         tasks.push(Box::new(move || check(&case)));
     }
     let mut findings = Vec::new();
-    for (found, (name, _)) in threads::side_by_side(LIMIT, tasks).into_iter().zip(CHECKS) {
+    for (found, (name, _)) in threads::run_all_within(LIMIT, tasks)
+        .into_iter()
+        .zip(CHECKS)
+    {
         match found {
             Some(found) => findings.extend(found),
             None => {
@@ -149,5 +152,5 @@ fn examine(case: &Arc<Case>) -> Vec<Finding> {
 
 /// Does the work; `None` when it is not done within a [`STEP`].
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    threads::in_time(STEP, work)
+    threads::run_within(STEP, work)
 }

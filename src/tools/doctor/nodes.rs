@@ -39,7 +39,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
         let (url, prefix) = (url.clone(), prefix.to_owned());
         tasks.push(Box::new(move || examine(&url, &prefix)));
     }
-    let found = threads::side_by_side(LIMIT - Duration::from_secs(1), tasks);
+    let found = threads::run_all_within(LIMIT - Duration::from_secs(1), tasks);
     let mut findings: Vec<Finding> = Vec::new();
     for (found, url) in found.into_iter().zip(&urls) {
         let Some(found) = found else {
@@ -117,7 +117,7 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
 }
 
 /// The steps before the first byte; else what is wrong, and the cure.
-fn connect(node: &str) -> std::result::Result<Connection, (String, &'static str)> {
+fn connect(node: &str) -> Result<Connection, (String, &'static str)> {
     let name = node.to_owned();
     let start = Instant::now();
     let resolve = move || host_and_port(&name).to_socket_addrs();

@@ -57,7 +57,7 @@ pub fn check(case: &Case) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let mut places = Vec::new();
-    for (found, file) in threads::side_by_side(HANG, tasks).into_iter().zip(&files) {
+    for (found, file) in threads::run_all_within(HANG, tasks).into_iter().zip(&files) {
         match found {
             None => {
                 let message = format_args!("{}: no answer within {HANG:?}", file.display());

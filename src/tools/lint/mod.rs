@@ -140,7 +140,7 @@ fn metadata(config: &Config) -> Result<Option<Tree>> {
     if matches!(config.source, Origin::File(_)) {
         return backend.fetch().map(|fetched| Some(fetched.tree));
     }
-    let why = match threads::in_time(PATIENCE, move || backend.fetch()) {
+    let why = match threads::run_within(PATIENCE, move || backend.fetch()) {
         Some(Ok(fetched)) => return Ok(Some(fetched.tree)),
         Some(Err(error)) => error.chain(),
         None => "no answer within a second".to_owned(),

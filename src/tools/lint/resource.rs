@@ -1,5 +1,6 @@
 //! One conf.d file, and what two of them can do to each other.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -13,7 +14,6 @@ use crate::go::path;
 use crate::nearest::nearest;
 use crate::resource::{Resource, template_path};
 use crate::settings::{LARGEST, read_file};
-use crate::sorted::SortedMap;
 use crate::tree::View;
 
 /// What the keys of a resource are.
@@ -301,7 +301,7 @@ impl<'d> Section<'d> {
 
 /// Reports resources that make one file: the later one wins, then the other, at every change.
 pub fn check_twins(all: &[Facts], report: &mut Report) {
-    let mut makers: SortedMap<String, &Facts> = SortedMap::default();
+    let mut makers: BTreeMap<String, &Facts> = BTreeMap::new();
     for facts in all {
         if let Some(first) = makers.get(&path::clean(&facts.dest)) {
             let mut finding = facts.dest_place.clone();

@@ -9,7 +9,7 @@ use super::finding::{Code, Finding, Report};
 use super::source::{Source, shown};
 use crate::cli::Args;
 use crate::config::{self, Config};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::go::path;
 use crate::settings::{LARGEST, read_file};
 
@@ -59,7 +59,7 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
     }
     match Config::load(args, |name| env::var_os(name)) {
         Ok(config) => Ok(image(config)),
-        Err(error) if matches!(*error, Error::Usage(_)) => Err(error),
+        Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => Err(error),
         Err(error) => {
             if !report.has_error_in(&source.shown) {
                 report.add(refusal(&path, &error));
@@ -89,9 +89,9 @@ fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Im
 
 /// What the program itself says against a file.
 pub fn refusal(path: &Path, error: &Error) -> Finding {
-    let (place, message) = match error {
-        Error::Config { place, message } => (place.as_str(), message.clone()),
-        other => ("", other.chain()),
+    let (place, message) = match error.kind() {
+        error::Kind::Config { place, message } => (place.as_str(), message.clone()),
+        _ => ("", error.chain()),
     };
     let line = place
         .rsplit_once(':')

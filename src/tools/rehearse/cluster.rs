@@ -2,9 +2,9 @@
 //!
 //! Trees are taken apart into it and put together from it; what may happen to a cluster is the stages' to know.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use crate::sorted::SortedMap;
 use crate::tree::Tree;
 
 /// A cluster at one moment.
@@ -17,7 +17,7 @@ pub struct Cluster {
     /// What is below /deleting-hosts.
     pub deleting: Vec<Node>,
     /// All other leaves, by key.
-    pub rest: SortedMap<String, String>,
+    pub rest: BTreeMap<String, String>,
 }
 
 /// A node of a cluster.
@@ -28,7 +28,7 @@ pub struct Node {
     /// The name of its directory.
     pub id: String,
     /// Its leaves by what follows that name, such as `/ip`.
-    pub leaves: SortedMap<String, String>,
+    pub leaves: BTreeMap<String, String>,
 }
 
 const HOSTS: &str = "/hosts";
@@ -38,7 +38,7 @@ const DELETING: &str = "/deleting-hosts";
 impl Cluster {
     /// Takes a tree apart.
     pub fn of(tree: &Tree) -> Cluster {
-        let mut rest = SortedMap::default();
+        let mut rest = BTreeMap::new();
         for (key, value) in tree.leaves() {
             rest.insert(key.to_owned(), value.to_owned());
         }
@@ -181,7 +181,7 @@ impl Node {
 
 /// Takes the nodes below a directory out of the leaves. A directory with leaves directly in it is a node; any other is a
 /// role.
-fn take_nodes(dir: &str, leaves: &mut SortedMap<String, String>) -> Vec<Node> {
+fn take_nodes(dir: &str, leaves: &mut BTreeMap<String, String>) -> Vec<Node> {
     let below = format!("{dir}/");
     let mut inside: Vec<(String, String)> = Vec::new();
     leaves.retain(|key, value| {
@@ -220,7 +220,7 @@ fn take_nodes(dir: &str, leaves: &mut SortedMap<String, String>) -> Vec<Node> {
             nodes.push(Node {
                 role,
                 id: id.to_owned(),
-                leaves: SortedMap::default(),
+                leaves: BTreeMap::new(),
             });
         }
         if let Some(node) = nodes.last_mut() {

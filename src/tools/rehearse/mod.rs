@@ -131,11 +131,7 @@ impl Troupe {
 }
 
 impl Actor {
-    fn render(
-        &mut self,
-        tree: &Arc<Tree>,
-        config: &Config,
-    ) -> std::result::Result<Rc<[u8]>, String> {
+    fn render(&mut self, tree: &Arc<Tree>, config: &Config) -> Result<Rc<[u8]>, String> {
         match self.resource.render(tree, config) {
             Ok(rendered) => Ok(rendered.content.into()),
             Err(error) => Err(error.chain()),

@@ -46,16 +46,16 @@ pub fn daemon_lives(confdir: &Path) -> Option<bool> {
 
 /// What was typed.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+pub struct Options {
     as_json: bool,
     /// The last run counts, whether or not a daemon lives.
     onetime: bool,
 }
 
-impl Order {
+impl Options {
     /// `-status`, `-format json`, `-onetime`.
-    pub fn typed(args: &Args) -> Result<Order> {
-        Ok(Order {
+    pub fn from_args(args: &Args) -> Result<Options> {
+        Ok(Options {
             as_json: console::wants_json(args)?,
             onetime: args.is_on("onetime"),
         })
@@ -63,7 +63,7 @@ impl Order {
 }
 
 /// Prints the state. 0 when all is well, else 1.
-pub fn run(config: &Config, order: Order) -> Result<ExitCode> {
+pub fn run(config: &Config, options: Options) -> Result<ExitCode> {
     let path = file(&config.confdir);
     let Some(state) = State::read(&path)? else {
         return Err(Error::resource(
@@ -71,8 +71,13 @@ pub fn run(config: &Config, order: Order) -> Result<ExitCode> {
             "is not there: no confd has run with this confdir yet",
         ));
     };
-    let findings = Findings::new(&state, daemon_lives(&config.confdir), order.onetime, now());
-    console::print(&match order.as_json {
+    let findings = Findings::new(
+        &state,
+        daemon_lives(&config.confdir),
+        options.onetime,
+        now(),
+    );
+    console::print(&match options.as_json {
         true => format!("{:#}\n", view::json(&state, &findings)),
         false => view::text(&state, &findings, Style::of_stdout()),
     })?;

@@ -150,7 +150,7 @@ impl State {
     /// Reads a state file; `None` when there is none.
     pub fn read(path: &Path) -> Result<Option<State>> {
         let bytes = match read_file(path, LARGEST) {
-            Err(error) if error.is_absence() => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             read => read?,
         };
         let json = serde_json::from_slice(&bytes).ok();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use app_agent::resource::funcs::{FUNCTIONS, Funcs, Surroundings};
+use app_agent::resource::funcs::{FUNCTIONS, Funcs, HostEnv};
 use app_agent::template::value::{LocalZone, Offset, Str, Time};
 use app_agent::template::{Budget, CallError, Function, Host, Options, Value};
 use app_agent::tree::{Tree, View};
@@ -22,7 +22,7 @@ pub struct Machineless(Funcs);
 impl Machineless {
     pub fn new(options: Options) -> Machineless {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
-        let around = Surroundings {
+        let around = HostEnv {
             templates: here.with_file_name("templates"),
             options,
             variable: |_| None,

@@ -1,6 +1,6 @@
-//! Bytes in hexadecimal, as `md5sum` and `sha256sum` show them.
+//! Go's encoding/hex: bytes as lower-case hexadecimal digits.
 
-/// Two digits a byte.
+/// Returns two digits for each byte, as Go's `hex.EncodeToString`.
 pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

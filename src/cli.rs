@@ -1,6 +1,7 @@
-//! The flags: what was typed, nothing looked up. Go's grammar (`-x v`, `-x=v`, `--x v`, `--x=v`), through getopts.
+//! The flags, parsed with getopts by Go's grammar: `-x v`, `-x=v`, `--x v`, `--x=v`. Looks nothing up.
 //!
-//! A new flag is one row in [`GROUPS`]: the parser, the help and the hint at a misspelt flag all come from there.
+//! A flag is one row in [`GROUPS`]; the parser, the help and the hint for a misspelt flag derive
+//! from it. The help of a flag that is a setting stands in [`keys::SETTINGS`].
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -8,17 +9,19 @@ use std::fmt::Write as _;
 use getopts::{Fail, HasArg, Matches, Occur, Options, ParsingStyle};
 
 use crate::error::{Error, Result};
+use crate::keys;
 use crate::nearest::nearest;
 
+/// The kinds of flags.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// `-watch`, `-watch=false`.
     Switch,
-    /// `-prefix /self`; what the help calls the value. The last one counts.
+    /// `-prefix /self`, with the value's name in the help. The last one counts.
     Value(&'static str),
-    /// `-node a -node b`; what the help calls the value. All of them count.
+    /// `-node a -node b`, with the value's name in the help. All of them count.
     Repeated(&'static str),
-    /// `-redact`, `-redact=a,b`: a switch that may say more; what the help calls it. All of them count.
+    /// `-redact`, `-redact=a,b`: a switch with an optional value. All of them count.
     Detailed(&'static str),
 }
 
@@ -26,10 +29,32 @@ struct Flag {
     name: &'static str,
     kind: Kind,
     help: &'static str,
+    /// The value without the flag; empty for none.
+    default: &'static str,
 }
 
 const fn flag(name: &'static str, kind: Kind, help: &'static str) -> Flag {
-    Flag { name, kind, help }
+    Flag {
+        name,
+        kind,
+        help,
+        default: "",
+    }
+}
+
+/// The flag of a setting: its help and default are those of the key.
+const fn setting(name: &'static str, kind: Kind, key: &str) -> Flag {
+    let key = keys::setting(key);
+    Flag {
+        default: key.default,
+        ..flag(name, kind, key.help)
+    }
+}
+
+/// Credentials of backends that this program does not have: accepted, so that old command lines go
+/// on working.
+const fn unused(name: &'static str, kind: Kind) -> Flag {
+    flag(name, kind, "")
 }
 
 struct Group {
@@ -37,154 +62,61 @@ struct Group {
     flags: &'static [Flag],
 }
 
+use Kind::{Detailed, Repeated, Switch, Value};
+
+#[rustfmt::skip]
 const GROUPS: &[Group] = &[
-    Group {
-        title: "What to do",
-        flags: &[
-            flag("onetime", Kind::Switch, "do it once, then end"),
-            flag("watch", Kind::Switch, "follow every change of the metadata"),
-            flag(
-                "interval",
-                Kind::Value("SECONDS"),
-                "look at everything again this often (600)",
-            ),
-            flag(
-                "noop",
-                Kind::Switch,
-                "say what would change, change nothing",
-            ),
-            flag(
-                "sync-only",
-                Kind::Switch,
-                "write the files, run no check_cmd or reload_cmd",
-            ),
-            flag("keep-stage-file", Kind::Switch, "leave staged files behind"),
-        ],
-    },
-    Group {
-        title: "Where the metadata is",
-        flags: &[
-            flag("backend", Kind::Value("NAME"), "metad, file or env (metad)"),
-            flag(
-                "node",
-                Kind::Repeated("HOST:PORT"),
-                "metad's address; again for more (127.0.0.1:80)",
-            ),
-            flag(
-                "prefix",
-                Kind::Value("PATH"),
-                "the part of the metadata to use, such as /self",
-            ),
-            flag("scheme", Kind::Value("NAME"), "only http (http)"),
-            flag(
-                "srv-domain",
-                Kind::Value("NAME"),
-                "find the nodes at _metad._tcp.NAME",
-            ),
-            flag(
-                "srv-record",
-                Kind::Value("NAME"),
-                "find the nodes at this SRV record",
-            ),
-            flag(
-                "file",
-                Kind::Repeated("PATH"),
-                "recorded metadata, JSON or TOML; again to add more",
-            ),
-        ],
-    },
-    Group {
-        title: "Looking instead of doing",
-        flags: &[
-            flag(
-                "diff",
-                Kind::Switch,
-                "show what would change; exit 3 when something would",
-            ),
-            flag(
-                "show-secrets",
-                Kind::Switch,
-                "with -diff: also of files that not everyone may read",
-            ),
-            flag(
-                "dump",
-                Kind::Value("PATH"),
-                "write the metadata as this node sees it; - for stdout",
-            ),
-            flag(
-                "redact",
-                Kind::Detailed("KEYS"),
-                "with -dump: hide what looks secret, and these keys",
-            ),
-            flag(
-                "root",
-                Kind::Value("PATH"),
-                "write below PATH what belongs below /, run no command",
-            ),
-            flag(
-                "status",
-                Kind::Switch,
-                "say how the daemon and its files are; exit 1 if not well",
-            ),
-            flag(
-                "doctor",
-                Kind::Switch,
-                "try what usually is wrong on a node, and say the cure",
-            ),
-            flag(
-                "lint",
-                Kind::Switch,
-                "say all that is wrong with settings and templates",
-            ),
-            flag(
-                "rehearse",
-                Kind::Value("PATH"),
-                "render the life of a cluster from this recording",
-            ),
-            flag(
-                "format",
-                Kind::Value("NAME"),
-                "of -status, -doctor and -lint: text or json (text)",
-            ),
-        ],
-    },
-    Group {
-        title: "Settings",
-        flags: &[
-            flag(
-                "config-file",
-                Kind::Value("PATH"),
-                "settings (/etc/confd/confd.toml, if there)",
-            ),
-            flag(
-                "confdir",
-                Kind::Value("PATH"),
-                "has conf.d and templates (/etc/confd)",
-            ),
-            flag(
-                "log-level",
-                Kind::Value("LEVEL"),
-                "debug, info, warn, error or fatal (info)",
-            ),
-            flag("version", Kind::Switch, "print the version"),
-            flag("help", Kind::Switch, "print this"),
-        ],
-    },
+    Group { title: "Run", flags: &[
+        flag("onetime",            Switch,                "render everything once, then exit"),
+        setting("watch",           Switch,                "watch"),
+        setting("interval",        Value("SECONDS"),      "interval"),
+        setting("noop",            Switch,                "noop"),
+        setting("sync-only",       Switch,                "sync-only"),
+        setting("keep-stage-file", Switch,                "keep-stage-file"),
+    ] },
+    Group { title: "Metadata", flags: &[
+        setting("backend",         Value("NAME"),         "backend"),
+        setting("node",            Repeated("HOST:PORT"), "nodes"),
+        setting("prefix",          Value("PATH"),         "prefix"),
+        setting("scheme",          Value("NAME"),         "scheme"),
+        setting("srv-domain",      Value("NAME"),         "srv_domain"),
+        setting("srv-record",      Value("NAME"),         "srv_record"),
+        setting("file",            Repeated("PATH"),      "file"),
+    ] },
+    Group { title: "Inspect", flags: &[
+        flag("diff",               Switch,                "show what would change; exit 3 if anything would"),
+        flag("show-secrets",       Switch,                "with -diff: include files that not everyone may read"),
+        flag("dump",               Value("PATH"),         "write this node's metadata to PATH; - for stdout"),
+        flag("redact",             Detailed("KEYS"),      "with -dump: hide what looks secret, and these keys"),
+        flag("root",               Value("PATH"),         "write below PATH instead of /, run no command"),
+        flag("status",             Switch,                "show daemon and file status; exit 1 if unhealthy"),
+        flag("doctor",             Switch,                "check this node for common problems, with fixes"),
+        flag("lint",               Switch,                "check settings, resources and templates"),
+        flag("rehearse",           Value("PATH"),         "render the life cycle of a recorded cluster"),
+        flag("format",             Value("NAME"),         "with a tool: print text or json (text)"),
+    ] },
+    Group { title: "Settings", flags: &[
+        flag("config-file",        Value("PATH"),         "read settings here (/etc/confd/confd.toml)"),
+        setting("confdir",         Value("PATH"),         "confdir"),
+        setting("log-level",       Value("LEVEL"),        "log-level"),
+        flag("version",            Switch,                "print the version"),
+        flag("help",               Switch,                "print this help"),
+    ] },
 ];
 
-/// Credentials of backends that this program does not have: accepted, so that old command lines go on working.
+#[rustfmt::skip]
 const UNUSED: &[Flag] = &[
-    flag("app-id", Kind::Value(""), ""),
-    flag("auth-token", Kind::Value(""), ""),
-    flag("auth-type", Kind::Value(""), ""),
-    flag("basic-auth", Kind::Switch, ""),
-    flag("client-ca-keys", Kind::Value(""), ""),
-    flag("client-cert", Kind::Value(""), ""),
-    flag("client-key", Kind::Value(""), ""),
-    flag("password", Kind::Value(""), ""),
-    flag("table", Kind::Value(""), ""),
-    flag("user-id", Kind::Value(""), ""),
-    flag("username", Kind::Value(""), ""),
+    unused("app-id",         Value("")),
+    unused("auth-token",     Value("")),
+    unused("auth-type",      Value("")),
+    unused("basic-auth",     Switch),
+    unused("client-ca-keys", Value("")),
+    unused("client-cert",    Value("")),
+    unused("client-key",     Value("")),
+    unused("password",       Value("")),
+    unused("table",          Value("")),
+    unused("user-id",        Value("")),
+    unused("username",       Value("")),
 ];
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
@@ -216,7 +148,7 @@ impl Args {
 
     /// Whether a flag was typed, and not just to switch it off.
     pub fn is_given(&self, name: &str) -> bool {
-        let has_value = |flag: &Flag| matches!(flag.kind, Kind::Value(_) | Kind::Repeated(_));
+        let has_value = |flag: &Flag| matches!(flag.kind, Value(_) | Repeated(_));
         let has_value = flag_named(name).is_some_and(has_value);
         self.last(name)
             .is_some_and(|text| has_value || text != "false")
@@ -315,7 +247,7 @@ fn tool(args: &Args) -> Result<Option<Tool>> {
     let mut asked = TOOLS.iter().filter(|(name, _)| args.is_given(name));
     let first = asked.next();
     if let (Some((one, _)), Some((other, _))) = (first, asked.next()) {
-        let message = format!("-{one} and -{other} are two things; ask for one at a time");
+        let message = format!("-{one} and -{other} cannot be combined");
         return Err(Error::usage(message));
     }
     for (detail, tools) in DETAILS {
@@ -344,9 +276,9 @@ fn parse_flags(args: &[String]) -> Result<Args> {
     let mut values = Vec::new();
     for flag in flags() {
         let given = match flag.kind {
-            Kind::Switch => switches(&matches, flag.name)?,
-            Kind::Detailed(_) => details(&matches, flag.name),
-            Kind::Value(_) | Kind::Repeated(_) => matches.opt_strs(flag.name),
+            Switch => switches(&matches, flag.name)?,
+            Detailed(_) => details(&matches, flag.name),
+            Value(_) | Repeated(_) => matches.opt_strs(flag.name),
         };
         if !given.is_empty() {
             values.push((flag.name, given));
@@ -363,8 +295,8 @@ fn options() -> Options {
     for flag in flags() {
         let short = if flag.name == "help" { "h" } else { "" };
         let has_value = match flag.kind {
-            Kind::Switch | Kind::Detailed(_) => HasArg::Maybe,
-            Kind::Value(_) | Kind::Repeated(_) => HasArg::Yes,
+            Switch | Detailed(_) => HasArg::Maybe,
+            Value(_) | Repeated(_) => HasArg::Yes,
         };
         // As in Go, any flag may come again; the last one counts.
         options.opt(short, flag.name, "", "", has_value, Occur::Multi);
@@ -426,7 +358,7 @@ fn explain(fail: Fail) -> Error {
 
 fn stray_argument(stray: &str, before: &str) -> Error {
     let before = before.trim_start_matches('-');
-    let is_detail = |flag: &Flag| matches!(flag.kind, Kind::Detailed(_));
+    let is_detail = |flag: &Flag| matches!(flag.kind, Detailed(_));
     let hint = if flag_named(before).is_some_and(is_detail) {
         format!("; -{before} takes it as -{before}={stray}")
     } else if parse_boolean(stray).is_some() {
@@ -441,22 +373,28 @@ fn stray_argument(stray: &str, before: &str) -> Error {
 fn help() -> String {
     let mut text = String::from(
         "Usage: confd [FLAGS]\n\
-         Renders configuration files from the cluster's metadata, reloads what uses them.\n",
+         Renders configuration files from cluster metadata and reloads their services.\n",
     );
     for group in GROUPS {
         let _ = writeln!(text, "\n{}:", group.title);
         for flag in group.flags {
             let typed = match flag.kind {
-                Kind::Switch => format!("-{}", flag.name),
-                Kind::Value(value) | Kind::Repeated(value) => format!("-{} {value}", flag.name),
-                Kind::Detailed(value) => format!("-{}[={value}]", flag.name),
+                Switch => format!("-{}", flag.name),
+                Value(value) | Repeated(value) => format!("-{} {value}", flag.name),
+                Detailed(value) => format!("-{}[={value}]", flag.name),
             };
-            let _ = writeln!(text, "  {typed:<20}  {}", flag.help);
+            let default = match flag.kind {
+                Value(_) | Repeated(_) if !flag.default.is_empty() => {
+                    format!(" ({})", flag.default)
+                }
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "  {typed:<20}  {}{default}", flag.help);
         }
     }
     text.push_str(
-        "\nMost flags are keys of confd.toml as well (log-level) and variables of the\n\
-         environment (CONFD_LOG_LEVEL). Flags win over variables, variables over keys.\n\
+        "\nMost flags are also keys of confd.toml (log-level) and environment variables\n\
+         (CONFD_LOG_LEVEL). Flags override variables, and variables override keys.\n\
          Accepted without effect:\n",
     );
     text.push_str(&unused_lines());
@@ -583,10 +521,7 @@ mod tests {
             ("-onetime -root /tmp", Ok(None)),
             ("-onetime -redact", Err("-redact goes with -dump")),
             ("-diff -redact", Err("-redact goes with -dump")),
-            (
-                "-dump - -diff",
-                Err("-diff and -dump are two things; ask for one at a time"),
-            ),
+            ("-dump - -diff", Err("-diff and -dump cannot be combined")),
         ];
         for (line, expected) in cases {
             let tool = asked(line).map(|asked| match asked {

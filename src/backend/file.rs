@@ -11,8 +11,8 @@ use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
 use super::{Fetched, Version};
+use crate::config::table::read_file;
 use crate::error::{Error, Result};
-use crate::settings::read_file;
 use crate::tree::Tree;
 
 /// As large as an answer of the metadata service may be, in bytes.

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::cli::{self, Args};
+use crate::config::table::{DURATION, Table, parse_duration};
 use crate::error::{Error, Result};
-use crate::settings::{DURATION, Table, parse_duration};
 
 /// What a value means, or what is wrong with it: the end of a sentence that begins with its key.
 pub type Meaning<T> = Result<T, String>;

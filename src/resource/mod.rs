@@ -17,10 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::config::table::Table;
 use crate::error::{self, Error, Result};
+use crate::keys;
 use crate::log;
 use crate::platform;
-use crate::settings::Table;
 use crate::template::{Budget, CallError, Function, Host, Options, Template, Value};
 use crate::tree::{Tree, View};
 
@@ -28,25 +29,6 @@ use command::Invocation;
 use funcs::{Funcs, HostEnv, Reads};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
-
-/// The keys of a resource file's `[template]` section.
-pub const KEYS: &[&str] = &[
-    "src",
-    "dest",
-    "keys",
-    "prefix",
-    "mode",
-    "uid",
-    "gid",
-    "owner",
-    "group",
-    "check_cmd",
-    "check_cmd_timeout",
-    "reload_cmd",
-    "reload_cmd_timeout",
-    "reload_retry",
-    "strict",
-];
 
 /// One conf.d file, and its template as last parsed.
 #[derive(Debug)]
@@ -236,7 +218,7 @@ impl Resource {
         for warning in file
             .unknown(&["template"])
             .iter()
-            .chain(&table.unknown(KEYS))
+            .chain(&table.unknown(&keys::names(keys::RESOURCE).collect::<Vec<_>>()))
         {
             log::warning(warning);
         }

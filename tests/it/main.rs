@@ -19,5 +19,6 @@ mod random;
 mod rows;
 mod security;
 mod stage;
+mod tables;
 mod tools;
 mod torture;

@@ -9,25 +9,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::{Code, Report};
 use super::source::{MARK, Source};
+use crate::config::table::parse_duration;
+use crate::keys::{self, Kind};
 use crate::nearest::nearest;
-use crate::settings::{self, parse_duration};
 
-/// What a key's value should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    Text,
-    Texts,
-    Integer,
-    Boolean,
-    Duration,
-    /// A section, looked at by itself.
-    Section,
-    /// Of another program: whatever it is.
-    Anything,
-}
-
-/// A table's known keys and what they should be.
-pub type Keys = [(&'static str, Wanted)];
+/// The known keys of a table, each with the kind of its value.
+pub type Keys = [(&'static str, Kind)];
 
 /// A TOML file.
 pub struct Document<'s> {
@@ -106,7 +93,7 @@ impl<'s> Document<'s> {
     /// The entry of that key, in any of its spellings.
     pub fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
         self.entries(table)
-            .find(|entry| settings::same_key(entry.name, key))
+            .find(|entry| keys::is_same(entry.name, key))
     }
 
     /// The text of that key, when it is one.
@@ -128,10 +115,7 @@ impl<'s> Document<'s> {
             {
                 continue;
             }
-            match keys
-                .iter()
-                .find(|(key, _)| settings::same_key(entry.name, key))
-            {
+            match keys.iter().find(|(key, _)| keys::is_same(entry.name, key)) {
                 Some((key, wanted)) => self.check_type(key, &entry, *wanted, report),
                 None => {
                     let known = keys.iter().map(|(key, _)| *key);
@@ -146,16 +130,16 @@ impl<'s> Document<'s> {
         }
     }
 
-    fn check_type(&self, key: &str, entry: &Entry<'_>, wanted: Wanted, report: &mut Report) {
+    fn check_type(&self, key: &str, entry: &Entry<'_>, wanted: Kind, report: &mut Report) {
         let is_text = |value: &DeValue<'_>| matches!(value, DeValue::String(_));
         let (right, words) = match (wanted, entry.value) {
-            (Wanted::Anything, _) => (true, ""),
-            (Wanted::Text, value) => (is_text(value), "text"),
-            (Wanted::Texts, DeValue::Array(items)) => (
+            (Kind::Any, _) => (true, ""),
+            (Kind::String, value) => (is_text(value), "text"),
+            (Kind::Strings, DeValue::Array(items)) => (
                 items.iter().all(|item| is_text(item.get_ref())),
                 "a list of texts",
             ),
-            (Wanted::Texts, value) if is_text(value) => {
+            (Kind::Strings, value) if is_text(value) => {
                 let message = format!("{key} is a list, this is one text");
                 let help = format!("write {key} = [{}]", self.raw(entry));
                 report.add(
@@ -164,17 +148,17 @@ impl<'s> Document<'s> {
                 );
                 (true, "")
             }
-            (Wanted::Texts, _) => (false, "a list of texts"),
-            (Wanted::Integer, value) => (is_integer(value), "a whole number"),
-            (Wanted::Boolean, value) => (matches!(value, DeValue::Boolean(_)), "true or false"),
-            (Wanted::Duration, DeValue::String(text)) => {
+            (Kind::Strings, _) => (false, "a list of texts"),
+            (Kind::Integer, value) => (is_integer(value), "a whole number"),
+            (Kind::Boolean, value) => (matches!(value, DeValue::Boolean(_)), "true or false"),
+            (Kind::Duration, DeValue::String(text)) => {
                 (parse_duration(text).is_some(), "a duration such as \"30s\"")
             }
-            (Wanted::Duration, value) => (
+            (Kind::Duration, value) => (
                 matches!(value, DeValue::Integer(_)),
                 "a duration such as \"30s\"",
             ),
-            (Wanted::Section, value) => (matches!(value, DeValue::Table(_)), "a section"),
+            (Kind::Section, value) => (matches!(value, DeValue::Table(_)), "a section"),
         };
         if !right {
             let message = format!("{key} must be {words}, this is {}", kind(entry.value));
@@ -187,30 +171,30 @@ impl<'s> Document<'s> {
     }
 
     /// How a value of a wrong type was probably meant.
-    fn cure(&self, key: &str, entry: &Entry<'_>, wanted: Wanted) -> String {
+    fn cure(&self, key: &str, entry: &Entry<'_>, wanted: Kind) -> String {
         let raw = self.raw(entry);
         match (wanted, entry.value) {
-            (Wanted::Text, DeValue::Integer(_)) if key == "mode" => {
+            (Kind::String, DeValue::Integer(_)) if key == "mode" => {
                 format!("write mode = \"0{}\"", raw.trim_start_matches("0o"))
             }
-            (Wanted::Text, DeValue::Array(_) | DeValue::Table(_)) => {
+            (Kind::String, DeValue::Array(_) | DeValue::Table(_)) => {
                 format!("write {key} = \"…\"")
             }
-            (Wanted::Text, _) => format!("write {key} = \"{raw}\""),
-            (Wanted::Integer, DeValue::String(text)) if text.parse::<i64>().is_ok() => {
+            (Kind::String, _) => format!("write {key} = \"{raw}\""),
+            (Kind::Integer, DeValue::String(text)) if text.parse::<i64>().is_ok() => {
                 format!("write {key} = {text}")
             }
-            (Wanted::Integer, DeValue::String(_)) if key == "uid" => {
+            (Kind::Integer, DeValue::String(_)) if key == "uid" => {
                 format!("names have a key of their own: owner = {raw}")
             }
-            (Wanted::Integer, DeValue::String(_)) if key == "gid" => {
+            (Kind::Integer, DeValue::String(_)) if key == "gid" => {
                 format!("names have a key of their own: group = {raw}")
             }
-            (Wanted::Boolean, DeValue::String(text)) if matches!(&**text, "true" | "false") => {
+            (Kind::Boolean, DeValue::String(text)) if matches!(&**text, "true" | "false") => {
                 format!("write {key} = {text}")
             }
-            (Wanted::Section, _) => format!("write [{key}], and its keys in the lines below"),
-            (Wanted::Texts, _) => format!("write {key} = [\"…\", \"…\"]"),
+            (Kind::Section, _) => format!("write [{key}], and its keys in the lines below"),
+            (Kind::Strings, _) => format!("write {key} = [\"…\", \"…\"]"),
             _ => String::new(),
         }
     }
@@ -338,14 +322,14 @@ mod tests {
     use std::path::Path;
 
     const KEYS: &Keys = &[
-        ("src", Wanted::Text),
-        ("mode", Wanted::Text),
-        ("keys", Wanted::Texts),
-        ("uid", Wanted::Integer),
-        ("retry", Wanted::Boolean),
-        ("wait", Wanted::Duration),
-        ("section", Wanted::Section),
-        ("other", Wanted::Anything),
+        ("src", Kind::String),
+        ("mode", Kind::String),
+        ("keys", Kind::Strings),
+        ("uid", Kind::Integer),
+        ("retry", Kind::Boolean),
+        ("wait", Kind::Duration),
+        ("section", Kind::Section),
+        ("other", Kind::Any),
     ];
 
     /// The findings in a file, one a line, without the file's name.

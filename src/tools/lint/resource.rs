@@ -5,35 +5,17 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::document::{Document, Entry, Keys, Wanted};
+use super::document::{Document, Entry};
 use super::finding::{Code, Finding, Report};
 use super::source::Source;
 use super::{Image, command, keys, settings, template};
+use crate::config::table::{LARGEST, read_file};
 use crate::error::Result;
 use crate::go::path;
+use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
 use crate::resource::{Resource, template_path};
-use crate::settings::{LARGEST, read_file};
 use crate::tree::View;
-
-/// What the keys of a resource are.
-const TYPES: &Keys = &[
-    ("src", Wanted::Text),
-    ("dest", Wanted::Text),
-    ("keys", Wanted::Texts),
-    ("prefix", Wanted::Text),
-    ("mode", Wanted::Text),
-    ("uid", Wanted::Integer),
-    ("gid", Wanted::Integer),
-    ("owner", Wanted::Text),
-    ("group", Wanted::Text),
-    ("check_cmd", Wanted::Text),
-    ("check_cmd_timeout", Wanted::Duration),
-    ("reload_cmd", Wanted::Text),
-    ("reload_cmd_timeout", Wanted::Duration),
-    ("reload_retry", Wanted::Boolean),
-    ("strict", Wanted::Boolean),
-];
 
 /// What the check of its template has to know of a resource.
 pub struct Facts {
@@ -64,10 +46,10 @@ pub fn check(path: &Path, image: &Image, all: &mut Vec<Facts>, report: &mut Repo
     let has_no_head = section.is_none() && document.text(document.root(), "src").is_some();
     // Keys that stand outside of a broken or missing section are not what is wrong.
     if document.is_whole() && !has_no_head {
-        document.check(document.root(), &[("template", Wanted::Section)], report);
+        document.check(document.root(), &[("template", Kind::Section)], report);
     }
     if let Some(DeValue::Table(table)) = section.as_ref().map(|entry| entry.value) {
-        document.check(table, TYPES, report);
+        document.check(table, &kinds(RESOURCE), report);
         let section = Section {
             document: &document,
             table,
@@ -311,16 +293,5 @@ pub fn check_twins(all: &[Facts], report: &mut Report) {
         } else {
             makers.insert(path::clean(&facts.dest), facts);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_has_a_type() {
-        let typed: Vec<&str> = TYPES.iter().map(|(key, _)| *key).collect();
-        assert_eq!(typed, crate::resource::KEYS);
     }
 }

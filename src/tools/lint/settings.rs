@@ -4,37 +4,15 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::Image;
-use super::document::{Document, Keys, Wanted};
+use super::document::Document;
 use super::finding::{Code, Finding, Report};
 use super::source::{Source, shown};
 use crate::cli::Args;
+use crate::config::table::{LARGEST, read_file};
 use crate::config::{self, Config};
 use crate::error::{self, Error, Result};
 use crate::go::path;
-use crate::settings::{LARGEST, read_file};
-
-/// What the settings are; those of other backends are whatever they are.
-const TYPES: &Keys = &[
-    ("backend", Wanted::Text),
-    ("confdir", Wanted::Text),
-    ("file", Wanted::Texts),
-    ("interval", Wanted::Integer),
-    ("keep-stage-file", Wanted::Boolean),
-    ("log-level", Wanted::Text),
-    ("nodes", Wanted::Texts),
-    ("noop", Wanted::Boolean),
-    ("onetime_wait", Wanted::Duration),
-    ("poll_limit", Wanted::Duration),
-    ("prefix", Wanted::Text),
-    ("scheme", Wanted::Text),
-    ("settle", Wanted::Duration),
-    ("splay", Wanted::Duration),
-    ("srv_domain", Wanted::Text),
-    ("srv_record", Wanted::Text),
-    ("strict", Wanted::Boolean),
-    ("sync-only", Wanted::Boolean),
-    ("watch", Wanted::Boolean),
-];
+use crate::keys::{self, Kind};
 
 /// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
 /// error, as always.
@@ -51,10 +29,8 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
     let source = Source::new(&path, bytes);
     let document = Document::read(&source, report);
     if let Some(document) = &document {
-        let mut keys = TYPES.to_vec();
-        for key in config::UNUSED_KEYS {
-            keys.push((key, Wanted::Anything));
-        }
+        let mut keys = keys::kinds(keys::SETTINGS);
+        keys.extend(keys::UNUSED_SETTINGS.iter().map(|key| (*key, Kind::Any)));
         document.check(document.root(), &keys, report);
     }
     match Config::load(args, |name| env::var_os(name)) {
@@ -103,16 +79,5 @@ pub fn refusal(path: &Path, error: &Error) -> Finding {
         code: Code::E103,
         message,
         help: String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_setting_has_a_type() {
-        let typed: Vec<&str> = TYPES.iter().map(|(key, _)| *key).collect();
-        assert_eq!(typed, config::KEYS);
     }
 }

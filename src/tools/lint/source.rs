@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::{Code, Finding};
-use crate::settings::Lines;
+use crate::config::table::Lines;
 
 /// UTF-8's byte order mark.
 pub const MARK: &[u8] = b"\xef\xbb\xbf";

@@ -10,10 +10,10 @@ use super::resource::Facts;
 use super::shape::Variables;
 use super::source::{MARK, Source};
 use super::{Image, keys};
+use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
-use crate::settings::read_file;
 use crate::template::outline::{Expr, Fault, Outline, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::backend::Version;
+use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
-use crate::settings::read_file;
 use crate::tools::console::json_object;
 
 /// No state file is larger, in bytes.

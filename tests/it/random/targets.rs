@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use app_agent::backend::Backend;
 use app_agent::cli::{self, Asked};
 use app_agent::config::Config;
+use app_agent::config::table::{self, Table};
 use app_agent::go::filepath::Pattern;
 use app_agent::go::path;
 use app_agent::go::strconv;
 use app_agent::log;
 use app_agent::resource::Resource;
 use app_agent::resource::funcs::FUNCTIONS;
-use app_agent::settings::{self, Table};
 use app_agent::template::{Options, Template, Value, format};
 use app_agent::tree::Tree;
 
@@ -178,7 +178,7 @@ pub fn resource(data: &[u8]) {
 /// A confd.toml, and any of its values.
 pub fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let _ = settings::parse_duration(&text);
+    let _ = table::parse_duration(&text);
     let _ = Table::parse(Path::new("x.toml"), &text);
     let file = Scratch::new("toml", data);
     let Ok(Asked::Run(args)) = cli::parse(["-config-file".into(), file.0.clone().into()]) else {

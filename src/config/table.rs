@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::keys::canonical;
 use crate::nearest::nearest;
 
 /// The largest settings file that is read, in bytes.
@@ -254,16 +255,6 @@ fn unknown_key(name: &str, known: &[&str]) -> String {
     let hint = nearest(&canonical(name), known.iter().copied());
     let hint = hint.map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
     format!("unknown key {name:?} is ignored{hint}")
-}
-
-/// One spelling for a key's many: `Log-Level` and `log_level` are one.
-fn canonical(key: &str) -> String {
-    key.to_ascii_lowercase().replace('-', "_")
-}
-
-/// Whether two names are spellings of one key.
-pub fn same_key(one: &str, other: &str) -> bool {
-    canonical(one) == canonical(other)
 }
 
 fn refuse(path: &Path, line: usize, message: &str) -> Error {

@@ -5,6 +5,7 @@
 
 mod layers;
 mod nodes;
+pub mod table;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use crate::cli::Args;
 use crate::error::Result;
 use crate::go::path;
+use crate::keys;
 use crate::log::Level;
 use crate::platform;
-use crate::settings::{Table, Warning};
 
 use layers::{Found, Layers, Variables};
 pub use nodes::Nodes;
+use table::{Table, Warning};
 
 /// In the usual confdir; read when it is there and `-config-file` does not name another one.
 const DEFAULT_FILE: &str = "confd.toml";
@@ -32,49 +34,6 @@ const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
 
 const SHORTEST_SPREAD: Duration = Duration::from_secs(2);
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
-
-/// The keys of confd.toml that mean something.
-pub const KEYS: &[&str] = &[
-    "backend",
-    "confdir",
-    "file",
-    "interval",
-    "keep-stage-file",
-    "log-level",
-    "nodes",
-    "noop",
-    "onetime_wait",
-    "poll_limit",
-    "prefix",
-    "scheme",
-    "settle",
-    "splay",
-    "srv_domain",
-    "srv_record",
-    "strict",
-    "sync-only",
-    "watch",
-];
-
-/// Keys that the platform and old files have, for other backends or without a meaning: not worth a warning.
-pub const UNUSED_KEYS: &[&str] = &[
-    "app_id",
-    "auth_token",
-    "auth_type",
-    "basic_auth",
-    "client_ca_keys",
-    "client_cakeys",
-    "client_cert",
-    "client_key",
-    "debug",
-    "password",
-    "quiet",
-    "secret_keyring",
-    "table",
-    "user_id",
-    "username",
-    "verbose",
-];
 
 /// What the program is to do, all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,7 +140,9 @@ impl Config {
             root: root.map(PathBuf::from),
             log_level: log_level(layers.text("log-level")?)?,
             warnings: layers.file.as_ref().map_or(Vec::new(), |file| {
-                file.unknown(&[KEYS, UNUSED_KEYS].concat())
+                let known =
+                    keys::names(keys::SETTINGS).chain(keys::UNUSED_SETTINGS.iter().copied());
+                file.unknown(&known.collect::<Vec<_>>())
             }),
         })
     }

@@ -10,6 +10,7 @@ mod reload;
 mod report;
 mod resources;
 mod slot;
+pub mod status;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,12 +26,12 @@ use crate::log;
 use crate::platform::{self, Signal};
 use crate::random;
 use crate::resource::command;
-use crate::tools::status::{self, Reporter};
 use crate::tree::Tree;
 
 use batch::Batch;
 use feed::{Feed, Rhythm};
 use slot::{Slot, State};
+use status::Reporter;
 
 /// What the threads tell the loop.
 #[derive(Debug)]

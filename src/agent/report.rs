@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Agent;
 use super::slot::{Slot, State};
-use crate::tools::status::{Condition, Entry, Report, Reporter};
+use super::status::{Condition, Entry, Report, Reporter};
 
 impl Agent {
     /// Called when a turn is over. In the middle of a batch there is nothing to tell: it ends in seconds.

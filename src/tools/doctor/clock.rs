@@ -4,11 +4,11 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Case, Finding, Verdict};
+use crate::agent::status;
 use crate::config;
 use crate::log;
 use crate::template::time::days_before;
 use crate::tools::console::age;
-use crate::tools::status;
 
 /// 2026-01-01: no clock that is right shows an earlier day than this program was made on.
 const MADE: u64 = 1_767_225_600;

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::agent::status;
 use crate::cli::Args;
 use crate::config::Config;
 use crate::error::{self, Error, Result};
@@ -25,7 +26,6 @@ use crate::resource;
 use crate::threads::{self, Task};
 use crate::tools::console::{self, Style};
 use crate::tools::lint;
-use crate::tools::status;
 
 use finding::{Finding, Verdict};
 

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Case, Finding, Verdict, agents, in_time};
+use crate::agent::status;
 use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock, Running};
 use crate::resource::Resource;
 use crate::resource::stage::{Attributes, Target, count_staged};
 use crate::threads::{self, Task};
-use crate::tools::status;
 
 /// What a new file needs on a disk beside its content, in bytes.
 const OVERHEAD: u64 = 16 << 10;

@@ -1,48 +1,21 @@
-//! What the daemon knows, for others: a small file in confdir, written by the agent and read by `-status`.
+//! `-status`: prints the status file that the agent writes, and whether that is healthy.
 //!
 //! Anybody may read that file, so no value of the metadata gets into it.
 
-mod reporter;
-mod state;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::agent::status::{Condition, Kind, State, daemon_lives, file, now, rhythm};
 use crate::cli::Args;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::platform::Lock;
 use crate::tools::console::{self, Style};
 
-pub use reporter::Reporter;
-pub use state::{Condition, Entry, Metadata, Report};
-use state::{Kind, State};
-
-/// In confdir.
-const FILE: &str = "status.json";
 /// The daemon looks at everything once in each interval, and says so; after so many without a word it hangs.
 const SILENT_INTERVALS: u64 = 3;
-/// However short the interval, no state is written more often because of it, in seconds.
-const SHORTEST_RHYTHM: u64 = 60;
 const NO_DAEMON: &str = "no daemon is running";
-
-/// How often a state that stays the same is written, in seconds.
-fn rhythm(interval: u64) -> u64 {
-    interval.max(SHORTEST_RHYTHM)
-}
-
-/// The state file of a confdir.
-pub fn file(confdir: &Path) -> PathBuf {
-    confdir.join(FILE)
-}
-
-/// Whether a daemon of this confdir lives; `None` when there is no telling. The daemon shares a lock on conf.d, which the system
-/// takes back when it dies: there is no pid file to go stale.
-pub fn daemon_lives(confdir: &Path) -> Option<bool> {
-    Lock::is_taken(&confdir.join("conf.d")).ok()
-}
 
 /// What was typed.
 #[derive(Clone, Copy, Debug)]
@@ -109,12 +82,6 @@ pub fn summary(confdir: &Path, daemon_lives: Option<bool>) -> Result<Option<Summ
     }))
 }
 
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
 /// What follows from a state at one moment.
 #[derive(Debug)]
 struct Findings {
@@ -162,6 +129,7 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::status::{Entry, Report};
 
     fn state(conditions: &[Condition], trouble: Option<&str>) -> State {
         let entries = conditions.iter().map(|condition| Entry {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Findings;
-use super::state::{Condition, Entry, Kind, State};
+use crate::agent::status::{Condition, Entry, Kind, State};
 use crate::log;
 use crate::tools::console::{self, Colour, Style};
 
@@ -118,8 +118,8 @@ fn resource(entry: &Entry, age: u64, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::{Metadata, Report};
     use super::*;
+    use crate::agent::status::{Metadata, Report};
 
     fn state(kind: Kind) -> State {
         let entry = |file: &str, dest: &str, condition| Entry {

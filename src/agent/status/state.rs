@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::backend::Version;
 use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
-use crate::tools::console::json_object;
 
 /// No state file is larger, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -182,32 +181,32 @@ impl State {
         } = &self.report;
         let mut entries = Vec::new();
         for (entry, since) in resources.iter().zip(&self.since) {
-            entries.push(json_object(vec![
-                ("file", entry.file.as_str().into()),
-                ("dest", entry.dest.as_str().into()),
-                ("state", entry.condition.name().into()),
-                ("detail", entry.condition.detail().into()),
-                ("since", (*since).into()),
-            ]));
+            entries.push(json!({
+                "file": entry.file,
+                "dest": entry.dest,
+                "state": entry.condition.name(),
+                "detail": entry.condition.detail(),
+                "since": since,
+            }));
         }
         let metadata = metadata.as_ref();
-        let metadata = json_object(vec![
-            ("version", metadata.map(|metadata| metadata.version).into()),
-            ("since", metadata.map(|metadata| metadata.since).into()),
-            ("trouble", trouble.as_deref().into()),
-        ]);
-        json_object(vec![
-            ("confd", env!("CARGO_PKG_VERSION").into()),
-            ("run", self.kind.name().into()),
-            ("pid", self.pid.into()),
-            ("started", self.started.into()),
-            ("ended", self.ended.into()),
-            ("interval", self.interval.into()),
-            ("checked", self.checked.into()),
-            ("last_success", self.last_success.into()),
-            ("metadata", metadata),
-            ("resources", entries.into()),
-        ])
+        let metadata = json!({
+            "version": metadata.map(|metadata| metadata.version),
+            "since": metadata.map(|metadata| metadata.since),
+            "trouble": trouble,
+        });
+        json!({
+            "confd": env!("CARGO_PKG_VERSION"),
+            "run": self.kind.name(),
+            "pid": self.pid,
+            "started": self.started,
+            "ended": self.ended,
+            "interval": self.interval,
+            "checked": self.checked,
+            "last_success": self.last_success,
+            "metadata": metadata,
+            "resources": entries,
+        })
     }
 
     fn from_json(json: &Json) -> Option<State> {

@@ -1,7 +1,13 @@
-//! The rooms of `confd`, for its `main`, its fuzz targets and its benchmarks. Nothing here is a public API.
+//! The modules of `confd`, for its `main`, tests, fuzz targets and benchmarks. Not a public API.
 //!
-//! Modules use each other in one direction only: cli -> config -> agent -> backend -> tree, and
-//! agent -> resource -> funcs -> template, agent -> resource -> stage -> command.
+//! One change of the metadata takes this path: [`backend`] fetches a [`tree`]; [`agent`] decides which
+//! resources are due; [`resource`] renders each of them with [`template`], stages what differs from
+//! the file on disk, swaps it and runs its reload command. [`tools`] inspect the same steps and change
+//! nothing. `docs/architecture.md` has the whole story.
+//!
+//! Modules use each other in one direction: cli, config, then agent and tools, then backend and
+//! resource, then tree and template, then [`go`]. [`platform`], [`log`] and [`error`] are below all of
+//! them.
 
 pub mod agent;
 pub mod backend;

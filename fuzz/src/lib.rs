@@ -1,22 +1,22 @@
 //! What the fuzz targets run: the tests' own functions, built once more with the fuzzer's instruments.
 
-#[path = "../../tests/it/random/answer.rs"]
+#[path = "../../tests/it/fuzz/answer.rs"]
 pub mod answer;
-#[path = "../../tests/it/random/bytes.rs"]
+#[path = "../../tests/it/fuzz/bytes.rs"]
 pub mod bytes;
-#[path = "../../tests/it/random/choices.rs"]
+#[path = "../../tests/it/fuzz/choices.rs"]
 pub mod choices;
-#[path = "../../tests/it/random/grammar.rs"]
+#[path = "../../tests/it/fuzz/grammar.rs"]
 pub mod grammar;
-#[path = "../../tests/it/random/host.rs"]
+#[path = "../../tests/it/fuzz/host.rs"]
 pub mod host;
 #[path = "../../tests/it/http.rs"]
 pub mod http;
-#[path = "../../tests/it/random/render.rs"]
+#[path = "../../tests/it/fuzz/render.rs"]
 pub mod render;
-#[path = "../../tests/it/random/targets.rs"]
+#[path = "../../tests/it/fuzz/targets.rs"]
 pub mod targets;
-#[path = "../../tests/it/random/values.rs"]
+#[path = "../../tests/it/fuzz/values.rs"]
 pub mod values;
-#[path = "../../tests/it/random/words.rs"]
+#[path = "../../tests/it/fuzz/words.rs"]
 pub mod words;

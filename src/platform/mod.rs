@@ -3,6 +3,8 @@
 //! Nothing newer than Linux 2.6.32 or Windows NT 6.1 is needed; where a newer call is better it is tried, and done without.
 //! Knows no configuration, no metadata and no log: it returns `io::Error`, and its callers say to what it happened.
 
+#![allow(unsafe_code, reason = "system calls that std does not offer")]
+
 mod lock;
 #[cfg(unix)]
 mod unix;

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use crate::env::share_of;
-use crate::random::choices::{Choices, Seeded};
+use crate::fuzz::choices::{Choices, Seeded};
 
 /// How many runs go on at once: most of their time they wait for the disk and for each other.
 const SIDE_BY_SIDE: usize = 6;

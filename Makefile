@@ -5,7 +5,7 @@ CONFD = target/release/confd
 LINUX = dist/app-agent-linux-amd64.tar.gz
 WINDOWS = dist/app-agent-windows-amd64.zip
 # What of this repository is shell.
-SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
+SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init src/image/confd.openrc $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
 .PHONY: build run test torture fleet lint bench fuzz dist try twice toolchain help
 

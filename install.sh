@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it in the archive that `make dist` makes.
+# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it in the archive.
 #
-# Nothing is changed that already is as it should be. Files are swapped whole, so that a running daemon, command or boot never
-# meets half a file. What was installed is remembered by its checksum: that tells an edited file from an old one.
+# A file that is right already is not touched. Files are swapped whole, so that a running daemon, command or boot never meets
+# half a file. What was installed is remembered by its checksum, which tells an edited file from an old one; the files of the
+# original agent are known by theirs, in originals.
 
 set -u
 umask 022
@@ -15,17 +16,22 @@ usage() {
     cat <<'END'
 usage: [DESTDIR=/image] ./install.sh [--enable | --uninstall | --help]
 
-Without an option: installs or upgrades. The service is neither started nor enabled: the platform starts it.
+Without an option: installs or upgrades. The service is neither enabled nor started, since the platform starts it; but where
+a daemon of another agent runs, this one's takes its place.
 
   --enable     also start it at boot; bin/install.sh of an installed agent can do that, too
-  --uninstall  stop it, and remove all but logs, the records of commands, and files that somebody edited
-  DESTDIR      work on the system below this folder instead of the running one
+  --uninstall  stop it, and remove everything except logs, records of commands and edited files
+  DESTDIR      work on the system below this directory instead of the running one
 END
 }
 
 say() { echo "install.sh: $*"; }
+
+# The file that is being written; a failure must not leave it behind.
+staged=
 fail() {
     echo "install.sh: $*" >&2
+    [ -z "$staged" ] || rm -f "$staged"
     exit 1
 }
 
@@ -53,6 +59,7 @@ recorded() {
 # Remembers that $1 was installed with checksum $2.
 remember() {
     [ "$(recorded "$1")" != "$2" ] || return 0
+    staged=$records.tmp
     {
         if [ -f "$records" ]; then
             while read -r record_sum record_path; do
@@ -63,16 +70,26 @@ remember() {
     } >"$records.tmp" || fail "cannot write $records.tmp"
     persist "$records.tmp"
     mv -f "$records.tmp" "$records" || fail "cannot replace $records"
+    staged=
 }
 
-# Makes file $1 last through a power cut before it gets its name, or that leaves an empty file; where dd cannot sync: everybody's.
+# Whether $2 is the checksum of a known file of the original agent that $1 from the archive replaces.
+is_original() {
+    while read -r original_sum original_name _; do
+        [ "$original_sum $original_name" != "$2 $1" ] || return 0
+    done <"$here/originals"
+    return 1
+}
+
+# Makes file $1 survive a power cut before it gets its name, else that could leave an empty file. Where dd cannot sync one file,
+# all are synced.
 persist() {
     dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || sync
 }
 
 # --- installing -----------------------------------------------------------------------------------------------------------
 
-# Makes folder $1 and those above it. A link in an image must not lead to this machine's own files.
+# Makes directory $1 and those above it. A link in an image must not lead to this machine's own files.
 make_dir() {
     if [ ! -d "$DESTDIR$1" ]; then
         [ -z "${1%/*}" ] || make_dir "${1%/*}"
@@ -93,34 +110,67 @@ has_mode() {
     esac
 }
 
-# Makes $2 a copy of $1 with mode $3, by a rename in its own folder. With $4 the copy must first run with that argument.
+# The mount point that $1 lies below, when that is mounted noexec.
+noexec_mount() {
+    [ -r /proc/mounts ] || return 0
+    deepest='' options=
+    while read -r _ mount_point _ mount_options _; do
+        case $1/ in
+        "${mount_point%/}"/*) [ "${#mount_point}" -lt "${#deepest}" ] || deepest=$mount_point options=$mount_options ;;
+        esac
+    done </proc/mounts
+    case ,$options, in
+    *,noexec,*) echo "$deepest" ;;
+    esac
+}
+
+# Fails because $1 does not run as $2.
+fail_to_run() {
+    mounted=$(noexec_mount "$(CDPATH='' cd -P -- "${2%/*}" && pwd)")
+    [ -z "$mounted" ] ||
+        fail "$mounted is mounted noexec, so that no program there can run: mount -o remount,exec $mounted (and in /etc/fstab)"
+    fail "$1 does not run on this machine ($(uname -s) $(uname -m))"
+}
+
+# Fails because $1 cannot be replaced.
+fail_to_replace() {
+    case $(lsattr -d "$1" 2>/dev/null) in
+    ----*i*\ *) fail "cannot replace $1: it is immutable; chattr -i $1 permits it" ;;
+    esac
+    fail "cannot replace $1"
+}
+
+# Makes $2 a copy of $1 with mode $3, by a rename in its own directory. With $4 the copy must first run with that argument.
 swap_in() {
+    staged=$2.tmp
     rm -f "$2.tmp"
     cp "$1" "$2.tmp" || fail "cannot write $2.tmp"
     chmod "$3" "$2.tmp" || fail "cannot change the mode of $2.tmp"
     [ "$(id -u)" != 0 ] || chown 0:0 "$2.tmp" || fail "cannot change the owner of $2.tmp"
     if [ -n "${4:-}" ] && ! "$2.tmp" "$4" >/dev/null 2>&1; then
-        rm -f "$2.tmp"
-        fail "$1 does not run on this machine ($(uname -s) $(uname -m))"
+        fail_to_run "$1" "$2.tmp"
     fi
     persist "$2.tmp"
-    mv -f "$2.tmp" "$2" || fail "cannot replace $2"
+    mv -f "$2.tmp" "$2" || fail_to_replace "$2"
+    staged=
 }
 
 # Keeps a copy of $1, which is about to be replaced, below data/replaced: under its whole path, since two are named confd.
 set_aside() {
     make_dir "$base/data/replaced${1%/*}"
     cp -p "$DESTDIR$1" "$DESTDIR$base/data/replaced$1" || fail "cannot copy $1 to $base/data/replaced$1"
-    say "$1 was not from here; it is kept as $base/data/replaced$1"
+    say "$1 was another agent's or edited; it is kept as $base/data/replaced$1"
 }
 
-# Installs $1 from the archive as $2 with mode $3, whatever was there; what somebody else put there is kept in data/replaced.
+# Whether file $2, with checksum $3, may be replaced without a trace: it is one that this installer or the original's has put
+# there for $1 of the archive.
+is_unedited() { [ -z "$3" ] || [ "$3" = "$(recorded "$2")" ] || is_original "$1" "$3"; }
+
+# Installs $1 from the archive as $2 with mode $3, whatever was there; what nobody here knows is kept in data/replaced.
 program() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
     if [ "$old" != "$new" ] || [ -h "$DESTDIR$2" ] || ! has_mode "$DESTDIR$2" "$3"; then
-        if [ -n "$old" ] && [ "$old" != "$new" ] && [ "$old" != "$(recorded "$2")" ]; then
-            set_aside "$2"
-        fi
+        [ "$old" = "$new" ] || is_unedited "$1" "$2" "$old" || set_aside "$2"
         swap_in "$here/$1" "$DESTDIR$2" "$3" "${4:-}"
         say "installed $2"
     fi
@@ -128,14 +178,15 @@ program() {
 }
 
 # Installs $1 from the archive as $2, unless somebody edited that: then the new one is put beside it, as $2.$3. A file that was
-# there before any of ours counts as edited when $4 is "keep"; one that was beside it and took its place does not.
+# there before any of these counts as edited when $4 is "keep"; one that was beside it and took its place does not.
 configuration() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
-    known=$(recorded "$2") beside=$DESTDIR$2.$3
+    beside=$DESTDIR$2.$3
     if [ "$old" = "$new" ]; then
         rm -f "$beside"
         remember "$2" "$new"
-    elif [ -z "$old" ] || [ "$old" = "$known" ] || [ "$old" = "$(recorded "$2.$3")" ] || { [ -z "$known" ] && [ "$4" = replace ]; }; then
+    elif is_unedited "$1" "$2" "$old" || [ "$old" = "$(recorded "$2.$3")" ] ||
+        { [ -z "$(recorded "$2")" ] && [ "$4" = replace ]; }; then
         program "$1" "$2" 644
         rm -f "$beside"
     else
@@ -187,22 +238,30 @@ restore_labels() {
     chcon -R -t var_log_t "$base/log" || say "chcon $base/log failed: SELinux may keep logrotate from its logs"
 }
 
+# The file of the archive that becomes the init script. Debian's OpenRC takes those for SysV init, and its own tools expect them.
+init_source() {
+    if [ "$(init_system)" = openrc ] && ! has update-rc.d; then echo confd.openrc; else echo confd.init; fi
+}
+
 do_install() {
     [ ! -f "$here/src/image/confd.init" ] ||
-        fail "this is the source: run make dist, unpack dist/app-agent-linux-*.tar.gz on the image and run install.sh there"
-    for file in confd exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl install.sh; do
+        fail "this is the source: run make dist, unpack dist/app-agent-*-linux-*.tar.gz on the image and run install.sh there"
+    for file in confd daemons.sh exec.sh confd.init confd.openrc confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl \
+        originals install.sh; do
         [ -f "$here/$file" ] || fail "$here/$file is missing: unpack the whole archive"
     done
     for dir in "$base/bin" "$base/log" "$base/run" "$base/data/cmd.started" \
         /etc/confd/conf.d /etc/confd/templates /etc/init.d /etc/logrotate.d; do
         make_dir "$dir"
     done
+    was_here=$(recorded "$base/bin/confd")
     trial=-version
     [ -z "$DESTDIR" ] || trial=
     program confd "$base/bin/confd" 755 "$trial"
     program exec.sh "$base/bin/exec.sh" 755
+    program daemons.sh "$base/bin/daemons.sh" 755
     program install.sh "$base/bin/install.sh" 755
-    program confd.init "$init_script" 755
+    program "$(init_source)" "$init_script" 755
     if [ "$(init_system)" = systemd ]; then
         make_dir "${unit%/*}"
         program confd.service "$unit" 644
@@ -214,12 +273,48 @@ do_install() {
     restore_labels
     reload_systemd
     say "the app agent is installed"
-    if [ -z "$DESTDIR" ] && "$init_script" status >/dev/null 2>&1; then
-        say "the daemon still runs the program that it was started with; to change that: service confd restart"
+    [ -n "$DESTDIR" ] || replace_daemons
+}
+
+# --- daemons --------------------------------------------------------------------------------------------------------------
+
+# The process number of the daemon that the init system has started; nothing when it knows of none.
+managed_daemon() {
+    if [ -d /run/systemd/system ]; then
+        managed=$(systemctl show -p MainPID confd.service) && managed=${managed#MainPID=}
+    else
+        managed=$(cat "$base/run/confd.pid" 2>/dev/null)
     fi
+    for candidate in $1; do
+        [ "$candidate" != "$managed" ] || echo "$managed"
+    done
+}
+
+# Leaves one daemon at most: the managed one goes on with the program that it was started with. Where none of this agent's is
+# managed but others run, such as the original's, the service is started in their place.
+replace_daemons() {
+    daemons=$("$base/bin/daemons.sh") || fail "cannot list the daemons"
+    [ -n "$daemons" ] || return 0
+    managed=$(managed_daemon "$daemons")
+    if [ -n "$was_here" ] && [ -n "$managed" ]; then
+        [ "$daemons" = "$managed" ] || say "ending the daemons that the service does not know: it is process $managed"
+        "$base/bin/daemons.sh" end "$managed" || fail "a daemon could not be ended"
+        say "the daemon still runs the program that it was started with; to change that: service confd restart"
+        return 0
+    fi
+    say "a daemon runs that is not the service's; the service takes its place"
+    "$base/bin/daemons.sh" end || fail "a daemon could not be ended"
+    "$init_script" restart || fail "the service confd could not be started"
 }
 
 # --- starting at boot -----------------------------------------------------------------------------------------------------
+
+# Runs a command, and prints what it says only when it fails: some tools warn of what is as it should be.
+quietly() {
+    output=$("$@" 2>&1) && return 0
+    printf '%s\n' "$output" >&2
+    return 1
+}
 
 do_enable() {
     case $(init_system) in
@@ -228,11 +323,11 @@ do_enable() {
         [ -h "$DESTDIR$wanted" ] || ln -s "$unit" "$DESTDIR$wanted" || fail "cannot make $DESTDIR$wanted"
         reload_systemd
         ;;
-    openrc) inside rc-update add confd default || fail "rc-update failed" ;;
+    openrc) quietly inside rc-update add confd default || fail "rc-update failed" ;;
     sysv)
         if has update-rc.d; then
-            inside update-rc.d confd defaults >/dev/null || fail "update-rc.d failed"
-            inside update-rc.d confd enable >/dev/null || fail "update-rc.d failed"
+            quietly inside update-rc.d confd defaults || fail "update-rc.d failed"
+            quietly inside update-rc.d confd enable || fail "update-rc.d failed"
         elif has chkconfig; then
             inside chkconfig --add confd || fail "chkconfig failed"
             inside chkconfig confd on || fail "chkconfig failed"
@@ -243,19 +338,55 @@ do_enable() {
         fi
         ;;
     esac
+    check_enabled
+}
+
+# Whether a directory of start links for the usual runlevels has one for confd.
+has_start_link() {
+    for link in "$DESTDIR"/etc/rc[2345].d/S*confd "$DESTDIR"/etc/rc.d/rc[2345].d/S*confd "$DESTDIR"/etc/init.d/rc[2345].d/S*confd; do
+        [ ! -h "$link" ] || return 0
+    done
+    return 1
+}
+
+# Asks the init system whether it starts the service at boot.
+check_enabled() {
+    case $(init_system) in
+    systemd)
+        if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
+            state=$(systemctl is-enabled confd.service 2>&1)
+            [ "$state" = enabled ] || fail "confd does not start at boot: systemctl is-enabled says $state"
+        else
+            [ -h "$DESTDIR$wanted" ] || fail "confd does not start at boot: $wanted is not there"
+            [ -f "$DESTDIR$unit" ] || fail "confd does not start at boot: $unit is not there"
+        fi
+        ;;
+    openrc)
+        # OpenRC passes over scripts of another kind, and says nothing.
+        read -r interpreter <"$DESTDIR$init_script"
+        case $(init_source):$interpreter in
+        confd.init:* | *openrc-run) ;;
+        *) fail "confd does not start at boot: $init_script does not begin with openrc-run" ;;
+        esac
+        inside rc-update show default | grep -q '^ *confd |' || fail "confd does not start at boot: rc-update show does not list it"
+        ;;
+    sysv) has_start_link || fail "confd does not start at boot: it has no link in /etc/rc2.d to /etc/rc5.d" ;;
+    esac
     say "confd starts at boot"
 }
 
-# The init scripts' tools want the script to be there still, but for update-rc.d: that one wants it gone.
+# The init scripts' tools need the script to be there, except update-rc.d, which needs it to be gone.
 do_disable() {
     rm -f "$DESTDIR$wanted" || fail "cannot remove $DESTDIR$wanted"
     case $(init_system) in
-    openrc) [ ! -h "$DESTDIR/etc/runlevels/default/confd" ] || inside rc-update del confd default || fail "rc-update failed" ;;
+    openrc)
+        [ ! -h "$DESTDIR/etc/runlevels/default/confd" ] || quietly inside rc-update del confd default || fail "rc-update failed"
+        ;;
     sysv)
         if ! has update-rc.d && has chkconfig; then
-            inside chkconfig --del confd >/dev/null 2>&1 || say "chkconfig did not know confd"
+            quietly inside chkconfig --del confd || say "chkconfig did not know confd"
         elif ! has update-rc.d && has insserv; then
-            inside insserv -r confd >/dev/null 2>&1 || say "insserv did not know confd"
+            quietly inside insserv -r confd || say "insserv did not know confd"
         fi
         ;;
     esac
@@ -276,31 +407,48 @@ remove() {
     say "removed $1"
 }
 
+stop_service() {
+    [ ! -x "$init_script" ] || "$init_script" stop || fail "confd could not be stopped"
+    # The service may not know all of them.
+    [ ! -x "$base/bin/daemons.sh" ] || "$base/bin/daemons.sh" end || fail "a daemon could not be ended"
+}
+
 do_uninstall() {
     [ -f "$records" ] || fail "the app agent is not installed${DESTDIR:+ in $DESTDIR}"
-    if [ -z "$DESTDIR" ] && [ -x "$init_script" ]; then
-        "$init_script" stop || fail "confd could not be stopped"
-    fi
+    [ -n "$DESTDIR" ] || stop_service
     do_disable
     for path in "$unit" "$init_script" "$rotation" /etc/confd/conf.d/cmd.info.toml /etc/confd/templates/cmd.info.tmpl \
-        "$base/bin/confd" "$base/bin/exec.sh" "$base/bin/install.sh"; do
+        "$base/bin/confd" "$base/bin/exec.sh" "$base/bin/daemons.sh" "$base/bin/install.sh"; do
         remove "$path"
     done
     if [ "$(init_system)" = sysv ] && has update-rc.d; then
-        inside update-rc.d confd remove >/dev/null || fail "update-rc.d failed"
+        quietly inside update-rc.d confd remove || fail "update-rc.d failed"
     fi
     rm -f "$records" "$DESTDIR$base"/run/confd.pid* || fail "cannot remove $records"
     # What confd has made for itself.
-    rm -f "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json ||
-        fail "cannot remove the lock files of confd"
+    rm -rf "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json \
+        "$DESTDIR"/etc/confd/owed || fail "cannot remove the locks and records of confd"
     reload_systemd
-    # Only what is empty goes.
+    # Only empty directories go.
     for dir in "$base/bin" "$base/run" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \
         /etc/confd/conf.d /etc/confd/templates /etc/confd; do
         rmdir "$DESTDIR$dir" 2>/dev/null || :
     done
     say "the app agent is removed"
     [ ! -d "$DESTDIR$base" ] || say "logs and records of commands are still in $base"
+}
+
+# The directory of this script, which may have been called through links.
+find_here() {
+    script=$0
+    while [ -h "$script" ]; do
+        target=$(readlink "$script") || return 1
+        case $target in
+        /*) script=$target ;;
+        *) script=$(dirname -- "$script")/$target ;;
+        esac
+    done
+    CDPATH='' cd -P -- "$(dirname -- "$script")" && pwd
 }
 
 main() {
@@ -320,10 +468,10 @@ main() {
     esac
     [ $# -le 1 ] || fail "one option at most"
 
-    here=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd) || fail "cannot find the folder of $0"
+    here=$(find_here) || fail "cannot find the directory of $0"
     DESTDIR=${DESTDIR:-}
     if [ -n "$DESTDIR" ]; then
-        DESTDIR=$(CDPATH='' cd -P -- "$DESTDIR" && pwd) || fail "DESTDIR is not a folder"
+        DESTDIR=$(CDPATH='' cd -P -- "$DESTDIR" && pwd) || fail "DESTDIR is not a directory"
         [ "$DESTDIR" != / ] || DESTDIR=
     fi
     [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "must be run as root, or with DESTDIR"
@@ -334,6 +482,7 @@ main() {
     unit=/etc/systemd/system/confd.service
     wanted=/etc/systemd/system/multi-user.target.wants/confd.service
     rotation=/etc/logrotate.d/app-agent
+    trap 'fail "interrupted"' HUP INT TERM
     case $action in
     install) do_install ;;
     enable)

@@ -10,7 +10,7 @@ export LC_ALL=C TZ=UTC
 . .ci/toolchain.sh
 
 # The largest that a Linux program may be, in bytes: what the images were promised.
-limit=1048576
+limit=1310720
 
 # Times in the archives: the commit's, or a fixed one where there is no history (not before 1980, where zip begins).
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1476165281)}"
@@ -98,7 +98,7 @@ collect() {
     case $1 in
     linux-*)
         cp install.sh "$folder/"
-        (cd src/image && cp exec.sh confd.init confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl "$root/$folder/")
+        (cd src/image && cp exec.sh daemons.sh confd.init confd.openrc confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl originals "$root/$folder/")
         ;;
     windows-*)
         cp src/image/cmd.info.tmpl "$folder/"
@@ -111,7 +111,7 @@ collect() {
     cp LICENSE "$folder/"
     chmod 644 "$folder"/*
     chmod 755 "$folder"
-    for file in confd confd.exe confd.init install.sh exec.sh; do
+    for file in confd confd.exe confd.init confd.openrc install.sh exec.sh daemons.sh; do
         [ ! -f "$folder/$file" ] || chmod 755 "$folder/$file"
     done
     pack "$1" "$folder"

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, ExitStatus, Stdio};
 
-use super::{shells, source, under};
+use super::{shells, source, under, works};
 use crate::env::{Env, until};
 
 /// An image's app-agent folder with exec.sh in it.
@@ -280,6 +280,188 @@ fn a_limit_holds_when_it_is_asked_for() {
             let status = agent.run(&format!("free-{number}:echo x"));
             assert!(status.success(), "{no_limit:?}");
         }
+    });
+}
+
+#[test]
+fn a_limit_ends_all_that_the_command_started() {
+    under_each_shell(|agent| {
+        fs::write(agent.env.path("log/cmd.timeout"), "1\n").expect("cmd.timeout");
+        let status = agent.run("c-1:trap '' TERM; sleep 600 & echo $!; wait");
+        assert_eq!(status.code(), Some(1));
+        let log = agent.app_log();
+        let pid = log.lines().next().expect("a process number");
+        let path = format!("/proc/{pid}/exe");
+        until("the child is gone", || fs::read_link(&path).is_err());
+        assert!(agent.cmd_log().contains("c-1 [failed124]: "));
+    });
+}
+
+/// A PATH with what exec.sh needs of a small system, and neither bash, timeout nor setsid.
+fn narrow_path(env: &Env) -> String {
+    for tool in [
+        "cat", "date", "dd", "dirname", "grep", "mkdir", "od", "sed", "sleep", "sync", "tr",
+    ] {
+        let found = std::env::var("PATH").expect("a PATH");
+        let mut places = found.split(':').map(|place| format!("{place}/{tool}"));
+        let place = places.find(|place| fs::exists(place).unwrap_or(false));
+        env.put("tools/empty", "");
+        let link = env.path("tools").join(tool);
+        std::os::unix::fs::symlink(place.expect(tool), link).expect("a link");
+    }
+    env.path("tools").display().to_string()
+}
+
+#[test]
+fn a_command_may_be_written_for_bash_as_for_the_original_agent() {
+    if !works(&["bash"]) {
+        println!("bash is not installed");
+        return;
+    }
+    under_each_shell(|agent| {
+        fs::write(agent.env.path("rc"), "sourced=yes\n").expect("a file to source");
+        let rc = agent.env.path("rc");
+        let command = format!(
+            "source '{}'; x=(a b); [[ $sourced == y* ]] && echo ${{x[1]}} && echo no &>/dev/null",
+            rc.display()
+        );
+        assert!(agent.run(&format!("c-1:{command}")).success());
+        assert_eq!(agent.app_log(), "b\n");
+    });
+}
+
+#[test]
+fn without_bash_and_timeout_a_command_runs_all_the_same_and_has_its_limit() {
+    for shell in shells() {
+        let agent = Agent::new(shell);
+        let path = narrow_path(&agent.env);
+        // Of another kind than today's, and not to be used.
+        agent.env.put(
+            "tools/timeout",
+            "#!/bin/sh\necho 'timeout: invalid option'; exit 1\n",
+        );
+        let run = |info: &str| {
+            fs::write(agent.env.path("log/cmd.info"), info).expect("cmd.info");
+            let shell = shell.iter().map(|word| word.to_string());
+            let mut words = shell.collect::<Vec<_>>();
+            if let Some(program) = program_of(&words[0]) {
+                words[0] = program;
+            }
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).arg(agent.env.path("bin/exec.sh"));
+            let command = command.env("PATH", &path).stdin(Stdio::null());
+            command.status().expect("exec.sh")
+        };
+        assert!(run("c-1:echo \"in ${BASH_VERSION:-sh}\"").success());
+        fs::write(agent.env.path("log/cmd.timeout"), "1\n").expect("cmd.timeout");
+        assert!(run("c-2:echo in time").success());
+        assert_eq!(run("c-3:sleep 600").code(), Some(1));
+        let sh_is_bash = agent.app_log().starts_with("in 5");
+        assert!(sh_is_bash || agent.app_log().starts_with("in sh\nin time\n"));
+        assert!(agent.cmd_log().contains("c-3 [failed124]: sleep 600"));
+    }
+}
+
+/// Where PATH finds the program `name`.
+fn program_of(name: &str) -> Option<String> {
+    let path = std::env::var("PATH").ok()?;
+    let mut places = path.split(':').map(|place| format!("{place}/{name}"));
+    places.find(|place| fs::exists(place).unwrap_or(false))
+}
+
+#[test]
+fn zero_is_no_limit() {
+    under_each_shell(|agent| {
+        fs::write(agent.env.path("log/cmd.timeout"), "0\n").expect("cmd.timeout");
+        assert!(agent.run("c-1:sleep 0.1; echo x").success());
+    });
+}
+
+#[test]
+fn a_commands_text_makes_no_other_id_look_started() {
+    under_each_shell(|agent| {
+        let log = "2016-10-11 13:54:41 c-1 [executing]: echo c-2 [executing]: x\n\
+                   2016-10-11 13:54:42 a c-3 [executing]: y\n\
+                   2016-10-11 13:54:42 cx4 [executing]: y\n";
+        fs::write(agent.env.path("log/cmd.log"), log).expect("cmd.log");
+        for id in ["c-2", "c-3", "c.4"] {
+            assert!(agent.run(&format!("{id}:echo {id}")).success());
+        }
+        assert!(agent.run("c-1:echo c-1").success());
+        assert_eq!(agent.app_log(), "c-2\nc-3\nc.4\n");
+    });
+}
+
+#[test]
+fn a_command_that_was_cut_off_gets_its_verdict_at_the_next_start() {
+    under_each_shell(|agent| {
+        for (id, next) in [("c-1", &["-recover"][..]), ("c 2", &[])] {
+            let info = format!("{id}:echo $$; exec sleep 600 # {id}\n# second: line");
+            fs::write(agent.env.path("log/cmd.info"), &info).expect("cmd.info");
+            fs::write(agent.env.path("log/app.log"), "").expect("app.log");
+            let mut caller = agent.exec().spawn().expect("exec.sh");
+            until("the command runs", || agent.app_log().ends_with('\n'));
+            let recover = || {
+                let status = agent.exec().args(next).status();
+                assert!(status.expect("exec.sh").success());
+            };
+            recover();
+            assert!(!agent.cmd_log().contains("failed"), "it still runs");
+
+            caller.kill().expect("the machine goes down");
+            caller.wait().expect("exec.sh");
+            let command = agent.app_log();
+            let killed = Command::new("kill")
+                .args(["-KILL", command.trim_end()])
+                .status();
+            assert!(killed.expect("kill").success());
+            recover();
+            recover();
+            let (_, command) = info.split_once(':').expect("a command");
+            let verdict = format!("{id} [failed137]: {command}\n");
+            assert_eq!(agent.cmd_log().matches(&verdict).count(), 1, "{id}");
+            fs::write(agent.env.path("log/cmd.log"), "").expect("cmd.log");
+        }
+    });
+}
+
+#[test]
+fn another_boot_has_other_processes() {
+    under_each_shell(|agent| {
+        // This process has the number, but not in the boot of that record.
+        let record = format!("{} 1 no-such-boot\nc-1:echo x\n", std::process::id());
+        agent.env.put("data/cmd.started/c-1", &record);
+        agent.env.put("data/cmd.started/c-2", "");
+        assert!(
+            agent
+                .exec()
+                .arg("-recover")
+                .status()
+                .expect("exec.sh")
+                .success()
+        );
+        assert_eq!(agent.cmd_log(), "c-1 [failed137]: echo x\n");
+    });
+}
+
+#[test]
+fn a_verdict_is_not_given_twice() {
+    under_each_shell(|agent| {
+        // The power was cut after the verdict, before the record was emptied.
+        agent
+            .env
+            .put("data/cmd.started/c-1", "1 1 no-such-boot\nc-1:echo x\n");
+        let log = "2016-10-11 13:54:41 c-1 [executing]: echo x\n2016-10-11 13:54:42 c-1 [successful]: echo x\n";
+        fs::write(agent.env.path("log/cmd.log"), log).expect("cmd.log");
+        assert!(
+            agent
+                .exec()
+                .arg("-recover")
+                .status()
+                .expect("exec.sh")
+                .success()
+        );
+        assert_eq!(agent.cmd_log().lines().count(), 2);
     });
 }
 

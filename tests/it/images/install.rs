@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sha2::{Digest, Sha256};
+
 use super::{said, shells, source, under};
 use crate::env::Env;
 
@@ -166,6 +168,19 @@ struct Site {
 }
 
 const BASE: &str = "opt/qingcloud/app-agent";
+/// The files of the archive, except the program.
+const ARCHIVE: &[&str] = &[
+    "install.sh",
+    "exec.sh",
+    "daemons.sh",
+    "confd.init",
+    "confd.openrc",
+    "confd.service",
+    "app-agent.logrotate",
+    "cmd.info.toml",
+    "cmd.info.tmpl",
+    "originals",
+];
 
 impl Site {
     fn new(shell: &'static [&'static str]) -> Site {
@@ -173,15 +188,7 @@ impl Site {
         for folder in ["archive", "root"] {
             fs::create_dir(env.path(folder)).expect("a folder of the test");
         }
-        for name in [
-            "install.sh",
-            "exec.sh",
-            "confd.init",
-            "confd.service",
-            "app-agent.logrotate",
-            "cmd.info.toml",
-            "cmd.info.tmpl",
-        ] {
+        for name in ARCHIVE {
             fs::copy(source(name), env.path("archive").join(name)).expect("a file of the archive");
         }
         env.put("archive/confd", "program 1");
@@ -292,7 +299,16 @@ fn run(command: &mut Command) {
 const LANDS: &[(&str, &str, &str)] = &[
     ("opt/qingcloud/app-agent/bin/confd", "755", "confd"),
     ("opt/qingcloud/app-agent/bin/exec.sh", "755", "exec.sh"),
-    ("etc/init.d/confd", "755", "confd.init"),
+    (
+        "opt/qingcloud/app-agent/bin/daemons.sh",
+        "755",
+        "daemons.sh",
+    ),
+    (
+        "opt/qingcloud/app-agent/bin/install.sh",
+        "755",
+        "install.sh",
+    ),
     ("etc/logrotate.d/app-agent", "644", "app-agent.logrotate"),
     ("etc/confd/conf.d/cmd.info.toml", "644", "cmd.info.toml"),
     ("etc/confd/templates/cmd.info.tmpl", "644", "cmd.info.tmpl"),
@@ -311,9 +327,16 @@ fn everything_lands_in_its_place_on_each_image_and_a_second_run_changes_nothing(
             let expected = fs::read(site.env.path("archive").join(name)).expect("the archive's");
             let found = fs::read(site.root(path))
                 .unwrap_or_else(|error| panic!("{}: {path}: {error}", look.name));
-            assert_eq!(found, expected, "{}: {path}", look.name);
+            assert!(found == expected, "{}: {path} is not {name}", look.name);
             assert_eq!(site.mode(path), *mode, "{}: {path}", look.name);
         }
+        let init = match look.name {
+            "Alpine" => "confd.openrc",
+            _ => "confd.init",
+        };
+        let expected = fs::read_to_string(source(init)).expect("the init script");
+        assert_eq!(site.text("etc/init.d/confd"), expected, "{}", look.name);
+        assert_eq!(site.mode("etc/init.d/confd"), "755", "{}", look.name);
         for folder in ["log", "run"] {
             assert_eq!(
                 site.mode(&format!("{BASE}/{folder}")),
@@ -363,6 +386,7 @@ fn it_is_removed_without_a_trace_from_each_image_but_for_the_records() {
         for path in [".confd.lock", "conf.d/.confd.lock", "status.json"] {
             fs::write(site.root("etc/confd").join(path), "").expect("a file of confd's");
         }
+        site.add("etc/confd/owed/a.toml");
         site.installs(&["--uninstall"]);
         assert_eq!(site.content(), before, "{}", look.name);
     }
@@ -476,6 +500,105 @@ fn what_another_agent_left_is_kept_or_put_aside() {
         };
         assert_eq!(site.text(&kept), format!("foreign {path}"));
         assert_eq!(site.text(path) == site.text(&kept), path == kept, "{path}");
+    }
+}
+
+/// Files of the original agent, and what they are called in the archive.
+const REPLACED: &[(&str, &str)] = &[
+    ("etc/init.d/confd", "confd.init"),
+    ("etc/logrotate.d/app-agent", "app-agent.logrotate"),
+    ("etc/confd/conf.d/cmd.info.toml", "cmd.info.toml"),
+    ("etc/confd/templates/cmd.info.tmpl", "cmd.info.tmpl"),
+    ("opt/qingcloud/app-agent/bin/exec.sh", "exec.sh"),
+];
+
+#[test]
+fn unedited_files_of_the_original_agent_are_replaced_without_a_copy() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        let table = site.env.path("archive/originals");
+        let mut lines = fs::read_to_string(&table).expect("the table");
+        for (path, name) in REPLACED {
+            let stand_in = format!("{name} as the original agent has it");
+            site.add(path);
+            fs::write(site.root(path), &stand_in).expect("a stand-in");
+            let sum = Sha256::digest(stand_in.as_bytes());
+            lines += &format!("{} {name}\n", app_agent::go::hex::encode(&sum));
+        }
+        fs::write(&table, lines).expect("the table");
+        let text = site.installs(&[]);
+        for (path, name) in REPLACED {
+            let expected = fs::read_to_string(source(name)).expect("the archive's");
+            assert_eq!(site.text(path), expected, "{path}");
+            assert!(!site.root(format!("{path}.new")).exists(), "{path}");
+        }
+        assert!(!text.contains("edited"), "{text}");
+        assert!(!site.root(BASE).join("data/replaced").exists());
+    }
+}
+
+#[test]
+fn the_table_of_the_original_agents_files_is_well_formed() {
+    let table = fs::read_to_string(source("originals")).expect("the table");
+    let lines = table.lines().filter(|line| !line.is_empty());
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let mut words = line.split(' ');
+        let sum = words.next().unwrap_or_default();
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        assert!(sum.len() == 64 && sum.bytes().all(is_hex), "{line}");
+        let name = words.next().unwrap_or_default();
+        let ours = ["exec.bat", "logrotate.ps1", "nssm.exe"];
+        assert!(ARCHIVE.contains(&name) || ours.contains(&name), "{line}");
+    }
+}
+
+#[test]
+fn a_copy_that_fails_leaves_no_half_file() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        // As on a full disk.
+        site.env
+            .put("bin/cp", "#!/bin/sh\necho half >\"$2\"\nexit 1\n");
+        run(Command::new("chmod")
+            .arg("755")
+            .arg(site.env.path("bin/cp")));
+        let path = std::env::var("PATH").expect("a PATH");
+        let path = format!("{}:{path}", site.env.path("bin").display());
+        let mut command = under(shell, site.env.path("archive/install.sh"));
+        let output = command
+            .env("DESTDIR", site.env.path("root"))
+            .env("PATH", path)
+            .output()
+            .expect("install.sh");
+        if shell[0] == "busybox" && output.status.success() {
+            // Its cp is part of it.
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("cannot write"), "{}", said(&output));
+        let left: Vec<_> = fs::read_dir(site.root(BASE).join("bin"))
+            .expect("bin")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn it_may_be_called_through_links() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        run(Command::new("ln")
+            .arg("-s")
+            .arg("archive/install.sh")
+            .arg(site.env.path("relative")));
+        run(Command::new("ln")
+            .arg("-s")
+            .arg(site.env.path("relative"))
+            .arg(site.root("absolute")));
+        let mut command = under(shell, site.root("absolute"));
+        run(command.env("DESTDIR", site.env.path("root")));
+        assert!(site.root(BASE).join("bin/confd").exists());
     }
 }
 

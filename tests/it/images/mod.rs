@@ -1,6 +1,7 @@
 //! What the installers put on an image, under the shells of the images. Everything happens in throw-away folders, without root rights;
 //! `.ci/try-images` does the same on real systems.
 
+mod daemons;
 mod exec;
 mod install;
 

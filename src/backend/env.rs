@@ -119,7 +119,7 @@ mod tests {
         let name = fetched
             .tree
             .leaves()
-            .find(|(key, _)| *key == "/cargo/pkg/name");
-        assert_eq!(name, Some(("/cargo/pkg/name", "app-agent")));
+            .find(|(key, _)| key == "/cargo/pkg/name");
+        assert_eq!(name.map(|(_, value)| value), Some("app-agent"));
     }
 }

@@ -40,19 +40,6 @@ enum Item {
     },
 }
 
-/// Where the keys that may match go on, seen from one key.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// This key matches.
-    Match,
-    /// This key does not match; the next one may.
-    Next,
-    /// No key that begins with this many bytes of this one matches.
-    Past(usize),
-    /// None matches before the first that begins with this many bytes of this one and then this text.
-    Seek(usize, String),
-}
-
 impl Pattern {
     /// Reads a pattern, all of it.
     pub fn parse(pattern: &str) -> Result<Pattern, BadPattern> {
@@ -209,102 +196,6 @@ fn after_char(name: &[u8]) -> (char, &[u8]) {
     }
 }
 
-/// A pattern taken apart at its slashes, to walk sorted keys with: the cost is about the number of keys that match
-/// all but a segment's tail.
-pub(crate) enum Walk {
-    /// One pattern and its literal head for each segment.
-    Segments(Vec<Segment>),
-    /// Slashes that a class matches too cannot be taken apart; the literal head of all.
-    Whole(String, Pattern),
-}
-
-pub(crate) struct Segment {
-    /// What a name must begin with; ends with `/` when the whole name is literal and not the last.
-    head: String,
-    /// The whole name's pattern.
-    name: Pattern,
-}
-
-impl Walk {
-    pub(crate) fn new(pattern: &Pattern) -> Walk {
-        let crosses = |item: &Item| match item {
-            Item::Class { negated, ranges } => in_ranges('/', ranges) != *negated,
-            _ => false,
-        };
-        if pattern
-            .chunks
-            .iter()
-            .any(|chunk| chunk.items.iter().any(crosses))
-        {
-            return Walk::Whole(pattern.head(), pattern.clone());
-        }
-        let names = pattern.split();
-        let last = names.len() - 1;
-        let mut segments = Vec::new();
-        for (index, name) in names.into_iter().enumerate() {
-            let mut head = name.head();
-            if index < last && name.is_literal() {
-                head.push('/');
-            }
-            segments.push(Segment { head, name });
-        }
-        Walk::Segments(segments)
-    }
-
-    /// Judges one key, and says where to go on.
-    pub(crate) fn step(&self, key: &str) -> Step {
-        match self {
-            Walk::Whole(head, pattern) => seek(key, 0, head).unwrap_or_else(|| {
-                if pattern.matches(key) {
-                    Step::Match
-                } else {
-                    Step::Next
-                }
-            }),
-            Walk::Segments(segments) => step(segments, key),
-        }
-    }
-}
-
-fn step(segments: &[Segment], key: &str) -> Step {
-    let mut start = 0;
-    for (index, segment) in segments.iter().enumerate() {
-        if let Some(step) = seek(key, start, &segment.head) {
-            return step;
-        }
-        let rest = &key[start..];
-        let (name, is_dir) = match rest.find('/') {
-            Some(end) => (&rest[..end], true),
-            None => (rest, false),
-        };
-        let last = index + 1 == segments.len();
-        if last && rest.len() > segment.head.len() && segment.name.is_literal() {
-            // The exact key would have come first.
-            return Step::Past(start);
-        }
-        if is_dir && (last || !segment.name.matches(name)) {
-            return Step::Past(start + name.len() + 1);
-        }
-        if !is_dir {
-            let found = last && segment.name.matches(name);
-            return if found { Step::Match } else { Step::Next };
-        }
-        start += name.len() + 1;
-    }
-    Step::Next
-}
-
-/// Where to go on when `key` from `start` on does not begin with `head`.
-fn seek(key: &str, start: usize, head: &str) -> Option<Step> {
-    let rest = &key.as_bytes()[start..];
-    let begin = &rest[..rest.len().min(head.len())];
-    match begin.cmp(head.as_bytes()) {
-        std::cmp::Ordering::Less => Some(Step::Seek(start, head.to_owned())),
-        std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Greater => Some(Step::Past(start)),
-    }
-}
-
 impl Pattern {
     /// The text that every match begins with.
     pub(crate) fn head(&self) -> String {
@@ -321,15 +212,15 @@ impl Pattern {
         String::from_utf8(bytes).unwrap_or_default()
     }
 
-    fn is_literal(&self) -> bool {
+    /// The only text that matches, when there is but one.
+    pub(crate) fn literal(&self) -> Option<String> {
         let is_byte = |item: &Item| matches!(item, Item::Byte(_));
-        self.chunks
-            .iter()
-            .all(|chunk| !chunk.star && chunk.items.iter().all(is_byte))
+        let is_literal = |chunk: &Chunk| !chunk.star && chunk.items.iter().all(is_byte);
+        self.chunks.iter().all(is_literal).then(|| self.head())
     }
 
-    /// One pattern for each name between slashes.
-    fn split(&self) -> Vec<Pattern> {
+    /// One pattern for each name between slashes; none when a class matches slashes too.
+    pub(crate) fn segments(&self) -> Option<Vec<Pattern>> {
         let mut names = vec![Pattern { chunks: Vec::new() }];
         for chunk in &self.chunks {
             let mut open = Chunk {
@@ -337,16 +228,20 @@ impl Pattern {
                 items: Vec::new(),
             };
             for item in &chunk.items {
-                if let Item::Byte(b'/') = item {
-                    add_chunk(&mut names, std::mem::take(&mut open));
-                    names.push(Pattern { chunks: Vec::new() });
-                } else {
-                    open.items.push(item.clone());
+                match item {
+                    Item::Byte(b'/') => {
+                        add_chunk(&mut names, std::mem::take(&mut open));
+                        names.push(Pattern { chunks: Vec::new() });
+                    }
+                    Item::Class { negated, ranges } if in_ranges('/', ranges) != *negated => {
+                        return None;
+                    }
+                    item => open.items.push(item.clone()),
                 }
             }
             add_chunk(&mut names, open);
         }
-        names
+        Some(names)
     }
 }
 

@@ -23,10 +23,10 @@ use crate::keys;
 use crate::log;
 use crate::platform;
 use crate::template::{Budget, CallError, Function, Host, Options, Template, Value};
-use crate::tree::{Tree, View};
+use crate::tree::{ReadSet, Tree};
 
 use command::Invocation;
-use funcs::{Funcs, HostEnv, Reads};
+use funcs::{Funcs, HostEnv};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
 
@@ -60,11 +60,18 @@ enum Id {
     Named(String, Cell<bool>),
 }
 
-/// What a file was rendered from: its view, and what the template read of it.
+/// What a file was rendered from: a view, and what the template read of it.
 #[derive(Debug)]
 pub struct Seen {
-    view: View,
-    reads: Reads,
+    reads: ReadSet,
+}
+
+impl Seen {
+    /// Goes on to a newer tree when a rendering of that would give the same; false when the resource has to be rendered
+    /// again.
+    pub fn follow(&mut self, tree: &Arc<Tree>) -> bool {
+        self.reads.follow(tree)
+    }
 }
 
 /// The new content of dest, and what it was rendered from.
@@ -136,7 +143,7 @@ pub struct Prepared {
 impl Prepared {
     /// True when it was rendered from this very tree.
     pub fn is_of(&self, tree: &Arc<Tree>) -> bool {
-        self.seen.view.is_of(tree)
+        self.seen.reads.view().is_of(tree)
     }
 }
 
@@ -261,10 +268,8 @@ impl Resource {
             error.explain(&mut |key| sight.answer(key));
             error
         })?;
-        let seen = Seen {
-            view,
-            reads: funcs.into_reads(),
-        };
+        let reads = funcs.into_reads();
+        let seen = Seen { reads };
         Ok(Rendered { content, seen })
     }
 
@@ -311,7 +316,10 @@ impl Resource {
             }
             return Ok(Outcome::InSync(seen));
         };
-        let changed = before.map(|before| seen.reads.changed(&before.view, &seen.view));
+        let changed = before.map(|before| {
+            let reads = &seen.reads;
+            reads.changed(before.reads.view(), reads.view())
+        });
         let change = Change {
             difference,
             keys: changed.unwrap_or_default(),

@@ -3,8 +3,10 @@
 //! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how much they
 //! hold, so that printing, comparing or dropping one neither recurses nor goes on without a limit.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Limit;
 use super::sorted::SortedMap;
@@ -15,19 +17,79 @@ pub const MAX_DEPTH: u32 = 500;
 /// compared and encoded each time.
 pub const MAX_SIZE: u64 = 1 << 24;
 
-/// A Go string: any bytes, usually UTF-8.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Str(Rc<[u8]>);
+/// A Go string: any bytes, usually UTF-8. Copying one copies no text that is longer than [`SHORT`].
+#[derive(Clone)]
+pub struct Str(Text);
+
+/// Strings of up to this many bytes need no memory beside the value.
+const SHORT: usize = 22;
+
+#[derive(Clone)]
+enum Text {
+    Short {
+        len: u8,
+        bytes: [u8; SHORT],
+    },
+    Own(Rc<[u8]>),
+    /// A part of a text that others have too.
+    Part {
+        text: Arc<String>,
+        start: u32,
+        len: u32,
+    },
+}
 
 impl Str {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Text::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Text::Own(bytes) => bytes,
+            Text::Part { text, start, len } => {
+                let start = *start as usize;
+                let bytes = text.as_bytes().get(start..start + *len as usize);
+                bytes.unwrap_or_default()
+            }
+        }
     }
 
     /// The text, with U+FFFD for what is not UTF-8.
     pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(self.as_bytes())
+    }
+
+    /// A part of a shared text, without a copy. A `part` that lies elsewhere is copied.
+    pub fn part_of(text: &Arc<String>, part: &str) -> Str {
+        let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        let end = start.checked_add(part.len());
+        match (u32::try_from(start), u32::try_from(part.len())) {
+            (Ok(start), Ok(len)) if end.is_some_and(|end| end <= text.len()) => Str(Text::Part {
+                text: Arc::clone(text),
+                start,
+                len,
+            }),
+            _ => Str::from(part),
+        }
+    }
+}
+
+impl PartialEq for Str {
+    fn eq(&self, other: &Str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Str {}
+
+impl PartialOrd for Str {
+    fn partial_cmp(&self, other: &Str) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Str {
+    fn cmp(&self, other: &Str) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
@@ -39,31 +101,38 @@ impl fmt::Debug for Str {
 
 impl std::borrow::Borrow<[u8]> for Str {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
+    }
+}
+
+impl From<&[u8]> for Str {
+    fn from(text: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(start), Ok(len)) => {
+                start.copy_from_slice(text);
+                Str(Text::Short { len, bytes })
+            }
+            _ => Str(Text::Own(text.into())),
+        }
     }
 }
 
 impl From<&str> for Str {
     fn from(text: &str) -> Self {
-        Str(text.as_bytes().into())
+        text.as_bytes().into()
     }
 }
 
 impl From<String> for Str {
     fn from(text: String) -> Self {
-        Str(text.into_bytes().into())
-    }
-}
-
-impl From<&[u8]> for Str {
-    fn from(bytes: &[u8]) -> Self {
-        Str(bytes.into())
+        text.into_bytes().into()
     }
 }
 
 impl From<Vec<u8>> for Str {
     fn from(bytes: Vec<u8>) -> Self {
-        Str(bytes.into())
+        bytes.as_slice().into()
     }
 }
 

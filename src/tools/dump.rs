@@ -69,7 +69,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn to_json(tree: &Tree, hides: impl Fn(&str) -> bool) -> Json {
     let mut root = Map::new();
     for (key, value) in tree.leaves() {
-        let hidden = !value.is_empty() && hides(key);
+        let hidden = !value.is_empty() && hides(&key);
         let value = if hidden { HIDDEN } else { value };
         insert(&mut root, key.trim_start_matches('/'), value);
     }

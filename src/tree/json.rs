@@ -1,225 +1,140 @@
-//! From the metadata service's JSON to leaves, in one pass over the text.
+//! From the metadata service's JSON to a tree, in one pass over the bytes.
 //!
-//! The path so far is one buffer that grows and shrinks with the nesting. Errors carry no metadata: serde's own
-//! complaints about types would quote values, so every type is accepted here and judged by our own words.
+//! Read here is what the service sends: objects whose names are single segments in ascending order, with strings in them.
+//! Whatever else comes along (arrays, numbers, another order, names with slashes, anything that is not JSON) is left to
+//! [`super::flatten`], which knows all rules and finds the words for errors.
 
-use std::fmt;
-use std::ops::Range;
+use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value as Json;
+use super::builder::Builder;
+use super::{Tree, flatten};
 
-use super::{Builder, Tree};
+/// As deep as serde_json lets objects nest.
+const DEEPEST: usize = 127;
 
 /// Reads one whole JSON object with at least one leaf.
 pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    match first {
+    match body.trim_ascii_start().first() {
         None => return Err("the body is empty".to_owned()),
         Some(b'{') => {}
         Some(_) => return Err("the body is not a JSON object".to_owned()),
     }
-    let mut walk = Walk::default();
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    walk.deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| format!("the body is not valid JSON: {error}"))?;
-    if walk.leaves.leaves.is_empty() {
+    let tree = match parse_plain(body) {
+        Some(tree) => tree,
+        None => flatten::parse(body)?,
+    };
+    if tree.is_empty() {
         return Err("there is no metadata in it".to_owned());
     }
-    Ok(walk.leaves.finish())
+    Ok(tree)
 }
 
-/// The leaves found so far and the path of the value that comes next.
-#[derive(Default)]
-struct Walk {
-    path: String,
-    leaves: Builder,
-    /// The names of the objects that are being read, one after the other: for objects with the same name twice.
-    names: String,
-    seen: Vec<Seen>,
-}
-
-/// One name of an object that is being read.
-struct Seen {
-    /// Where in [`Walk::names`].
-    name: Range<usize>,
-    /// Which leaves its value gave.
-    leaves: Range<usize>,
-}
-
-impl Walk {
-    fn leaf(&mut self, value: &str) {
-        self.leaves.push(&self.path, value);
-    }
-
-    /// Numbers are float64 in the original, printed without an exponent: `FormatFloat(v, 'f', -1, 64)`.
-    fn number(&mut self, value: f64) {
-        self.leaf(&value.to_string());
-    }
-
-    /// Does `read` one level further down.
-    fn below<T, E>(
-        &mut self,
-        segment: &str,
-        read: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<(), E> {
-        let length = self.path.len();
-        self.path.push('/');
-        self.path.push_str(segment);
-        read(self)?;
-        self.path.truncate(length);
-        Ok(())
-    }
-
-    /// Of the names from `first` on, what all but the last of equal ones gave.
-    fn replaced(&mut self, first: usize) -> Vec<Range<usize>> {
-        let Some(seen) = self.seen.get_mut(first..) else {
-            return Vec::new();
-        };
-        let names = &self.names;
-        let name = |seen: &Seen| names.get(seen.name.clone());
-        if seen.is_sorted_by(|one, next| name(one) < name(next)) {
-            return Vec::new();
-        }
-        seen.sort_unstable_by(|one, other| {
-            (name(one), one.name.start).cmp(&(name(other), other.name.start))
-        });
-        let mut replaced = Vec::new();
-        for pair in seen.windows(2) {
-            if let [one, next] = pair
-                && name(one) == name(next)
-            {
-                replaced.push(one.leaves.clone());
+/// The tree of nothing but objects and strings; none when there is anything else.
+fn parse_plain(body: &[u8]) -> Option<Tree> {
+    let mut scan = Scan {
+        text: str::from_utf8(body).ok()?,
+    };
+    // Names that come again and again are stored once.
+    let mut builder = Builder::new(body.len() / 2);
+    let mut names: Vec<Cow<'_, str>> = Vec::new();
+    scan.expect(b'{')?;
+    // Where each name must come after the one before it.
+    names.push(Cow::Borrowed(""));
+    loop {
+        let is_first = names.last()?.is_empty();
+        if is_first && scan.skip(b'}') || !is_first && !scan.skip(b',') {
+            if !is_first {
+                scan.expect(b'}')?;
             }
-        }
-        replaced
-    }
-
-    /// Drops these leaves: a repeated key replaces all that its first value held.
-    fn forget(&mut self, mut replaced: Vec<Range<usize>>) {
-        replaced.sort_unstable_by_key(|range| range.start);
-        let Some(first) = replaced.first().map(|range| range.start) else {
-            return;
-        };
-        let mut replaced = replaced.into_iter().peekable();
-        let tail = self.leaves.leaves.split_off(first);
-        for (index, leaf) in (first..).zip(tail) {
-            while replaced.next_if(|range| range.end <= index).is_some() {}
-            if replaced.peek().is_none_or(|range| index < range.start) {
-                self.leaves.leaves.push(leaf);
-            }
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Walk {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Walk {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.leaf(if value { "true" } else { "false" });
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.number(value as f64);
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.number(value as f64);
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.number(value);
-        Ok(())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.leaf(value);
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.leaf("null");
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (length, names, first) = (self.path.len(), self.names.len(), self.seen.len());
-        loop {
-            let start = self.names.len();
-            if map.next_key_seed(Name(&mut self.names))?.is_none() {
+            names.pop();
+            if names.is_empty() {
                 break;
             }
-            let name = start..self.names.len();
-            self.path.push('/');
-            self.path
-                .push_str(self.names.get(name.clone()).unwrap_or_default());
-            let before = self.leaves.leaves.len();
-            map.next_value_seed(&mut *self)?;
-            self.path.truncate(length);
-            let leaves = before..self.leaves.leaves.len();
-            self.seen.push(Seen { name, leaves });
+            builder.close();
+            continue;
         }
-        let replaced = self.replaced(first);
-        self.forget(replaced);
-        self.seen.truncate(first);
-        self.names.truncate(names);
-        Ok(())
-    }
-
-    /// An object's `name` stands for its index. It may come last, so elements are the one thing read whole first.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut index = 0_usize;
-        while let Some(element) = seq.next_element::<Json>()? {
-            let name = element
-                .get("name")
-                .and_then(Json::as_str)
-                .map(str::to_owned);
-            let segment = name.unwrap_or_else(|| index.to_string());
-            self.below(&segment, |walk| walk.deserialize(element))
-                .map_err(serde::de::Error::custom)?;
-            index += 1;
+        let name = scan.string()?;
+        let before = names.last_mut()?;
+        if !is_segment(&name) || *name <= **before {
+            return None;
         }
-        Ok(())
+        scan.expect(b':')?;
+        if scan.skip(b'{') {
+            builder.open(&name);
+            *before = name;
+            names.push(Cow::Borrowed(""));
+            if names.len() > DEEPEST {
+                return None;
+            }
+        } else {
+            builder.leaf(&name, &scan.string()?);
+            *before = name;
+        }
     }
+    scan.skip_space();
+    scan.text.is_empty().then(|| builder.finish())
 }
 
-/// Appends the name of a member to a text.
-struct Name<'a>(&'a mut String);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
+/// True when a name is one segment of a clean path.
+fn is_segment(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('/')
 }
 
-impl Visitor<'_> for Name<'_> {
-    type Value = ();
+/// The rest of a JSON text.
+struct Scan<'b> {
+    text: &'b str,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
+impl<'b> Scan<'b> {
+    fn skip_space(&mut self) {
+        self.text = self.text.trim_start_matches([' ', '\n', '\r', '\t']);
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<(), E> {
-        self.0.push_str(name);
-        Ok(())
+    /// Takes a byte, if it comes next.
+    fn skip(&mut self, byte: u8) -> bool {
+        if self
+            .text
+            .as_bytes()
+            .first()
+            .is_some_and(|next| *next <= b' ')
+        {
+            self.skip_space();
+        }
+        match self.text.strip_prefix(char::from(byte)) {
+            Some(rest) => {
+                self.text = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.skip(byte).then_some(())
+    }
+
+    /// Takes a string.
+    fn string(&mut self) -> Option<Cow<'b, str>> {
+        let whole = {
+            self.skip_space();
+            self.text
+        };
+        self.expect(b'"')?;
+        let bytes = self.text.as_bytes();
+        let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
+        let mut end = bytes.iter().position(special)?;
+        if bytes.get(end) == Some(&b'"') {
+            let (text, rest) = self.text.split_at_checked(end)?;
+            self.text = rest.get(1..)?;
+            return Some(Cow::Borrowed(text));
+        }
+        while let Some(b'\\') = bytes.get(end) {
+            end += 2;
+            end += bytes.get(end..)?.iter().position(special)?;
+        }
+        let (quoted, rest) = whole.split_at_checked(end + 2)?;
+        self.text = rest;
+        serde_json::from_str(quoted).ok().map(Cow::Owned)
     }
 }
 
@@ -323,5 +238,45 @@ mod tests {
             assert!(!problem.contains("secret"), "{problem}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn both_readers_read_the_same() {
+        let plain = |body: &str| parse_plain(body.as_bytes());
+        for body in [
+            r#"{"a":"x","b":{"c":""}}"#,
+            r#" { "a" : { } , "b" : { "c" : "\u003c\"\\" } } "#,
+            r#"{"a":{"k":"1"},"a-b":{"k":"2"},"a.b":{"k":"3"}}"#,
+            r#"{"i-1":"1","i-10":{"k":"2"},"i\u002d2":"3","中":"中"}"#,
+        ] {
+            let tree = plain(body).expect(body);
+            let flat = flatten::parse(body.as_bytes()).expect(body);
+            assert_eq!(
+                tree.leaves().collect::<Vec<_>>(),
+                flat.leaves().collect::<Vec<_>>()
+            );
+        }
+        let deep = format!("{}\"1\"{}", "{\"a\":".repeat(128), "}".repeat(128));
+        for body in [
+            r#"{"b":"1","a":"2"}"#,
+            r#"{"a":"1","a":"2"}"#,
+            r#"{"a":{"x":"1"},"a":"2"}"#,
+            r#"{"a/b":"1"}"#,
+            r#"{"":"1"}"#,
+            r#"{"..":"1"}"#,
+            r#"{"a":1}"#,
+            r#"{"a":["1"]}"#,
+            r#"{"a":"1",}"#,
+            r#"{"a":"1"}}"#,
+            r#"{"a":"1" "b":"2"}"#,
+            r#"{,"a":"1"}"#,
+            "{\"a\":\"\n\"}",
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"1"#,
+            r#"{"a":"1\"#,
+            deep.as_str(),
+        ] {
+            assert!(plain(body).is_none(), "{body}");
+        }
     }
 }

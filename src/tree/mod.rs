@@ -1,32 +1,96 @@
-//! The metadata: leaves only, sorted by key. Made once per change, then shared and never changed.
+//! The metadata of one node: directories and leaves. Made once per answer, then shared and never changed.
 //!
-//! Keys are clean absolute paths below the prefix that the tree was fetched with. What one resource may see
-//! of a tree is a [`View`]. Knows nothing of HTTP, files or templates.
+//! Three flat arrays hold it: the text of all names and values, the leaves, and the directories; the entries of one
+//! directory stand together, sorted. Equal names and values of neighbouring directories are stored once. Keys are clean
+//! absolute paths below the prefix that the tree was fetched with. What one resource may see is a [`View`]. Knows nothing
+//! of HTTP, files or templates.
 
+mod absence;
+mod builder;
+mod changes;
+mod flatten;
 mod json;
+mod leaves;
+mod listing;
+mod pattern;
+mod read_set;
+#[cfg(test)]
+mod tests;
 mod view;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
-use crate::go::path;
+use changes::Changes;
+use leaves::Leaves;
 
-pub use view::{Absence, Change, Found, Kind, View};
+pub use absence::Absence;
+pub use changes::{Change, Kind};
+pub use listing::Found;
+pub use read_set::ReadSet;
+pub use view::View;
 
-/// All leaves of this node's metadata. Equal trees hold the same leaves.
-#[derive(Default, PartialEq, Eq)]
+/// All leaves of this node's metadata, by directory. Equal trees hold the same leaves.
+#[derive(Default)]
 pub struct Tree {
-    /// Every leaf's key and value, one after the other in the order of the keys.
-    text: String,
-    /// Where each leaf's key and value begin; a value ends where the next key begins.
-    leaves: Vec<(usize, usize)>,
-    /// The leaves ordered by directory: all leaves of one directory stand together.
-    by_dir: Vec<usize>,
+    /// Every name and every value.
+    text: Arc<String>,
+    leaves: Box<[Leaf]>,
+    /// The root is the last one: a directory comes after those in it.
+    dirs: Box<[Dir]>,
+    /// What changed since another tree, as found last: each resource asks for the same.
+    since: Mutex<Option<(Weak<Tree>, Arc<Changes>)>>,
 }
 
+/// A part of the tree's text, or of one of its arrays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// The span from `start` to before `end`. Answers are limited to 64 MiB, so that any place fits.
+    fn new(start: usize, end: usize) -> Span {
+        let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Span {
+            start: small(start),
+            len: small(end - start),
+        }
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
+}
+
+/// A name and its value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Leaf {
+    name: Span,
+    value: Span,
+}
+
+/// A directory: nothing but a name and where its entries stand. Never empty, unless it is the root.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dir {
+    name: Span,
+    /// In [`Tree::leaves`], sorted by name.
+    leaves: Span,
+    /// In [`Tree::dirs`], sorted as [`dir_order`] has it.
+    dirs: Span,
+}
+
+/// A leaf's place in [`Tree::leaves`].
+type LeafId = usize;
+/// A directory's place in [`Tree::dirs`].
+type DirId = usize;
+
 impl Tree {
-    /// The tree in the JSON object `body`. An error says what is wrong, without quoting any metadata.
+    /// The tree in the JSON object `body`. The error has the reason, without quoting any metadata.
     pub fn from_json(body: &[u8]) -> Result<Tree, String> {
         json::parse(body)
     }
@@ -35,117 +99,130 @@ impl Tree {
     pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Tree {
-        let mut builder = Builder::default();
+        let mut flat = flatten::Flat::default();
         for (key, value) in pairs {
-            builder.push_any(key.as_ref(), value.as_ref());
+            flat.push_any(key.as_ref(), value.as_ref());
         }
-        builder.finish()
+        flat.into_tree()
     }
 
-    /// What a resource with these `keys` may see below `prefix`.
+    /// The leaves that a resource with these `keys` may see below `prefix`.
     pub fn view(self: &Arc<Tree>, prefix: &str, keys: &[String]) -> View {
         View::new(Arc::clone(self), prefix, keys)
     }
 
-    /// How many leaves there are.
+    /// The number of leaves.
     pub fn len(&self) -> usize {
         self.leaves.len()
     }
 
-    /// Whether there is no leaf at all.
+    /// True when there is no leaf at all.
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()
     }
 
-    /// The leaves in order of their keys.
-    pub fn leaves(&self) -> impl Iterator<Item = (&str, &str)> {
-        (0..self.len()).map(|index| (self.key(index), self.value(index)))
+    /// The keys and values of all leaves, in the order of the keys.
+    pub fn leaves(&self) -> impl Iterator<Item = (String, &str)> {
+        Leaves::of_tree(self).pairs()
     }
 
-    fn key(&self, index: usize) -> &str {
-        match self.leaves.get(index) {
-            Some(&(key, value)) => &self.text[key..value],
-            None => "",
+    /// The differences of this tree from an `older` one.
+    fn changes_since(&self, older: &Arc<Tree>) -> Arc<Changes> {
+        let mut since = self.since.lock().unwrap_or_else(|lock| lock.into_inner());
+        if let Some((known, changes)) = &*since
+            && known.as_ptr() == Arc::as_ptr(older)
+        {
+            return Arc::clone(changes);
         }
+        let changes = Arc::new(Changes::between(older, self));
+        *since = Some((Arc::downgrade(older), Arc::clone(&changes)));
+        changes
     }
 
-    fn value(&self, index: usize) -> &str {
-        let end = self
+    fn root(&self) -> DirId {
+        self.dirs.len().saturating_sub(1)
+    }
+
+    fn dir(&self, id: DirId) -> Dir {
+        self.dirs.get(id).copied().unwrap_or_default()
+    }
+
+    fn str(&self, span: Span) -> &str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        self.text.as_bytes().get(span.range()).unwrap_or_default()
+    }
+
+    fn leaf_name(&self, id: LeafId) -> &str {
+        self.leaves.get(id).map_or("", |leaf| self.str(leaf.name))
+    }
+
+    fn dir_name(&self, id: DirId) -> &str {
+        self.dirs.get(id).map_or("", |dir| self.str(dir.name))
+    }
+
+    fn value(&self, id: LeafId) -> &str {
+        self.leaves.get(id).map_or("", |leaf| self.str(leaf.value))
+    }
+
+    /// The leaf of this name directly in a directory.
+    fn find_leaf(&self, dir: DirId, name: &str) -> Option<LeafId> {
+        let place = self.dir(dir).leaves;
+        let found = self
             .leaves
-            .get(index + 1)
-            .map_or(self.text.len(), |next| next.0);
-        match self.leaves.get(index) {
-            Some(&(_, value)) => &self.text[value..end],
-            None => "",
-        }
+            .get(place.range())?
+            .binary_search_by(|leaf| self.bytes(leaf.name).cmp(name.as_bytes()));
+        Some(place.start as usize + found.ok()?)
     }
 
-    /// The first leaf at or after `from` for whose key `before` is false; `before` must hold for a head of the rest.
-    /// From within the tree it looks near first: whoever starts there goes on to a neighbour, as a rule.
-    fn search(&self, from: usize, before: impl Fn(&str) -> bool) -> usize {
-        let (mut low, mut high) = (from, self.len().max(from));
-        let mut step = if from == 0 { high } else { 1 };
-        while step < high - low {
-            if !before(self.key(low + step)) {
-                high = low + step;
-                break;
-            }
-            low += step + 1;
-            step *= 2;
-        }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if before(self.key(middle)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
+    /// The directory of this name directly in a directory.
+    fn find_dir(&self, dir: DirId, name: &str) -> Option<DirId> {
+        let place = self.dir(dir).dirs;
+        let found = self
+            .dirs
+            .get(place.range())?
+            .binary_search_by(|dir| dir_order(self.bytes(dir.name), name.as_bytes()));
+        Some(place.start as usize + found.ok()?)
     }
 
-    /// The first leaf for whose key `before` is false, looked for around `near` first.
-    fn search_around(&self, near: usize, before: impl Fn(&str) -> bool) -> usize {
-        let (mut from, mut step) = (near.min(self.len()), 1);
-        while from > 0 && !before(self.key(from - 1)) {
-            from = from.saturating_sub(step);
-            step *= 2;
-        }
-        self.search(from, before)
+    /// The leaves of a directory whose names begin with `head`.
+    fn leaves_from(&self, dir: DirId, head: &str) -> Range<LeafId> {
+        let place = self.dir(dir).leaves;
+        let leaves = self.leaves.get(place.range()).unwrap_or_default();
+        let head = head.as_bytes();
+        let from = leaves.partition_point(|leaf| self.bytes(leaf.name) < head);
+        let tail = leaves.get(from..).unwrap_or_default();
+        let count = tail.partition_point(|leaf| self.bytes(leaf.name).starts_with(head));
+        let start = place.start as usize + from;
+        start..start + count
     }
 
-    /// The leaves whose keys begin with `head`.
-    fn subtree(&self, head: &str) -> Range<usize> {
-        let start = self.search(0, |key| key < head);
-        start..self.search(start, |key| key.starts_with(head))
-    }
-
-    /// For `by_dir`. Neighbours mostly are in the same directory: sorted are runs of them, not each.
-    fn ordered_by_dir(&self) -> Vec<usize> {
-        let mut runs: Vec<(&str, Range<usize>)> = Vec::new();
-        for index in 0..self.len() {
-            let dir = path::key_dir(self.key(index));
-            match runs.last_mut() {
-                Some((last, run)) if *last == dir => run.end = index + 1,
-                _ => runs.push((dir, index..index + 1)),
-            }
-        }
-        runs.sort_by_key(|(dir, _)| *dir);
-        let mut ordered = Vec::with_capacity(self.len());
-        for (_, run) in runs {
-            ordered.extend(run);
-        }
-        ordered
-    }
-
-    /// The part of `by_dir` that holds the leaves which stand directly in `dir`.
-    fn directly_in(&self, dir: &str) -> Range<usize> {
-        let dir_of = |&index: &usize| path::key_dir(self.key(index));
-        let start = self.by_dir.partition_point(|index| dir_of(index) < dir);
-        let end = self.by_dir.partition_point(|index| dir_of(index) <= dir);
-        start..end
+    /// The directories of a directory whose names begin with `head`.
+    fn dirs_from(&self, dir: DirId, head: &str) -> Range<DirId> {
+        let place = self.dir(dir).dirs;
+        let dirs = self.dirs.get(place.range()).unwrap_or_default();
+        let head = head.as_bytes();
+        let before = |dir: &Dir| {
+            let name = self.bytes(dir.name);
+            !name.starts_with(head) && dir_order(name, head).is_lt()
+        };
+        let from = dirs.partition_point(before);
+        let tail = dirs.get(from..).unwrap_or_default();
+        let count = tail.partition_point(|dir| self.bytes(dir.name).starts_with(head));
+        let start = place.start as usize + from;
+        start..start + count
     }
 }
+
+impl PartialEq for Tree {
+    fn eq(&self, other: &Tree) -> bool {
+        self.len() == other.len() && Changes::between(self, other).is_empty()
+    }
+}
+
+impl Eq for Tree {}
 
 impl fmt::Debug for Tree {
     /// The number of leaves: metadata holds secrets, and stays out of logs.
@@ -154,91 +231,21 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// Collects leaves in any order.
-#[derive(Default)]
-struct Builder {
-    text: String,
-    /// Where a leaf's key begins, its value begins, and its value ends.
-    leaves: Vec<(usize, usize, usize)>,
+/// The order of two directories' names among the keys, where each is followed by a slash: `a-b/` comes before `a/`.
+fn dir_order(one: &[u8], other: &[u8]) -> Ordering {
+    let common = one.len().min(other.len());
+    let (head, tail) = one.split_at(common);
+    let (other_head, other_tail) = other.split_at(common);
+    let next = |tail: &[u8]| tail.first().copied().unwrap_or(b'/');
+    head.cmp(other_head)
+        .then_with(|| next(tail).cmp(&next(other_tail)))
 }
 
-impl Builder {
-    /// A path that may have no leading slash.
-    fn push_any(&mut self, path: &str, value: &str) {
-        match path.starts_with('/') {
-            true => self.push(path, value),
-            false => self.push(&format!("/{path}"), value),
-        }
-    }
-
-    fn push(&mut self, path: &str, value: &str) {
-        let start = self.text.len();
-        if path::is_clean_key(path) {
-            self.text.push_str(path);
-        } else {
-            self.text.push_str(&path::clean(path));
-        }
-        let middle = self.text.len();
-        self.text.push_str(value);
-        self.leaves.push((start, middle, self.text.len()));
-    }
-
-    /// Sorts what is not sorted, as metad's answers mostly are; of leaves with the same key the last stays.
-    fn finish(mut self) -> Tree {
-        let text = &self.text;
-        let key = |&(key, value, _): &(usize, usize, usize)| &text[key..value];
-        if !self.leaves.is_sorted_by_key(key) {
-            self.leaves.sort_by_key(key);
-        }
-        let mut tree = Tree {
-            text: String::with_capacity(text.len()),
-            leaves: Vec::with_capacity(self.leaves.len()),
-            by_dir: Vec::new(),
-        };
-        for (index, &(key, value, end)) in self.leaves.iter().enumerate() {
-            let next = self.leaves.get(index + 1);
-            if next.is_some_and(|&(k, v, _)| text[k..v] == text[key..value]) {
-                continue;
-            }
-            let start = tree.text.len();
-            tree.text.push_str(&text[key..end]);
-            tree.leaves.push((start, start + value - key));
-        }
-        tree.by_dir = tree.ordered_by_dir();
-        tree
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_of_equal_keys_counts() {
-        let tree = Tree::from_pairs([("/b", "1"), ("a//x", "2"), ("/b/", "3"), ("/a/x", "4")]);
-        assert_eq!(
-            tree.leaves().collect::<Vec<_>>(),
-            [("/a/x", "4"), ("/b", "3")]
-        );
-    }
-
-    #[test]
-    fn searching_from_anywhere_finds_the_same() {
-        let tree = Tree::from_pairs((0..50).map(|number| (format!("/{number:02}"), "x")));
-        for goal in 0..=50 {
-            let before = |key: &str| key < format!("/{goal:02}").as_str();
-            for from in 0..60 {
-                assert_eq!(tree.search_around(from, before), goal, "{from}");
-                assert_eq!(tree.search(from, before), goal.max(from), "{from}");
-            }
-        }
-    }
-
-    #[test]
-    fn equality_is_about_leaves_not_their_order() {
-        let one = Tree::from_pairs([("/a", "1"), ("/b", "2")]);
-        assert_eq!(one, Tree::from_pairs([("/b", "2"), ("/a", "1")]));
-        assert_ne!(one, Tree::from_pairs([("/b", "21"), ("/a", "")]));
-        assert_ne!(one, Tree::from_pairs([("/a", "1/b2")]));
+/// The order of a leaf's and a directory's name among the keys; a leaf comes before the directory of the same name.
+fn leaf_order(leaf: &[u8], dir: &[u8]) -> Ordering {
+    match leaf.strip_prefix(dir) {
+        Some([]) => Ordering::Less,
+        Some([next, ..]) => next.cmp(&b'/'),
+        None => leaf.cmp(dir),
     }
 }

@@ -30,9 +30,8 @@ use crate::go::strconv;
 use crate::platform;
 use crate::template::value::{LocalZone, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
-use crate::tree::View;
+use crate::tree::{ReadSet, View};
 
-pub use store::Reads;
 pub use table::FUNCTIONS;
 
 /// How many compiled regular expressions one rendering keeps.
@@ -69,11 +68,9 @@ impl HostEnv {
 /// The functions for one rendering.
 #[derive(Debug)]
 pub struct Funcs {
-    view: View,
-    /// Where in the tree the last look-up ended.
-    near: usize,
     around: HostEnv,
-    reads: Reads,
+    /// The view, and what was asked of it.
+    reads: ReadSet,
     included: Included,
     expressions: BTreeMap<Str, Rc<Expression>>,
 }
@@ -82,17 +79,15 @@ impl Funcs {
     /// Functions that see this much of the metadata.
     pub fn new(view: View, around: HostEnv) -> Funcs {
         Funcs {
-            view,
-            near: 0,
             around,
-            reads: Reads::default(),
+            reads: ReadSet::new(view),
             included: Included::default(),
             expressions: BTreeMap::new(),
         }
     }
 
-    /// What the rendering asked the store for.
-    pub fn into_reads(self) -> Reads {
+    /// The metadata that the rendering depends on.
+    pub fn into_reads(self) -> ReadSet {
         self.reads
     }
 
@@ -135,6 +130,9 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::failed(format!("there is no function {index}")));
         };
+        if name.asks_others() {
+            self.reads.note_others();
+        }
         budget.spend_steps(args.iter().map(weight).sum())?;
         self.run(name, args, budget)
     }

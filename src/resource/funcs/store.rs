@@ -1,102 +1,33 @@
-//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Remembers what was
-//! asked for, so that a change can be named by the keys that this template reads.
+//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Values and names are
+//! parts of the tree's text, not copies. What is asked for goes into the rendering's [`ReadSet`].
+//!
+//! [`ReadSet`]: crate::tree::ReadSet
+
+use std::sync::Arc;
 
 use super::Funcs;
 use crate::go::filepath::{BadPattern, Pattern};
-use crate::go::path;
-use crate::template::interner::Interner;
 use crate::template::value::{Pair, Str};
 use crate::template::{Budget, CallError, Value};
-use crate::tree::{Change, Found, Kind, View};
-
-/// What one rendering asked the store for. There may be thousands of each.
-#[derive(Clone, Debug, Default)]
-pub struct Reads {
-    keys: Interner,
-    /// The cleaned paths of `ls` and `lsdir`.
-    listings: Interner,
-    patterns: Interner,
-}
-
-impl Reads {
-    /// The keys that a rendering with these reads depends on and that were added, removed or changed from `old` to
-    /// `new`, sorted. A listing depends on which keys there are, not on their values.
-    pub fn changed(&self, old: &View, new: &View) -> Vec<String> {
-        let patterns = self.patterns_by_head();
-        let listings: Vec<&[u8]> = self.listings.names().collect();
-        let read = |change: &Change| {
-            self.keys.get(change.key.as_bytes()).is_some()
-                || (change.kind != Kind::Value && shows(&listings, change.key))
-                || matches_any(&patterns, change.key)
-        };
-        let mut changed = Vec::new();
-        for change in old.changed(new) {
-            if read(&change) {
-                changed.push(change.key.to_owned());
-            }
-        }
-        changed
-    }
-
-    fn patterns_by_head(&self) -> Vec<(String, Pattern)> {
-        let mut patterns = Vec::new();
-        for text in self.patterns.names() {
-            if let Ok(Ok(pattern)) = str::from_utf8(text).map(Pattern::parse) {
-                patterns.push((pattern.head(), pattern));
-            }
-        }
-        patterns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        patterns
-    }
-}
-
-/// Whether one of the sorted listings shows this key, or, as the original's rule has it, leads through its directory.
-fn shows(listings: &[&[u8]], key: &str) -> bool {
-    let has = |path: &str| listings.binary_search(&path.as_bytes()).is_ok();
-    let dir = path::key_dir(key);
-    let mut above = dir.match_indices('/').skip(1);
-    let below = format!("{dir}/");
-    let first_below = listings.partition_point(|path| *path < below.as_bytes());
-    has(key)
-        || has(dir)
-        || above.any(|(slash, _)| has(&dir[..slash]))
-        || (dir != "/"
-            && listings
-                .get(first_below)
-                .is_some_and(|path| path.starts_with(below.as_bytes())))
-}
-
-/// Looks only at the patterns that begin as the key does: there may be one for every host.
-fn matches_any(patterns: &[(String, Pattern)], key: &str) -> bool {
-    let mut ends = key.char_indices().map(|(end, _)| end).chain([key.len()]);
-    ends.any(|end| {
-        let head = &key[..end];
-        let first = patterns.partition_point(|(known, _)| known.as_str() < head);
-        let mut same = patterns[first..]
-            .iter()
-            .take_while(|(known, _)| known == head);
-        same.any(|(_, pattern)| pattern.matches(key))
-    })
-}
+use crate::tree::Found;
 
 impl Funcs {
     /// `exists`
     pub(super) fn exists(&mut self, key: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        Ok(Value::Bool(self.look_up(key, budget)?.is_some()))
+        let Ok(key) = str::from_utf8(key.as_bytes()) else {
+            return Ok(Value::Bool(false));
+        };
+        budget.spend_bytes(key.len())?;
+        Ok(Value::Bool(self.reads.ask(key)))
     }
 
     /// `get`
     pub(super) fn get(&mut self, key: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        match self.look_up(key, budget)? {
-            Some(value) => Ok(Value::Pair(
-                Pair {
-                    key: key.clone(),
-                    value,
-                }
-                .into(),
-            )),
-            None => Err(missing(key)),
-        }
+        let Some(value) = self.look_up(key, budget)? else {
+            return Err(missing(key));
+        };
+        let key = key.clone();
+        Ok(Value::Pair(Pair { key, value }.into()))
     }
 
     /// `getv`: a key that exists but is empty beats the default.
@@ -114,59 +45,61 @@ impl Funcs {
     }
 
     fn look_up(&mut self, key: &Str, budget: &mut Budget) -> Result<Option<Str>, CallError> {
-        let Ok(key) = std::str::from_utf8(key.as_bytes()) else {
+        let Ok(key) = str::from_utf8(key.as_bytes()) else {
             return Ok(None);
         };
-        let value = self.view.get_around(&mut self.near, key);
+        let text = Arc::clone(self.reads.view().text());
+        let value = self.reads.read(key);
         budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;
-        self.reads.keys.add(key.as_bytes());
-        Ok(value.map(Str::from))
+        Ok(value.map(|value| Str::part_of(&text, value)))
     }
 
     /// `gets`: sorted by key.
     pub(super) fn gets(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        let mut pairs = Vec::new();
-        for (key, value) in self.matching(pattern, budget)? {
-            pairs.push(Pair {
-                key: key.into(),
-                value: value.into(),
-            });
-        }
-        Ok(Value::Pairs(pairs.into()))
-    }
-
-    /// `getvs`: sorted as text.
-    pub(super) fn getvs(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        let pairs = self.matching(pattern, budget)?;
-        let mut values: Vec<&str> = pairs.into_iter().map(|(_, value)| value).collect();
-        values.sort_unstable();
-        Ok(strings(&values))
-    }
-
-    fn matching(
-        &mut self,
-        text: &Str,
-        budget: &mut Budget,
-    ) -> Result<Vec<(&str, &str)>, CallError> {
-        let Ok(text) = std::str::from_utf8(text.as_bytes()) else {
-            return Ok(Vec::new());
+        let Some(pattern) = self.pattern(pattern, budget)? else {
+            return Ok(Value::Pairs([].into()));
         };
-        budget.spend_bytes(text.len())?;
-        let pattern = match Pattern::parse(text) {
-            Ok(pattern) => pattern,
-            // The original looks at the pattern only when there is a key to hold against it.
-            Err(BadPattern) if self.view.leaves().next().is_none() => return Ok(Vec::new()),
-            Err(error) => return Err(CallError::failed(error.to_string())),
-        };
-        self.reads.patterns.add(text.as_bytes());
-        let Found { items, walked } = self.view.matching(&pattern);
+        let view = self.reads.view();
+        let Found { items, walked } = view.matching(&pattern);
         budget.spend_steps(walked)?;
         let size: usize = items
             .iter()
             .map(|(key, value)| key.len() + value.len())
             .sum();
         budget.spend_bytes(size + items.len() * size_of::<Pair>())?;
-        Ok(items)
+        let pair = |(key, value): (String, &str)| Pair {
+            key: key.into(),
+            value: Str::part_of(view.text(), value),
+        };
+        Ok(Value::Pairs(items.into_iter().map(pair).collect()))
+    }
+
+    /// `getvs`: sorted as text.
+    pub(super) fn getvs(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
+        let Some(pattern) = self.pattern(pattern, budget)? else {
+            return Ok(Value::Strings([].into()));
+        };
+        let mut found = self.reads.view().matching_values(&pattern);
+        found.items.sort_unstable();
+        self.strings(found, budget)
+    }
+
+    /// Reads a pattern; none when it cannot match anything.
+    fn pattern(&mut self, text: &Str, budget: &mut Budget) -> Result<Option<Pattern>, CallError> {
+        let Ok(text) = str::from_utf8(text.as_bytes()) else {
+            return Ok(None);
+        };
+        budget.spend_bytes(text.len())?;
+        self.reads.note_pattern(text);
+        match Pattern::parse(text) {
+            Ok(pattern) => Ok(Some(pattern)),
+            // The original looks at the pattern only when there is a key to hold against it.
+            Err(BadPattern) if self.reads.view().is_empty() => {
+                self.reads.note_others();
+                Ok(None)
+            }
+            Err(error) => Err(CallError::failed(error.to_string())),
+        }
     }
 
     /// `ls`, and with `dirs_only` `lsdir`.
@@ -176,94 +109,32 @@ impl Funcs {
         dirs_only: bool,
         budget: &mut Budget,
     ) -> Result<Value, CallError> {
-        let Ok(dir) = std::str::from_utf8(dir.as_bytes()) else {
-            return Ok(strings(&[]));
+        let Ok(dir) = str::from_utf8(dir.as_bytes()) else {
+            return Ok(Value::Strings([].into()));
         };
-        self.reads.listings.add(path::clean(dir).as_bytes());
-        let Found { items, walked } = if dirs_only {
-            self.view.list_dirs(dir)
+        budget.spend_bytes(dir.len())?;
+        self.reads.note_listing(dir, dirs_only);
+        let view = self.reads.view();
+        let found = if dirs_only {
+            view.list_dirs(dir)
         } else {
-            self.view.list(dir)
+            view.list(dir)
         };
+        self.strings(found, budget)
+    }
+
+    /// A `[]string` of parts of the tree's text.
+    fn strings(&self, found: Found<&str>, budget: &mut Budget) -> Result<Value, CallError> {
+        let Found { items, walked } = found;
         budget.spend_steps(walked)?;
         let size: usize = items.iter().map(|name| name.len()).sum();
-        budget.spend_bytes(dir.len() + size + items.len() * size_of::<Str>())?;
-        Ok(strings(&items))
+        budget.spend_bytes(size + items.len() * size_of::<Str>())?;
+        let text = self.reads.view().text();
+        let strings = items.into_iter().map(|item| Str::part_of(text, item));
+        Ok(Value::Strings(strings.collect()))
     }
 }
 
 fn missing(key: &Str) -> CallError {
     CallError::missing(key.to_text().into_owned())
-}
-
-fn strings(texts: &[&str]) -> Value {
-    Value::Strings(texts.iter().map(|text| Str::from(*text)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tree::Tree;
-    use std::sync::Arc;
-
-    fn view(leaves: &[(&str, &str)]) -> View {
-        Arc::new(Tree::from_pairs(leaves.iter().copied())).view("", &["/".to_owned()])
-    }
-
-    #[test]
-    fn a_change_is_named_by_the_keys_that_were_read() {
-        let old = view(&[
-            ("/a/x", "1"),
-            ("/a/y", "1"),
-            ("/b/h1/ip", "1"),
-            ("/b/h1/id", "1"),
-            ("/c", "1"),
-            ("/d/e", "1"),
-        ]);
-        let new = view(&[
-            ("/a/x", "2"),
-            ("/a/z", "1"),
-            ("/b/h1/ip", "2"),
-            ("/b/h1/id", "2"),
-            ("/b/h2/ip", "1"),
-            ("/d/e", "2"),
-        ]);
-        let set = |texts: &[&str]| {
-            let mut set = Interner::default();
-            for text in texts {
-                set.add(text.as_bytes());
-            }
-            set
-        };
-        for (keys, listings, patterns, want) in [
-            (
-                &["/a/x", "/c", "/no", "/b"][..],
-                &[][..],
-                &[][..],
-                "/a/x /c",
-            ),
-            (&[], &["/a"], &[], "/a/y /a/z"),
-            (&[], &["/b"], &[], "/b/h2/ip"),
-            (&[], &["/b/h2"], &[], "/b/h2/ip"),
-            (&[], &["/a/none/deep"], &[], "/a/y /a/z"),
-            (&[], &["/"], &[], "/c"),
-            (
-                &[],
-                &[],
-                &["/b/*/ip", "/d/?", "["],
-                "/b/h1/ip /b/h2/ip /d/e",
-            ),
-            (&[], &[], &["/*"], "/c"),
-            (&[], &["/c", "/x"], &[], "/c"),
-            (&[], &[], &[], ""),
-        ] {
-            let reads = Reads {
-                keys: set(keys),
-                listings: set(listings),
-                patterns: set(patterns),
-            };
-            assert_eq!(reads.changed(&old, &new).join(" "), want, "{reads:?}");
-            assert!(reads.changed(&old, &old).is_empty());
-        }
-    }
 }

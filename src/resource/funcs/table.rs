@@ -114,3 +114,22 @@ functions! {
     LookupIfaceIpv6 "lookupIfaceIPV6" [Str];
     Include "include" [Str] Any;
 }
+
+impl Name {
+    /// True when the result depends on something that is no metadata and may change while the program runs.
+    pub(super) fn asks_others(self) -> bool {
+        matches!(
+            self,
+            Name::Datetime
+                | Name::LookupIp
+                | Name::LookupSrv
+                | Name::FileExists
+                | Name::Hostname
+                | Name::LookupIpv4
+                | Name::LookupIpv6
+                | Name::LookupIfaceIpv4
+                | Name::LookupIfaceIpv6
+                | Name::Include
+        )
+    }
+}

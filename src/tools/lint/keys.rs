@@ -304,7 +304,7 @@ impl Asked<'_> {
         let (dir, _) = pattern.rsplit_once('/')?;
         let beside = Pattern::parse(&format!("{dir}/*")).ok()?;
         let (neighbour, _) = view.matching(&beside).items.into_iter().next()?;
-        let instance = format!("{}/{last}", path::key_dir(neighbour));
+        let instance = format!("{}/{last}", path::key_dir(&neighbour));
         match view.absence(&instance)? {
             Absence::Misspelt { meant, .. } if !is_known(&instance) => {
                 self.absent(&text, Some(did_you_mean(&meant)))
@@ -319,7 +319,7 @@ impl Asked<'_> {
         let message = format!("\"{key}\" matches nothing: what it matches has keys below it");
         let help = format!(
             "go on to the keys: \"{key}/{}\" or \"{key}/*\"",
-            path::base(below)
+            path::base(&below)
         );
         Some((Code::W407, message, help))
     }

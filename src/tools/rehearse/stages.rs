@@ -236,7 +236,7 @@ mod tests {
             let before = before.view("", everything);
             let lines = stage.scenes().map(move |scene| {
                 let now = scene.tree.view("", everything);
-                let changes = before.changed(&now);
+                let changes = before.changes(&now);
                 let changes = changes.iter().map(|change| {
                     let sign = match change.kind {
                         crate::tree::Kind::Added => '+',

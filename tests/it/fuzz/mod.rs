@@ -10,6 +10,7 @@ mod grammar;
 mod host;
 mod lint;
 mod mutate;
+mod reads;
 mod render;
 mod targets;
 mod values;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::go::filepath::Pattern;
 use crate::go::path::{clean, key_dir};
 
 /// A small deterministic generator (xorshift), so that a failure can be repeated.
@@ -48,6 +49,7 @@ fn same_terms(one: &[String], two: &[String]) -> bool {
 fn plain_list(view: &View, path: &str) -> Vec<String> {
     let mut names = BTreeSet::new();
     for (key, _) in view.leaves() {
+        let key = key.as_str();
         if key == path {
             names.insert(key.rsplit('/').next().unwrap().to_owned());
         } else if same_terms(&split(path), &split(key_dir(key))) {
@@ -63,7 +65,7 @@ fn plain_list_dirs(view: &View, path: &str) -> Vec<String> {
     let mut names = BTreeSet::new();
     let terms = split(path);
     for (key, _) in view.leaves().filter(|(key, _)| key.starts_with(path)) {
-        let items = split(key_dir(key));
+        let items = split(key_dir(&key));
         if let (true, Some(name)) = (same_terms(&terms, &items), items.get(terms.len())) {
             names.insert(name.clone());
         }
@@ -109,7 +111,7 @@ fn random_view(random: &mut Seeded) -> View {
         false => (0..random.below(4)).map(|_| random.path(ODD, 2)).collect(),
     };
     let view = tree.view(prefix, &keys);
-    let leaves = view.leaves().map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let leaves = view.leaves().map(|(key, value)| (key, value.to_owned()));
     assert_eq!(
         leaves.collect::<Vec<_>>(),
         plain_leaves(&tree, prefix, &keys),
@@ -176,6 +178,8 @@ fn patterns_find_what_matching_every_key_finds() {
                 "{text} {:?}",
                 view.leaves().collect::<Vec<_>>()
             );
+            let values: Vec<_> = plain.into_iter().map(|(_, value)| value).collect();
+            assert_eq!(view.matching_values(&pattern).items, values, "{text}");
         }
     }
 }
@@ -240,18 +244,16 @@ fn changes_between_views() {
     let old = Arc::new(Tree::from_pairs([("/a", "1"), ("/b", "2"), ("/d", "4")])).view("", &all);
     let new = Arc::new(Tree::from_pairs([("/a", "1"), ("/b", "3"), ("/c", "4")])).view("", &all);
     let changes: Vec<_> = old
-        .changed(&new)
+        .changes(&new)
         .into_iter()
-        .map(|c| (c.key, c.kind))
+        .map(|change| (change.key, change.kind))
         .collect();
-    assert_eq!(
-        changes,
-        [
-            ("/b", Kind::Value),
-            ("/c", Kind::Added),
-            ("/d", Kind::Removed)
-        ]
-    );
+    let expected = [
+        ("/b", Kind::Value),
+        ("/c", Kind::Added),
+        ("/d", Kind::Removed),
+    ];
+    assert_eq!(changes, expected.map(|(key, kind)| (key.to_owned(), kind)));
     assert!(old != new && old == old.clone());
 }
 
@@ -279,4 +281,135 @@ fn a_listing_does_not_walk_the_tree() {
         assert_eq!(found.items.len(), items, "{pattern}");
         assert!(found.walked <= walked, "{pattern} {}", found.walked);
     }
+}
+
+#[test]
+fn the_last_of_equal_keys_counts() {
+    let tree = Tree::from_pairs([("/b", "1"), ("a//x", "2"), ("/b/", "3"), ("/a/x", "4")]);
+    let leaves: Vec<_> = tree.leaves().collect();
+    assert_eq!(leaves, [("/a/x".to_owned(), "4"), ("/b".to_owned(), "3")]);
+}
+
+#[test]
+fn equality_is_about_leaves_not_their_order() {
+    let one = Tree::from_pairs([("/a", "1"), ("/b", "2")]);
+    assert_eq!(one, Tree::from_pairs([("/b", "2"), ("/a", "1")]));
+    assert_ne!(one, Tree::from_pairs([("/b", "21"), ("/a", "")]));
+    assert_ne!(one, Tree::from_pairs([("/a", "1/b2")]));
+    assert_ne!(one, Tree::default());
+    assert_eq!(Tree::default(), Tree::from_pairs([("", ""); 0]));
+}
+
+#[test]
+fn what_stands_in_several_directories_is_stored_once() {
+    let host = |number: usize| format!(r#""i-{number:04}":{{"cpu":"4","ip":"10.0.0.{number}"}}"#);
+    let hosts: Vec<String> = (0..1000).map(host).collect();
+    let body = format!(r#"{{"hosts":{{{}}}}}"#, hosts.join(","));
+    let tree = Tree::from_json(body.as_bytes()).unwrap();
+    assert_eq!(tree.len(), 2000);
+    // For each host only its name and its address.
+    assert!(
+        tree.text.len() < 1000 * (6 + 10) + 20,
+        "{}",
+        tree.text.len()
+    );
+}
+
+#[test]
+fn trees_and_what_is_read_of_them_go_from_thread_to_thread() {
+    fn moves<T: Send + Sync>() {}
+    moves::<Tree>();
+    moves::<View>();
+    moves::<ReadSet>();
+}
+
+/// A read set that has read everything that these name.
+fn reads(view: &View, keys: &[&str], listings: &[&str], patterns: &[&str]) -> ReadSet {
+    let mut reads = ReadSet::new(view.clone());
+    for key in keys {
+        let _ = reads.read(key);
+    }
+    for path in listings {
+        reads.note_listing(path, false);
+    }
+    for pattern in patterns {
+        reads.note_pattern(pattern);
+    }
+    reads
+}
+
+#[test]
+fn a_change_is_named_by_the_keys_that_were_read() {
+    let view = |pairs: &[(&str, &str)]| {
+        Arc::new(Tree::from_pairs(pairs.iter().copied())).view("", &["/".to_owned()])
+    };
+    let old = view(&[
+        ("/a/x", "1"),
+        ("/a/y", "1"),
+        ("/b/h1/ip", "1"),
+        ("/b/h1/id", "1"),
+        ("/c", "1"),
+        ("/d/e", "1"),
+    ]);
+    let new = view(&[
+        ("/a/x", "2"),
+        ("/a/z", "1"),
+        ("/b/h1/ip", "2"),
+        ("/b/h1/id", "2"),
+        ("/b/h2/ip", "1"),
+        ("/d/e", "2"),
+    ]);
+    for (keys, listings, patterns, want) in [
+        (
+            &["/a/x", "/c", "/no", "/b"][..],
+            &[][..],
+            &[][..],
+            "/a/x /c",
+        ),
+        (&["/a/z", "/b/h2/ip", "/d"], &[], &[], "/a/z /b/h2/ip"),
+        (&[], &["/a"], &[], "/a/y /a/z"),
+        (&[], &["/b"], &[], "/b/h2/ip"),
+        (&[], &["/b/h2"], &[], "/b/h2/ip"),
+        // Its leaves make `a` a name here, before and after.
+        (&[], &["/a/none/deep"], &[], ""),
+        (&[], &["/b/h1", "/d"], &[], ""),
+        (&[], &["/"], &[], "/c"),
+        (
+            &[],
+            &[],
+            &["/b/*/ip", "/d/?", "["],
+            "/b/h1/ip /b/h2/ip /d/e",
+        ),
+        (&[], &[], &["/*"], "/c"),
+        (&[], &["/c", "/x"], &[], "/c"),
+        (&[], &[], &[], ""),
+    ] {
+        for view in [&old, &new] {
+            let mut reads = reads(view, keys, listings, patterns);
+            assert_eq!(reads.changed(&old, &new).join(" "), want, "{reads:?}");
+            assert!(reads.changed(&old, &old).is_empty());
+            assert_eq!(reads.follow(new.tree()), want.is_empty() || view == &new);
+        }
+    }
+}
+
+#[test]
+fn whoever_asks_others_depends_on_all_that_it_sees() {
+    let tree = |a: &str, b: &str| Arc::new(Tree::from_pairs([("/a", a), ("/b", b)]));
+    let mut reads = ReadSet::new(tree("1", "1").view("", &["/a".to_owned()]));
+    reads.note_others();
+    assert!(reads.follow(&tree("1", "2")));
+    assert!(!reads.follow(&tree("2", "2")));
+}
+
+#[test]
+fn presence_is_no_value() {
+    let tree = |pairs: &[(&str, &str)]| Arc::new(Tree::from_pairs(pairs.iter().copied()));
+    let old = tree(&[("/b/k", "1")]);
+    let mut reads = ReadSet::new(old.view("", &["/".to_owned()]));
+    assert!(reads.ask("/b/k") && !reads.ask("/b/none"));
+    // What comes before it moves it within the tree.
+    assert!(reads.follow(&tree(&[("/a/k", "1"), ("/b/j", "1"), ("/b/k", "2")])));
+    assert!(!reads.follow(&tree(&[("/b/k", "2"), ("/b/none", "")])));
+    assert!(!reads.follow(&tree(&[("/a/k", "1"), ("/b/j", "1")])));
 }

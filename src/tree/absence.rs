@@ -3,7 +3,9 @@
 //! Asked only once a look-up has failed, and bounded all the same: a daemon may fail again and again. No value is
 //! looked at, only keys.
 
-use super::View;
+use super::leaves::Leaves;
+use super::view::{Sight, View};
+use super::{DirId, LeafId, leaf_order};
 use crate::go::path;
 use crate::nearest::Word;
 
@@ -118,18 +120,21 @@ impl View {
 
     /// The shortest key of the tree that ends with this one.
     fn behind_others(&self, key: &str, clean: &str) -> Option<Absence> {
-        let mut shortest: Option<&str> = None;
-        for (leaf, _) in self.tree.leaves() {
-            if leaf.ends_with(clean) && shortest.is_none_or(|known| leaf.len() < known.len()) {
-                shortest = Some(leaf);
+        let mut shortest: Option<String> = None;
+        let mut leaves = Leaves::of_tree(self.tree());
+        while leaves.next_leaf().is_some() {
+            let leaf = leaves.key();
+            let is_shorter = |known: &String| leaf.len() < known.len();
+            if leaf.ends_with(clean) && shortest.as_ref().is_none_or(is_shorter) {
+                shortest = Some(leaf.to_owned());
             }
         }
         let leaf = shortest?;
-        match leaf.strip_prefix(self.prefix.as_str()) {
+        match leaf.strip_prefix(self.prefix()) {
             Some(inside) if inside.starts_with('/') && inside != key => {
                 Some(Absence::Elsewhere(inside.to_owned()))
             }
-            _ => Some(Absence::Outside(leaf.to_owned())),
+            _ => Some(Absence::Outside(leaf)),
         }
     }
 
@@ -142,24 +147,33 @@ impl View {
         Absence::Directory(told, names.next().is_some())
     }
 
-    /// The same tree below the same prefix, all of it.
-    fn whole(&self) -> View {
-        self.tree.view(&self.prefix, &["/".to_owned()])
-    }
-
     /// The names directly below a clean path (empty for the root), sorted by key.
-    fn names<'v>(&'v self, dir: &str) -> impl Iterator<Item = &'v str> {
-        let below = format!("{dir}/");
-        let mut next = self.visible(self.seek(0, &below));
+    fn names(&self, dir: &str) -> impl Iterator<Item = &str> {
+        let tree = self.tree();
+        let found = self.find_dir(dir);
+        let sight = found.map_or(Sight::Whole, |(_, sight)| sight);
+        let dir = found.map(|(dir, _)| tree.dir(dir)).unwrap_or_default();
+        let shown_leaf = move |leaf: &LeafId| self.shows(sight, *leaf);
+        let shown_dir = move |dir: &DirId| self.sight(sight, *dir).is_some();
+        let mut leaves = dir.leaves.range().filter(shown_leaf).peekable();
+        let mut dirs = dir.dirs.range().filter(shown_dir).peekable();
         std::iter::from_fn(move || {
-            let index = next?;
-            let rest = self.key(index).strip_prefix(below.as_str())?;
-            let name = super::first_segment(rest);
-            next = self.visible(match name.len() {
-                length if length == rest.len() => index + 1,
-                length => self.past(index, &format!("{below}{}", &rest[..=length])),
-            });
-            Some(name)
+            let leaf = leaves.peek().map(|leaf| tree.leaf_name(*leaf));
+            let dir = dirs.peek().map(|dir| tree.dir_name(*dir));
+            match (leaf, dir) {
+                (Some(leaf), Some(dir)) if leaf_order(leaf.as_bytes(), dir.as_bytes()).is_gt() => {
+                    dirs.next();
+                    Some(dir)
+                }
+                (Some(leaf), _) => {
+                    leaves.next();
+                    Some(leaf)
+                }
+                (None, dir) => {
+                    dirs.next();
+                    dir
+                }
+            }
         })
     }
 }

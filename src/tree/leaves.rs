@@ -1,0 +1,120 @@
+//! All leaves of a tree or a view in the order of their keys: a walk with a stack of its own.
+
+use std::ops::Range;
+
+use super::view::{Sight, View};
+use super::{DirId, LeafId, Tree, leaf_order};
+
+/// A walk over leaves.
+pub(super) struct Leaves<'t> {
+    tree: &'t Tree,
+    /// None for all of the tree.
+    view: Option<&'t View>,
+    /// The key of the leaf found last.
+    key: String,
+    levels: Vec<Level>,
+}
+
+/// A directory on the way.
+struct Level {
+    leaves: Range<LeafId>,
+    dirs: Range<DirId>,
+    sight: Sight,
+    /// The length of its path, with the slash at its end.
+    path: usize,
+}
+
+impl<'t> Leaves<'t> {
+    /// The leaves of a whole tree.
+    pub fn of_tree(tree: &'t Tree) -> Self {
+        Leaves::below(tree, None, Some((tree.root(), Sight::Whole)), "")
+    }
+
+    /// The leaves of a view in a directory of it, whose path is `path` (empty for its root).
+    pub fn of_view(view: &'t View, start: Option<(DirId, Sight)>, path: &str) -> Self {
+        Leaves::below(view.tree(), Some(view), start, path)
+    }
+
+    fn below(
+        tree: &'t Tree,
+        view: Option<&'t View>,
+        start: Option<(DirId, Sight)>,
+        path: &str,
+    ) -> Self {
+        let mut leaves = Leaves {
+            tree,
+            view,
+            key: path.to_owned(),
+            levels: Vec::new(),
+        };
+        if let Some((dir, sight)) = start {
+            leaves.enter(dir, sight);
+        }
+        leaves
+    }
+
+    /// The next leaf; [`Leaves::key`] is its key.
+    pub fn next_leaf(&mut self) -> Option<LeafId> {
+        loop {
+            let tree = self.tree;
+            let level = self.levels.last_mut()?;
+            self.key.truncate(level.path);
+            let leaf_first = match (level.leaves.is_empty(), level.dirs.is_empty()) {
+                (true, true) => {
+                    self.levels.pop();
+                    continue;
+                }
+                (no_leaf, true) => !no_leaf,
+                (true, false) => false,
+                (false, false) => {
+                    let leaf = tree.leaf_name(level.leaves.start);
+                    let dir = tree.dir_name(level.dirs.start);
+                    leaf_order(leaf.as_bytes(), dir.as_bytes()).is_lt()
+                }
+            };
+            if leaf_first {
+                let leaf = level.leaves.start;
+                level.leaves.start += 1;
+                if self.view.is_none_or(|view| view.shows(level.sight, leaf)) {
+                    self.key.push_str(tree.leaf_name(leaf));
+                    return Some(leaf);
+                }
+            } else {
+                let dir = level.dirs.start;
+                level.dirs.start += 1;
+                let sight = match self.view {
+                    None => Some(Sight::Whole),
+                    Some(view) => view.sight(level.sight, dir),
+                };
+                if let Some(sight) = sight {
+                    self.key.push_str(tree.dir_name(dir));
+                    self.enter(dir, sight);
+                }
+            }
+        }
+    }
+
+    /// The key of the leaf found last.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The keys and values.
+    pub fn pairs(mut self) -> impl Iterator<Item = (String, &'t str)> {
+        std::iter::from_fn(move || {
+            let leaf = self.next_leaf()?;
+            Some((self.key.clone(), self.tree.value(leaf)))
+        })
+    }
+
+    fn enter(&mut self, dir: DirId, sight: Sight) {
+        let entries = self.tree.dir(dir);
+        self.key.push('/');
+        self.levels.push(Level {
+            leaves: entries.leaves.range(),
+            dirs: entries.dirs.range(),
+            sight,
+            path: self.key.len(),
+        });
+    }
+}

@@ -1,19 +1,22 @@
-//! Errors as data: what is wrong ([`Problem`]), in which template, and where. They become words here and in
-//! `problem.rs`, and nowhere else.
+//! Errors as data: the [`Problem`], the template and the place. They become words here and in
+//! `problem.rs`.
 //!
-//! The first line is Go's, word for word; the rest shows the source line and, where there is something to say, help.
+//! The first line is Go's, word for word. The rest shows the source line and, where possible, help.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::Failure;
+use super::hint;
+use super::lex::Span;
 use super::problem::{Problem, quoted};
+use super::{Failure, Function};
 use crate::go::utf8;
 
-/// How many characters of a source line a snippet shows: it fits a console of 80 columns, margins and all.
+/// The number of characters of a source line that a snippet shows. With margins it fits into 80
+/// columns.
 const SNIPPET_WIDTH: usize = 64;
 
-/// What kind of failure, for whoever must decide what to do about it.
+/// The kinds of failures, for decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The text does not parse.
@@ -37,7 +40,7 @@ pub struct Place {
     pub pos: usize,
 }
 
-/// What was executing when it failed.
+/// The node that was executing when it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executing {
     /// The template, or one that it defines.
@@ -53,10 +56,15 @@ pub struct Error(Box<Details>);
 #[derive(Clone, PartialEq, Eq)]
 struct Details {
     problem: Problem,
+    /// The place that Go names.
     place: Place,
+    /// The part of the text that is wrong, when it is not just the place.
+    span: Option<Span>,
+    /// Help that depends on the text around the place.
+    hint: Option<String>,
     executing: Option<Executing>,
     further: Vec<Error>,
-    /// What is known of the key that is missing.
+    /// The explanation of the missing key.
     answer: Option<String>,
 }
 
@@ -76,10 +84,48 @@ impl Error {
         Error(Box::new(Details {
             problem,
             place,
+            span: None,
+            hint: None,
             executing,
             further,
             answer: None,
         }))
+    }
+
+    /// The same error, about this part of the text.
+    pub(super) fn about(mut self, span: Span) -> Error {
+        self.0.span = Some(span);
+        self
+    }
+
+    /// The same error with help that depends on the text around the place.
+    pub(super) fn with_hint(mut self, hint: Option<String>) -> Error {
+        self.0.hint = hint;
+        self
+    }
+
+    /// The same error with the parameters of `function` as help, if it is about the type of an
+    /// argument and has no help yet.
+    pub(super) fn or_signature(self, function: &Function) -> Error {
+        let is_type_error = matches!(
+            self.0.problem,
+            Problem::WrongType { .. }
+                | Problem::WrongConstant { .. }
+                | Problem::NoSuchConstant { .. }
+                | Problem::NilArgument(_)
+                | Problem::InvalidValue(_)
+        );
+        if is_type_error {
+            self.or_hint(Some(function.takes()))
+        } else {
+            self
+        }
+    }
+
+    /// The same error with a hint if it has none.
+    pub(super) fn or_hint(mut self, hint: Option<String>) -> Error {
+        self.0.hint = self.0.hint.or(hint);
+        self
     }
 
     /// This error, followed by others of the same rendering.
@@ -148,9 +194,22 @@ impl Error {
         &self.0.further
     }
 
-    /// Where it is in the text, in bytes from its start.
+    /// The start of the wrong part of the text, in bytes.
     pub fn offset(&self) -> usize {
-        self.0.place.pos
+        self.span().start
+    }
+
+    fn span(&self) -> Span {
+        let pos = self.0.place.pos;
+        self.0.span.unwrap_or(Span {
+            start: pos,
+            end: pos + 1,
+        })
+    }
+
+    /// One line for the author of the template.
+    pub fn help(&self) -> Option<String> {
+        self.0.hint.clone().or_else(|| self.0.problem.help())
     }
 
     /// The line, from 1.
@@ -208,8 +267,14 @@ impl Error {
         if let Some(nested) = self.0.problem.nested() {
             return nested.snippet();
         }
-        let mut text = self.0.place.snippet();
-        if let Some(help) = self.0.problem.help() {
+        let place = &self.0.place;
+        let span = self.span();
+        let start = Place {
+            pos: span.start,
+            ..place.clone()
+        };
+        let mut text = start.snippet(hint::underline(&place.source, span));
+        if let Some(help) = self.help() {
             text.push_str("\nhelp: ");
             text.push_str(&help);
         }
@@ -237,8 +302,9 @@ impl Place {
         self.before().len() - self.line_start()
     }
 
-    /// Two lines: the source line (around the place, when it is long), and the marker.
-    fn snippet(&self) -> String {
+    /// Two lines: the source line (the part around the place, when it is long), and below it a
+    /// marker for `width` characters.
+    fn snippet(&self, width: usize) -> String {
         let line_start = self.line_start();
         let line = self.source.get(line_start..).unwrap_or_default();
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -247,7 +313,11 @@ impl Place {
         let (before, after) = line.split_at(column);
         // No more than can be shown, in a line of any length; a character takes up to four bytes.
         let before = &before[before.len().saturating_sub(4 * SNIPPET_WIDTH)..];
-        let skipped = utf8::count(before).saturating_sub(SNIPPET_WIDTH / 2);
+        let after = &after[..after.len().min(4 * SNIPPET_WIDTH)];
+        let count = utf8::count(before);
+        // A line that fits is shown whole, else the part around the place.
+        let surplus = (count + utf8::count(after)).saturating_sub(SNIPPET_WIDTH);
+        let skipped = count.saturating_sub(SNIPPET_WIDTH / 2).min(surplus);
         let (mut shown, mut marker) = (String::new(), String::new());
         for (found, _) in utf8::chars(before).skip(skipped) {
             shown.push(visible(found));
@@ -259,7 +329,11 @@ impl Place {
         }
         let number = self.line().to_string();
         let margin = " ".repeat(number.len());
-        format!(" {number} | {shown}\n {margin} | {marker}^")
+        let width = width.min(room).max(1);
+        format!(
+            " {number} | {shown}\n {margin} | {marker}{}",
+            "^".repeat(width)
+        )
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod call;
 mod eval;
+mod hint;
 #[cfg(test)]
 mod tests;
 
 use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
 use super::format;
+use super::lex::Span;
 use super::node::{
     Branch, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId, TemplateNode,
 };
@@ -112,6 +114,8 @@ struct State<'t, 'h> {
     args: Vec<Value>,
     /// Whether the argument evaluated last was a nil interface, which `len` tells from nil.
     nil_interface: bool,
+    /// The command whose value the running one gets as its last argument.
+    piped: Span,
     /// The node that an error would be about.
     node: Option<NodeRef<'t>>,
     missing: Vec<Error>,
@@ -204,6 +208,7 @@ impl<'t, 'h> State<'t, 'h> {
             base: 0,
             args: Vec::new(),
             nil_interface: false,
+            piped: Span { start: 0, end: 0 },
             node: None,
             missing: Vec::new(),
         }
@@ -226,7 +231,12 @@ impl<'t, 'h> State<'t, 'h> {
             template: running.cloned().unwrap_or_default(),
             node: node.unwrap_or_default(),
         };
-        Error::exec(problem, place, executing)
+        let hint = self.node.and_then(|node| self.hint(&problem, node));
+        let error = Error::exec(problem, place, executing).with_hint(hint);
+        match self.node {
+            Some(node) => error.about(node.span()),
+            None => error,
+        }
     }
 
     fn fail<T>(&self, problem: Problem) -> Result<T> {

@@ -56,8 +56,10 @@ pub struct RangeNode {
 /// `{{template "name" pipeline}}`.
 #[derive(Debug)]
 pub struct TemplateNode {
-    /// Where the name stands.
+    /// Where the name begins.
     pub pos: usize,
+    /// Where the name ends.
+    pub end: usize,
     pub template: TemplateId,
     pub pipeline: Option<Pipeline>,
 }
@@ -158,8 +160,61 @@ pub enum NodeRef<'t> {
     Template(&'t TemplateNode),
 }
 
+impl Pipeline {
+    /// The part of the text that it covers.
+    pub fn span(&self) -> Span {
+        let end = self
+            .commands
+            .last()
+            .map_or(self.pos, |last| last.span().end);
+        Span {
+            start: self.pos,
+            end,
+        }
+    }
+}
+
+impl Command {
+    /// The part of the text that it covers.
+    pub fn span(&self) -> Span {
+        let end = self.args.last().map_or(self.pos, |last| last.end());
+        Span {
+            start: self.pos,
+            end,
+        }
+    }
+}
+
+impl Operand {
+    /// The end of its last field.
+    fn end(&self) -> usize {
+        let fields = match &self.kind {
+            OperandKind::Field(fields)
+            | OperandKind::Variable { fields, .. }
+            | OperandKind::Chain { fields, .. } => fields.last(),
+            OperandKind::Pipeline(pipeline) => return pipeline.span().end,
+            _ => None,
+        };
+        fields.map_or(self.span.end, |last| last.end.max(self.span.end))
+    }
+}
+
 impl NodeRef<'_> {
-    /// Where it stands.
+    /// The part of the text that it covers, from its place on.
+    pub fn span(self) -> Span {
+        let end = match self {
+            NodeRef::Pipeline(pipeline) => pipeline.span().end,
+            NodeRef::Command(command) => command.span().end,
+            NodeRef::Operand(operand) => operand.end(),
+            NodeRef::Template(node) => node.end,
+        };
+        Span {
+            start: self.pos(),
+            end,
+        }
+    }
+
+    /// The place that Go names.
     pub fn pos(self) -> usize {
         match self {
             NodeRef::Pipeline(pipeline) => pipeline.pos,

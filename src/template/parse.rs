@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use super::Function;
 use super::error::{Error, Place};
+use super::hint;
 use super::interner::Interner;
-use super::lex::{Kind, Lexer, Token};
+use super::lex::{Kind, LexError, Lexer, Span, Token};
 use super::node::{List, Node, TemplateId};
 use super::problem::Problem;
 use crate::go::strconv::unquote;
@@ -95,8 +96,8 @@ struct Parser<'t> {
     /// Lexemes that were read ahead and put back, the next one last: never more than three.
     pending: Vec<Token>,
     scope: Scope,
-    /// Where each level begins that is open now.
-    open: Vec<usize>,
+    /// The first word of each open level.
+    open: Vec<Span>,
     ids: Interner,
     names: Vec<Vec<u8>>,
     lists: Vec<Option<List>>,
@@ -134,7 +135,7 @@ impl<'t> Parser<'t> {
         loop {
             let token = self.lexer.next_token();
             if !matches!(token.kind, Kind::Trim | Kind::Comment) {
-                self.scope.last = token.span.start;
+                self.scope.last = token.span;
                 return token;
             }
         }
@@ -169,18 +170,19 @@ impl<'t> Parser<'t> {
         token.span.of(self.text)
     }
 
-    /// An error at the lexeme that was read last, which is where Go counts lines.
+    /// An error on the line of the token that was read last, which is the line that Go names.
     fn error(&self, problem: Problem) -> Error {
-        Error::parse(problem, self.place(self.scope.last))
+        Error::parse(problem, self.place(self.scope.last.start)).about(self.scope.last)
     }
 
-    /// An error at an earlier lexeme, if that is on the line that Go names.
+    /// An error about one token. Go's message names the line of the token that was read last.
     fn error_at(&self, token: Token, problem: Problem) -> Error {
-        let between = self.text.get(token.span.start..self.scope.last);
-        if between.is_some_and(|between| !between.contains(&b'\n')) {
-            return Error::parse(problem, self.place(token.span.start));
-        }
-        self.error(problem)
+        self.error_in(token.span, problem)
+    }
+
+    fn error_in(&self, span: Span, problem: Problem) -> Error {
+        let hint = hint::of_parse(&problem, self.text, span);
+        self.error(problem).about(span).with_hint(hint)
     }
 
     fn place(&self, pos: usize) -> Place {
@@ -225,7 +227,14 @@ impl<'t> Parser<'t> {
             text,
             started,
         };
-        self.fail(problem)
+        let span = match (error, self.scope.action) {
+            (LexError::UnclosedAction, Some(start)) => Span {
+                start,
+                end: token.span.start.max(start),
+            },
+            _ => token.span,
+        };
+        Err(self.error_in(span, problem))
     }
 
     /// Goes a level deeper; the caller goes back up with [`leave`](Parser::leave), unless it failed.
@@ -244,7 +253,9 @@ impl<'t> Parser<'t> {
 
 /// Templates and lists.
 impl Parser<'_> {
-    /// The whole text; as a list, but with definitions, and to the end.
+    /// ```text
+    /// template = { definition | node } EOF
+    /// ```
     fn parse(&mut self) -> Result<List> {
         let mut list = List::new();
         loop {
@@ -271,7 +282,10 @@ impl Parser<'_> {
         }
     }
 
-    /// `{{define "name"}} list {{end}}` from behind `define`.
+    /// ```text
+    /// definition = "{{define" string "}}" list "{{end}}"
+    /// ```
+    /// Begins after `define`.
     fn parse_definition(&mut self) -> Result<()> {
         let context = "define clause";
         let outer = std::mem::replace(&mut self.scope, Scope::new());
@@ -292,11 +306,9 @@ impl Parser<'_> {
         self.leave();
         if clause != Clause::End {
             let clause = clause.words();
-            let place = self.place(place.unwrap_or(self.scope.last));
-            return Err(Error::parse(
-                Problem::ClauseWithin { clause, context },
-                place,
-            ));
+            let place = self.place(place.unwrap_or(self.scope.last.start));
+            let problem = Problem::ClauseWithin { clause, context };
+            return Err(Error::parse(problem, place));
         }
         Ok(list)
     }
@@ -335,7 +347,9 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Nodes up to an `{{end}}` or `{{else}}`.
+    /// ```text
+    /// list = { node }, up to "{{end}}" or "{{else …"
+    /// ```
     fn item_list(&mut self) -> Result<(List, Clause)> {
         let mut list = List::new();
         while self.peek_non_space().kind != Kind::Eof {
@@ -344,10 +358,14 @@ impl Parser<'_> {
                 Item::Clause(clause) => return Ok((list, clause)),
             }
         }
-        let opened = self.open.last().copied().unwrap_or_default();
-        self.fail(Problem::UnexpectedEof(self.place(opened).line()))
+        let opened = self.open.last().copied().unwrap_or(self.scope.last);
+        let problem = Problem::UnexpectedEof(self.place(opened.start).line());
+        Err(self.error_in(opened, problem))
     }
 
+    /// ```text
+    /// node = text | "{{" action
+    /// ```
     fn text_or_action(&mut self) -> Result<Item> {
         let token = self.next_non_space();
         match token.kind {

@@ -1,6 +1,6 @@
-//! What can be wrong with a template, as data, and the words for it: Go's, and help of our own.
+//! The mistakes in a template, as data, and their words: Go's message, and help of our own.
 //!
-//! Knows no places: those are attached by the parser and the executor.
+//! Knows no places: the parser and the executor add them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::go::utf8;
 /// How much of a lexeme a message shows, in characters.
 const LEXEME_WIDTH: usize = 10;
 
-/// What is wrong.
+/// A mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// The lexer cannot read `text`; `started` is the action's `NAME:LINE`, when that is another line.
@@ -148,7 +148,7 @@ impl Problem {
         }
     }
 
-    /// One line for whoever has to repair the template.
+    /// One line for the author of the template, from the problem alone.
     pub fn help(&self) -> Option<String> {
         match self {
             Problem::UndefinedFunction {
@@ -159,7 +159,7 @@ impl Problem {
             Problem::UndeclaredVariable(name) | Problem::UndefinedVariable(name) => {
                 let name = String::from_utf8_lossy(name);
                 Some(format!(
-                    "declare it first, in the same block or around it: {{{{{name} := …}}}}"
+                    "declare it before, in the same block or around it: {{{{{name} := …}}}}"
                 ))
             }
             Problem::NoField { in_type, .. } => fields_of(in_type).map(str::to_owned),
@@ -171,26 +171,27 @@ impl Problem {
         }
     }
 
-    /// The help that knows nothing but the kind of the mistake.
+    /// The help that needs nothing but the kind of the mistake.
     fn syntax_help(&self) -> Option<&'static str> {
         Some(match self {
             Problem::Unexpected { text, .. } => match text.as_slice() {
-                b"/" => "text stands in double quotes",
                 b"}" => "an action ends with }}",
-                b"|" => "write a function or a value between two |",
                 _ => return None,
             },
-            Problem::MalformedChar(_) => "text stands in double quotes, not in single ones",
             Problem::UnexpectedClause(_) => {
                 "no block is open here: remove it, or an {{end}} before it"
             }
-            Problem::ClauseWithin { .. } => "close the {{if}} in it first, or remove the {{else}}",
-            Problem::ExpectedEnd(_) => "a block has one {{else}} at the most, as its last part",
-            Problem::MissingValue(_) => "write behind it what it is about: {{if exists \"/k\"}}",
+            Problem::ClauseWithin { .. } => {
+                "close the {{if}} inside it first, or remove the {{else}}"
+            }
+            Problem::ExpectedEnd(_) => "a block has at most one {{else}}, as its last part",
+            Problem::MissingValue(_) => "write a value after it, as in {{if exists \"/k\"}}",
             Problem::EmptyCommand => "write a function or a value there, or remove the |",
-            Problem::OutsideRange(_) => "it ends a round of {{range}}: write it in one",
-            Problem::MultipleDefinition(_) => "give one of them another name",
-            Problem::InvalidSyntax => "write \\\\ for a \\, or put the text in back quotes",
+            Problem::OutsideRange(_) => "write it inside {{range}}",
+            Problem::MultipleDefinition(_) => "rename one of them",
+            Problem::InvalidSyntax => {
+                "write \\\\ for a backslash, or put the string in back quotes"
+            }
             _ => return None,
         })
     }
@@ -207,15 +208,12 @@ fn fields_of(type_name: &str) -> Option<&'static str> {
 impl LexError {
     fn help(self) -> Option<&'static str> {
         match self {
-            LexError::BadCharacter('=') => Some("put a space before the = of an assignment"),
-            LexError::Unrecognized('“' | '”' | '‘' | '’') => Some("use straight quotes"),
             LexError::UnclosedAction => Some("close it with }}"),
             LexError::UnclosedComment => Some("close it with */}}"),
             LexError::UnclosedParen => Some("close it with )"),
             LexError::UnterminatedQuote => Some("close it with \" on the same line"),
             LexError::UnterminatedRawQuote => Some("close it with `"),
-            LexError::UnterminatedChar => Some("text stands in double quotes"),
-            LexError::BadCharacter('-') => Some("names have no -; use index MAP \"some-key\""),
+            LexError::UnterminatedChar => Some("put strings in double quotes"),
             _ => None,
         }
     }

@@ -140,14 +140,14 @@ fn other_mistakes_show_their_line() {
             "x\n{{getv \"/host/ip\" | atoi}}",
             &[
                 "       2 | {{getv \"/host/ip\" | atoi}}",
-                "         |                     ^",
+                "         |                     ^^^^",
             ][..],
         ),
         (
             "{{gtev \"/host/ip\"}}",
             &[
                 "       1 | {{gtev \"/host/ip\"}}",
-                "         |   ^",
+                "         |   ^^^^",
                 "      help: there is a function getv",
             ],
         ),

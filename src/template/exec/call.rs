@@ -38,7 +38,11 @@ impl<'t> State<'t, '_> {
         last: Option<Value>,
     ) -> Result<Cell> {
         let function = self.function(&callable, words.first)?;
-        self.check_count(function, words.args.len(), last.is_some())?;
+        self.check_count(function, words.args.len(), last.is_some())
+            .map_err(|error| {
+                let is_argument = matches!(node, NodeRef::Operand(_));
+                error.or_hint(self.hint_at_count(words, is_argument))
+            })?;
         match callable {
             Callable::Method(_, method) => self.check_results(method)?,
             Callable::Function(Callee::Builtin(builtin @ (Builtin::And | Builtin::Or))) => {
@@ -48,12 +52,19 @@ impl<'t> State<'t, '_> {
         }
         let base = self.eval_args(function, words.args, last)?;
         let result = self.call(&callable, base);
+        let list = self
+            .args
+            .get(base)
+            .filter(|_| function.name == "index")
+            .cloned();
         self.args.truncate(base);
         match result {
             Ok(value) => Ok(Cell::plain(value)),
             Err(error) => {
                 self.at(node);
-                self.call_failed(function.name, error)?;
+                let hint = list.and_then(|list| self.hint_at_index(&list, &error));
+                let failed = self.call_failed(function.name, error);
+                failed.map_err(|error| error.or_hint(hint))?;
                 Ok(Cell::plain(Value::text("")))
             }
         }
@@ -105,12 +116,16 @@ impl<'t> State<'t, '_> {
     ) -> Result<usize> {
         let base = self.args.len();
         for (i, arg) in args.iter().enumerate() {
-            let arg = self.eval_arg(function.type_of(i), arg)?;
+            let arg = self
+                .eval_arg(function.type_of(i), arg)
+                .map_err(|error| error.or_signature(function))?;
             self.args.push(arg);
         }
         if let Some(last) = last {
             let want = function.type_of(args.len());
-            let last = self.validate_type(Cell::plain(last), want)?;
+            let last = self
+                .validate_type(Cell::plain(last), want)
+                .map_err(|error| error.about(self.piped).or_signature(function))?;
             self.args.push(last);
         }
         Ok(base)
@@ -159,7 +174,9 @@ impl<'t> State<'t, '_> {
             }
             _ => {
                 let cell = self.eval_operand(arg)?;
+                // Go names the node that was evaluated last, which may be deep inside the argument.
                 self.validate_type(cell, want)
+                    .map_err(|error| error.about(NodeRef::Operand(arg).span()))
             }
         }
     }

@@ -30,9 +30,12 @@ impl<'t> State<'t, '_> {
     pub(super) fn eval_pipeline(&mut self, pipeline: &'t Pipeline) -> Result<Value> {
         self.at(NodeRef::Pipeline(pipeline));
         let mut value = None;
+        let outer = self.piped;
         for command in &pipeline.commands {
             value = Some(self.eval_command(command, value)?.value);
+            self.piped = command.span();
         }
+        self.piped = outer;
         let value = value.unwrap_or(Value::Nil);
         for variable in &pipeline.decl {
             self.eval_declared(variable, pipeline.assign, &value)?;

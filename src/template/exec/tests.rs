@@ -654,7 +654,7 @@ fn nested_renderings_keep_their_places() {
             + r#"template: included:2:2: executing "included" at <fail>: error calling fail: as asked"#
     );
     assert_eq!(error.kind(), ErrorKind::Exec);
-    assert_eq!(error.snippet(), " 2 | {{fail}}\n   |   ^");
+    assert_eq!(error.snippet(), " 2 | {{fail}}\n   |   ^^^^");
     let error = render(r#"{{include "{{key `a`}}{{key `b`}}"}}{{key "c"}}"#);
     let error = error.expect_err("three keys are missing");
     assert_eq!(error.kind(), ErrorKind::Missing);
@@ -678,7 +678,27 @@ fn errors_show_what_a_function_takes() {
             "{{(pair `k` `v`).Kee}}",
             "help: a memkv.KVPair has the fields Key and Value",
         ),
-        ("{{fail}}", "   |   ^"),
+        ("{{fail}}", "   |   ^^^^"),
+        (
+            "{{1 | split \"a\"}}",
+            "help: split takes 2 arguments: string, string",
+        ),
+        (
+            "{{index (list 1 2) 5}}",
+            "help: list 1 2 has 2 elements, from index 0 to 1",
+        ),
+        (
+            "{{$none := split \"\" \",\"}}{{$none = slice $none 1}}{{index $none 0}}",
+            "help: $none (slice $none 1) is empty: nothing matches; use it inside {{if …}} or {{with …}}",
+        ),
+        (
+            "{{print printf}}",
+            "help: put the inner call in parentheses: (printf …)",
+        ),
+        (
+            "{{split printf \"%s\" \"a\" \"b\"}}",
+            "help: put the inner call in parentheses: split (printf …)",
+        ),
     ] {
         assert_eq!(help(text), want, "{text}");
     }

@@ -14,7 +14,11 @@ struct Marks {
 }
 
 impl Parser<'_> {
-    /// An action from behind its left delimiter.
+    /// ```text
+    /// action = if | with | range | template | block | break | continue
+    ///        | "else" … | "end" "}}" | pipeline "}}"
+    /// ```
+    /// Begins after the left delimiter.
     pub(super) fn action(&mut self) -> Result<Item> {
         let token = self.next_non_space();
         match token.kind {
@@ -39,6 +43,9 @@ impl Parser<'_> {
         }
     }
 
+    /// ```text
+    /// break = "break" "}}"        continue = "continue" "}}"
+    /// ```
     fn loop_control(&mut self, context: &'static str, node: Node) -> Result<Item> {
         self.expect(Kind::RightDelim, context)?;
         if self.scope.ranges == 0 {
@@ -47,7 +54,10 @@ impl Parser<'_> {
         Ok(Item::Node(node))
     }
 
-    /// `{{else}}`, or the beginning of `{{else if …}}` or `{{else with …}}`, whose word stays to be read.
+    /// ```text
+    /// else = "else" ( "}}" | if | with )
+    /// ```
+    /// Leaves the word of `{{else if …}}` and `{{else with …}}` to be read.
     fn else_control(&mut self) -> Result<Item> {
         let next = self.peek_non_space();
         let chained = next.kind == Kind::If || next.kind == Kind::With && self.scope.else_with;
@@ -57,7 +67,11 @@ impl Parser<'_> {
         Ok(Item::Clause(Clause::Else))
     }
 
-    /// `if` or `with`, with all that it is chained to, from behind its word.
+    /// ```text
+    /// if   = "if" pipeline "}}" list { "{{else if" pipeline "}}" list } [ "{{else}}" list ] "{{end}}"
+    /// with = "with" pipeline "}}" list { "{{else with" pipeline "}}" list } [ "{{else}}" list ] "{{end}}"
+    /// ```
+    /// Begins after the first word.
     fn branch(&mut self, context: &'static str, word: Kind) -> Result<Branch> {
         let marks = self.open(word == Kind::With)?;
         let mut arms = Vec::new();
@@ -81,6 +95,9 @@ impl Parser<'_> {
         Ok(Branch { arms, else_list })
     }
 
+    /// ```text
+    /// range = "range" pipeline "}}" list [ "{{else}}" list ] "{{end}}"
+    /// ```
     fn range_control(&mut self) -> Result<Item> {
         let marks = self.open(false)?;
         let pipeline = self.pipeline("range", Kind::RightDelim)?;
@@ -133,7 +150,10 @@ impl Parser<'_> {
         self.leave();
     }
 
-    /// `{{block "name" pipeline}} list {{end}}`: a definition, and a call of it at once.
+    /// ```text
+    /// block = "block" string pipeline "}}" list "{{end}}"
+    /// ```
+    /// A definition and a call of it.
     fn block_control(&mut self) -> Result<Item> {
         let context = "block clause";
         let token = self.next_non_space();
@@ -141,12 +161,15 @@ impl Parser<'_> {
         let pipeline = Some(self.pipeline(context, Kind::RightDelim)?);
         let outer = std::mem::replace(&mut self.scope, Scope::new());
         // Go counts this error's line in the block's own action.
-        let list = self.template_body(context, Some(outer.last))?;
+        let list = self.template_body(context, Some(outer.last.start))?;
         self.add(template, list)?;
         self.scope = outer;
         Ok(template_item(token, template, pipeline))
     }
 
+    /// ```text
+    /// template = "template" string [ pipeline ] "}}"
+    /// ```
     fn template_control(&mut self) -> Result<Item> {
         let context = "template clause";
         let token = self.next_non_space();
@@ -165,6 +188,7 @@ impl Parser<'_> {
 fn template_item(name: Token, template: TemplateId, pipeline: Option<Pipeline>) -> Item {
     Item::Node(Node::Template(TemplateNode {
         pos: name.span.start,
+        end: name.span.end,
         template,
         pipeline,
     }))

@@ -11,7 +11,10 @@ use crate::template::node::{
 use crate::template::value::Value;
 
 impl Parser<'_> {
-    /// `variables := command | command`, up to and with the `end` lexeme.
+    /// ```text
+    /// pipeline = [ declarations ] command { "|" command }
+    /// ```
+    /// Reads the `end` token, too.
     pub(super) fn pipeline(&mut self, context: &'static str, end: Kind) -> Result<Pipeline> {
         let mut pipeline = Pipeline {
             pos: self.peek_non_space().span.start,
@@ -43,7 +46,10 @@ impl Parser<'_> {
         Ok(pipeline)
     }
 
-    /// `$x :=`, `$x =`, or with two variables in a range. What only looks like it is put back.
+    /// ```text
+    /// declarations = variable [ "," variable ] ( ":=" | "=" )
+    /// ```
+    /// Two variables are for `range` only. What only looks like a declaration is put back.
     fn declarations(&mut self, pipeline: &mut Pipeline, context: &'static str) -> Result<()> {
         loop {
             let variable = self.peek_non_space();
@@ -100,7 +106,10 @@ impl Parser<'_> {
         }
     }
 
-    /// Operands up to a `|`, which is read, or to the pipeline's end, which is not.
+    /// ```text
+    /// command = operand { space operand }
+    /// ```
+    /// Reads the `|` after it, but not the end of the pipeline.
     fn command(&mut self) -> Result<Command> {
         let pos = self.peek_non_space().span.start;
         let mut args = Vec::new();
@@ -124,7 +133,9 @@ impl Parser<'_> {
         Ok(Command { pos, args })
     }
 
-    /// A term and the fields behind it.
+    /// ```text
+    /// operand = term { field }
+    /// ```
     fn operand(&mut self) -> Result<Option<Operand>> {
         let Some(term) = self.term()? else {
             return Ok(None);
@@ -172,7 +183,11 @@ impl Parser<'_> {
         printer.print(NodeRef::Operand(operand))
     }
 
-    /// A constant, a name, or a pipeline in parentheses; `None`, and nothing read, when there is no such thing.
+    /// ```text
+    /// term = identifier | "." | field { field } | variable | "nil" | bool | number | char | string
+    ///      | "(" pipeline ")"
+    /// ```
+    /// Returns `None`, and reads nothing, if there is no term.
     fn term(&mut self) -> Result<Option<Operand>> {
         let token = self.next_non_space();
         let kind = match token.kind {

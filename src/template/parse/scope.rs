@@ -5,6 +5,7 @@
 //! was declared in another branch fails when it is executed. Both are followed here, so that executing needs no names.
 
 use crate::template::interner::Interner;
+use crate::template::lex::Span;
 use crate::template::node::Slot;
 
 /// What the parser knows within one template. A definition or block within it gets its own.
@@ -20,8 +21,8 @@ pub struct Scope {
     pub else_with: bool,
     /// Where the action begins that is being read, until one within it has ended.
     pub action: Option<usize>,
-    /// Where the lexeme begins that was read last.
-    pub last: usize,
+    /// The token that was read last.
+    pub last: Span,
 }
 
 impl Scope {
@@ -33,7 +34,7 @@ impl Scope {
             ranges: 0,
             else_with: false,
             action: None,
-            last: 0,
+            last: Span { start: 0, end: 0 },
         };
         scope.declared.push(b"$");
         scope.stack.push(b"$");

@@ -204,20 +204,20 @@ fn errors_show_the_line_and_what_helps() {
     for (text, want) in [
         (
             "a\n\t{{ fivee }} b\r\nc",
-            " 2 | \t{{ fivee }} b\n   | \t   ^\nhelp: there is a function five",
+            " 2 | \t{{ fivee }} b\n   | \t   ^^^^^\nhelp: there is a function five",
         ),
-        ("{{zzzzzzzzzz}}", " 1 | {{zzzzzzzzzz}}\n   |   ^"),
+        ("{{zzzzzzzzzz}}", " 1 | {{zzzzzzzzzz}}\n   |   ^^^^^^^^^^"),
         (
             "{{$x=5}}",
-            " 1 | {{$x=5}}\n   |   ^\nhelp: put a space before the = of an assignment",
+            " 1 | {{$x=5}}\n   |   ^^\nhelp: put a space before the = of an assignment",
         ),
         (
             "{{ $x }}",
-            " 1 | {{ $x }}\n   |    ^\nhelp: declare it first, in the same block or around it: {{$x := …}}",
+            " 1 | {{ $x }}\n   |    ^^\nhelp: declare it before, in the same block or around it: {{$x := …}}",
         ),
         (
             "{{if 1}}",
-            " 1 | {{if 1}}\n   |         ^\nhelp: the block that begins on line 1 has no {{end}}",
+            " 1 | {{if 1}}\n   |   ^^\nhelp: the block that begins on line 1 has no {{end}}",
         ),
         ("é{{1}}{{\u{1}}}", " 1 | é{{1}}{{\u{fffd}}}\n   |         ^"),
     ] {
@@ -228,11 +228,137 @@ fn errors_show_the_line_and_what_helps() {
     let long = format!("{}{{{{nope}}}}{}", "x".repeat(1000), "y".repeat(1000));
     let error = parse(long.as_bytes()).expect_err("no such function");
     let lines: Vec<usize> = error.snippet().lines().map(str::len).collect();
-    assert_eq!(lines, [69, 38]);
+    assert_eq!(lines, [69, 41]);
 }
 
 #[test]
 fn a_text_may_not_be_of_any_size() {
     let error = parse(&vec![b'x'; MAX_SOURCE + 1]).expect_err("too large");
     assert_eq!(error.to_string(), "template: t:1: larger than 64 MiB");
+}
+
+#[test]
+fn words_of_other_languages_are_answered_with_ours() {
+    for (text, want) in [
+        ("{{upper `x`}}", "use toUpper"),
+        ("{{if 1}}{{elif 2}}{{end}}", "write {{else if …}}"),
+        ("{{if 1}}x{{endif}}", "write {{end}}"),
+        (
+            "{{keyOrDefault `/a` 1}}",
+            "use getv with a default: {{getv \"/key\" \"default\"}}",
+        ),
+        ("{{for x in y}}", "write {{range $x := …}}"),
+        (
+            "{{#if 1}}",
+            "write blocks without #: {{if …}}, {{range …}}; comments as {{/* … */}}",
+        ),
+        ("{{if 1}}x{{/if}}", "write {{end}}"),
+        (
+            "{{if print 1 && print 2}}",
+            "write and before both values: {{if and A B}}",
+        ),
+        (
+            "{{if print 1 || print 2}}",
+            "write or before both values: {{if or A B}}",
+        ),
+        ("{{if !print 1}}", "write not: {{if not A}}"),
+        (
+            "{{if print 1 == 2}}",
+            "write eq before both values: {{if eq A B}}",
+        ),
+        (
+            "{{$x := 1}}{{if $x == 2}}",
+            "write eq before both values: {{if eq A B}}",
+        ),
+        (
+            "{{$x := 1}}{{if $x==2}}",
+            "write eq before both values: {{if eq A B}}",
+        ),
+        (
+            "{{$x := 1}}{{if $x != 2}}",
+            "write ne before both values: {{if ne A B}}",
+        ),
+        (
+            "{{$x := 1}}{{if $x<2}}",
+            "write lt before both values: {{if lt A B}}",
+        ),
+        (
+            "{{if print 1 >= 2}}",
+            "write ge before both values: {{if ge A B}}",
+        ),
+        (
+            "{{print 1 + 2}}",
+            "write add before both values: {{add A B}}",
+        ),
+        (
+            "{{print 1 / 2}}",
+            "write div before both values: {{div A B}}",
+        ),
+        (
+            "{{$x := 1}}{{$x+1}}",
+            "write add before both values: {{add A B}}",
+        ),
+        ("{{%if x%}}", "write {{…}} instead of {%…%}"),
+    ] {
+        assert_eq!(help(text), want, "{text}");
+    }
+}
+
+#[test]
+fn slips_of_the_pen_are_answered_with_the_right_spelling() {
+    for (text, want) in [
+        (
+            "{{-if 1}}{{end}}",
+            "put a space after the {{-, as in {{- if …}}",
+        ),
+        ("{{if 1}}{{end-}}", "put a space before the -}}: {{end -}}"),
+        ("{{x := 1}}", "names of variables begin with $: {{$x := …}}"),
+        ("{{x = 1}}", "names of variables begin with $: {{$x = …}}"),
+        (
+            "{{$x : 1}}",
+            "declare a variable with :=, as in {{$x := …}}",
+        ),
+        ("{{$x=5}}", "put a space before the = of an assignment"),
+        ("{{print（1）}}", "replace the full-width （ with ("),
+        ("{{print （1）}}", "replace the full-width （ with ("),
+        ("{{print “x”}}", "use straight quotes (\") instead of “"),
+        (
+            "{{print\u{3000}1}}",
+            "replace U+3000 with an ordinary space",
+        ),
+        ("{{print 1，2}}", "separate arguments with a space"),
+        ("{{print 1, 2}}", "separate arguments with a space"),
+        ("{{print\"x\"}}", "put a space after print"),
+        ("{{print 'x y'}}", "put strings in double quotes"),
+        ("{{print /a/b}}", "put strings and paths in double quotes"),
+        ("{{print 10.0.0.1}}", "put strings in double quotes"),
+        ("{{range $i in list}}", "write {{range $i := LIST}}"),
+        (
+            "{{print(1)}}",
+            "write arguments after the name, separated by spaces: {{getv \"/k\" \"x\"}}",
+        ),
+        (
+            "{{list 1}}{{some-key}}",
+            "names have no -; use index MAP \"some-key\"",
+        ),
+        ("{{print 1\n\n", "close it with }}"),
+    ] {
+        assert_eq!(help(text), want, "{text}");
+    }
+}
+
+#[test]
+fn an_action_that_is_not_closed_is_marked_where_it_begins() {
+    let error = parse(b"a\n{{print 1\n\n").expect_err("unclosed");
+    assert_eq!(
+        error.to_string(),
+        "template: t:4: unclosed action started at t:2"
+    );
+    let want = " 2 | {{print 1\n   | ^^^^^^^^^\nhelp: close it with }}";
+    assert_eq!(error.snippet(), want);
+}
+
+fn help(text: &str) -> String {
+    let error = parse(text.as_bytes()).expect_err(text);
+    error.help().unwrap_or_default()
 }

@@ -12,6 +12,7 @@ use super::source::{MARK, Source};
 use crate::config::table::parse_duration;
 use crate::keys::{self, Kind};
 use crate::nearest::nearest;
+use crate::template::lookalike_help;
 
 /// The known keys of a table, each with the kind of its value.
 pub type Keys = [(&'static str, Kind)];
@@ -260,8 +261,8 @@ fn advice(line: &str) -> String {
     if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
         return "comments begin with #".to_owned();
     }
-    if line.contains(['“', '”', '‘', '’']) {
-        return "use straight quotes: \" or '".to_owned();
+    if let Some(help) = lookalike(line) {
+        return help;
     }
     if line.starts_with('[') && !line.contains('=') {
         return match line.ends_with(']') {
@@ -276,6 +277,35 @@ fn advice(line: &str) -> String {
         };
     };
     advice_on_value(key.trim(), value.trim())
+}
+
+/// The help for a full-width or typographic character outside of quotes.
+fn lookalike(line: &str) -> Option<String> {
+    let found = outside_quotes(line).into_iter();
+    found
+        .filter(|found| !found.is_ascii())
+        .find_map(|found| match found {
+            '，' | '、' => Some(format!(
+                "separate values with a comma (,) instead of {found}"
+            )),
+            _ => lookalike_help(found),
+        })
+}
+
+/// The characters of a line that are neither in quotes nor in a comment.
+fn outside_quotes(line: &str) -> Vec<char> {
+    let mut outside = Vec::new();
+    let mut open = None;
+    for found in line.chars() {
+        match open {
+            Some(quote) if quote == found => open = None,
+            Some(_) => {}
+            None if found == '#' => break,
+            None if matches!(found, '"' | '\'') => open = Some(found),
+            None => outside.push(found),
+        }
+    }
+    outside
 }
 
 fn advice_on_value(key: &str, value: &str) -> String {
@@ -373,7 +403,16 @@ mod tests {
                 "src = \"C:\\Program\"\n",
                 "single quotes keep every \\: src = 'C:\\…'",
             ),
-            ("src = “a”\n", "use straight quotes: \" or '"),
+            ("src = “a”\n", "use straight quotes (\") instead of “"),
+            (
+                "src\u{3000}= \"a\"\n",
+                "replace U+3000 with an ordinary space",
+            ),
+            ("src ＝ \"a\"\n", "replace the full-width ＝ with ="),
+            (
+                "keys = [\"/a\"，\"/b\"]\n",
+                "separate values with a comma (,) instead of ，",
+            ),
             ("src =\n", "write the value behind the =: src = \"…\""),
             ("src: \"a\"\n", "write src = \"…\""),
             ("src\n", "a line is key = value"),

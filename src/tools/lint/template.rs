@@ -163,7 +163,7 @@ fn parse(name: &str, source: &Source, report: &mut Report) -> Option<Template> {
         };
         let span = unknown.and_then(|name| last_before(&text, name, error.offset()));
         let at = span.as_ref().map_or(error.offset(), |span| span.start);
-        let help = error.problem().help().unwrap_or_default();
+        let help = error.help().unwrap_or_default();
         report.add(source.finding(at, code, error.problem().to_string(), help));
         // A field of the same length in place of the name: it parses, and no place moves.
         let (dot, rest) = text.get_mut(span?)?.split_first_mut()?;

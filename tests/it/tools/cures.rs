@@ -106,11 +106,11 @@ fn what_does_not_parse_has_a_cure() {
         ),
         (
             "{{getv /host/sid}}",
-            "E301 unexpected \"/\" in operand\n    text stands in double quotes",
+            "E301 unexpected \"/\" in operand\n    put strings and paths in double quotes",
         ),
         (
             "{{getv '/host/sid'}}",
-            "E301 malformed character constant: '/host/sid'\n    text stands in double quotes",
+            "E301 malformed character constant: '/host/sid'\n    put strings in double quotes",
         ),
         (
             "x\n{{end}}",
@@ -118,11 +118,11 @@ fn what_does_not_parse_has_a_cure() {
         ),
         (
             "{{if 1}}{{else}}{{else}}{{end}}",
-            "found {{else}}\n    a block has one {{else}}",
+            "found {{else}}\n    a block has at most one {{else}}",
         ),
         (
             "{{if}}{{end}}",
-            "E301 missing value for if\n    write behind it",
+            "E301 missing value for if\n    write a value after it",
         ),
         (
             "{{\"a\" | | len}}",
@@ -130,19 +130,19 @@ fn what_does_not_parse_has_a_cure() {
         ),
         (
             "{{break}}",
-            "E301 {{break}} outside {{range}}\n    it ends a round of {{range}}",
+            "E301 {{break}} outside {{range}}\n    write it inside {{range}}",
         ),
         (
             "{{define \"a\"}}x{{end}}{{define \"a\"}}y{{end}}",
-            "\n    give one of them another name",
+            "\n    rename one of them",
         ),
         (
             "{{define \"a\"}}{{else}}{{end}}",
-            "\n    close the {{if}} in it first",
+            "\n    close the {{if}} inside it first",
         ),
         (
             "{{\"\\d\"}}",
-            "E301 invalid syntax\n    write \\\\ for a \\",
+            "E301 invalid syntax\n    write \\\\ for a backslash",
         ),
         (
             "{{if 1}}\n{{range ls \"/hosts\"}}\n{{with 1}}\n{{end}}{{end}}\n",

@@ -158,7 +158,7 @@ fn seeded_mistakes_are_found_and_explained() {
         ),
         (
             ZOO_TEMPLATE, "{{end}}", "",
-            "etc/templates/zoo.cfg.tmpl:9:1: E301 unexpected EOF\n    \
+            "etc/templates/zoo.cfg.tmpl:7:3: E301 unexpected EOF\n    \
              the block that begins on line 7 has no {{end}}\n",
             1,
         ),

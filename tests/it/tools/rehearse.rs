@@ -81,7 +81,9 @@ failures:
     template: db.tmpl:1:2: executing \"db.tmpl\" at <index (getvs
     \"/hosts/db/*/ip\") 0>: error calling index: reflect: slice index out of range
        1 | {{index (getvs \"/hosts/db/*/ip\") 0}}{{range gets \"/adding-hosts/
-         |   ^
+         |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    help: getvs \"/hosts/db/*/ip\" is empty: nothing matches; use it inside {{if
+    …}} or {{with …}}
 ";
     assert!(run.stdout.starts_with(expected), "{}", run.stdout);
     for told in [

@@ -1,0 +1,136 @@
+//! Help for a failed execution that depends on the nodes around the failure.
+
+use super::State;
+use super::eval::Words;
+use crate::template::lex::Span;
+use crate::template::node::{List, Node, NodeRef, Operand, OperandKind, Pipeline};
+use crate::template::problem::Problem;
+use crate::template::value::Value;
+use crate::template::{CallError, Failure};
+
+impl<'t> State<'t, '_> {
+    /// The help for a problem at this node.
+    pub(super) fn hint(&self, problem: &Problem, node: NodeRef<'t>) -> Option<String> {
+        match problem {
+            Problem::NotAFunction(_) => Some(
+                "the first word of an action is a function; join values with printf".to_owned(),
+            ),
+            Problem::NoEntryInNil(_) | Problem::NilPointer { .. } => hint_at_nil(node, self),
+            _ => None,
+        }
+    }
+
+    /// The help for a wrong number of arguments: an inner call without parentheses, whose arguments
+    /// were taken for those of the outer one, as in `getv printf "/x/%s" $y`.
+    pub(super) fn hint_at_count(&self, words: Words<'t>, is_argument: bool) -> Option<String> {
+        if is_argument {
+            let inner = self.print(NodeRef::Operand(words.first));
+            return Some(format!("put the inner call in parentheses: ({inner} …)"));
+        }
+        let inner = words.args.iter().find(|arg| is_call(arg))?;
+        let [outer, inner] = [words.first, inner].map(|word| self.print(NodeRef::Operand(word)));
+        Some(format!(
+            "put the inner call in parentheses: {outer} ({inner} …)"
+        ))
+    }
+
+    /// The help for an index that no element has: the origin of the list, and its length.
+    pub(super) fn hint_at_index(&self, list: &Value, error: &CallError) -> Option<String> {
+        let Failure::Failed(words) = &*error.0 else {
+            return None;
+        };
+        let Some(NodeRef::Command(command)) = self.node else {
+            return None;
+        };
+        // With several indexes it may be a list inside the list.
+        if !words.contains("out of range") || command.args.len() != 3 {
+            return None;
+        }
+        let length = list.length()?;
+        let list = command.args.get(1)?;
+        let made = self.origin(list);
+        let list = self.print(NodeRef::Operand(list));
+        let list = match made {
+            Some(made) if made != list => format!("{list} ({made})"),
+            _ => list,
+        };
+        Some(match length {
+            0 => format!(
+                "{list} is empty: nothing matches; use it inside {{{{if …}}}} or {{{{with …}}}}"
+            ),
+            1 => format!("{list} has 1 element, at index 0"),
+            count => format!("{list} has {count} elements, from index 0 to {}", count - 1),
+        })
+    }
+
+    /// The pipeline that a variable was set to last before this place, as printed.
+    fn origin(&self, operand: &Operand) -> Option<String> {
+        let OperandKind::Variable { name, .. } = &operand.kind else {
+            return None;
+        };
+        let wanted = name.of(&self.template.source);
+        let mut found: Option<&Pipeline> = None;
+        for list in self.template.lists.iter().flatten() {
+            visit(list, &mut |pipeline| {
+                let declares = |name: Span| name.of(&self.template.source) == wanted;
+                let before = pipeline.pos < operand.span.start;
+                if before && pipeline.decl.iter().any(|declared| declares(declared.name)) {
+                    found = found
+                        .filter(|known| known.pos > pipeline.pos)
+                        .or(Some(pipeline));
+                }
+            });
+        }
+        let commands: Vec<String> = found?
+            .commands
+            .iter()
+            .map(|command| self.print(NodeRef::Command(command)))
+            .collect();
+        Some(commands.join(" | "))
+    }
+}
+
+/// Dot is nil outside of `range` and `with`: the metadata is not in it.
+fn hint_at_nil(node: NodeRef<'_>, state: &State<'_, '_>) -> Option<String> {
+    let NodeRef::Operand(Operand {
+        kind: OperandKind::Field(fields),
+        ..
+    }) = node
+    else {
+        return None;
+    };
+    let fields = fields.iter().map(|field| field.of(&state.template.source));
+    let path: Vec<u8> = fields.flat_map(|field| [b"/", field].concat()).collect();
+    let path = String::from_utf8_lossy(&path);
+    Some(format!(
+        "the dot has no metadata; write {{{{getv \"{path}\"}}}}"
+    ))
+}
+
+/// Returns true if the operand is a function without arguments.
+fn is_call(operand: &Operand) -> bool {
+    matches!(operand.kind, OperandKind::Identifier(_))
+}
+
+/// Calls `each` for the pipelines of a list and of the lists in it.
+fn visit<'t>(list: &'t List, each: &mut impl FnMut(&'t Pipeline)) {
+    for node in list {
+        match node {
+            Node::Action(pipeline) => each(pipeline),
+            Node::If(branch) | Node::With(branch) => {
+                for arm in &branch.arms {
+                    each(&arm.pipeline);
+                    visit(&arm.list, each);
+                }
+                branch.else_list.iter().for_each(|list| visit(list, each));
+            }
+            Node::Range(range) => {
+                each(&range.pipeline);
+                visit(&range.list, each);
+                range.else_list.iter().for_each(|list| visit(list, each));
+            }
+            Node::Template(template) => template.pipeline.iter().for_each(&mut *each),
+            Node::Text(_) | Node::Break | Node::Continue => {}
+        }
+    }
+}

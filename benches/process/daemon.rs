@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::env::{self, Daemon, Env};
 use crate::limits;
@@ -36,6 +36,13 @@ fn wait_value(env: &Env, number: usize, value: &str) {
 
 /// Changes one value, and waits until the first of the files has it, then until all have.
 fn change(metad: &Metad, env: &Env, value: &str) -> Duration {
+    let time = change_value(metad, env, value);
+    metad.wait_idle();
+    time
+}
+
+/// [`change`] without waiting for the next poll.
+fn change_value(metad: &Metad, env: &Env, value: &str) -> Duration {
     let time = sample::timed(|| {
         metad.put("/env/value", value);
         // Looks without a pause, which costs one core: a pause would be measured as well.
@@ -46,7 +53,6 @@ fn change(metad: &Metad, env: &Env, value: &str) -> Duration {
     for number in 1..RESOURCES {
         wait_value(env, number, value);
     }
-    metad.wait_idle();
     time
 }
 
@@ -78,6 +84,40 @@ pub fn change_to_file(programs: &[Program]) {
             "  {:<46} {each:.2} requests a change, {open} open connections",
             program.name
         );
+    }
+}
+
+/// One value changes while other clusters change theirs: the service answers polls at once, and the
+/// tree is the same.
+pub fn change_beside_foreign_ones(programs: &[Program]) {
+    const CHANGES: usize = 100;
+    println!("daemon: the same beside changes of other clusters; {CHANGES} changes each");
+    for (a_second, wakes) in [(1, false), (10, false), (100, false), (100, true)] {
+        let held = if wakes {
+            "end held polls"
+        } else {
+            "leave held polls"
+        };
+        println!("  {a_second} a second, which {held}");
+        for program in programs {
+            let (metad, env) = environments(&programs[..1], 3, RESOURCES).remove(0);
+            let _daemon = start(program, &metad, &env);
+            let measure = |turn: usize| {
+                // Another moment of the poller's life each time.
+                thread::sleep(Duration::from_millis(37 * (turn as u64 % 13)));
+                change_value(&metad, &env, &format!("{}", turn + 1))
+            };
+            let (before, started) = (metad.extra_requests(), Instant::now());
+            let foreign = metad.change_elsewhere_often(a_second, wakes);
+            in_turns(CHANGES, &mut [(program.name.clone(), Box::new(measure))]);
+            let extra = (metad.extra_requests() - before) as f64;
+            println!(
+                "  {:<46} {:.2} requests a second besides answered polls",
+                "",
+                extra / started.elapsed().as_secs_f64()
+            );
+            drop(foreign);
+        }
     }
 }
 

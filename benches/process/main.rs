@@ -34,6 +34,7 @@ fn main() {
     onetime::first(&programs);
     onetime::hosts(&programs);
     daemon::change_to_file(&programs);
+    daemon::change_beside_foreign_ones(&programs);
     daemon::idle(&programs);
     println!("size of the program");
     for program in &programs {

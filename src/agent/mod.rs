@@ -5,7 +5,8 @@
 mod backoff;
 mod batch;
 mod commands;
-mod feed;
+mod pacing;
+mod poller;
 mod reload;
 mod report;
 mod resources;
@@ -19,8 +20,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, Version};
-use crate::config::{Config, Mode, Source};
+use crate::backend::Version;
+use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
@@ -29,7 +30,7 @@ use crate::resource::command;
 use crate::tree::Tree;
 
 use batch::Batch;
-use feed::{Feed, Rhythm};
+use poller::Poller;
 use slot::{Slot, State};
 use status::Reporter;
 
@@ -38,12 +39,16 @@ use status::Reporter;
 pub enum Event {
     /// The source gave a tree that differs from the one before.
     Tree {
-        feed: u32,
+        poller: u32,
         version: Version,
         tree: Arc<Tree>,
     },
-    /// The source gave nothing usable; `last` when it will not try again.
-    Lost { feed: u32, error: Error, last: bool },
+    /// The source gave nothing usable; `last` when it will not be asked again.
+    FetchFailed {
+        poller: u32,
+        error: Error,
+        last: bool,
+    },
     /// The `check_cmd` of this resource ended.
     Checked { path: PathBuf, outcome: Result<()> },
     /// The reload command of these resources ended.
@@ -95,9 +100,9 @@ struct Agent {
     config: Config,
     load: Load,
     queue: SyncSender<Event>,
-    feed: Feed,
-    /// What the source was last said to be wrong with.
-    trouble: Option<String>,
+    poller: Poller,
+    /// Why the last fetch failed, as it was logged.
+    fetch_error: Option<String>,
     tree: Option<Arc<Tree>>,
     slots: BTreeMap<PathBuf, Slot>,
     /// conf.d files that cannot be used, with what was said of them.
@@ -122,15 +127,15 @@ struct Agent {
 
 impl Agent {
     fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
-        let feed = start_feed(1, &config, &queue)?;
+        let poller = Poller::start(&config, queue.clone())?;
         Ok(Agent {
             reporter: Reporter::start(&config),
             reconcile: Instant::now() + config.interval,
             config,
             load,
             queue,
-            feed,
-            trouble: None,
+            poller,
+            fetch_error: None,
             tree: None,
             slots: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -170,14 +175,16 @@ impl Agent {
     fn take(&mut self, event: Event) {
         match event {
             Event::Tree {
-                feed,
+                poller,
                 version,
                 tree,
-            } if feed == self.feed.number() => self.take_tree(version, tree),
-            Event::Lost { feed, error, last } if feed == self.feed.number() => {
-                self.take_lost(&error, last)
-            }
-            Event::Tree { .. } | Event::Lost { .. } => {}
+            } if poller == self.poller.number() => self.take_tree(version, tree),
+            Event::FetchFailed {
+                poller,
+                error,
+                last,
+            } if poller == self.poller.number() => self.take_fetch_error(&error, last),
+            Event::Tree { .. } | Event::FetchFailed { .. } => {}
             Event::Checked { path, outcome } => self.take_checked(&path, outcome),
             Event::Reloaded { paths, outcome } => self.take_reloaded(&paths, outcome),
             Event::Signal(Signal::Reload) => self.reread(),
@@ -187,7 +194,7 @@ impl Agent {
 
     fn take_tree(&mut self, version: Version, tree: Arc<Tree>) {
         log::debug(format!("metadata has version {version}"));
-        if self.trouble.take().is_some() {
+        if self.fetch_error.take().is_some() {
             log::info("metadata is back");
         }
         if self.tree.as_ref() == Some(&tree) {
@@ -211,17 +218,17 @@ impl Agent {
         (now + settle).min(since + settle * 10) + random::up_to(self.config.splay)
     }
 
-    fn take_lost(&mut self, error: &Error, last: bool) {
-        let trouble = error.chain();
+    fn take_fetch_error(&mut self, error: &Error, last: bool) {
+        let problem = error.chain();
         if last {
-            log::error(format!("no metadata, nothing was changed: {trouble}"));
+            log::error(format!("no metadata, nothing was changed: {problem}"));
             self.gave_up = true;
-        } else if self.trouble.is_none() {
-            log::warning(format_args!("no metadata, trying again: {trouble}"));
-        } else if self.trouble.as_ref() != Some(&trouble) {
-            log::debug(format_args!("still no metadata: {trouble}"));
+        } else if self.fetch_error.is_none() {
+            log::warning(format_args!("no metadata, trying again: {problem}"));
+        } else if self.fetch_error.as_ref() != Some(&problem) {
+            log::debug(format_args!("still no metadata: {problem}"));
         }
-        self.trouble = Some(trouble);
+        self.fetch_error = Some(problem);
     }
 
     /// Does all that is due.
@@ -297,10 +304,7 @@ impl Agent {
             Err(error) => return going_on(error),
         };
         if !self.config.asks_like(&config) {
-            match start_feed(self.feed.number() + 1, &config, &self.queue) {
-                Ok(feed) => self.feed = feed,
-                Err(error) => return going_on(error),
-            }
+            self.poller.restart(&config, self.queue.clone());
             // What the old source said may not be what the new one says.
             self.tree = None;
         }
@@ -310,18 +314,4 @@ impl Agent {
         self.stale = true;
         self.reconcile = Instant::now();
     }
-}
-
-fn start_feed(number: u32, config: &Config, queue: &SyncSender<Event>) -> Result<Feed> {
-    let rhythm = match config.mode {
-        Mode::Onetime => Rhythm::Once(match &config.source {
-            Source::Metad(_) => config.onetime_wait,
-            // Whoever asked for a file now has made it before.
-            Source::File(_) | Source::Env => Duration::ZERO,
-        }),
-        Mode::Interval => Rhythm::Every(config.interval),
-        Mode::Watch => Rhythm::Watch,
-    };
-    let backend = Backend::new(config);
-    Feed::start(number, backend, rhythm, config.spread(), queue.clone())
 }

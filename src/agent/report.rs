@@ -54,7 +54,7 @@ impl Agent {
         resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
         Report {
             metadata: self.metadata.clone(),
-            trouble: self.trouble.clone(),
+            trouble: self.fetch_error.clone(),
             resources,
         }
     }

@@ -1,9 +1,9 @@
 //! Environment variables as metadata: `HOSTS_I1_IP=10.0.0.1` is the key `/hosts/i1/ip`, as in the original.
 
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fetched, Version};
+use super::{Cancel, Fetched, Version};
 use crate::error::{Error, Result};
 use crate::go::path;
 use crate::go::unicode;
@@ -15,13 +15,18 @@ pub struct Environment {
     /// Clean, with a leading slash.
     prefix: String,
     poll_limit: Duration,
+    cancel: Cancel,
 }
 
 impl Environment {
     /// The variables whose keys are below `prefix`.
     pub fn new(prefix: &str, poll_limit: Duration) -> Environment {
         let prefix = unicode::lowered(prefix);
-        Environment { prefix, poll_limit }
+        Environment {
+            prefix,
+            poll_limit,
+            cancel: Cancel::default(),
+        }
     }
 
     /// Reads the environment. Variables that are not UTF-8 text are left out: templates are text.
@@ -39,14 +44,21 @@ impl Environment {
                 format!("no variable for a key below {}", self.prefix),
             ));
         }
-        let version = Version(1);
-        Ok(Fetched { tree, version })
+        Ok(Fetched {
+            tree: Arc::new(tree),
+            version: Version(1),
+        })
     }
 
     /// Nothing ever changes.
     pub fn wait(&self) -> Option<Fetched> {
-        thread::sleep(self.poll_limit);
+        self.cancel.sleep(self.poll_limit);
         None
+    }
+
+    /// Ends a wait.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 }
 

@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
-use super::{Fetched, Version};
+use super::{Cancel, Fetched, Version};
 use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
@@ -29,6 +29,7 @@ pub struct Recorded {
     poll_limit: Duration,
     /// Counts the readings.
     version: u64,
+    cancel: Cancel,
 }
 
 /// What tells a file from a changed one without reading it: when it was written, and its size.
@@ -42,6 +43,7 @@ impl Recorded {
             seen: Vec::new(),
             poll_limit,
             version: 0,
+            cancel: Cancel::default(),
         }
     }
 
@@ -55,8 +57,10 @@ impl Recorded {
         }
         let tree = Tree::from_pairs(trees.iter().flat_map(Tree::leaves));
         self.version += 1;
-        let version = Version(self.version);
-        Ok(Fetched { tree, version })
+        Ok(Fetched {
+            tree: Arc::new(tree),
+            version: Version(self.version),
+        })
     }
 
     /// Waits until a file looks different.
@@ -64,12 +68,17 @@ impl Recorded {
         let start = Instant::now();
         while self.look() == self.seen {
             let left = self.poll_limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || self.cancel.is_cancelled() {
                 return Ok(None);
             }
-            thread::sleep(PAUSE.min(left));
+            self.cancel.sleep(PAUSE.min(left));
         }
         self.fetch().map(Some)
+    }
+
+    /// Ends a wait.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     fn look(&self) -> Vec<Option<Look>> {
@@ -187,7 +196,7 @@ mod tests {
             ("toml.txt", toml),
         ] {
             let fetched = recorded(&[dir.put(name, text)]).fetch().expect(name);
-            assert_eq!(fetched.tree, expected, "{name}");
+            assert_eq!(*fetched.tree, expected, "{name}");
         }
     }
 
@@ -207,7 +216,7 @@ mod tests {
             ("/t/n/name", "n"),
             ("/t/n/v", "2"),
         ];
-        assert_eq!(fetched.tree, Tree::from_pairs(expected));
+        assert_eq!(*fetched.tree, Tree::from_pairs(expected));
     }
 
     #[test]
@@ -217,7 +226,7 @@ mod tests {
         let second = dir.put("2.toml", "[d]\nb = '2'\nc = '2'\n");
         let fetched = recorded(&[first, second]).fetch().expect("both");
         let expected = [("/d/a", "1"), ("/d/b", "2"), ("/d/c", "2")];
-        assert_eq!(fetched.tree, Tree::from_pairs(expected));
+        assert_eq!(*fetched.tree, Tree::from_pairs(expected));
     }
 
     #[test]
@@ -252,7 +261,7 @@ mod tests {
         assert_eq!(recorded.wait().expect("unchanged"), None);
         dir.put("a.json", r#"{"k": "longer"}"#);
         let second = recorded.wait().expect("good").expect("changed");
-        assert_eq!(second.tree, Tree::from_pairs([("/k", "longer")]));
+        assert_eq!(*second.tree, Tree::from_pairs([("/k", "longer")]));
         assert_ne!(second.version, first.version);
         fs::remove_file(path).expect("removed");
         recorded.wait().expect_err("gone");

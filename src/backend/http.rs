@@ -1,7 +1,7 @@
-//! One GET of a JSON document, within limits of time and size: a whole body, or what is wrong, in words.
+//! One GET of a JSON document, within limits of time and size: a whole body, or an error in words.
 //!
-//! No proxy, no redirect, one connection, kept. The words are the same for the same trouble, whichever moment or port it
-//! comes with, so that whoever logs them can tell a change of state. Knows nothing of what is in the document.
+//! No proxy, no redirect, one connection, kept alive. The same error always has the same words,
+//! without times and ports, so that the log can tell a change of state. Does not look into the body.
 
 use std::io::ErrorKind;
 use std::net::ToSocketAddrs;
@@ -13,12 +13,14 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 use ureq::{Agent, Body, Timeout};
 
-/// The longest that each part of an exchange may take, however busy the other side looks meanwhile.
+use super::cancel::Cancel;
+
+/// The time limits of the parts of an exchange, however busy the other side looks meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Until there is a connection.
     pub connect: Duration,
-    /// From the request until the head of the answer is there; a long poll has a limit of its own.
+    /// From the request to the head of the answer; a long poll has its own limit.
     pub answer: Duration,
     /// From the head of the answer until its end.
     pub body: Duration,
@@ -46,27 +48,27 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// What an answer says of itself, good or not.
+/// The head of an answer, good or not.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     /// The status code.
     pub status: u16,
     /// The header asked for, if it is there and a number.
     pub number: Option<u64>,
-    /// When it was given, by the clock over there.
+    /// The `Date` header: the server's clock.
     pub date: Option<String>,
 }
 
 /// Why there is no good answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Connected and asked, but nothing came for as long as the caller had patience.
-    Silence,
+    /// Connected and asked, but no answer began within the timeout.
+    Timeout,
     /// Anything else, in words that go on after the URL.
     Other(String),
 }
 
-/// Asks, and keeps its connection for the next time.
+/// An HTTP client with one connection, kept alive.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
@@ -97,30 +99,35 @@ impl Client {
         }
     }
 
-    /// The usual patience with a request that is to be answered at once.
-    pub fn patience(&self) -> Duration {
+    /// The timeout of a request that is to be answered at once.
+    pub fn timeout(&self) -> Duration {
         self.limits.answer
     }
 
-    /// Gets `url`; waits for the beginning of the answer as long as `patience`. `header` is the one wanted of it.
-    pub fn get(&self, url: &str, header: &str, patience: Duration) -> Result<Answer, Problem> {
-        self.look(url, header, patience).1
+    /// A switch that ends a request in progress and refuses further ones.
+    pub fn cancel(&self) -> Cancel {
+        Cancel::of_agent(self.agent.clone())
     }
 
-    /// The same, with the head of whatever answer there was.
-    pub fn look(
+    /// Gets `url`; the answer must begin within `timeout`. `header` is the one wanted of it.
+    pub fn get(&self, url: &str, header: &str, timeout: Duration) -> Result<Answer, Problem> {
+        self.probe(url, header, timeout).1
+    }
+
+    /// [`Client::get`] with the head of whatever answer there was.
+    pub fn probe(
         &self,
         url: &str,
         header: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> (Option<Head>, Result<Answer, Problem>) {
         let request = self.agent.get(url).config();
         let response = request
-            .timeout_recv_response(Some(patience))
+            .timeout_recv_response(Some(timeout))
             .build()
             .call()
             .map_err(|error| match error {
-                ureq::Error::Timeout(Timeout::RecvResponse) => Problem::Silence,
+                ureq::Error::Timeout(Timeout::RecvResponse) => Problem::Timeout,
                 other => Problem::Other(self.explain(&other)),
             });
         match response {
@@ -173,8 +180,8 @@ impl Client {
     }
 }
 
-/// Looks a host's name up where this thread is. Without a limit of its own, for that would take a thread each time: the
-/// system's own holds.
+/// Looks up a host's name on this thread. The system's own time limit holds: another one would take
+/// a thread for each lookup.
 #[derive(Debug)]
 struct Names;
 
@@ -190,7 +197,6 @@ impl Resolver for Names {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let mut addresses = self.empty();
         let found = (host, url.port_u16().unwrap_or(80)).to_socket_addrs()?;
-        // As many as there is room for.
         for address in found.take(16) {
             addresses.push(address);
         }
@@ -201,7 +207,7 @@ impl Resolver for Names {
     }
 }
 
-/// The text of header `name`; none if that is not ASCII.
+/// The value of header `name`; none if it is not ASCII.
 fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
     let mut headers = response.headers().iter();
     let (_, value) = headers.find(|(found, _)| found.as_str().eq_ignore_ascii_case(name))?;
@@ -232,8 +238,8 @@ fn check_status(response: &Response<Body>) -> Result<(), String> {
     }
 }
 
-/// An older metad names no type, and Go's server then calls JSON text/plain. What it really is, its reader finds out; another
-/// type is told by its name, which says more than a complaint about the body.
+/// An older metad sends no type, and Go's server then calls JSON text/plain: the body decides. Any
+/// other type is reported by its name, which says more than an error about the body.
 fn check_type(response: &Response<Body>) -> Result<(), String> {
     let Some(text) = header(response, "Content-Type") else {
         return Ok(());

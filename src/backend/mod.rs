@@ -1,23 +1,26 @@
 //! Where metadata comes from: a whole tree at a time, or an error and nothing.
 //!
-//! All sources look alike from outside: fetch the tree below the global prefix, wait for another one. Knows no resources
-//! and does not try again: when to ask is the agent's decision.
+//! All sources have the same interface: fetch the tree below the global prefix, wait for another
+//! one. Knows no resources and does not try again: the agent decides when to ask.
 
+mod cancel;
 mod env;
 mod file;
 mod http;
 mod metad;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::config::{Config, Source};
 use crate::error::Result;
 use crate::tree::Tree;
 
-pub use metad::{Sight, look, urls};
+pub use cancel::Cancel;
+pub use metad::{Probe, probe, urls};
 
-/// Where in the history of the metadata a tree stands. Only for [`Backend::wait`] and for people: a server that starts
-/// anew counts anew, so versions have no order.
+/// The position of a tree in the history of the metadata, for [`Backend::wait`] and for people. A
+/// server that restarts counts from 1 again, so versions have no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(u64);
 
@@ -37,9 +40,10 @@ impl fmt::Display for Version {
 /// One answer: a whole tree, with at least one leaf.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// The metadata below the global prefix, whose keys do not have it.
-    pub tree: Tree,
-    /// What to wait from.
+    /// The metadata below the global prefix, without it in the keys. Shared with the answer before
+    /// when that had the same bytes.
+    pub tree: Arc<Tree>,
+    /// The version to wait from.
     pub version: Version,
 }
 
@@ -61,15 +65,15 @@ impl Backend {
         match &config.source {
             Source::Metad(nodes) => {
                 let limits = http::Limits::default();
-                let (poll_limit, spread) = (config.poll_limit, config.spread());
-                Backend::Metad(metad::Metad::new(nodes, prefix, limits, poll_limit, spread))
+                let (poll_limit, jitter) = (config.poll_limit, config.jitter());
+                Backend::Metad(metad::Metad::new(nodes, prefix, limits, poll_limit, jitter))
             }
             Source::File(paths) => Backend::File(file::Recorded::new(paths, config.poll_limit)),
             Source::Env => Backend::Env(env::Environment::new(prefix, config.poll_limit)),
         }
     }
 
-    /// Asks once, every node if need be. Takes no longer than the limits of [`http`] for each of them.
+    /// Asks once, every node if need be, each within the limits of [`http`].
     pub fn fetch(&mut self) -> Result<Fetched> {
         match self {
             Backend::Metad(metad) => metad.fetch(),
@@ -78,13 +82,22 @@ impl Backend {
         }
     }
 
-    /// Waits until there is another tree than that of `known`. It may be the same one again, so compare; none when there
-    /// was nothing new for `poll_limit`.
+    /// Waits until there is another tree than that of `known`. It may be an equal one, so compare.
+    /// None when there was nothing new for `poll_limit`, or after a cancel.
     pub fn wait(&mut self, known: Version) -> Result<Option<Fetched>> {
         match self {
             Backend::Metad(metad) => metad.wait(known),
             Backend::File(recorded) => recorded.wait(),
             Backend::Env(environment) => Ok(environment.wait()),
+        }
+    }
+
+    /// The switch by which another thread ends a call of [`Backend::fetch`] or [`Backend::wait`].
+    pub fn cancel(&self) -> Cancel {
+        match self {
+            Backend::Metad(metad) => metad.cancel(),
+            Backend::File(recorded) => recorded.cancel(),
+            Backend::Env(environment) => environment.cancel(),
         }
     }
 }

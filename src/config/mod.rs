@@ -32,8 +32,8 @@ const LONGEST_INTERVAL: u64 = 366 * 86_400;
 /// A shorter poll would be a busy loop.
 const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
 
-const SHORTEST_SPREAD: Duration = Duration::from_secs(2);
-const LONGEST_SPREAD: Duration = Duration::from_secs(60);
+const SHORTEST_JITTER: Duration = Duration::from_secs(2);
+const LONGEST_JITTER: Duration = Duration::from_secs(60);
 
 /// What the program is to do, all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,10 +155,10 @@ impl Config {
     }
 
     /// The time over which nodes that lost the service in one moment ask it again. A run that ends by itself has not so long.
-    pub fn spread(&self) -> Duration {
+    pub fn jitter(&self) -> Duration {
         match self.mode {
-            Mode::Onetime => SHORTEST_SPREAD,
-            Mode::Interval | Mode::Watch => self.splay.clamp(SHORTEST_SPREAD, LONGEST_SPREAD),
+            Mode::Onetime => SHORTEST_JITTER,
+            Mode::Interval | Mode::Watch => self.splay.clamp(SHORTEST_JITTER, LONGEST_JITTER),
         }
     }
 

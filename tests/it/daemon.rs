@@ -1,5 +1,6 @@
 //! The daemon: nothing lost, nothing twice, and hardly anything while nothing happens.
 
+mod foreign;
 mod load;
 mod outage;
 mod reloads;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,6 +82,8 @@ struct State {
     faults: VecDeque<Fault>,
     requests: Vec<Request>,
     answered: usize,
+    /// How many of them were polls.
+    polls_answered: usize,
     /// Polls that are held now, by connection, with the version that they know.
     held: BTreeMap<usize, u64>,
     open: BTreeMap<usize, TcpStream>,
@@ -172,6 +174,25 @@ impl Metad {
         self.lock().version += 1;
     }
 
+    /// Changes somebody else's data so many times a second, until the value is dropped. With `wakes`
+    /// each change answers held polls as well, as servers do that look at the version only.
+    pub fn change_elsewhere_often(&self, a_second: u32, wakes: bool) -> ForeignChanges {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let shared = Arc::clone(&self.shared);
+        let pause = Duration::from_secs(1) / a_second;
+        thread::spawn(move || {
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let mut state = shared.lock();
+                state.version += 1;
+                if wakes {
+                    state.changed_at = state.version;
+                    shared.changed.notify_all();
+                }
+            }
+        });
+        ForeignChanges { _stop: stop }
+    }
+
     /// A write that leaves the node's view as it was: held polls are answered all the same.
     pub fn touch(&self) {
         self.bump();
@@ -253,6 +274,12 @@ impl Metad {
         self.lock().requests.len()
     }
 
+    /// The number of requests that were not polls which were answered.
+    pub fn extra_requests(&self) -> usize {
+        let state = self.lock();
+        state.requests.len() - state.polls_answered
+    }
+
     /// The connections that clients hold open now.
     pub fn open_connections(&self) -> usize {
         self.lock().open.len()
@@ -312,6 +339,11 @@ impl Metad {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.lock()
     }
+}
+
+/// Changes of other clusters that go on until this is dropped.
+pub struct ForeignChanges {
+    _stop: Sender<()>,
 }
 
 impl Drop for Metad {
@@ -457,6 +489,7 @@ impl Connection {
             {
                 let mut state = self.shared.lock();
                 state.answered += 1;
+                state.polls_answered += usize::from(request.prev_version().is_some());
                 state.sent += *sent.as_ref().unwrap_or(&0);
             }
             self.shared.noticed.notify_all();

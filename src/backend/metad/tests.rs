@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use super::*;
 
@@ -147,8 +148,8 @@ fn good(version: u64) -> String {
     )
 }
 
-fn tree() -> Tree {
-    Tree::from_pairs([("/k", "v")])
+fn tree() -> Arc<Tree> {
+    Arc::new(Tree::from_pairs([("/k", "v")]))
 }
 
 /// Nobody listens there.
@@ -445,19 +446,88 @@ fn the_first_node_is_a_random_one() {
     assert!(taken.contains(&0) && taken.contains(&1));
 }
 
-#[test]
-fn srv_records_become_nodes_by_priority() {
-    let record = |target: &str, priority| SrvRecord {
+fn record(target: &str, priority: u16, weight: u16) -> SrvRecord {
+    SrvRecord {
         target: target.to_owned(),
         port: 81,
         priority,
-        weight: 0,
-    };
-    let records = vec![record("b.example.", 2), record("a.example.", 1)];
-    assert_eq!(
-        urls_of(records),
-        ["http://a.example:81", "http://b.example:81"]
-    );
+        weight,
+    }
+}
+
+#[test]
+fn srv_records_become_nodes_by_priority() {
+    let records = vec![
+        record("b.example.", 2, 0),
+        record(".", 0, 0),
+        record("a.example.", 1, 0),
+    ];
+    let urls: Vec<String> = srv_nodes(records)
+        .into_iter()
+        .map(|node| node.url)
+        .collect();
+    assert_eq!(urls, ["http://a.example:81", "http://b.example:81"]);
+}
+
+#[test]
+fn srv_records_are_tried_by_priority_and_weight() {
+    let records = vec![
+        record("never-first.", 2, 65535),
+        record("often.", 1, 9),
+        record("seldom.", 1, 1),
+        record("hardly.", 1, 0),
+    ];
+    let nodes = srv_nodes(records);
+    let mut first = [0; 4];
+    for _ in 0..2000 {
+        let order = order(&nodes);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [0, 1, 2, 3]);
+        assert_eq!(order[3], 3, "a lower priority comes last");
+        first[order[0]] += 1;
+    }
+    // Nine in ten of 2,000 and more than six standard deviations around it.
+    assert!((1700..1900).contains(&first[0]), "{first:?}");
+    assert!((100..300).contains(&first[1]), "{first:?}");
+}
+
+#[test]
+fn nodes_without_weights_are_tried_in_any_order() {
+    let nodes = nodes_of(&["a", "b", "c"].map(str::to_owned));
+    let mut orders: Vec<Vec<usize>> = (0..500).map(|_| order(&nodes)).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    assert_eq!(orders.len(), 6);
+}
+
+#[test]
+fn a_body_that_comes_again_is_not_parsed_again() {
+    let server = Server::start(|number, _| Keep(good(number as u64)));
+    let mut metad = server.metad();
+    let first = metad.fetch().expect("good");
+    let second = metad.fetch().expect("good");
+    assert_ne!(first.version, second.version);
+    assert!(Arc::ptr_eq(&first.tree, &second.tree));
+}
+
+#[test]
+fn a_poll_that_is_cancelled_ends_at_once_and_asks_no_more() {
+    let server = Server::start(|_, head| match head.contains("wait=true") {
+        true => Silence,
+        false => Keep(good(3)),
+    });
+    let mut metad = metad_with(&[&server.url], limits(), LONG);
+    let known = metad.fetch().expect("good").version;
+    let (cancel, start) = (metad.cancel(), Instant::now());
+    let poll = thread::spawn(move || metad.wait(known));
+    while server.requests().len() < 2 {
+        thread::yield_now();
+    }
+    cancel.cancel();
+    assert_eq!(poll.join().expect("no panic").expect("no error"), None);
+    assert!(start.elapsed() < LONG);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

@@ -28,7 +28,7 @@ const PENDING: u8 = 3;
 pub fn run(config: &Config, show_secrets: bool) -> Result<ExitCode> {
     let mut backend = Backend::new(config);
     let fetched = console::patiently("asking for the metadata", || backend.fetch())?;
-    let tree = Arc::new(fetched.tree);
+    let tree = fetched.tree;
     let mut preview = Preview {
         config,
         tree,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::{Case, Finding, LIMIT, STEP, Verdict, clock, in_time};
-use crate::backend::{self, Backend, Sight};
+use crate::backend::{self, Backend, Probe};
 use crate::config::Source;
 use crate::threads::{self, Task};
 
@@ -97,19 +97,19 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
         Err((problem, cure)) => return vec![wrong(format_args!("{node}: {problem}"), cure)],
     };
     let start = Instant::now();
-    let sight = backend::look(url, prefix, STEP);
+    let probe = backend::probe(url, prefix, STEP);
     let answered = start.elapsed();
-    let date = sight.head.as_ref().and_then(|head| head.date.as_deref());
+    let date = probe.head.as_ref().and_then(|head| head.date.as_deref());
     let clock = date.and_then(|date| clock::compare(node, date));
     let node = match node.contains(&connection.server.ip().to_string()) {
         true => node.to_owned(),
         false => format!("{node} ({})", connection.server.ip()),
     };
-    let finding = match explain(&sight, url, prefix, connection.own) {
+    let finding = match explain(&probe, url, prefix, connection.own) {
         Some((verdict, problem, cure)) => {
             Finding::new("node", verdict, format_args!("{node}: {problem}"), cure)
         }
-        None => well(&node, &sight, &connection, answered),
+        None => well(&node, &probe, &connection, answered),
     };
     let mut findings = vec![finding];
     findings.extend(clock);
@@ -169,17 +169,17 @@ fn refused(error: &std::io::Error) -> (String, &'static str) {
 
 /// What is wrong with an answer, and the cure; nothing when it is a tree of metad's.
 fn explain(
-    sight: &Sight,
+    probe: &Probe,
     url: &str,
     prefix: &str,
     own: Option<IpAddr>,
 ) -> Option<(Verdict, String, &'static str)> {
     let other = "correct nodes in confd.toml: something else than metad listens there";
-    let (status, version) = match &sight.head {
+    let (status, version) = match &probe.head {
         Some(head) => (head.status, head.number),
         None => (0, None),
     };
-    let problem = match &sight.tree {
+    let problem = match &probe.tree {
         Ok(_) if version.is_some() => return None,
         Ok(_) => {
             let problem = "it answers, but without metad's X-Metad-Version".to_owned();
@@ -190,7 +190,7 @@ fn explain(
     let (problem, cure) = match (status, version) {
         (0, _) => (problem.clone(), LOG_CURE),
         (_, None) => (format!("{problem}; it is not metad"), other),
-        (404, _) if prefix != OWN && backend::look(url, OWN, STEP).tree.is_ok() => (
+        (404, _) if prefix != OWN && backend::probe(url, OWN, STEP).tree.is_ok() => (
             format!("nothing below the prefix {prefix}, but below {OWN} there is"),
             "correct prefix in confd.toml, or -prefix",
         ),
@@ -211,9 +211,9 @@ fn explain(
     Some((Verdict::Wrong, problem, cure))
 }
 
-fn well(node: &str, sight: &Sight, connection: &Connection, answered: Duration) -> Finding {
-    let version = sight.head.as_ref().and_then(|head| head.number);
-    let keys = sight.tree.as_ref().map_or(0, |tree| tree.len());
+fn well(node: &str, probe: &Probe, connection: &Connection, answered: Duration) -> Finding {
+    let version = probe.head.as_ref().and_then(|head| head.number);
+    let keys = probe.tree.as_ref().map_or(0, |tree| tree.len());
     let message = format!(
         "{node} connects in {}, answers in {}; version {}, {keys} keys",
         shown(connection.connected),

@@ -100,7 +100,7 @@ fn say(message: &str) {
 /// Checks all files; their number.
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut image = settings::check(args, report)?;
-    image.tree = metadata(&image.config)?.map(Arc::new);
+    image.tree = metadata(&image.config)?;
     check_files(&image, report)
 }
 
@@ -135,7 +135,7 @@ fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
 }
 
 /// The metadata, if it is to be had at once. A recording that was named must be good.
-fn metadata(config: &Config) -> Result<Option<Tree>> {
+fn metadata(config: &Config) -> Result<Option<Arc<Tree>>> {
     let mut backend = Backend::new(config);
     if matches!(config.source, Origin::File(_)) {
         return backend.fetch().map(|fetched| Some(fetched.tree));

@@ -126,7 +126,7 @@ pub fn http(data: &[u8]) {
 }
 
 /// The trees that the real client makes of an answer.
-pub fn fetch_twice(answer: &[u8]) -> Vec<Tree> {
+pub fn fetch_twice(answer: &[u8]) -> Vec<Arc<Tree>> {
     answer::with(answer, |node| {
         let mut backend = Backend::new(&config(&["-node", node, "-prefix", "/self"]));
         let answers = [(); 2].map(|()| backend.fetch().ok());

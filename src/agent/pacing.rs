@@ -1,0 +1,130 @@
+//! How soon to poll again after an answer that brought nothing new.
+//!
+//! metad counts the changes of all its clusters in one version, and answers a poll with an older
+//! number at once. Such an answer is followed by the next poll at once, so that a change of our own
+//! finds a poll waiting. Two things have a limit: how many such answers are taken in a row, since
+//! each carries the whole tree; and a server that does not wait although its version stays.
+
+use std::time::{Duration, Instant};
+
+use super::backoff::Backoff;
+
+/// A poll held for this long did wait.
+const HELD: Duration = Duration::from_millis(500);
+/// Each window of this length takes [`BURST`] answers that brought nothing; the rest of it is a
+/// pause, and ends with one plain request. So these are at most two a second, and nothing is late
+/// by more than a window.
+const WINDOW: Duration = Duration::from_millis(500);
+const BURST: u32 = 8;
+/// This many answers with an old version and nothing new are taken in a row. metad itself gives one
+/// when something was written that leaves the tree unchanged.
+const UNMOVED: u32 = 3;
+
+/// The recent answers that brought nothing new.
+#[derive(Debug)]
+pub struct Pacing {
+    window: Instant,
+    answers: u32,
+    unmoved: u32,
+    backoff: Backoff,
+}
+
+impl Pacing {
+    /// No answer so far.
+    pub fn new(now: Instant) -> Pacing {
+        Pacing {
+            window: now,
+            answers: 0,
+            unmoved: 0,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// An answer brought something new: the server does wait.
+    pub fn news(&mut self) {
+        self.unmoved = 0;
+        self.backoff.reset();
+    }
+
+    /// The pause after an answer at `now` to a poll of `asked` that brought nothing new; none when
+    /// the next poll is to follow at once. `moved` when the version is another one than the poll's.
+    pub fn pause(&mut self, moved: bool, asked: Instant, now: Instant) -> Option<Duration> {
+        if now.saturating_duration_since(asked) >= HELD {
+            self.news();
+            return None;
+        }
+        self.unmoved = match moved {
+            true => self.unmoved.saturating_sub(1),
+            false => self.unmoved + 1,
+        };
+        if self.unmoved > UNMOVED {
+            return Some(self.backoff.pause());
+        }
+        let end = self.window + WINDOW;
+        if now >= end {
+            self.window = now;
+            self.answers = 0;
+        }
+        self.answers += 1;
+        (self.answers > BURST).then(|| end.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The requests in `length` to a server that answers each poll after `held`, and the longest
+    /// pause. Every poll's version has `moved`.
+    fn simulate(length: Duration, held: Duration, moved: bool) -> (u32, u32, Duration) {
+        let start = Instant::now();
+        let (mut now, mut pacing) = (start, Pacing::new(start));
+        let (mut polls, mut fetches, mut longest) = (0, 0, Duration::ZERO);
+        while now < start + length {
+            let asked = now;
+            now += held;
+            polls += 1;
+            if let Some(pause) = pacing.pause(moved, asked, now) {
+                now += pause;
+                fetches += 1;
+                longest = longest.max(pause);
+            }
+        }
+        (polls, fetches, longest)
+    }
+
+    #[test]
+    fn foreign_changes_cost_two_plain_requests_a_second_and_half_a_second() {
+        const SECONDS: u32 = 100;
+        let length = Duration::from_secs(SECONDS.into());
+        for held in [0, 1, 10, 50, 100, 400].map(Duration::from_millis) {
+            let (polls, fetches, longest) = simulate(length, held, true);
+            assert!(fetches <= 2 * SECONDS + 1, "{held:?}: {fetches} fetches");
+            assert!(longest <= WINDOW, "{held:?}: {longest:?}");
+            assert!(
+                polls <= (BURST + 1) * (2 * SECONDS + 1),
+                "{held:?}: {polls} polls"
+            );
+        }
+    }
+
+    #[test]
+    fn polls_that_are_answered_slower_than_the_burst_never_pause() {
+        let (_, fetches, _) = simulate(Duration::from_secs(60), Duration::from_millis(63), true);
+        assert_eq!(fetches, 0);
+    }
+
+    #[test]
+    fn a_server_that_does_not_wait_is_asked_less_and_less() {
+        let minutes = Duration::from_secs(600);
+        let (polls, fetches, longest) = simulate(minutes, Duration::from_millis(1), false);
+        assert!(polls + fetches < 60, "{polls} polls, {fetches} fetches");
+        assert!(longest > Duration::from_secs(30), "{longest:?}");
+    }
+
+    #[test]
+    fn a_poll_that_was_held_is_followed_at_once() {
+        let (_, fetches, _) = simulate(Duration::from_secs(600), HELD, false);
+        assert_eq!(fetches, 0);
+    }
+}

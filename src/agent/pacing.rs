@@ -40,8 +40,8 @@ impl Pacing {
         }
     }
 
-    /// An answer brought something new: the server does wait.
-    pub fn news(&mut self) {
+    /// The server does wait: an answer brought something new, or there was none for long.
+    pub fn reset(&mut self) {
         self.unmoved = 0;
         self.backoff.reset();
     }
@@ -50,7 +50,7 @@ impl Pacing {
     /// the next poll is to follow at once. `moved` when the version is another one than the poll's.
     pub fn pause(&mut self, moved: bool, asked: Instant, now: Instant) -> Option<Duration> {
         if now.saturating_duration_since(asked) >= HELD {
-            self.news();
+            self.reset();
             return None;
         }
         self.unmoved = match moved {

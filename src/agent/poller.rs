@@ -174,13 +174,13 @@ impl Job {
                 Some(version) => self.backend.wait(version),
             };
             match answer {
-                Ok(None) => {}
+                Ok(None) => pacing.reset(),
                 Ok(Some(fetched)) => {
                     self.outage.end();
                     let (before, moved_to) = (version, fetched.version);
                     version = Some(moved_to);
                     if self.post_tree(fetched) {
-                        pacing.news();
+                        pacing.reset();
                     } else if let Some(before) = before
                         && let Some(pause) = pacing.pause(before != moved_to, asked, Instant::now())
                     {

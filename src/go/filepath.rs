@@ -4,9 +4,13 @@
 //! Matching follows Go's algorithm, not only its documentation: a part between stars takes the first place where
 //! it fits, and a class (but nothing else) matches a `/` too.
 
-/// The pattern cannot be read: Go's `syntax error in pattern`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadPattern;
+/// A pattern with a syntax error, Go's `ErrBadPattern`. Go reads a pattern while it matches, so that only a name that
+/// matches everything before the error finds it: see [`BadPattern::is_reached`].
+#[derive(Clone, Debug)]
+pub struct BadPattern {
+    /// What could be read: whole parts between stars.
+    before: Pattern,
+}
 
 impl std::fmt::Display for BadPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +45,7 @@ enum Item {
 }
 
 impl Pattern {
-    /// Reads a pattern, all of it.
+    /// Parses a whole pattern.
     pub fn parse(pattern: &str) -> Result<Pattern, BadPattern> {
         let mut chunks = Vec::new();
         let mut rest = pattern;
@@ -53,7 +57,11 @@ impl Pattern {
             };
             rest = after_stars;
             while !rest.is_empty() && !rest.starts_with('*') {
-                rest = parse_item(rest, &mut chunk.items)?;
+                let Some(after) = parse_item(rest, &mut chunk.items) else {
+                    let before = Pattern { chunks };
+                    return Err(BadPattern { before });
+                };
+                rest = after;
             }
             chunks.push(chunk);
         }
@@ -77,20 +85,28 @@ impl Pattern {
     }
 }
 
-/// Reads one item at the head of `pattern`; returns what follows.
-fn parse_item<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, BadPattern> {
+impl BadPattern {
+    /// Whether Go finds the error when it matches `name`.
+    pub fn is_reached(&self, mut name: &[u8]) -> bool {
+        self.before.chunks.iter().all(|chunk| {
+            let rest = chunk.find(name, false);
+            name = rest.unwrap_or(name);
+            rest.is_some()
+        })
+    }
+}
+
+/// Parses one item at the head of `pattern`; returns what follows, nothing when the item is malformed.
+fn parse_item<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Option<&'p str> {
     let mut rest = pattern.chars();
     match rest.next() {
         Some('[') => return parse_class(rest.as_str(), items),
         Some('?') => items.push(Item::Any),
-        Some('\\') => match rest.next() {
-            Some(escaped) => push_char(escaped, items),
-            None => return Err(BadPattern),
-        },
+        Some('\\') => push_char(rest.next()?, items),
         Some(plain) => push_char(plain, items),
         None => {}
     }
-    Ok(rest.as_str())
+    Some(rest.as_str())
 }
 
 fn push_char(character: char, items: &mut Vec<Item>) {
@@ -99,7 +115,7 @@ fn push_char(character: char, items: &mut Vec<Item>) {
     items.extend(bytes.map(Item::Byte));
 }
 
-fn parse_class<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, BadPattern> {
+fn parse_class<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Option<&'p str> {
     let (negated, mut rest) = match pattern.strip_prefix('^') {
         Some(rest) => (true, rest),
         None => (false, pattern),
@@ -108,7 +124,7 @@ fn parse_class<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, B
     loop {
         if let (Some(after), false) = (rest.strip_prefix(']'), ranges.is_empty()) {
             items.push(Item::Class { negated, ranges });
-            return Ok(after);
+            return Some(after);
         }
         let (low, after) = class_char(rest)?;
         let (high, after) = match after.strip_prefix('-') {
@@ -120,18 +136,16 @@ fn parse_class<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Result<&'p str, B
     }
 }
 
-/// One end of a range; something must follow it.
-fn class_char(pattern: &str) -> Result<(char, &str), BadPattern> {
+/// Parses one end of a range; something must follow it.
+fn class_char(pattern: &str) -> Option<(char, &str)> {
     let mut rest = pattern.chars();
     let first = match rest.next() {
-        None | Some('-' | ']') => return Err(BadPattern),
-        Some('\\') => rest.next().ok_or(BadPattern)?,
+        None | Some('-' | ']') => return None,
+        Some('\\') => rest.next()?,
         Some(plain) => plain,
     };
-    match rest.as_str() {
-        "" => Err(BadPattern),
-        after => Ok((first, after)),
-    }
+    let after = rest.as_str();
+    (!after.is_empty()).then_some((first, after))
 }
 
 impl Chunk {
@@ -302,7 +316,29 @@ mod tests {
             "[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[", "[^", "[^bc", "a[", "a[b", "\\", "a*[",
             "[a-", "[\\", "*x*[",
         ] {
-            assert_eq!(Pattern::parse(pattern).err(), Some(BadPattern), "{pattern}");
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn errors_are_found_by_names_that_reach_them() {
+        for (pattern, name, want) in [
+            ("[", "", true),
+            ("[", "a", true),
+            ("a[", "b", true),
+            ("a*[", "b", false),
+            ("a*[", "a", true),
+            ("a*[", "ab/c", true),
+            ("/q*[", "/a", false),
+            ("/q*[", "/q/x", true),
+            ("/a/*/b*[-]", "/a/x/c", false),
+            ("/a/*/b*[-]", "/a/x/bc", true),
+            ("/a/*/b*\\", "/a/x/y/b", false),
+            ("*?*[", "", false),
+            ("*?*[", "中", true),
+        ] {
+            let bad = Pattern::parse(pattern).expect_err(pattern);
+            assert_eq!(bad.is_reached(name.as_bytes()), want, "{pattern} {name}");
         }
     }
 }

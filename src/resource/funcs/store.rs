@@ -93,13 +93,22 @@ impl Funcs {
         self.reads.note_pattern(text);
         match Pattern::parse(text) {
             Ok(pattern) => Ok(Some(pattern)),
-            // The original looks at the pattern only when there is a key to hold against it.
-            Err(BadPattern) if self.reads.view().is_empty() => {
+            Err(bad) => {
                 self.reads.note_others();
-                Ok(None)
+                self.check_unreached(&bad, budget).map(|()| None)
             }
-            Err(error) => Err(CallError::failed(error.to_string())),
         }
+    }
+
+    /// Fails when a key reaches the pattern's error, as in the original; else no key matches.
+    fn check_unreached(&self, bad: &BadPattern, budget: &mut Budget) -> Result<(), CallError> {
+        for (key, _) in self.reads.view().leaves() {
+            budget.spend_steps(1)?;
+            if bad.is_reached(key.as_bytes()) {
+                return Err(CallError::failed(bad.to_string()));
+            }
+        }
+        Ok(())
     }
 
     /// `ls`, and with `dirs_only` `lsdir`.

@@ -1,25 +1,32 @@
-//! Letters in upper and lower case: Go's `unicode.ToUpper` and `unicode.ToLower`, one character for one.
+//! Go's package unicode, with the tables of the version that Go 1.19 has: categories, scripts, cases and folding.
 //!
-//! std knows the same letters, but also those whose other case is several (German ß), in tables that would be 24 KB of the
-//! program. These are 5 KB; a test compares every character with std.
+//! The tables are in `tables.rs`, written by `generate.go`. std's own are of a newer version of Unicode, and have
+//! neither categories nor scripts.
 
-/// Letters that follow each other at equal steps, and whose other case is equally far: first, last, step, and what to add.
+mod tables;
+
+use tables::{CATEGORIES, CATEGORY_NAMES, FOLD, LOWER, SCRIPT_NAMES, SCRIPTS, UPPER};
+
+/// The largest character, `unicode.MaxRune`.
+pub const MAX: u32 = 0x10_FFFF;
+
+/// Characters at equal steps that change by the same amount: first, last, step, and what to add.
 struct Run(u32, u32, u8, i32);
 
-/// Go's `unicode.ToLower`; what has no lower case stays.
+/// Go's `unicode.ToLower`.
 pub fn lower(found: char) -> char {
-    match found.is_ascii() {
-        true => found.to_ascii_lowercase(),
-        false => other_case(found, &LOWER),
+    if found.is_ascii() {
+        return found.to_ascii_lowercase();
     }
+    char_of(mapped(u32::from(found), &LOWER), found)
 }
 
-/// Go's `unicode.ToUpper`; what has no upper case of one character stays.
+/// Go's `unicode.ToUpper`.
 pub fn upper(found: char) -> char {
-    match found.is_ascii() {
-        true => found.to_ascii_uppercase(),
-        false => other_case(found, &UPPER),
+    if found.is_ascii() {
+        return found.to_ascii_uppercase();
     }
+    char_of(mapped(u32::from(found), &UPPER), found)
 }
 
 /// Go's `strings.ToLower`.
@@ -27,155 +34,208 @@ pub fn lowered(text: &str) -> String {
     text.chars().map(lower).collect()
 }
 
-fn other_case(found: char, runs: &[Run]) -> char {
-    let code = u32::from(found);
-    let index = runs.partition_point(|run| run.1 < code);
-    match runs.get(index) {
-        Some(run) if run.0 <= code && (code - run.0) % u32::from(run.2) == 0 => {
-            code.checked_add_signed(run.3).and_then(char::from_u32)
-        }
-        _ => None,
-    }
-    .unwrap_or(found)
+/// Go's `unicode.SimpleFold`: the next larger character that is the same but for case, or the smallest of them.
+pub fn simple_fold(code: u32) -> u32 {
+    mapped(code, &FOLD)
+        .or_else(|| mapped(code, &LOWER))
+        .or_else(|| mapped(code, &UPPER))
+        .unwrap_or(code)
 }
 
-#[rustfmt::skip]
-static LOWER: [Run; 185] = [
-    Run(0xc0, 0xd6, 1, 32), Run(0xd8, 0xde, 1, 32), Run(0x100, 0x12e, 2, 1), Run(0x130, 0x130, 1, -199), Run(0x132, 0x136, 2, 1),
-    Run(0x139, 0x147, 2, 1), Run(0x14a, 0x176, 2, 1), Run(0x178, 0x178, 1, -121), Run(0x179, 0x17d, 2, 1),
-    Run(0x181, 0x181, 1, 210), Run(0x182, 0x184, 2, 1), Run(0x186, 0x186, 1, 206), Run(0x187, 0x187, 1, 1),
-    Run(0x189, 0x18a, 1, 205), Run(0x18b, 0x18b, 1, 1), Run(0x18e, 0x18e, 1, 79), Run(0x18f, 0x18f, 1, 202),
-    Run(0x190, 0x190, 1, 203), Run(0x191, 0x191, 1, 1), Run(0x193, 0x193, 1, 205), Run(0x194, 0x194, 1, 207),
-    Run(0x196, 0x196, 1, 211), Run(0x197, 0x197, 1, 209), Run(0x198, 0x198, 1, 1), Run(0x19c, 0x19c, 1, 211),
-    Run(0x19d, 0x19d, 1, 213), Run(0x19f, 0x19f, 1, 214), Run(0x1a0, 0x1a4, 2, 1), Run(0x1a6, 0x1a6, 1, 218),
-    Run(0x1a7, 0x1a7, 1, 1), Run(0x1a9, 0x1a9, 1, 218), Run(0x1ac, 0x1ac, 1, 1), Run(0x1ae, 0x1ae, 1, 218),
-    Run(0x1af, 0x1af, 1, 1), Run(0x1b1, 0x1b2, 1, 217), Run(0x1b3, 0x1b5, 2, 1), Run(0x1b7, 0x1b7, 1, 219),
-    Run(0x1b8, 0x1b8, 1, 1), Run(0x1bc, 0x1bc, 1, 1), Run(0x1c4, 0x1c4, 1, 2), Run(0x1c5, 0x1c5, 1, 1), Run(0x1c7, 0x1c7, 1, 2),
-    Run(0x1c8, 0x1c8, 1, 1), Run(0x1ca, 0x1ca, 1, 2), Run(0x1cb, 0x1db, 2, 1), Run(0x1de, 0x1ee, 2, 1), Run(0x1f1, 0x1f1, 1, 2),
-    Run(0x1f2, 0x1f4, 2, 1), Run(0x1f6, 0x1f6, 1, -97), Run(0x1f7, 0x1f7, 1, -56), Run(0x1f8, 0x21e, 2, 1),
-    Run(0x220, 0x220, 1, -130), Run(0x222, 0x232, 2, 1), Run(0x23a, 0x23a, 1, 10795), Run(0x23b, 0x23b, 1, 1),
-    Run(0x23d, 0x23d, 1, -163), Run(0x23e, 0x23e, 1, 10792), Run(0x241, 0x241, 1, 1), Run(0x243, 0x243, 1, -195),
-    Run(0x244, 0x244, 1, 69), Run(0x245, 0x245, 1, 71), Run(0x246, 0x24e, 2, 1), Run(0x370, 0x372, 2, 1), Run(0x376, 0x376, 1, 1),
-    Run(0x37f, 0x37f, 1, 116), Run(0x386, 0x386, 1, 38), Run(0x388, 0x38a, 1, 37), Run(0x38c, 0x38c, 1, 64),
-    Run(0x38e, 0x38f, 1, 63), Run(0x391, 0x3a1, 1, 32), Run(0x3a3, 0x3ab, 1, 32), Run(0x3cf, 0x3cf, 1, 8),
-    Run(0x3d8, 0x3ee, 2, 1), Run(0x3f4, 0x3f4, 1, -60), Run(0x3f7, 0x3f7, 1, 1), Run(0x3f9, 0x3f9, 1, -7),
-    Run(0x3fa, 0x3fa, 1, 1), Run(0x3fd, 0x3ff, 1, -130), Run(0x400, 0x40f, 1, 80), Run(0x410, 0x42f, 1, 32),
-    Run(0x460, 0x480, 2, 1), Run(0x48a, 0x4be, 2, 1), Run(0x4c0, 0x4c0, 1, 15), Run(0x4c1, 0x4cd, 2, 1), Run(0x4d0, 0x52e, 2, 1),
-    Run(0x531, 0x556, 1, 48), Run(0x10a0, 0x10c5, 1, 7264), Run(0x10c7, 0x10c7, 1, 7264), Run(0x10cd, 0x10cd, 1, 7264),
-    Run(0x13a0, 0x13ef, 1, 38864), Run(0x13f0, 0x13f5, 1, 8), Run(0x1c89, 0x1c89, 1, 1), Run(0x1c90, 0x1cba, 1, -3008),
-    Run(0x1cbd, 0x1cbf, 1, -3008), Run(0x1e00, 0x1e94, 2, 1), Run(0x1e9e, 0x1e9e, 1, -7615), Run(0x1ea0, 0x1efe, 2, 1),
-    Run(0x1f08, 0x1f0f, 1, -8), Run(0x1f18, 0x1f1d, 1, -8), Run(0x1f28, 0x1f2f, 1, -8), Run(0x1f38, 0x1f3f, 1, -8),
-    Run(0x1f48, 0x1f4d, 1, -8), Run(0x1f59, 0x1f5f, 2, -8), Run(0x1f68, 0x1f6f, 1, -8), Run(0x1f88, 0x1f8f, 1, -8),
-    Run(0x1f98, 0x1f9f, 1, -8), Run(0x1fa8, 0x1faf, 1, -8), Run(0x1fb8, 0x1fb9, 1, -8), Run(0x1fba, 0x1fbb, 1, -74),
-    Run(0x1fbc, 0x1fbc, 1, -9), Run(0x1fc8, 0x1fcb, 1, -86), Run(0x1fcc, 0x1fcc, 1, -9), Run(0x1fd8, 0x1fd9, 1, -8),
-    Run(0x1fda, 0x1fdb, 1, -100), Run(0x1fe8, 0x1fe9, 1, -8), Run(0x1fea, 0x1feb, 1, -112), Run(0x1fec, 0x1fec, 1, -7),
-    Run(0x1ff8, 0x1ff9, 1, -128), Run(0x1ffa, 0x1ffb, 1, -126), Run(0x1ffc, 0x1ffc, 1, -9), Run(0x2126, 0x2126, 1, -7517),
-    Run(0x212a, 0x212a, 1, -8383), Run(0x212b, 0x212b, 1, -8262), Run(0x2132, 0x2132, 1, 28), Run(0x2160, 0x216f, 1, 16),
-    Run(0x2183, 0x2183, 1, 1), Run(0x24b6, 0x24cf, 1, 26), Run(0x2c00, 0x2c2f, 1, 48), Run(0x2c60, 0x2c60, 1, 1),
-    Run(0x2c62, 0x2c62, 1, -10743), Run(0x2c63, 0x2c63, 1, -3814), Run(0x2c64, 0x2c64, 1, -10727), Run(0x2c67, 0x2c6b, 2, 1),
-    Run(0x2c6d, 0x2c6d, 1, -10780), Run(0x2c6e, 0x2c6e, 1, -10749), Run(0x2c6f, 0x2c6f, 1, -10783),
-    Run(0x2c70, 0x2c70, 1, -10782), Run(0x2c72, 0x2c72, 1, 1), Run(0x2c75, 0x2c75, 1, 1), Run(0x2c7e, 0x2c7f, 1, -10815),
-    Run(0x2c80, 0x2ce2, 2, 1), Run(0x2ceb, 0x2ced, 2, 1), Run(0x2cf2, 0x2cf2, 1, 1), Run(0xa640, 0xa66c, 2, 1),
-    Run(0xa680, 0xa69a, 2, 1), Run(0xa722, 0xa72e, 2, 1), Run(0xa732, 0xa76e, 2, 1), Run(0xa779, 0xa77b, 2, 1),
-    Run(0xa77d, 0xa77d, 1, -35332), Run(0xa77e, 0xa786, 2, 1), Run(0xa78b, 0xa78b, 1, 1), Run(0xa78d, 0xa78d, 1, -42280),
-    Run(0xa790, 0xa792, 2, 1), Run(0xa796, 0xa7a8, 2, 1), Run(0xa7aa, 0xa7aa, 1, -42308), Run(0xa7ab, 0xa7ab, 1, -42319),
-    Run(0xa7ac, 0xa7ac, 1, -42315), Run(0xa7ad, 0xa7ad, 1, -42305), Run(0xa7ae, 0xa7ae, 1, -42308),
-    Run(0xa7b0, 0xa7b0, 1, -42258), Run(0xa7b1, 0xa7b1, 1, -42282), Run(0xa7b2, 0xa7b2, 1, -42261), Run(0xa7b3, 0xa7b3, 1, 928),
-    Run(0xa7b4, 0xa7c2, 2, 1), Run(0xa7c4, 0xa7c4, 1, -48), Run(0xa7c5, 0xa7c5, 1, -42307), Run(0xa7c6, 0xa7c6, 1, -35384),
-    Run(0xa7c7, 0xa7c9, 2, 1), Run(0xa7cb, 0xa7cb, 1, -42343), Run(0xa7cc, 0xa7da, 2, 1), Run(0xa7dc, 0xa7dc, 1, -42561),
-    Run(0xa7f5, 0xa7f5, 1, 1), Run(0xff21, 0xff3a, 1, 32), Run(0x10400, 0x10427, 1, 40), Run(0x104b0, 0x104d3, 1, 40),
-    Run(0x10570, 0x1057a, 1, 39), Run(0x1057c, 0x1058a, 1, 39), Run(0x1058c, 0x10592, 1, 39), Run(0x10594, 0x10595, 1, 39),
-    Run(0x10c80, 0x10cb2, 1, 64), Run(0x10d50, 0x10d65, 1, 32), Run(0x118a0, 0x118bf, 1, 32), Run(0x16e40, 0x16e5f, 1, 32),
-    Run(0x16ea0, 0x16eb8, 1, 27), Run(0x1e900, 0x1e921, 1, 34),
-];
+fn char_of(code: Option<u32>, found: char) -> char {
+    code.and_then(char::from_u32).unwrap_or(found)
+}
 
-#[rustfmt::skip]
-static UPPER: [Run; 203] = [
-    Run(0xb5, 0xb5, 1, 743), Run(0xe0, 0xf6, 1, -32), Run(0xf8, 0xfe, 1, -32), Run(0xff, 0xff, 1, 121), Run(0x101, 0x12f, 2, -1),
-    Run(0x131, 0x131, 1, -232), Run(0x133, 0x137, 2, -1), Run(0x13a, 0x148, 2, -1), Run(0x14b, 0x177, 2, -1),
-    Run(0x17a, 0x17e, 2, -1), Run(0x17f, 0x17f, 1, -300), Run(0x180, 0x180, 1, 195), Run(0x183, 0x185, 2, -1),
-    Run(0x188, 0x188, 1, -1), Run(0x18c, 0x18c, 1, -1), Run(0x192, 0x192, 1, -1), Run(0x195, 0x195, 1, 97),
-    Run(0x199, 0x199, 1, -1), Run(0x19a, 0x19a, 1, 163), Run(0x19b, 0x19b, 1, 42561), Run(0x19e, 0x19e, 1, 130),
-    Run(0x1a1, 0x1a5, 2, -1), Run(0x1a8, 0x1a8, 1, -1), Run(0x1ad, 0x1ad, 1, -1), Run(0x1b0, 0x1b0, 1, -1),
-    Run(0x1b4, 0x1b6, 2, -1), Run(0x1b9, 0x1b9, 1, -1), Run(0x1bd, 0x1bd, 1, -1), Run(0x1bf, 0x1bf, 1, 56),
-    Run(0x1c5, 0x1c5, 1, -1), Run(0x1c6, 0x1c6, 1, -2), Run(0x1c8, 0x1c8, 1, -1), Run(0x1c9, 0x1c9, 1, -2),
-    Run(0x1cb, 0x1cb, 1, -1), Run(0x1cc, 0x1cc, 1, -2), Run(0x1ce, 0x1dc, 2, -1), Run(0x1dd, 0x1dd, 1, -79),
-    Run(0x1df, 0x1ef, 2, -1), Run(0x1f2, 0x1f2, 1, -1), Run(0x1f3, 0x1f3, 1, -2), Run(0x1f5, 0x1f5, 1, -1),
-    Run(0x1f9, 0x21f, 2, -1), Run(0x223, 0x233, 2, -1), Run(0x23c, 0x23c, 1, -1), Run(0x23f, 0x240, 1, 10815),
-    Run(0x242, 0x242, 1, -1), Run(0x247, 0x24f, 2, -1), Run(0x250, 0x250, 1, 10783), Run(0x251, 0x251, 1, 10780),
-    Run(0x252, 0x252, 1, 10782), Run(0x253, 0x253, 1, -210), Run(0x254, 0x254, 1, -206), Run(0x256, 0x257, 1, -205),
-    Run(0x259, 0x259, 1, -202), Run(0x25b, 0x25b, 1, -203), Run(0x25c, 0x25c, 1, 42319), Run(0x260, 0x260, 1, -205),
-    Run(0x261, 0x261, 1, 42315), Run(0x263, 0x263, 1, -207), Run(0x264, 0x264, 1, 42343), Run(0x265, 0x265, 1, 42280),
-    Run(0x266, 0x266, 1, 42308), Run(0x268, 0x268, 1, -209), Run(0x269, 0x269, 1, -211), Run(0x26a, 0x26a, 1, 42308),
-    Run(0x26b, 0x26b, 1, 10743), Run(0x26c, 0x26c, 1, 42305), Run(0x26f, 0x26f, 1, -211), Run(0x271, 0x271, 1, 10749),
-    Run(0x272, 0x272, 1, -213), Run(0x275, 0x275, 1, -214), Run(0x27d, 0x27d, 1, 10727), Run(0x280, 0x280, 1, -218),
-    Run(0x282, 0x282, 1, 42307), Run(0x283, 0x283, 1, -218), Run(0x287, 0x287, 1, 42282), Run(0x288, 0x288, 1, -218),
-    Run(0x289, 0x289, 1, -69), Run(0x28a, 0x28b, 1, -217), Run(0x28c, 0x28c, 1, -71), Run(0x292, 0x292, 1, -219),
-    Run(0x29d, 0x29d, 1, 42261), Run(0x29e, 0x29e, 1, 42258), Run(0x345, 0x345, 1, 84), Run(0x371, 0x373, 2, -1),
-    Run(0x377, 0x377, 1, -1), Run(0x37b, 0x37d, 1, 130), Run(0x3ac, 0x3ac, 1, -38), Run(0x3ad, 0x3af, 1, -37),
-    Run(0x3b1, 0x3c1, 1, -32), Run(0x3c2, 0x3c2, 1, -31), Run(0x3c3, 0x3cb, 1, -32), Run(0x3cc, 0x3cc, 1, -64),
-    Run(0x3cd, 0x3ce, 1, -63), Run(0x3d0, 0x3d0, 1, -62), Run(0x3d1, 0x3d1, 1, -57), Run(0x3d5, 0x3d5, 1, -47),
-    Run(0x3d6, 0x3d6, 1, -54), Run(0x3d7, 0x3d7, 1, -8), Run(0x3d9, 0x3ef, 2, -1), Run(0x3f0, 0x3f0, 1, -86),
-    Run(0x3f1, 0x3f1, 1, -80), Run(0x3f2, 0x3f2, 1, 7), Run(0x3f3, 0x3f3, 1, -116), Run(0x3f5, 0x3f5, 1, -96),
-    Run(0x3f8, 0x3f8, 1, -1), Run(0x3fb, 0x3fb, 1, -1), Run(0x430, 0x44f, 1, -32), Run(0x450, 0x45f, 1, -80),
-    Run(0x461, 0x481, 2, -1), Run(0x48b, 0x4bf, 2, -1), Run(0x4c2, 0x4ce, 2, -1), Run(0x4cf, 0x4cf, 1, -15),
-    Run(0x4d1, 0x52f, 2, -1), Run(0x561, 0x586, 1, -48), Run(0x10d0, 0x10fa, 1, 3008), Run(0x10fd, 0x10ff, 1, 3008),
-    Run(0x13f8, 0x13fd, 1, -8), Run(0x1c80, 0x1c80, 1, -6254), Run(0x1c81, 0x1c81, 1, -6253), Run(0x1c82, 0x1c82, 1, -6244),
-    Run(0x1c83, 0x1c84, 1, -6242), Run(0x1c85, 0x1c85, 1, -6243), Run(0x1c86, 0x1c86, 1, -6236), Run(0x1c87, 0x1c87, 1, -6181),
-    Run(0x1c88, 0x1c88, 1, 35266), Run(0x1c8a, 0x1c8a, 1, -1), Run(0x1d79, 0x1d79, 1, 35332), Run(0x1d7d, 0x1d7d, 1, 3814),
-    Run(0x1d8e, 0x1d8e, 1, 35384), Run(0x1e01, 0x1e95, 2, -1), Run(0x1e9b, 0x1e9b, 1, -59), Run(0x1ea1, 0x1eff, 2, -1),
-    Run(0x1f00, 0x1f07, 1, 8), Run(0x1f10, 0x1f15, 1, 8), Run(0x1f20, 0x1f27, 1, 8), Run(0x1f30, 0x1f37, 1, 8),
-    Run(0x1f40, 0x1f45, 1, 8), Run(0x1f51, 0x1f57, 2, 8), Run(0x1f60, 0x1f67, 1, 8), Run(0x1f70, 0x1f71, 1, 74),
-    Run(0x1f72, 0x1f75, 1, 86), Run(0x1f76, 0x1f77, 1, 100), Run(0x1f78, 0x1f79, 1, 128), Run(0x1f7a, 0x1f7b, 1, 112),
-    Run(0x1f7c, 0x1f7d, 1, 126), Run(0x1f80, 0x1f87, 1, 8), Run(0x1f90, 0x1f97, 1, 8), Run(0x1fa0, 0x1fa7, 1, 8),
-    Run(0x1fb0, 0x1fb1, 1, 8), Run(0x1fb3, 0x1fb3, 1, 9), Run(0x1fbe, 0x1fbe, 1, -7205), Run(0x1fc3, 0x1fc3, 1, 9),
-    Run(0x1fd0, 0x1fd1, 1, 8), Run(0x1fe0, 0x1fe1, 1, 8), Run(0x1fe5, 0x1fe5, 1, 7), Run(0x1ff3, 0x1ff3, 1, 9),
-    Run(0x214e, 0x214e, 1, -28), Run(0x2170, 0x217f, 1, -16), Run(0x2184, 0x2184, 1, -1), Run(0x24d0, 0x24e9, 1, -26),
-    Run(0x2c30, 0x2c5f, 1, -48), Run(0x2c61, 0x2c61, 1, -1), Run(0x2c65, 0x2c65, 1, -10795), Run(0x2c66, 0x2c66, 1, -10792),
-    Run(0x2c68, 0x2c6c, 2, -1), Run(0x2c73, 0x2c73, 1, -1), Run(0x2c76, 0x2c76, 1, -1), Run(0x2c81, 0x2ce3, 2, -1),
-    Run(0x2cec, 0x2cee, 2, -1), Run(0x2cf3, 0x2cf3, 1, -1), Run(0x2d00, 0x2d25, 1, -7264), Run(0x2d27, 0x2d27, 1, -7264),
-    Run(0x2d2d, 0x2d2d, 1, -7264), Run(0xa641, 0xa66d, 2, -1), Run(0xa681, 0xa69b, 2, -1), Run(0xa723, 0xa72f, 2, -1),
-    Run(0xa733, 0xa76f, 2, -1), Run(0xa77a, 0xa77c, 2, -1), Run(0xa77f, 0xa787, 2, -1), Run(0xa78c, 0xa78c, 1, -1),
-    Run(0xa791, 0xa793, 2, -1), Run(0xa794, 0xa794, 1, 48), Run(0xa797, 0xa7a9, 2, -1), Run(0xa7b5, 0xa7c3, 2, -1),
-    Run(0xa7c8, 0xa7ca, 2, -1), Run(0xa7cd, 0xa7db, 2, -1), Run(0xa7f6, 0xa7f6, 1, -1), Run(0xab53, 0xab53, 1, -928),
-    Run(0xab70, 0xabbf, 1, -38864), Run(0xff41, 0xff5a, 1, -32), Run(0x10428, 0x1044f, 1, -40), Run(0x104d8, 0x104fb, 1, -40),
-    Run(0x10597, 0x105a1, 1, -39), Run(0x105a3, 0x105b1, 1, -39), Run(0x105b3, 0x105b9, 1, -39), Run(0x105bb, 0x105bc, 1, -39),
-    Run(0x10cc0, 0x10cf2, 1, -64), Run(0x10d70, 0x10d85, 1, -32), Run(0x118c0, 0x118df, 1, -32), Run(0x16e60, 0x16e7f, 1, -32),
-    Run(0x16ebb, 0x16ed3, 1, -27), Run(0x1e922, 0x1e943, 1, -34),
-];
+fn mapped(code: u32, runs: &[Run]) -> Option<u32> {
+    let index = runs.partition_point(|run| run.1 < code);
+    let Run(first, _, step, change) = runs.get(index)?;
+    let distance = code.checked_sub(*first)?;
+    if distance % u32::from(*step) == 0 {
+        code.checked_add_signed(*change)
+    } else {
+        None
+    }
+}
+
+/// The general category, in two letters; empty for a character that is not assigned.
+pub fn category(found: char) -> &'static str {
+    let code = u32::from(found);
+    let next = CATEGORIES.partition_point(|entry| entry >> 8 <= code);
+    let entry = next.checked_sub(1).and_then(|index| CATEGORIES.get(index));
+    let name = entry.and_then(|entry| CATEGORY_NAMES.get((entry & 0xFF) as usize));
+    name.copied().unwrap_or_default()
+}
+
+/// Go's `unicode.IsLetter`.
+pub fn is_letter(found: char) -> bool {
+    if found.is_ascii() {
+        return found.is_ascii_alphabetic();
+    }
+    category(found).starts_with('L')
+}
+
+/// Go's `unicode.IsDigit`: decimal digits of any script.
+pub fn is_digit(found: char) -> bool {
+    if found.is_ascii() {
+        return found.is_ascii_digit();
+    }
+    category(found) == "Nd"
+}
+
+/// Go's `unicode.IsUpper`.
+pub fn is_upper(found: char) -> bool {
+    category(found) == "Lu"
+}
+
+/// Go's `unicode.IsLower`.
+pub fn is_lower(found: char) -> bool {
+    category(found) == "Ll"
+}
+
+/// Go's `unicode.IsPrint`, and `strconv.IsPrint`: what shows ink, and the ASCII space.
+pub fn is_print(found: char) -> bool {
+    if found.is_ascii() {
+        return matches!(found, ' '..='~');
+    }
+    category(found).starts_with(['L', 'M', 'N', 'P', 'S'])
+}
+
+/// The ranges, first and last, of a general category (`Lu`), of a group of them (`L`), or of a script (`Greek`).
+pub fn ranges(name: &str) -> Option<Vec<(u32, u32)>> {
+    if SCRIPT_NAMES.contains(&name) {
+        return Some(ranges_of(&SCRIPTS, &SCRIPT_NAMES, |script| script == name));
+    }
+    let known =
+        |category: &&str| *category == name || (name.len() == 1 && category.starts_with(name));
+    CATEGORY_NAMES.iter().find(|name| known(name))?;
+    Some(ranges_of(&CATEGORIES, &CATEGORY_NAMES, |category| {
+        known(&category)
+    }))
+}
+
+fn ranges_of(
+    entries: &[u32],
+    names: &[&'static str],
+    wanted: impl Fn(&'static str) -> bool,
+) -> Vec<(u32, u32)> {
+    let mut found: Vec<(u32, u32)> = Vec::new();
+    let ends = entries.iter().skip(1).map(|next| next >> 8);
+    for (entry, end) in entries.iter().zip(ends.chain([MAX + 1])) {
+        let first = entry >> 8;
+        match names.get((entry & 0xFF) as usize) {
+            Some(name) if wanted(name) => match found.last_mut() {
+                Some((_, last)) if *last + 1 == first => *last = end - 1,
+                _ => found.push((first, end - 1)),
+            },
+            _ => {}
+        }
+    }
+    found
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What std says, reduced to one character as Go does.
-    fn std_upper(found: char) -> char {
-        let mut upper = found.to_uppercase();
-        match (upper.next(), upper.next()) {
-            (Some(upper), None) => upper,
-            // Greek with an iota below it: to Go, the form for titles.
-            _ => match u32::from(found) {
-                code @ 0x1f80..=0x1faf => char::from_u32(code | 8).unwrap(),
-                code @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(code + 9).unwrap(),
-                _ => found,
-            },
-        }
-    }
-
     #[test]
-    fn every_letter_has_the_other_case_that_std_gives_it() {
-        for found in '\0'..=char::MAX {
-            // Only a capital I with a dot becomes more than one; Go leaves the dot out.
-            assert_eq!(lower(found), found.to_lowercase().next().unwrap());
-            assert_eq!(upper(found), std_upper(found), "{found:?}");
+    fn cases_are_those_of_go_1_19() {
+        for (found, up, down) in [
+            ('ß', 'ß', 'ß'),
+            ('é', 'É', 'é'),
+            ('集', '集', '集'),
+            ('1', '1', '1'),
+            ('İ', 'İ', 'i'),
+            ('ı', 'I', 'ı'),
+            ('ǆ', 'Ǆ', 'ǆ'),
+            ('ǅ', 'Ǆ', 'ǆ'),
+            ('ᾀ', 'ᾈ', 'ᾀ'),
+            ('ŉ', 'ŉ', 'ŉ'),
+            // Since Unicode 14 and 16; unknown to Go 1.19.
+            ('\u{2c2f}', '\u{2c2f}', '\u{2c2f}'),
+            ('\u{a7c0}', '\u{a7c0}', '\u{a7c0}'),
+            ('\u{1c89}', '\u{1c89}', '\u{1c89}'),
+            ('\u{19b}', '\u{19b}', '\u{19b}'),
+        ] {
+            assert_eq!((upper(found), lower(found)), (up, down), "{found:?}");
         }
-    }
-
-    #[test]
-    fn what_has_no_other_case_stays() {
-        assert_eq!((upper('ß'), lower('ß')), ('ß', 'ß'));
-        assert_eq!((upper('集'), lower('集')), ('集', '集'));
-        assert_eq!((upper('1'), lower('群')), ('1', '群'));
         assert_eq!(lowered("ÄÖÜ İ Σ ZK"), "äöü i σ zk");
+    }
+
+    #[test]
+    fn the_cases_of_old_characters_are_those_of_std() {
+        let only = |mut all: std::char::ToLowercase| all.next();
+        for found in ('\0'..=char::MAX).filter(|found| lower(*found) != *found) {
+            assert_eq!(Some(lower(found)), only(found.to_lowercase()), "{found:?}");
+        }
+        for found in ('\0'..=char::MAX).filter(|found| upper(*found) != *found) {
+            let mut std = found.to_uppercase();
+            if std.len() == 1 {
+                assert_eq!(Some(upper(found)), std.next(), "{found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn folding_goes_through_all_cases() {
+        for (from, to) in [
+            ('A', 'a'),
+            ('a', 'A'),
+            ('K', 'k'),
+            ('k', '\u{212A}'),
+            ('\u{212A}', 'K'),
+            ('s', 'ſ'),
+            ('σ', 'Σ'),
+            ('Σ', 'ς'),
+            ('ς', 'σ'),
+            ('1', '1'),
+            ('İ', 'İ'),
+            ('中', '中'),
+        ] {
+            let (from, to) = (u32::from(from), u32::from(to));
+            let mut around = simple_fold(from);
+            let orbit = std::iter::from_fn(|| {
+                let now = around;
+                around = simple_fold(around);
+                (now != from).then_some(now)
+            });
+            let orbit: Vec<u32> = orbit.collect();
+            assert!(
+                to == from && orbit.is_empty() || orbit.contains(&to),
+                "{from:x}"
+            );
+            assert!(orbit.len() < 4);
+        }
+        assert_eq!(simple_fold(0x4B), 0x6B);
+    }
+
+    #[test]
+    fn categories_and_scripts() {
+        for (found, want) in [
+            ('a', "Ll"),
+            ('A', "Lu"),
+            ('ǅ', "Lt"),
+            ('中', "Lo"),
+            ('٣', "Nd"),
+            ('²', "No"),
+            ('\u{301}', "Mn"),
+            ('，', "Po"),
+            ('\u{3000}', "Zs"),
+            ('€', "Sc"),
+            ('\u{e000}', "Co"),
+            ('\u{378}', ""),
+            ('\u{10FFFF}', ""),
+        ] {
+            assert_eq!(category(found), want, "{found:?}");
+        }
+        assert_eq!(ranges("Lt").map(|all| all.len()), Some(10));
+        let han = ranges("Han").unwrap_or_default();
+        assert!(han.contains(&(0x4e00, 0x9ffc)), "{han:x?}");
+        assert!(ranges("L").is_some_and(|all| all.contains(&(0x41, 0x5a))));
+        for unknown in ["", "l", "greek", "Lx", "Cn", "Any", "中"] {
+            assert_eq!(ranges(unknown), None, "{unknown}");
+        }
+        assert!(is_print('é') && is_print(' ') && !is_print('\u{a0}') && !is_print('\u{ad}'));
+        assert!(is_letter('节') && !is_letter('\u{301}') && is_digit('٣') && !is_digit('²'));
+        assert!(is_upper('É') && is_lower('é') && !is_lower('ǅ'));
     }
 }

@@ -6,6 +6,7 @@ pub mod escape;
 pub mod filepath;
 pub mod hex;
 pub mod path;
+pub mod regexp;
 pub mod strconv;
 pub mod unicode;
 pub mod utf8;

@@ -3,7 +3,7 @@
 //! Each takes the text of its arguments (see [`format::sprint_printed`](super::format::sprint_printed)) and gives at
 //! most nine bytes for one.
 
-use super::{strconv, utf8};
+use super::{unicode, utf8};
 
 /// `template.HTMLEscape`
 pub fn html(text: &[u8]) -> Vec<u8> {
@@ -35,7 +35,7 @@ pub fn js(text: &[u8]) -> Vec<u8> {
                 out.extend(this);
             }
             '<' | '>' | '&' | '=' | '\0'..' ' => push_unicode(&mut out, found),
-            _ if found.is_ascii() || strconv::is_print(found) => out.extend(this),
+            _ if found.is_ascii() || unicode::is_print(found) => out.extend(this),
             _ => push_unicode(&mut out, found),
         }
         rest = after;

@@ -3,7 +3,7 @@
 //! Every byte of the text belongs to exactly one lexeme, those that trimming drops included. Knows no grammar:
 //! which lexeme may follow which is the parser's business.
 
-use crate::go::utf8;
+use crate::go::{unicode, utf8};
 
 const LEFT_DELIM: &[u8] = b"{{";
 const RIGHT_DELIM: &[u8] = b"}}";
@@ -535,7 +535,7 @@ fn is_space(byte: u8) -> bool {
 
 /// Letters, digits and `_`. Rust's idea of a letter is a little wider than Go's (combining vowel signs count).
 fn is_alphanumeric(found: char) -> bool {
-    found == '_' || found.is_alphanumeric()
+    found == '_' || unicode::is_letter(found) || unicode::is_digit(found)
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {

@@ -7,7 +7,7 @@ use std::fmt;
 use super::lex::{Kind, LexError};
 use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type};
 use crate::go::strconv::{self, NumError};
-use crate::go::utf8;
+use crate::go::{unicode, utf8};
 
 /// How much of a lexeme a message shows, in characters.
 const LEXEME_WIDTH: usize = 10;
@@ -240,7 +240,7 @@ impl LexError {
 /// A character as `%#U` prints it.
 fn code_point(found: char) -> String {
     let number = format!("U+{:04X}", u32::from(found));
-    if strconv::is_print(found) {
+    if unicode::is_print(found) {
         format!("{number} '{found}'")
     } else {
         number

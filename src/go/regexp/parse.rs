@@ -387,7 +387,7 @@ impl<'p> Reader<'p> {
         if counted && (min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT || min > max)) {
             return self.error("invalid repeat count", start);
         }
-        let greedy = !self.accept("?") != self.flags.lazy;
+        let greedy = self.accept("?") == self.flags.lazy;
         if let Some(before) = before {
             return self.error("invalid nested repetition operator", before);
         }

@@ -185,12 +185,26 @@ pub fn format_float(number: f64, verb: u8, precision: Option<usize>) -> Vec<u8> 
     out
 }
 
+/// The fewest digits that read back as the same float. Of two that are equally near, Go takes the even one, std the
+/// larger.
+fn shortest(number: f64) -> String {
+    let text = format!("{number:e}");
+    let digits = text.bytes().take_while(|byte| *byte != b'e');
+    let places = digits.filter(u8::is_ascii_digit).count();
+    let even = format!("{number:.*e}", places.saturating_sub(1));
+    if even != text && even.parse() == Ok(number) {
+        even
+    } else {
+        text
+    }
+}
+
 impl Digits {
     /// `places` significant digits (at least one), or as many as it takes.
     fn of(number: f64, places: Option<usize>) -> Digits {
         let text = match places {
             Some(places) => format!("{number:.*e}", places.clamp(1, MOST_DIGITS) - 1),
-            None => format!("{number:e}"),
+            None => shortest(number),
         };
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let mut digits = mantissa.as_bytes().to_vec();
@@ -467,6 +481,26 @@ mod tests {
             (123.45, 'f', None, "123.45"),
             (0.05, 'f', Some(1), "0.1"),
             (0.5, 'f', Some(0), "0"),
+            (217_990_407_738_357.62, 'g', None, "2.1799040773835762e+14"),
+            (
+                217_990_407_738_357.0 + 0.625,
+                'f',
+                None,
+                "217990407738357.62",
+            ),
+            (
+                217_990_407_738_357.0 + 0.375,
+                'f',
+                None,
+                "217990407738357.38",
+            ),
+            (
+                123_456_789_012_345.0 + 0.125,
+                'e',
+                None,
+                "1.2345678901234512e+14",
+            ),
+            (5e-324, 'e', None, "5e-324"),
             (2.5, 'f', Some(0), "2"),
             (2.5, 'e', Some(0), "2e+00"),
             (1.1, 'x', Some(0), "0x1p+00"),

@@ -9,8 +9,8 @@ use std::fmt;
 
 pub use float::{format_float, parse_float};
 pub use quote::{
-    Unquoted, can_backquote, is_print, quote, quote_rune, quote_rune_to_ascii, quote_to_ascii,
-    unquote, unquote_char,
+    Unquoted, can_backquote, quote, quote_rune, quote_rune_to_ascii, quote_to_ascii, unquote,
+    unquote_char,
 };
 
 /// Why a text is no number.

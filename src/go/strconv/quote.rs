@@ -3,18 +3,8 @@
 //! What is printable is std's answer, made by Go's definition (letters, marks, numbers, punctuation, symbols,
 //! ASCII space) from a newer Unicode: characters assigned after Unicode 13 are printed where Go 1.19 escapes them.
 
+use super::super::unicode::is_print;
 use super::super::utf8;
-
-/// `strconv.IsPrint`.
-pub fn is_print(found: char) -> bool {
-    if found.is_ascii() {
-        return matches!(found, ' '..='~');
-    }
-    // After another character, std escapes what is not printable and nothing else; alone, also combining marks.
-    let mut text = String::from("a");
-    text.push(found);
-    text.escape_debug().to_string() == text
-}
 
 /// `strconv.Quote`: a double-quoted literal; bytes that are not UTF-8 become `\xhh`.
 pub fn quote(text: &[u8]) -> Vec<u8> {

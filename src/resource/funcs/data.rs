@@ -151,10 +151,12 @@ pub(super) fn sequence(first: i64, last: i64, budget: &mut Budget) -> Result<Val
     Value::list(values).map_err(CallError::from)
 }
 
-/// `append`: a new list with one more at its end.
+/// `append`: a new list with one more at its end; nil is an empty list.
 pub(super) fn append(value: &Value, last: &Value, budget: &mut Budget) -> Result<Value, CallError> {
-    let Some(mut values) = elements(value) else {
-        return Err(failed(&format!("cannot append to {}", value.type_name())));
+    let mut values = match (value, elements(value)) {
+        (_, Some(values)) => values,
+        (Value::Nil, None) => Vec::new(),
+        (_, None) => return Err(failed(&format!("cannot append to {}", value.type_name()))),
     };
     values.push(last.clone());
     list(values, budget)
@@ -320,6 +322,7 @@ mod tests {
                 append(&Value::Int(1), &Value::Int(4), &mut budget()),
                 "cannot append to int",
             ),
+            (append(&Value::Nil, &Value::Int(4), &mut budget()), "[4]"),
             (
                 Ok(coalesce(&[
                     Value::Nil,

@@ -221,10 +221,13 @@ fn parse(text: &[u8]) -> Result<Number, CallError> {
     })
 }
 
-/// A whole number for functions that count; numeric text will do.
+/// A whole number for functions that count; numeric text will do, and a float without a fraction such as `1e1`.
 pub(super) fn whole(value: &Value) -> Result<i64, CallError> {
     match number(value)? {
         Some(Number::Int(number)) => Ok(number),
+        Some(Number::Float(number)) if number.trunc() == number && number.abs() < 1e15 => {
+            Ok(number as i64)
+        }
         _ => Err(failed(&format!(
             "expected a whole number; found {}",
             value.type_name()

@@ -198,12 +198,11 @@ pub(super) fn trim_suffix(text: &Str, suffix: &Str) -> Value {
     Value::text(bytes.strip_suffix(suffix.as_bytes()).unwrap_or(bytes))
 }
 
-/// `repeat`
+/// `repeat`; nothing for a negative count.
 pub(super) fn repeat(count: i64, text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-    let Ok(count) = usize::try_from(count) else {
-        return Err(CallError::failed(
-            "strings: negative Repeat count".to_owned(),
-        ));
+    let count = match usize::try_from(count.max(0)) {
+        Ok(count) => count,
+        Err(_) => usize::MAX,
     };
     budget.spend_bytes(text.as_bytes().len().saturating_mul(count))?;
     Ok(Value::text(text.as_bytes().repeat(
@@ -223,7 +222,7 @@ pub(super) fn no_space(text: &Str, budget: &mut Budget) -> Result<Value, CallErr
     made(out, budget)
 }
 
-/// `indent`: spaces before every line; `nindent`: after a newline of its own.
+/// `indent`: spaces before every line; `nindent`: after a newline of its own. Of no text, nothing.
 pub(super) fn indent(
     count: i64,
     text: &Str,
@@ -231,6 +230,9 @@ pub(super) fn indent(
     budget: &mut Budget,
 ) -> Result<Value, CallError> {
     let text = text.as_bytes();
+    if text.is_empty() {
+        return Ok(Value::text(""));
+    }
     let width = usize::try_from(count).unwrap_or(0);
     let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
     budget.spend_bytes(width.saturating_mul(lines).saturating_add(text.len() + 1))?;
@@ -242,7 +244,7 @@ pub(super) fn indent(
         out.extend(std::iter::repeat_n(b' ', width));
         out.extend_from_slice(line);
     }
-    if matches!(text, [] | [.., b'\n']) {
+    if text.ends_with(b"\n") {
         // What follows the last newline is a line, too.
         out.extend(std::iter::repeat_n(b' ', width));
     }
@@ -283,8 +285,8 @@ pub(super) enum Case {
     Kebab,
 }
 
-/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, blanks, and before a capital that
-/// begins a word (`HTTPServer` is `http_server`).
+/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, spaces, and before a capital that
+/// begins a word (`HTTPServer` is `http_server`). Tabs and other control characters stay.
 pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result<Value, CallError> {
     let text = text.to_text();
     let mut out = String::with_capacity(text.len() + text.len() / 4);
@@ -308,10 +310,13 @@ fn words(text: &str) -> Vec<&str> {
     let mut before = None;
     let mut rest = text.char_indices().peekable();
     while let Some((place, found)) = rest.next() {
-        let separator = matches!(found, '_' | '-') || found.is_whitespace();
-        let next_is_lower = rest.peek().is_some_and(|(_, next)| next.is_lowercase());
-        let begins = found.is_uppercase()
-            && before.is_some_and(|before: char| !before.is_uppercase() || next_is_lower);
+        let separator =
+            matches!(found, '_' | '-') || (found.is_whitespace() && !found.is_control());
+        let next_is_lower = rest
+            .peek()
+            .is_some_and(|(_, next)| unicode::is_lower(*next));
+        let begins = unicode::is_upper(found)
+            && before.is_some_and(|before| !unicode::is_upper(before) || next_is_lower);
         if separator || begins {
             words.extend(text.get(start..place).filter(|word| !word.is_empty()));
             start = if separator {
@@ -499,6 +504,7 @@ mod tests {
             ("ID", "id", "id"),
             ("", "", ""),
             ("éCole", "é_cole", "éCole"),
+            ("a\tb\nc d", "a\tb\nc_d", "a\tb\ncD"),
         ] {
             assert_eq!(
                 shown(change_case(&text.into(), Case::Snake, &mut budget())),
@@ -539,7 +545,9 @@ mod tests {
             "'it''s'"
         );
         assert_eq!(shown(repeat(3, &"ab".into(), &mut budget())), "ababab");
-        assert!(repeat(-1, &"ab".into(), &mut budget()).is_err());
+        assert_eq!(shown(repeat(-1, &"ab".into(), &mut budget())), "");
+        assert_eq!(shown(indent(2, &"".into(), false, &mut budget())), "");
+        assert_eq!(shown(indent(2, &"".into(), true, &mut budget())), "");
         assert!(text(sha256(&"abc".into())).starts_with("ba7816bf8f01cfea"));
     }
 

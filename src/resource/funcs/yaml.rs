@@ -300,11 +300,18 @@ impl Emitter<'_> {
 
     fn double_quoted(&mut self, text: &str, breaks: bool) {
         self.indicator("\"", true, false);
+        // yaml.v2 looks for the mark at the beginning, whatever character it has come to.
+        let byte_order_mark = text.starts_with('\u{feff}');
         let mut spaces = false;
         let mut rest = text.char_indices().peekable();
         while let Some((index, found)) = rest.next() {
             let next = rest.peek().map(|(_, next)| *next);
-            if let Some(escaped) = scalar::escaped(found) {
+            let escaped = if byte_order_mark {
+                Some(scalar::escape(found))
+            } else {
+                scalar::escaped(found)
+            };
+            if let Some(escaped) = escaped {
                 escaped.chars().for_each(|found| self.put(found));
             } else if found == ' '
                 && breaks

@@ -3,6 +3,7 @@
 use super::super::Limit;
 use super::print::Printer;
 use crate::go::strconv;
+use crate::go::unicode;
 use crate::go::utf8;
 
 /// The flags, width and precision of one verb.
@@ -173,7 +174,7 @@ impl Printer {
         let mut text = b"U+".to_vec();
         text.extend(zero_filled(&format!("{number:X}"), places));
         let found = u32::try_from(number).ok().and_then(char::from_u32);
-        if let Some(found) = found.filter(|found| self.field.sharp && strconv::is_print(*found)) {
+        if let Some(found) = found.filter(|found| self.field.sharp && unicode::is_print(*found)) {
             text.extend(format!(" '{found}'").bytes());
         }
         self.pad_with_spaces(&text)

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::go::strconv;
+use crate::go::unicode;
+use crate::go::utf8;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError};
 
@@ -59,7 +61,8 @@ fn binary(bytes: &[u8]) -> String {
     lines
 }
 
-/// Whether a plain text would be read as something else than text: a bool, null, a number, a merge key.
+/// Whether a plain text would be read as something else than text: a bool, null, a number. (yaml.v2 forgets
+/// `<<`, the merge key.)
 fn reads_otherwise(text: &str) -> bool {
     match text.as_bytes() {
         [] => true,
@@ -72,7 +75,7 @@ fn reads_otherwise(text: &str) -> bool {
         }
         [b'+' | b'-', ..] => is_infinity(&text[1..]) || is_number(text),
         [b'0'..=b'9', ..] => is_number(text),
-        _ => text == "<<",
+        _ => false,
     }
 }
 
@@ -234,8 +237,14 @@ fn is_printable(character: char) -> bool {
 /// What stands for a character in double quotes, when it cannot stand there itself.
 pub(super) fn escaped(character: char) -> Option<String> {
     if is_printable(character) && !is_break(character) && !matches!(character, '"' | '\\') {
-        return None;
+        None
+    } else {
+        Some(escape(character))
     }
+}
+
+/// What stands for any character in double quotes.
+pub(super) fn escape(character: char) -> String {
     let short = match character {
         '\0' => '0',
         '\x07' => 'a',
@@ -249,17 +258,18 @@ pub(super) fn escaped(character: char) -> Option<String> {
         '"' => '"',
         '\\' => '\\',
         '\u{85}' => 'N',
+        '\u{a0}' => '_',
         '\u{2028}' => 'L',
         '\u{2029}' => 'P',
         _ => {
-            return Some(match u32::from(character) {
+            return match u32::from(character) {
                 code @ 0..=0xff => format!("\\x{code:02X}"),
                 code @ 0x100..=0xffff => format!("\\u{code:04X}"),
                 code => format!("\\U{code:08X}"),
-            });
+            };
         }
     };
-    Some(format!("\\{short}"))
+    format!("\\{short}")
 }
 
 /// Keys in yaml.v2's natural order: numbers inside of keys by their value.
@@ -294,15 +304,16 @@ pub(super) fn sorted<'k>(
 }
 
 fn is_less(one: &Str, two: &Str) -> bool {
-    let (one, two): (Vec<char>, Vec<char>) = (
-        one.to_text().chars().collect(),
-        two.to_text().chars().collect(),
-    );
+    let chars = |key: &Str| -> Vec<char> {
+        let all = utf8::chars(key.as_bytes());
+        all.map(|(found, _)| found).collect()
+    };
+    let (one, two) = (chars(one), chars(two));
     let Some(place) = one.iter().zip(&two).position(|(a, b)| a != b) else {
         return one.len() < two.len();
     };
     let (a, b) = (one[place], two[place]);
-    match (a.is_alphabetic(), b.is_alphabetic()) {
+    match (unicode::is_letter(a), unicode::is_letter(b)) {
         (true, true) => a < b,
         (false, false) => {
             let (a_value, a_digits) = number(&one[place..]);
@@ -313,11 +324,11 @@ fn is_less(one: &Str, two: &Str) -> bool {
     }
 }
 
-/// The number at the head of a text, and its digits.
+/// The number at the head of a string, and its digits. yaml.v2 takes every digit's distance from `0` for its value.
 fn number(text: &[char]) -> (i64, usize) {
-    let digits = text.iter().take_while(|c| c.is_ascii_digit());
+    let digits = text.iter().take_while(|c| unicode::is_digit(**c));
     digits.fold((0_i64, 0), |(value, count), digit| {
-        let digit = i64::from(digit.to_digit(10).unwrap_or(0));
+        let digit = i64::from(u32::from(*digit)) - i64::from(u32::from('0'));
         (value.wrapping_mul(10).wrapping_add(digit), count + 1)
     })
 }

@@ -25,7 +25,7 @@ fn list(items: &[Value]) -> Value {
 fn quotes() {
     for plain in [
         "abc", "1e3", "1.", "=", "a'b", "a\\b", "a:b", "?a", "-a", ":a", "a#b", "yES", "tRUE",
-        "中文", "null_", "0x", "a\u{a0}b", "_1",
+        "中文", "null_", "0x", "a\u{a0}b", "_1", "<<",
     ] {
         assert_eq!(text(plain), format!("{plain}\n"));
     }
@@ -45,7 +45,6 @@ fn quotes() {
         "off",
         "~",
         "Null",
-        "<<",
         ".inf",
         "+.INF",
         "-.inf",
@@ -183,4 +182,34 @@ fn keys_are_sorted_naturally() {
             "\"\"", "_", "\"9\"", "\"10\"", "C", "a", "a-1", "a9", "a10", "ab", "b"
         ]
     );
+}
+
+#[test]
+fn a_byte_order_mark_escapes_everything() {
+    assert_eq!(text("\u{feff}a b"), "\"\\uFEFF\\x61\\x20\\x62\"\n");
+    assert_eq!(text("\u{feff}中\u{a0}"), "\"\\uFEFF\\u4E2D\\_\"\n");
+    assert_eq!(text("a\u{feff}b"), "\"a\\uFEFFb\"\n");
+}
+
+#[test]
+fn merge_keys_need_no_quotes() {
+    let merge = map(&[("<<", Value::text("<<")), ("l", list(&[Value::text("<<")]))]);
+    assert_eq!(yaml(&merge), "<<: <<\nl:\n- <<\n");
+}
+
+#[test]
+fn letters_and_digits_of_keys_are_those_of_unicode() {
+    let order = |keys: &[&str]| {
+        let keys: Vec<Str> = keys.iter().map(|key| Str::from(*key)).collect();
+        let sorted = scalar::sorted(keys.iter().collect(), &mut Budget::default());
+        let sorted: Vec<_> = sorted.unwrap().into_iter().map(Str::to_text).collect();
+        sorted.join(" ")
+    };
+    // A combining mark is no letter; Arabic digits are digits, with values of yaml.v2's own.
+    assert_eq!(order(&["xa", "x\u{345}", "x1"]), "x\u{345} x1 xa");
+    assert_eq!(
+        order(&["x\u{661}0", "x\u{661}", "x9"]),
+        "x9 x\u{661} x\u{661}0"
+    );
+    assert_eq!(order(&["k10", "k9", "k09"]), "k9 k09 k10");
 }

@@ -101,7 +101,6 @@ const GROUPS: &[Group] = &[
         setting("log-level",       Value("LEVEL"),        "log-level"),
         flag("version",            Switch,                "print the version"),
         flag("help",               Switch,                "print this help"),
-        flag("help-functions",     Switch,                "print the template functions, with examples"),
     ] },
 ];
 
@@ -196,8 +195,6 @@ pub enum Tool {
     Lint,
     /// The life of a cluster from one recording.
     Rehearse,
-    /// The template functions.
-    HelpFunctions,
 }
 
 /// The tools by their flags.
@@ -208,14 +205,13 @@ const TOOLS: &[(&str, Tool)] = &[
     ("doctor", Tool::Doctor),
     ("lint", Tool::Lint),
     ("rehearse", Tool::Rehearse),
-    ("help-functions", Tool::HelpFunctions),
 ];
 
 /// The flags that mean something to these tools only: typed alone, they must not start a daemon.
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
-    ("format", &["status", "doctor", "lint", "help-functions"]),
+    ("format", &["status", "doctor", "lint"]),
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.

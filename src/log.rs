@@ -174,6 +174,18 @@ pub fn local_time(seconds: i64) -> String {
     Stamp { seconds, offset }.to_string()
 }
 
+/// A time span in its largest whole unit: `1 minute`, `47 hours`.
+pub fn age(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
 fn format_origin(time: &str, host: &str) -> String {
     format!("{time} {host} confd[{}]", std::process::id())
 }
@@ -278,6 +290,22 @@ mod tests {
                 "day {days}: {year}-{month}-{day} after {before:?}"
             );
             before = (year, month, day);
+        }
+    }
+
+    #[test]
+    fn ages_are_whole_units() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (3599, "59 minutes"),
+            (3600, "1 hour"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(age(seconds), text);
         }
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{self, Result};
-use app_agent::tools::{console, diff, doctor, dump, functions, lint, rehearse, status};
+use app_agent::tools::{console, diff, doctor, dump, lint, rehearse, status};
 use app_agent::{agent, errand, log, platform};
 
 fn main() -> ExitCode {
@@ -57,10 +57,9 @@ fn run(asked: Asked) -> Result<ExitCode> {
 fn look(tool: Tool, args: Args) -> Result<ExitCode> {
     match tool {
         Tool::Diff => diff::run(&load(&args)?, args.is_on("show-secrets")),
-        Tool::Status => status::run(&load(&args)?, status::Options::from_args(&args)?),
         Tool::Dump => dump::run(&load(&args)?, &dump::Options::from_args(&args)),
-        Tool::HelpFunctions => functions::run(&args),
-        // These read the settings themselves: they may be what is wrong.
+        // These read the settings themselves, which may be what is wrong.
+        Tool::Status => status::run(&args),
         Tool::Lint => lint::run(&args),
         Tool::Doctor => doctor::run(args),
         Tool::Rehearse => {

@@ -8,6 +8,7 @@ mod commands;
 mod pacing;
 mod poller;
 mod reload;
+mod reminders;
 mod report;
 mod resources;
 mod slot;
@@ -31,8 +32,8 @@ use crate::tree::Tree;
 
 use batch::Batch;
 use poller::Poller;
+use report::Health;
 use slot::{Slot, State};
-use status::Reporter;
 
 /// What the threads tell the loop.
 #[derive(Debug)]
@@ -121,15 +122,15 @@ struct Agent {
     gave_up: bool,
     /// Which metadata `tree` is.
     metadata: Option<status::Metadata>,
-    /// None when nothing is to be written.
-    reporter: Option<Reporter>,
+    /// What others see of it.
+    health: Health,
 }
 
 impl Agent {
     fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
         let poller = Poller::start(&config, queue.clone())?;
         Ok(Agent {
-            reporter: Reporter::start(&config),
+            health: Health::start(&config),
             reconcile: Instant::now() + config.interval,
             config,
             load,
@@ -151,6 +152,11 @@ impl Agent {
     }
 
     fn run(mut self, events: &Receiver<Event>) -> Result<ExitCode> {
+        self.log_source();
+        // Whatever hangs from here on, others can see that this process is running.
+        self.report();
+        self.log_start();
+        self.report();
         loop {
             if self.finished() {
                 self.report_end();
@@ -250,6 +256,11 @@ impl Agent {
 
     /// When the loop has to look again, if nothing happens before.
     fn next_due(&self) -> Instant {
+        let work = self.next_work();
+        self.health.next_due().map_or(work, |due| due.min(work))
+    }
+
+    fn next_work(&self) -> Instant {
         let now = Instant::now();
         if let Some(batch) = &self.batch {
             return if batch.complete(&self.slots, now) {
@@ -293,15 +304,14 @@ impl Agent {
 
     /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong nothing changes.
     fn reread(&mut self) {
-        let going_on = |error: Error| {
-            log::error(format_args!(
-                "{}; going on with the settings as they were",
-                error.chain()
-            ));
-        };
         let config = match (self.load)() {
             Ok(config) => config,
-            Err(error) => return going_on(error),
+            Err(error) => {
+                let problem = format!("{}; the settings from before are in use", error.chain());
+                log::error(&problem);
+                self.health.note("settings", Some(problem));
+                return;
+            }
         };
         if !self.config.asks_like(&config) {
             self.poller.restart(&config, self.queue.clone());
@@ -310,7 +320,8 @@ impl Agent {
         }
         log::info("the settings, resources and templates are read again");
         self.config = config;
-        self.renew_reporter();
+        self.health.take_config(&self.config);
+        self.health.note("settings", None);
         self.stale = true;
         self.reconcile = Instant::now();
     }

@@ -74,6 +74,7 @@ impl Agent {
                 .reload(changed)
                 .filter(|_| !self.config.sync_only)
             else {
+                self.health.take_reload(slot.resource.dest(), &Ok(()));
                 slot.succeed();
                 continue;
             };
@@ -101,6 +102,7 @@ impl Agent {
                 continue;
             };
             slot.state = State::Idle;
+            self.health.take_reload(slot.resource.dest(), &outcome);
             match &outcome {
                 Ok(()) => slot.reloaded(),
                 Err(error) if slot.resource.retries_reload() => slot.fail(error, Instant::now()),

@@ -1,72 +1,256 @@
-//! What the agent tells others about itself: how each resource is, in values that may be read by anybody.
+//! What the agent tells others about itself: the status file, and the log's lines about the start
+//! and about failures that last. Everybody may read it, so no value of the metadata gets in.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::Agent;
+use super::reminders::Reminders;
 use super::slot::{Slot, State};
-use super::status::{Condition, Entry, Report, Reporter};
+use super::status::{self, Command, Condition, Entry, Report, Reporter, Running};
+use crate::config::{Config, Mode, Nodes, Source};
+use crate::error::Result;
+use crate::log;
+use crate::resource;
 
-impl Agent {
-    /// Called when a turn is over. In the middle of a batch there is nothing to tell: it ends in seconds.
-    pub(super) fn report(&mut self) {
-        if self.reporter.is_none() || self.batch.is_some() {
-            return;
-        }
-        let report = self.to_report();
-        if let Some(reporter) = &mut self.reporter {
-            reporter.report(report);
+/// The side of the agent that others see.
+#[derive(Debug)]
+pub struct Health {
+    /// None when nothing is to be written.
+    reporter: Option<Reporter>,
+    reminders: Reminders,
+    /// The last reload of each of these files failed, with the reason. Kept until one succeeds,
+    /// across changes of conf.d and restarts.
+    reload_errors: BTreeMap<PathBuf, String>,
+    /// The resources as they are before conf.d has been read.
+    expected: Vec<Entry>,
+    /// What deserves attention and belongs to no resource, by its cause.
+    notes: BTreeMap<&'static str, String>,
+}
+
+impl Health {
+    /// Nothing is written before the first report.
+    pub fn start(config: &Config) -> Health {
+        let reporter = Reporter::start(config);
+        let past = reporter.iter().flat_map(Reporter::past);
+        let failed =
+            |entry: &Entry| Some((PathBuf::from(&entry.dest), entry.reload_error.clone()?));
+        Health {
+            reload_errors: past.filter_map(failed).collect(),
+            reporter,
+            reminders: Reminders::default(),
+            expected: Vec::new(),
+            notes: BTreeMap::new(),
         }
     }
 
-    /// The last one.
-    pub(super) fn report_end(&mut self) {
+    /// Lists the files of conf.d, which is reported until they are read.
+    fn expect_resources(&mut self, conf_d: &Path) -> usize {
+        // What is wrong with the directory is reported when its files are read.
+        let found = resource::find(conf_d).unwrap_or_default();
+        let past = self.reporter.as_ref().map_or(&[][..], Reporter::past);
+        let mut expected = Vec::new();
+        for (path, _) in &found {
+            let pending = Condition::Pending("waiting for metadata".to_owned());
+            let mut entry = bare_entry(conf_d, path, pending);
+            if let Some(past) = past.iter().find(|past| past.file == entry.file) {
+                entry.dest = past.dest.clone();
+                entry.take_reload_error(past.reload_error.as_ref());
+            }
+            expected.push(entry);
+        }
+        self.expected = expected;
+        found.len()
+    }
+
+    /// Takes the result of a reload of `dest`; one that has no reload command has succeeded.
+    pub fn take_reload(&mut self, dest: &Path, outcome: &Result<()>) {
+        match outcome {
+            Ok(()) => {
+                self.reload_errors.remove(dest);
+            }
+            Err(error) => {
+                let error = error.redacted();
+                self.reload_errors.insert(dest.to_owned(), error);
+            }
+        }
+    }
+
+    /// Takes a note about what is wrong with `cause`, or that nothing is any more.
+    pub fn note(&mut self, cause: &'static str, problem: Option<String>) {
+        match problem {
+            Some(problem) => self.notes.insert(cause, problem),
+            None => self.notes.remove(cause),
+        };
+    }
+
+    /// Takes over new settings, which may name another confdir.
+    pub fn take_config(&mut self, config: &Config) {
+        match &mut self.reporter {
+            Some(reporter) if reporter.is_of(&config.confdir) && !config.looks_only() => {
+                reporter.set_interval(config);
+            }
+            reporter => *reporter = Reporter::start(config),
+        }
+    }
+
+    /// The time by which it wants the next report.
+    pub fn next_due(&self) -> Option<Instant> {
+        let report = self.reporter.as_ref().and_then(Reporter::next_due);
+        [report, self.reminders.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Agent {
+    /// Reports the state of everything; to be called whenever the loop has done something, and when
+    /// [`Health::next_due`] says so.
+    pub(super) fn report(&mut self) {
+        let now = Instant::now();
         let report = self.to_report();
-        if let Some(reporter) = self.reporter.take() {
+        for (level, line) in self.health.reminders.take(&report, now) {
+            log::at(level, line);
+        }
+        if let Some(reporter) = &mut self.health.reporter {
+            reporter.report(report, now);
+        }
+    }
+
+    /// Reports for the last time.
+    pub(super) fn report_end(&mut self) {
+        self.report();
+        let report = self.to_report();
+        if let Some(reporter) = self.health.reporter.take() {
             reporter.end(report);
         }
     }
 
-    /// New settings may name another confdir.
-    pub(super) fn renew_reporter(&mut self) {
-        self.reporter = Reporter::start(&self.config);
-    }
-
     fn to_report(&self) -> Report {
         let conf_d = self.config.confdir.join("conf.d");
-        let entry = |path: &Path, dest: String, condition| Entry {
-            file: path
-                .strip_prefix(&conf_d)
-                .unwrap_or(path)
-                .display()
-                .to_string(),
-            dest,
-            condition,
-        };
         let mut resources = Vec::new();
-        for (path, slot) in self.slots.iter() {
-            let dest = slot.resource.dest().display().to_string();
-            resources.push(entry(path, dest, condition(slot)));
+        if self.batches == 0 {
+            resources.clone_from(&self.health.expected);
         }
-        for (path, why) in self.broken.iter() {
-            let condition = Condition::Failed(why.clone());
-            resources.push(entry(path, String::new(), condition));
+        for (path, slot) in self.slots.iter() {
+            resources.push(self.entry(&conf_d, path, slot));
+        }
+        for (path, reason) in self.broken.iter() {
+            let condition = Condition::Failed(reason.clone());
+            resources.push(bare_entry(&conf_d, path, condition));
         }
         resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
         Report {
             metadata: self.metadata.clone(),
-            trouble: self.fetch_error.clone(),
+            fetch_error: self.fetch_error.clone(),
             resources,
+            notes: self.health.notes.values().cloned().collect(),
         }
+    }
+
+    fn entry(&self, conf_d: &Path, path: &Path, slot: &Slot) -> Entry {
+        let dest = slot.resource.dest();
+        let command = match &slot.state {
+            State::Staged { checked: false, .. } => Some(Command::Check),
+            State::Reloading => Some(Command::Reload),
+            State::Staged { .. } | State::Idle => None,
+        };
+        let mut entry = Entry {
+            dest: dest.display().to_string(),
+            running: command.map(|command| Running {
+                command,
+                since: status::now(),
+            }),
+            ..bare_entry(conf_d, path, condition(slot, command))
+        };
+        entry.take_reload_error(self.health.reload_errors.get(dest));
+        entry
+    }
+
+    /// Logs the original's lines about the source of the metadata.
+    pub(super) fn log_source(&self) {
+        let (backend, nodes) = match &self.config.source {
+            Source::Metad(Nodes::Urls(urls)) => ("metad", urls.join(", ").replace("http://", "")),
+            Source::Metad(Nodes::Srv(record)) => {
+                ("metad", format!("those of the SRV record {record}"))
+            }
+            Source::File(paths) => {
+                let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+                ("file", paths.join(", "))
+            }
+            Source::Env => ("env", "the environment".to_owned()),
+        };
+        log::info(format_args!("Backend set to {backend}"));
+        log::info("Starting confd");
+        log::info(format_args!("Backend nodes set to {nodes}"));
+    }
+
+    /// Logs what this process is going to work on.
+    pub(super) fn log_start(&mut self) {
+        let count = self
+            .health
+            .expect_resources(&self.config.confdir.join("conf.d"));
+        let Config {
+            confdir,
+            mode,
+            interval,
+            ..
+        } = &self.config;
+        let prefix = self.config.prefix.as_deref().unwrap_or("none");
+        let mode = match mode {
+            Mode::Onetime => "once".to_owned(),
+            Mode::Interval => format!("every {} s", interval.as_secs()),
+            Mode::Watch => "watching".to_owned(),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        log::info(format_args!(
+            "confd {}, confdir {}, prefix {prefix}, {mode}, {count} resource{plural}",
+            env!("CARGO_PKG_VERSION"),
+            confdir.display(),
+        ));
     }
 }
 
-fn condition(slot: &Slot) -> Condition {
-    let pending = |what: &str| Condition::Pending(what.to_owned());
-    match (&slot.state, &slot.failure) {
-        (State::Reloading, _) => pending("its reload_cmd runs"),
-        (State::Staged { .. }, _) => pending("its check_cmd runs"),
-        (State::Idle, Some(why)) => Condition::Failed(why.clone()),
-        (State::Idle, None) if slot.due.is_some() => pending("it waits to be looked at"),
-        (State::Idle, None) => Condition::InSync,
+fn bare_entry(conf_d: &Path, path: &Path, condition: Condition) -> Entry {
+    let file = path.strip_prefix(conf_d).unwrap_or(path);
+    Entry {
+        file: file.display().to_string(),
+        dest: String::new(),
+        condition,
+        since: status::now(),
+        running: None,
+        reload_error: None,
+        notes: Vec::new(),
+    }
+}
+
+/// A failure holds until an attempt succeeds, whatever is done about it meanwhile.
+fn condition(slot: &Slot, command: Option<Command>) -> Condition {
+    let is_staged = matches!(slot.state, State::Staged { .. });
+    let pending = |detail: &str| Condition::Pending(detail.to_owned());
+    if let Some(reason) = &slot.failure {
+        Condition::Failed(reason.clone())
+    } else if let Some(command) = command {
+        pending(&format!("{} is running", command.name()))
+    } else if is_staged || slot.wants_reload.is_some() {
+        pending("waiting for the others of this change")
+    } else if slot.due.is_some() {
+        pending("waiting to be rendered")
+    } else {
+        Condition::InSync
+    }
+}
+
+impl Entry {
+    /// Takes the result of the last reload, which holds until one succeeds.
+    fn take_reload_error(&mut self, error: Option<&String>) {
+        self.reload_error = error.cloned();
+        if let Some(error) = error
+            && !matches!(self.condition, Condition::Failed(_))
+        {
+            self.condition = Condition::Failed(error.clone());
+        }
     }
 }

@@ -171,7 +171,7 @@ impl Slot {
         self.failure = Some(error.redacted());
         let message = self.resource.words(error);
         // The staged file of each attempt has a name of its own.
-        let gist = stage::without_random_parts(&message);
+        let gist = stage::without_random_parts(&error.redacted());
         if self.said.as_ref() == Some(&gist) {
             log::debug(format!("{message} (again)"));
         } else {

@@ -25,8 +25,8 @@ pub use system::{
     copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses,
     is_plain_name, is_shortage, label, leave_to_reader, listen_for_signals, local_zone,
     nameservers, open_private, own_user, process, processes, raise_open_files, reserve, same_file,
-    say_ready, script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start, user_id,
-    usual_confdir,
+    say_ready, script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start,
+    terminal_columns, user_id, usual_confdir,
 };
 
 use system::{lock_holder, open_for_lock, open_to_look};

@@ -16,8 +16,10 @@ use crate::cli::Args;
 use crate::error::{Error, Result};
 use crate::platform;
 
-/// The columns of a console.
-pub const WIDTH: usize = 80;
+/// The columns of a terminal that does not say how many it has.
+const WIDTH: usize = 80;
+/// The fewest columns that lines are wrapped to.
+const NARROWEST: usize = 40;
 /// What takes longer is spoken of.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -44,27 +46,48 @@ impl Colour {
     }
 }
 
-/// How to print to where stdout goes.
+/// The form of what is printed, which depends on where stdout goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// With colours.
     colours: bool,
     /// With control characters spelt out.
     escapes: bool,
+    /// The columns to wrap lines to; none for lines that are left whole.
+    width: Option<usize>,
 }
 
 impl Style {
-    /// For a terminal: colours, unless `NO_COLOR` is set (no-color.org) or it has none. For anything else: plain bytes.
+    /// For a terminal: lines of its width, and colours, unless `NO_COLOR` is set (no-color.org) or
+    /// it has none. For anything else: whole lines, which grep can search, and plain bytes.
     pub fn of_stdout() -> Style {
-        Style::new(io::stdout().is_terminal(), |name| env::var_os(name))
+        let terminal = io::stdout().is_terminal();
+        let columns = terminal.then(platform::terminal_columns).flatten();
+        Style::new(terminal, columns, |name| env::var_os(name))
     }
 
-    fn new(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Style {
+    /// Plain lines of this width.
+    #[cfg(test)]
+    pub fn of_width(width: usize) -> Style {
+        Style {
+            width: Some(width),
+            ..Style::default()
+        }
+    }
+
+    fn new(
+        terminal: bool,
+        columns: Option<usize>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Style {
         let unwanted = variable("NO_COLOR").is_some_and(|text| !text.is_empty());
         let unable = !platform::HAS_COLOURS || variable("TERM").is_some_and(|term| term == "dumb");
+        let asked = variable("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
+        let width = asked.or(columns).unwrap_or(WIDTH).max(NARROWEST);
         Style {
             colours: terminal && !unwanted && !unable,
             escapes: terminal,
+            width: terminal.then_some(width),
         }
     }
 
@@ -93,6 +116,36 @@ impl Style {
     }
 }
 
+impl Style {
+    /// Breaks the lines of `text` between words so that they fit beside a margin of `indent`
+    /// columns; the first line has its margin already. A longer word stays whole, so that a path
+    /// can be copied.
+    pub fn wrap(self, text: &str, indent: usize) -> String {
+        let mut wrapped = String::with_capacity(text.len());
+        for (number, line) in text.lines().enumerate() {
+            let mut column = indent;
+            if number > 0 {
+                // Writing into a String cannot fail.
+                let _ = write!(wrapped, "\n{:indent$}", "");
+            }
+            for word in line.split(' ') {
+                let width = word.chars().count();
+                let is_full = self.width.is_some_and(|most| column + 1 + width > most);
+                if column > indent && is_full {
+                    let _ = write!(wrapped, "\n{:indent$}", "");
+                    column = indent;
+                } else if column > indent {
+                    wrapped.push(' ');
+                    column += 1;
+                }
+                wrapped.push_str(word);
+                column += width;
+            }
+        }
+        wrapped
+    }
+}
+
 /// Writes to stdout. Nobody reading any more (`confd -diff | head`) is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
@@ -107,29 +160,13 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Breaks `text` between words so that it fits beside a margin of `indent` columns; the first line has its margin already.
-/// A longer word stays whole, so that a path can be copied.
+/// [`Style::wrap`] for a table of 80 columns.
 pub fn wrap(text: &str, indent: usize) -> String {
-    let mut wrapped = String::with_capacity(text.len());
-    for (number, line) in text.lines().enumerate() {
-        let mut column = indent;
-        if number > 0 {
-            let _ = write!(wrapped, "\n{:indent$}", "");
-        }
-        for word in line.split(' ') {
-            let width = word.chars().count();
-            if column > indent && column + 1 + width > WIDTH {
-                let _ = write!(wrapped, "\n{:indent$}", "");
-                column = indent;
-            } else if column > indent {
-                wrapped.push(' ');
-                column += 1;
-            }
-            wrapped.push_str(word);
-            column += width;
-        }
-    }
-    wrapped
+    let style = Style {
+        width: Some(WIDTH),
+        ..Style::default()
+    };
+    style.wrap(text, indent)
 }
 
 /// Whether `-format` asks for JSON; else it is text.
@@ -164,18 +201,6 @@ pub fn json_object(fields: Vec<(&str, Json)>) -> Json {
     Json::Object(object)
 }
 
-/// A time span in its largest whole unit: `1 minute`, `47 hours`.
-pub fn age(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3600 => (seconds / 60, "minute"),
-        3600..172_800 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
-}
-
 /// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on after "confd: still ".
 pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let done = speak_later(what);
@@ -204,7 +229,7 @@ mod tests {
     use super::*;
 
     fn style(terminal: bool, variables: &[(&str, &str)]) -> Style {
-        Style::new(terminal, |name| {
+        Style::new(terminal, None, |name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| OsString::from(value))
         })
@@ -253,23 +278,26 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(wrap(&text, 3), expected);
+            assert_eq!(Style::of_width(80).wrap(&text, 3), expected);
         }
+        let long = "word ".repeat(60);
+        assert_eq!(Style::default().wrap(&long, 3), long);
     }
 
     #[test]
-    fn ages_are_whole_units() {
-        for (seconds, text) in [
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (59, "59 seconds"),
-            (60, "1 minute"),
-            (3599, "59 minutes"),
-            (3600, "1 hour"),
-            (172_799, "47 hours"),
-            (172_800, "2 days"),
+    fn lines_have_the_width_of_the_terminal() {
+        for (terminal, columns, variable, width) in [
+            (true, Some(120), "", Some(120)),
+            (true, Some(120), "60", Some(60)),
+            (true, Some(120), "wide", Some(120)),
+            (true, None, "", Some(80)),
+            (true, Some(3), "", Some(40)),
+            (false, None, "60", None),
         ] {
-            assert_eq!(age(seconds), text);
+            let style = Style::new(terminal, columns, |name| {
+                (name == "COLUMNS").then(|| OsString::from(variable))
+            });
+            assert_eq!(style.width, width, "{terminal} {columns:?} {variable:?}");
         }
     }
 

@@ -53,6 +53,58 @@ fn every_line_has_the_form_that_the_platform_reads() {
 }
 
 #[test]
+fn the_start_is_logged_as_by_the_original_and_with_what_it_works_on() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.simple("broken", "{{");
+    let nodes = format!("Backend nodes set to {}", metad.node());
+    let start = |mode: &str| {
+        let what = format!(
+            "confd {}, confdir $ROOT/etc, prefix /self, {mode}, 2 resources",
+            env!("CARGO_PKG_VERSION")
+        );
+        let lines = ["Backend set to metad", "Starting confd", &nodes, &what];
+        lines.map(|line| ("INFO".to_owned(), env.expand(line)))
+    };
+    let first_of = |log: &str| {
+        let events = log.lines().filter_map(parse).take(4);
+        let words = events.map(|(.., level, message)| (level.to_owned(), message.to_owned()));
+        words.collect::<Vec<_>>()
+    };
+    let run = env.onetime();
+    assert_eq!(first_of(&run.stderr), start("once"));
+    let watching = env.daemon(&["-watch"]);
+    watching.wait_log("2 resources");
+    assert_eq!(first_of(&watching.log()), start("watching"));
+    drop(watching);
+    let polling = env.daemon(&["-interval", "7"]);
+    polling.wait_log("2 resources");
+    assert_eq!(first_of(&polling.log()), start("every 7 s"));
+}
+
+#[test]
+fn a_failure_that_lasts_is_one_line_and_its_end_another() {
+    let metad = Metad::start(json!({"k": "v", "other": "0"}));
+    let env = Env::with_metad(&metad);
+    // Each attempt fails with other words.
+    let check = "check_cmd = \"echo $$ >> $ROOT/tries; echo $$; test -e $ROOT/allowed\"";
+    env.simple_with("app", r#"{{getv "/k"}}"#, check);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_lines("tries", 2);
+    for step in 1..3 {
+        metad.put("/other", &step.to_string());
+        env.wait_lines("tries", 2 + step);
+    }
+    env.put("allowed", "");
+    metad.put("/other", "last");
+    daemon.wait_log(&env.expand("INFO $ROOT/out/app (app.toml) works again after "));
+    assert_eq!(daemon.count(": ERROR "), 1, "{}", daemon.log());
+    assert_eq!(daemon.count("works again"), 1, "{}", daemon.log());
+    assert_eq!(daemon.count("still fails"), 0, "{}", daemon.log());
+}
+
+#[test]
 fn the_level_hides_what_is_below_it() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("app", r#"{{getv "/k"}}"#);

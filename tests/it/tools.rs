@@ -5,7 +5,6 @@ mod cures;
 mod diff;
 mod doctor;
 mod dump;
-mod functions;
 mod image;
 mod lint;
 mod rehearse;

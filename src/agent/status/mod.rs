@@ -1,4 +1,5 @@
-//! The status file: its format and its writer. The agent writes it into confdir; `-status` and `-doctor` read it.
+//! The status file: its format and its writer. The agent writes it into confdir; `-status` and
+//! `-doctor` read it. `docs/status.md` describes the format.
 //!
 //! Anybody may read that file, so no value of the metadata gets into it.
 
@@ -11,16 +12,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::platform::Lock;
 
 pub use reporter::Reporter;
-pub use state::{Condition, Entry, Kind, Metadata, Report, State};
+pub use state::{Command, Condition, Entry, Kind, Metadata, Report, Running, State};
 
 /// The name of the status file in confdir.
 const FILE: &str = "status.json";
-/// However short the interval, no state is written more often because of it, in seconds.
-const SHORTEST_RHYTHM: u64 = 60;
+/// The bounds of the heartbeat in seconds. Two of the longest are a minute, after which a daemon
+/// that hangs is unhealthy; an idle daemon wakes up twice in it, and sets the time of one file.
+const SHORTEST_HEARTBEAT: u64 = 5;
+const LONGEST_HEARTBEAT: u64 = 30;
 
-/// How often a state that stays the same is written, in seconds.
-pub fn rhythm(interval: u64) -> u64 {
-    interval.max(SHORTEST_RHYTHM)
+/// The seconds after which the loop of a daemon reports again that it is alive, with this `interval`
+/// in seconds.
+pub fn heartbeat(interval: u64) -> u64 {
+    interval.clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT)
 }
 
 /// The status file of a confdir.
@@ -28,14 +32,20 @@ pub fn file(confdir: &Path) -> PathBuf {
     confdir.join(FILE)
 }
 
-/// Returns true if a daemon of this confdir runs; `None` if that cannot be found out. The daemon holds a shared lock on conf.d,
-/// which the system releases when it dies: there is no pid file to go stale.
-pub fn daemon_lives(confdir: &Path) -> Option<bool> {
+/// Returns true if a daemon of this confdir is running; `None` if that cannot be found out. The
+/// daemon holds a shared lock on conf.d, which the system releases when it dies: there is no pid
+/// file to go stale.
+pub fn is_daemon_running(confdir: &Path) -> Option<bool> {
     Lock::is_taken(&confdir.join("conf.d")).ok()
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    seconds(SystemTime::now())
+}
+
+/// A time in seconds since 1970.
+pub fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }

@@ -1,285 +1,355 @@
-//! The agent's side: takes its reports, and writes the state file when there is something new in one.
-//!
-//! A steady state is written once in each interval, to say that it still holds.
+//! The writer of the status file: takes the agent's reports, and writes the file when something in
+//! them is new. While nothing is, a heartbeat sets the file's time.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::state::{Condition, Kind, Report, State};
-use super::{daemon_lives, file, now, rhythm};
+use super::state::{Entry, Kind, Report, State};
+use super::{file, heartbeat, now};
 use crate::config::{Config, Mode};
 use crate::log;
 use crate::platform::Lock;
 use crate::resource::stage::{self, Attributes, Target};
 
-/// Keeps the state file of one confdir.
+/// The time after which a state is written that is likely to change by itself.
+const SETTLE: Duration = Duration::from_millis(500);
+/// The pause after a failed write, and before the lock of a running daemon is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The status file of one confdir, on the agent's side.
 #[derive(Debug)]
 pub struct Reporter {
     path: PathBuf,
     conf_d: PathBuf,
-    /// What the state file says now, as far as it is known.
+    /// The newest report, with its times.
+    state: State,
+    /// The resources as they were before they began to wait for something, from which times
+    /// continue; at first those of the process before.
+    settled: Vec<Entry>,
+    /// What the file says; none when that is unknown.
     written: Option<State>,
-    /// What the next one says, but for the report.
-    next: State,
-    /// Tells others that this daemon lives.
+    /// The time to write the news that `written` does not have.
+    due: Option<Instant>,
+    /// The time of the next heartbeat.
+    beat: Instant,
+    /// The lock that shows others that this daemon is running.
     alive: Option<Lock>,
-    /// What was last said to be wrong with the state file.
-    said: Option<String>,
+    /// That lock is worth another try soon.
+    is_contended: bool,
+    /// The last complaint about the status file in the log.
+    complaint: Option<String>,
 }
 
 impl Reporter {
-    /// `None` when nothing is to be written: with `-noop`, for an image, and for a one-time run beside a daemon, which knows more.
+    /// `None` when nothing is to be written: with `-noop`, for an image, and for a one-time run
+    /// beside a daemon, which knows more.
     pub fn start(config: &Config) -> Option<Reporter> {
         let kind = match config.mode {
             Mode::Onetime => Kind::Onetime,
             Mode::Interval | Mode::Watch => Kind::Daemon,
         };
-        if config.looks_only()
-            || (kind == Kind::Onetime && daemon_lives(&config.confdir) == Some(true))
-        {
+        let conf_d = config.confdir.join("conf.d");
+        // Not is_daemon_running: where no daemon has ever made the file of its lock, anybody who
+        // locks the directory would be taken for one.
+        let is_beside_daemon = || matches!(Lock::try_acquire(&conf_d), Ok(None));
+        if config.looks_only() || (kind == Kind::Onetime && is_beside_daemon()) {
             return None;
         }
         let path = file(&config.confdir);
         if kind == Kind::Daemon {
             clear_leftovers(&path);
         }
-        Some(Reporter {
-            // Whatever is wrong with it, it is replaced.
-            written: State::read(&path).ok().flatten(),
+        // Whatever is wrong with it, it is replaced.
+        let before = State::read(&path).ok().flatten();
+        let last_success = before.as_ref().and_then(|state| state.last_success);
+        let settled = before.map(|state| state.report.resources);
+        let state = State {
+            started: now(),
+            last_success,
+            ..State::first(kind, Report::default())
+        };
+        let mut reporter = Reporter {
             path,
-            conf_d: config.confdir.join("conf.d"),
-            next: State {
-                started: now(),
-                interval: config.interval.as_secs(),
-                ..State::first(kind, Report::default())
-            },
+            conf_d,
+            state,
+            settled: settled.unwrap_or_default(),
+            written: None,
+            due: None,
+            beat: Instant::now(),
             alive: None,
-            said: None,
-        })
+            is_contended: false,
+            complaint: None,
+        };
+        reporter.set_interval(config);
+        Some(reporter)
     }
 
-    /// Takes the agent's report, and writes it if it is news.
-    pub fn report(&mut self, report: Report) {
-        if self.next.kind == Kind::Daemon && self.alive.is_none() {
+    /// The resources as the process before has left them.
+    pub fn past(&self) -> &[Entry] {
+        &self.settled
+    }
+
+    /// Returns true if it writes the status file of this confdir.
+    pub fn is_of(&self, confdir: &Path) -> bool {
+        self.path == file(confdir)
+    }
+
+    /// Takes over a new `interval`.
+    pub fn set_interval(&mut self, config: &Config) {
+        self.state.interval = config.interval.as_secs();
+        self.state.heartbeat = heartbeat(self.state.interval);
+    }
+
+    /// Takes a report, and writes what is new in it: at once, or after a moment if it is about to
+    /// change by itself.
+    pub fn report(&mut self, report: Report, now: Instant) {
+        if self.state.kind == Kind::Daemon && self.alive.is_none() {
             self.show_life();
         }
-        let next = self.next.followed_by(report, self.written.as_ref(), now());
-        let is_known = |written: &State| next.repeats(written);
-        if !self.written.as_ref().is_some_and(is_known) {
-            self.show_life();
-            self.write(next);
+        self.follow(report);
+        match self.news() {
+            News::None => self.due = None,
+            News::Transient => self.due = self.due.or(Some(now + SETTLE)),
+            // After a failure it is tried again when that is due.
+            News::Lasting if self.complaint.is_some() => {}
+            News::Lasting => self.due = Some(now),
+        }
+        if self.due.is_some_and(|due| due <= now) {
+            self.write(now);
+        } else if self.state.kind == Kind::Daemon && self.beat <= now {
+            self.beat(now);
         }
     }
 
-    /// The agent ends after this report.
+    /// The time by which it wants the next report.
+    pub fn next_due(&self) -> Option<Instant> {
+        let beat = (self.state.kind == Kind::Daemon).then_some(self.beat);
+        let lock = self.is_contended.then(|| Instant::now() + RETRY);
+        [self.due, beat, lock].into_iter().flatten().min()
+    }
+
+    /// Takes the last report of this process.
     pub fn end(mut self, report: Report) {
-        self.next.ended = Some(now());
-        self.report(report);
+        self.state.ended = Some(now());
+        self.follow(report);
+        self.write(Instant::now());
     }
 
-    /// Taken anew with each state: conf.d may be another directory by now.
+    /// Takes a report into the state. Times continue where nothing has changed.
+    fn follow(&mut self, mut report: Report) {
+        let mut settled = Vec::new();
+        for (index, entry) in report.resources.iter_mut().enumerate() {
+            if let Some(known) = find(&self.state.report.resources, index, entry) {
+                entry.follow(known);
+            }
+            let before = find(&self.settled, index, entry);
+            if let Some(before) = before.filter(|before| before.condition == entry.condition) {
+                entry.since = before.since;
+            }
+            match before {
+                Some(before) if entry.is_waiting() => settled.push(before.clone()),
+                _ => settled.push(entry.clone()),
+            }
+        }
+        self.settled = settled;
+        if report.is_success() {
+            self.state.last_success = Some(now());
+        }
+        self.state.report = report;
+    }
+
+    fn news(&self) -> News {
+        match &self.written {
+            None => News::Lasting,
+            Some(written) => self.state.news_since(written),
+        }
+    }
+
+    /// Takes the lock again with each state: conf.d may be another directory by now.
     fn show_life(&mut self) {
-        if self.next.kind == Kind::Daemon {
-            // While somebody else tries whether a daemon lives, it is not to be had; where there are no locks, never.
-            let lock = Lock::try_share(&self.conf_d).ok().flatten();
-            self.alive = lock.or(self.alive.take());
+        if self.state.kind == Kind::Daemon {
+            let lock = Lock::try_share(&self.conf_d);
+            // While somebody tests for a running daemon it is not available; where there are no
+            // locks, never.
+            self.is_contended = matches!(lock, Ok(None)) && self.alive.is_none();
+            self.alive = lock.ok().flatten().or(self.alive.take());
         }
     }
 
-    fn write(&mut self, next: State) {
-        let failed = next.write(&self.path).err().map(|error| error.chain());
-        if let Some(message) = failed.as_ref().filter(|_| failed != self.said) {
-            log::info(format_args!("{message}; -status will not know"));
+    /// Shows that the loop is running. A file that has gone or belongs to somebody else is replaced.
+    fn beat(&mut self, now: Instant) {
+        self.beat = now + Duration::from_secs(self.state.heartbeat);
+        self.show_life();
+        if State::touch(&self.path).is_err() {
+            self.write(now);
         }
-        self.said = failed;
-        self.written = Some(next);
+    }
+
+    fn write(&mut self, at: Instant) {
+        self.show_life();
+        self.state.reported = now();
+        self.beat = at + Duration::from_secs(self.state.heartbeat);
+        match self.state.write(&self.path) {
+            Ok(()) => {
+                self.due = None;
+                self.complaint = None;
+                self.written = Some(self.state.clone());
+            }
+            Err(error) => {
+                self.due = Some(at + RETRY);
+                // Whatever is there now, it is not this state.
+                self.written = None;
+                // Each attempt has a staged file with a name of its own.
+                let complaint = stage::without_random_parts(&error.chain());
+                if self.complaint.as_ref() != Some(&complaint) {
+                    log::info(format_args!("{complaint}; -status shows an older state"));
+                }
+                self.complaint = Some(complaint);
+            }
+        }
     }
 }
 
-/// What a daemon has left that was killed while it wrote.
+/// How a state differs from the one in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    None,
+    /// Only in what is about to change by itself.
+    Transient,
+    Lasting,
+}
+
+/// Removes what a daemon has left that was killed while it wrote.
 fn clear_leftovers(path: &Path) {
     let target = Target::resolve(path, Attributes::default());
-    // Nothing depends on it, and what keeps it from being removed will be said when the file is to be written.
+    // Nothing depends on it, and what prevents the removal is reported when the file is written.
     let _ = target.and_then(|target| stage::clear_leftovers(vec![&target]));
 }
 
 impl State {
-    /// This process's state with a new report. Times go on from the state before, whoever wrote that.
-    fn followed_by(&self, report: Report, before: Option<&State>, now: u64) -> State {
-        let is_fine = report.trouble.is_none()
-            && report.metadata.is_some()
-            && report
-                .resources
-                .iter()
-                .all(|entry| entry.condition == Condition::InSync);
-        let since = |entry| {
-            let before = before?;
-            let known = before.report.resources.iter().zip(&before.since);
-            let same = known
-                .filter(|(known, _)| *known == entry)
-                .map(|(_, since)| *since);
-            same.min()
-        };
-        let mut since_each = Vec::new();
-        for entry in &report.resources {
-            since_each.push(since(entry).unwrap_or(now));
-        }
-        State {
-            since: since_each,
-            last_success: match is_fine {
-                true => Some(now),
-                false => before.and_then(|before| before.last_success),
+    fn news_since(&self, written: &State) -> News {
+        let without_resources = |state: &State| State {
+            reported: 0,
+            last_success: None,
+            report: Report {
+                resources: Vec::new(),
+                ..state.report.clone()
             },
-            checked: now,
-            report,
-            ..self.clone()
+            ..*state
+        };
+        let (next, before) = (&self.report.resources, &written.report.resources);
+        let pairs = || {
+            next.iter()
+                .zip(before)
+                .filter(|(next, before)| next != before)
+        };
+        let is_transient =
+            |next: &Entry, before: &Entry| next.is_same(before) && next.is_transient();
+        if without_resources(self) != without_resources(written) || next.len() != before.len() {
+            News::Lasting
+        } else if pairs().next().is_none() {
+            News::None
+        } else if pairs().all(|(next, before)| is_transient(next, before)) {
+            News::Transient
+        } else {
+            News::Lasting
         }
     }
+}
 
-    /// Whether there is nothing new in it, nor will be soon. A one-time run that finds everything as the one before did is not
-    /// news, nor is a version of the metadata that changes no file.
-    fn repeats(&self, written: &State) -> bool {
-        let is_due = self.checked.abs_diff(written.checked) >= rhythm(self.interval);
-        let is_same_run = match self.kind {
-            Kind::Onetime => true,
-            Kind::Daemon => {
-                (self.pid, self.started, self.ended, &self.report.metadata)
-                    == (
-                        written.pid,
-                        written.started,
-                        written.ended,
-                        &written.report.metadata,
-                    )
-            }
-        };
-        !is_due
-            && is_same_run
-            && self.kind == written.kind
-            && self.report.trouble == written.report.trouble
-            && self.report.resources == written.report.resources
-    }
+/// The entry of the same resource, mostly at the same index.
+fn find<'e>(entries: &'e [Entry], index: usize, entry: &Entry) -> Option<&'e Entry> {
+    let there = entries.get(index).filter(|known| known.is_same(entry));
+    there.or_else(|| entries.iter().find(|known| known.is_same(entry)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::{Entry, Metadata};
+    use super::super::state::{Command, Condition, Metadata, Running};
     use super::*;
 
-    fn report(version: u64, conditions: &[Condition]) -> Report {
-        let entries = conditions
-            .iter()
-            .enumerate()
-            .map(|(number, condition)| Entry {
-                file: format!("{number}.toml"),
-                dest: "/x".to_owned(),
-                condition: condition.clone(),
-            });
-        Report {
-            metadata: Some(Metadata { version, since: 50 }),
-            trouble: None,
-            resources: entries.collect(),
+    fn entry(condition: Condition) -> Entry {
+        Entry {
+            file: "a.toml".to_owned(),
+            dest: "/x".to_owned(),
+            condition,
+            since: 0,
+            running: None,
+            reload_error: None,
+            notes: Vec::new(),
         }
     }
 
-    fn process(kind: Kind, pid: u32) -> State {
-        State {
-            pid,
-            started: 40,
-            interval: 600,
-            ..State::first(kind, Report::default())
-        }
-    }
-
-    #[test]
-    fn times_go_on_over_reports_and_processes() {
-        use Condition::{Failed, InSync};
-        let daemon = process(Kind::Daemon, 1);
-        let first = daemon.followed_by(report(1, &[InSync, InSync]), None, 100);
-        assert_eq!(
-            (first.last_success, first.since.as_slice()),
-            (Some(100), &[100, 100][..])
-        );
-        let failed = report(2, &[InSync, Failed("why".to_owned())]);
-        let second = daemon.followed_by(failed.clone(), Some(&first), 200);
-        assert_eq!(
-            (second.last_success, second.since.as_slice()),
-            (Some(100), &[100, 200][..])
-        );
-        let other = process(Kind::Onetime, 2);
-        let third = other.followed_by(failed, Some(&second), 300);
-        assert_eq!(
-            (third.last_success, third.since.as_slice()),
-            (Some(100), &[100, 200][..])
-        );
-        assert_eq!((third.pid, third.checked), (2, 300));
-    }
-
-    #[test]
-    fn without_metadata_nothing_is_a_success() {
-        let none = Report::default();
-        let state = process(Kind::Daemon, 1).followed_by(none, None, 100);
-        assert_eq!(state.last_success, None);
-    }
-
-    #[test]
-    fn only_news_is_written_and_once_in_an_interval_the_old() {
-        use Condition::{InSync, Pending};
-        let pending = || Pending("its check_cmd runs".to_owned());
-        let daemon = process(Kind::Daemon, 1);
-        let onetime = process(Kind::Onetime, 2);
-        let state = |process: &State, version, condition, now| {
-            process.followed_by(report(version, &[condition]), None, now)
+    fn state(entry: Entry) -> State {
+        let report = Report {
+            metadata: Some(Metadata {
+                version: 1,
+                since: 50,
+            }),
+            resources: vec![entry],
+            ..Report::default()
         };
-        for (what, next, before, repeats) in [
-            (
-                "the same",
-                state(&daemon, 1, InSync, 699),
-                state(&daemon, 1, InSync, 100),
-                true,
-            ),
-            (
-                "due",
-                state(&daemon, 1, InSync, 700),
-                state(&daemon, 1, InSync, 100),
-                false,
-            ),
-            (
-                "set back",
-                state(&daemon, 1, InSync, 100),
-                state(&daemon, 1, InSync, 900),
-                false,
-            ),
-            (
-                "changed",
-                state(&daemon, 1, pending(), 100),
-                state(&daemon, 1, InSync, 100),
-                false,
-            ),
-            (
-                "new metadata",
-                state(&daemon, 2, InSync, 100),
-                state(&daemon, 1, InSync, 100),
-                false,
-            ),
-            (
-                "restarted",
-                state(&process(Kind::Daemon, 3), 1, InSync, 100),
-                state(&daemon, 1, InSync, 100),
-                false,
-            ),
-            (
-                "another one-time run",
-                state(&process(Kind::Onetime, 3), 2, InSync, 100),
-                state(&onetime, 1, InSync, 100),
-                true,
-            ),
-            (
-                "after a daemon",
-                state(&onetime, 1, InSync, 100),
-                state(&daemon, 1, InSync, 100),
-                false,
-            ),
+        State::first(Kind::Daemon, report)
+    }
+
+    #[test]
+    fn news_are_written_at_once_unless_they_change_by_themselves() {
+        use Condition::{Failed, InSync, Pending};
+        let before = state(entry(InSync));
+        let waiting = || entry(Pending("waiting".to_owned()));
+        let failed = || entry(Failed("why".to_owned()));
+        let retrying = Entry {
+            running: Some(Running {
+                command: Command::Check,
+                since: 1,
+            }),
+            ..failed()
+        };
+        let noted = Entry {
+            notes: vec!["unknown owner".to_owned()],
+            ..entry(InSync)
+        };
+        let later = State {
+            reported: 99,
+            last_success: Some(99),
+            ..before.clone()
+        };
+        let restarted = State {
+            started: 1,
+            ..before.clone()
+        };
+        let other = Entry {
+            file: "b.toml".to_owned(),
+            ..waiting()
+        };
+        for (next, news) in [
+            (before.clone(), News::None),
+            (later, News::None),
+            (restarted, News::Lasting),
+            (state(waiting()), News::Transient),
+            (state(failed()), News::Lasting),
+            (state(retrying), News::Transient),
+            (state(noted), News::Lasting),
+            (state(other), News::Lasting),
+            (State::first(Kind::Daemon, Report::default()), News::Lasting),
         ] {
-            assert_eq!(next.repeats(&before), repeats, "{what}");
+            assert_eq!(next.news_since(&before), news, "{next:?}");
         }
+    }
+
+    #[test]
+    fn only_complete_reports_are_a_success() {
+        let good = state(entry(Condition::InSync)).report;
+        let failed_reload = Entry {
+            reload_error: Some("exit status 1".to_owned()),
+            ..entry(Condition::InSync)
+        };
+        let without_metadata = Report {
+            metadata: None,
+            ..good.clone()
+        };
+        assert!(good.is_success());
+        assert!(!state(failed_reload).report.is_success());
+        assert!(!without_metadata.is_success());
     }
 }

@@ -1,6 +1,11 @@
-//! The state file: what the agent reported, by whom and when; as JSON, and back.
+//! The format of the status file: who reported what and when, as JSON and back.
+//!
+//! All times are in seconds since 1970.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde_json::{Value as Json, json};
 
@@ -9,31 +14,43 @@ use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
 
-/// No state file is larger, in bytes.
+/// The version of the format. Keys may be added to it; none changes its meaning or goes.
+const VERSION: u64 = 1;
+/// The size in bytes above which a file is not read.
 const LARGEST: u64 = 4 << 20;
 
 /// What the agent knows at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What the files are made from; none before the first answer.
+    /// The metadata that the files are made from; none before the first answer.
     pub metadata: Option<Metadata>,
-    /// Why there is no newer metadata; none when the source answers.
-    pub trouble: Option<String>,
+    /// The reason why there is no newer metadata; none when the source answers.
+    pub fetch_error: Option<String>,
     /// In file order.
     pub resources: Vec<Entry>,
+    /// What else deserves attention and belongs to no single resource.
+    pub notes: Vec<String>,
 }
 
-/// Which metadata.
+impl Report {
+    /// Returns true if all resources are in sync with the newest metadata.
+    pub fn is_success(&self) -> bool {
+        let is_good = |entry: &Entry| entry.condition == Condition::InSync && !entry.is_failing();
+        self.fetch_error.is_none() && self.metadata.is_some() && self.resources.iter().all(is_good)
+    }
+}
+
+/// A version of the metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// As the source counts.
+    /// The number, as the source counts.
     pub version: u64,
-    /// When it came, in seconds since 1970.
+    /// The time of its arrival.
     pub since: u64,
 }
 
 impl Metadata {
-    /// What has come just now.
+    /// Metadata that has arrived just now.
     pub fn come_now(version: Version) -> Metadata {
         Metadata {
             version: version.number(),
@@ -45,36 +62,78 @@ impl Metadata {
 /// One resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The conf.d file, below conf.d.
+    /// The conf.d file, relative to conf.d.
     pub file: String,
     /// The file that it makes; empty when that is not known.
     pub dest: String,
-    /// How it is.
+    /// The state of that file.
     pub condition: Condition,
+    /// The time since which it is in that condition.
+    pub since: u64,
+    /// The command that runs for it.
+    pub running: Option<Running>,
+    /// The result of its last reload; none when that succeeded, or none has run yet.
+    pub reload_error: Option<String>,
+    /// What else deserves attention, such as an unknown owner.
+    pub notes: Vec<String>,
 }
 
-/// How a resource is.
+impl Entry {
+    /// Returns true if it needs somebody's attention.
+    pub fn is_failing(&self) -> bool {
+        matches!(self.condition, Condition::Failed(_)) || self.reload_error.is_some()
+    }
+
+    /// Returns true if it is going to change by itself in a moment.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.condition, Condition::Pending(_)) || self.running.is_some()
+    }
+
+    /// Returns true if it only waits, with its file and its service as they were before.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.condition, Condition::Pending(_)) && self.running.is_none()
+    }
+
+    /// Takes the times from the entry before, where nothing has changed since.
+    pub(super) fn follow(&mut self, before: &Entry) {
+        if self.condition == before.condition {
+            self.since = before.since;
+        }
+        if let (Some(running), Some(before)) = (&mut self.running, &before.running)
+            && running.command == before.command
+        {
+            running.since = before.since;
+        }
+    }
+
+    /// Returns true if both speak of one resource.
+    pub(super) fn is_same(&self, other: &Entry) -> bool {
+        (&self.file, &self.dest) == (&other.file, &other.dest)
+    }
+}
+
+/// The state of a resource's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// The file on disk is right, and its reload done.
     InSync,
-    /// Something is still to be done; what.
+    /// Something is still to be done, as described.
     Pending(String),
-    /// The last attempt failed; why, without any value of the metadata.
+    /// The last attempt failed, for this reason, which has no value of the metadata in it.
     Failed(String),
 }
 
 impl Condition {
-    /// One word for it, or two.
+    /// The name, as in the file.
     pub fn name(&self) -> &'static str {
         match self {
-            Condition::InSync => "in sync",
+            Condition::InSync => "in_sync",
             Condition::Pending(_) => "pending",
             Condition::Failed(_) => "failed",
         }
     }
 
-    /// What there is to say beyond the name.
+    /// What is to be done, or has failed.
     pub fn detail(&self) -> Option<&str> {
         match self {
             Condition::InSync => None,
@@ -82,9 +141,9 @@ impl Condition {
         }
     }
 
-    fn read(name: &str, detail: String) -> Option<Condition> {
+    fn parse(name: &str, detail: String) -> Option<Condition> {
         match name {
-            "in sync" => Some(Condition::InSync),
+            "in_sync" => Some(Condition::InSync),
             "pending" => Some(Condition::Pending(detail)),
             "failed" => Some(Condition::Failed(detail)),
             _ => None,
@@ -92,7 +151,37 @@ impl Condition {
     }
 }
 
-/// Who reports.
+/// A command of a resource that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    pub command: Command,
+    /// The time of its start.
+    pub since: u64,
+}
+
+/// The commands of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    Check,
+    Reload,
+}
+
+impl Command {
+    /// Its key in the conf.d file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Command::Check => "check_cmd",
+            Command::Reload => "reload_cmd",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Command> {
+        let all = [Command::Check, Command::Reload];
+        all.into_iter().find(|command| command.name() == name)
+    }
+}
+
+/// The kinds of processes that report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Daemon,
@@ -100,38 +189,45 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The name, as in the file.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Daemon => "daemon",
             Kind::Onetime => "onetime",
         }
     }
+
+    fn parse(name: &str) -> Option<Kind> {
+        let all = [Kind::Daemon, Kind::Onetime];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
-/// A report with its circumstances. All times are in seconds since 1970.
+/// A report with its circumstances: the content of the status file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// Who reports.
+    /// The kind of process that reports.
     pub kind: Kind,
-    /// Its process.
+    /// Its number.
     pub pid: u32,
-    /// When that began.
+    /// The time of its start.
     pub started: u64,
-    /// When that ended, if it could still say so.
+    /// The time of its end, if it could still report that.
     pub ended: Option<u64>,
-    /// How often everything is looked at again, in seconds.
+    /// The seconds after which everything is looked at again.
     pub interval: u64,
-    /// When the report was last known to hold.
-    pub checked: u64,
-    /// When everything was last as it should be.
+    /// The seconds after which it reports again, even if nothing has changed.
+    pub heartbeat: u64,
+    /// The time of the last report: in the file the time when it was written, after reading the
+    /// file's modification time, which a heartbeat sets.
+    pub reported: u64,
+    /// The last time when all resources were in sync with the newest metadata.
     pub last_success: Option<u64>,
     pub report: Report,
-    /// Since when each resource of the report is as it is.
-    pub since: Vec<u64>,
 }
 
 impl State {
-    /// A state without a past, of this process.
+    /// The state of this process before its first report.
     pub fn first(kind: Kind, report: Report) -> State {
         State {
             kind,
@@ -139,14 +235,14 @@ impl State {
             started: 0,
             ended: None,
             interval: 0,
-            checked: 0,
+            heartbeat: 0,
+            reported: 0,
             last_success: None,
-            since: vec![0; report.resources.len()],
             report,
         }
     }
 
-    /// Reads a state file; `None` when there is none.
+    /// Reads a status file; `None` when there is none.
     pub fn read(path: &Path) -> Result<Option<State>> {
         let bytes = match read_file(path, LARGEST) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -154,13 +250,21 @@ impl State {
         };
         let json = serde_json::from_slice(&bytes).ok();
         let state = json.as_ref().and_then(State::from_json);
-        state.map(Some).ok_or_else(|| {
-            let problem = "is damaged, or of another version of confd; the next run writes it anew";
+        let mut state = state.ok_or_else(|| {
+            let problem = "is corrupt or from another version of confd; it will be rewritten";
             Error::resource(path, problem)
-        })
+        })?;
+        if let Ok(modified) = fs::metadata(path).and_then(|meta| meta.modified()) {
+            state.reported = super::seconds(modified);
+            if state.report.is_success() {
+                state.last_success = Some(state.reported);
+            }
+        }
+        Ok(Some(state))
     }
 
-    /// Puts it in the place of the old state file, whole, 0644. Not synced: after a power cut the next run writes it anew.
+    /// Replaces the status file as a whole, 0644. Not synced: after a power cut the next run
+    /// rewrites it.
     pub fn write(&self, path: &Path) -> Result<()> {
         let wanted = Attributes {
             mode: Some(0o644),
@@ -173,125 +277,179 @@ impl State {
         Ok(())
     }
 
+    /// Sets the time of the report to now, and leaves the content alone.
+    pub fn touch(path: &Path) -> io::Result<()> {
+        let file = File::options().write(true).open(path)?;
+        file.set_modified(SystemTime::now())
+    }
+
     pub fn to_json(&self) -> Json {
         let Report {
             metadata,
-            trouble,
+            fetch_error,
             resources,
+            notes,
         } = &self.report;
-        let mut entries = Vec::new();
-        for (entry, since) in resources.iter().zip(&self.since) {
-            entries.push(json!({
-                "file": entry.file,
-                "dest": entry.dest,
-                "state": entry.condition.name(),
-                "detail": entry.condition.detail(),
-                "since": since,
-            }));
-        }
-        let metadata = metadata.as_ref();
-        let metadata = json!({
-            "version": metadata.map(|metadata| metadata.version),
-            "since": metadata.map(|metadata| metadata.since),
-            "trouble": trouble,
-        });
         json!({
+            "version": VERSION,
             "confd": env!("CARGO_PKG_VERSION"),
             "run": self.kind.name(),
             "pid": self.pid,
             "started": self.started,
             "ended": self.ended,
             "interval": self.interval,
-            "checked": self.checked,
+            "heartbeat": self.heartbeat,
+            "reported": self.reported,
             "last_success": self.last_success,
-            "metadata": metadata,
-            "resources": entries,
+            "metadata": {
+                "version": metadata.as_ref().map(|metadata| metadata.version),
+                "since": metadata.as_ref().map(|metadata| metadata.since),
+                "error": fetch_error,
+            },
+            "resources": resources.iter().map(Entry::to_json).collect::<Vec<Json>>(),
+            "notes": notes,
         })
     }
 
     fn from_json(json: &Json) -> Option<State> {
-        let metadata = json.get("metadata")?;
-        let version = metadata.get("version").and_then(Json::as_u64);
-        let since = metadata.get("since").and_then(Json::as_u64);
-        let trouble = metadata.get("trouble").and_then(Json::as_str);
-        let (mut resources, mut since_each) = (Vec::new(), Vec::new());
-        for json in json.get("resources")?.as_array()? {
-            let (resource, since) = entry(json)?;
-            resources.push(resource);
-            since_each.push(since);
+        if number(json, "version")? != VERSION {
+            return None;
         }
+        let metadata = json.get("metadata")?;
+        let (version, since) = (number(metadata, "version"), number(metadata, "since"));
+        let resources = json.get("resources")?.as_array()?;
         Some(State {
-            kind: match json.get("run")?.as_str()? {
-                "daemon" => Kind::Daemon,
-                "onetime" => Kind::Onetime,
-                _ => return None,
-            },
-            pid: json.get("pid")?.as_u64()?.try_into().ok()?,
-            started: json.get("started")?.as_u64()?,
-            ended: json.get("ended").and_then(Json::as_u64),
-            interval: json.get("interval")?.as_u64()?,
-            checked: json.get("checked")?.as_u64()?,
-            last_success: json.get("last_success").and_then(Json::as_u64),
+            kind: Kind::parse(&string(json, "run")?)?,
+            pid: number(json, "pid")?.try_into().ok()?,
+            started: number(json, "started")?,
+            ended: number(json, "ended"),
+            interval: number(json, "interval")?,
+            heartbeat: number(json, "heartbeat")?,
+            reported: number(json, "reported")?,
+            last_success: number(json, "last_success"),
             report: Report {
                 metadata: version
                     .zip(since)
                     .map(|(version, since)| Metadata { version, since }),
-                trouble: trouble.map(str::to_owned),
-                resources,
+                fetch_error: string(metadata, "error"),
+                resources: resources
+                    .iter()
+                    .map(Entry::from_json)
+                    .collect::<Option<Vec<Entry>>>()?,
+                notes: strings(json, "notes"),
             },
-            since: since_each,
         })
     }
 }
 
-fn entry(json: &Json) -> Option<(Entry, u64)> {
-    let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
-    let entry = Entry {
-        file: text("file")?,
-        dest: text("dest")?,
-        condition: Condition::read(&text("state")?, text("detail").unwrap_or_default())?,
-    };
-    Some((entry, json.get("since")?.as_u64()?))
+impl Entry {
+    fn to_json(&self) -> Json {
+        let running = self.running.map(|running| {
+            json!({
+                "command": running.command.name(),
+                "since": running.since,
+            })
+        });
+        json!({
+            "file": self.file,
+            "dest": self.dest,
+            "state": self.condition.name(),
+            "detail": self.condition.detail(),
+            "since": self.since,
+            "running": running,
+            "reload_error": self.reload_error,
+            "notes": self.notes,
+        })
+    }
+
+    fn from_json(json: &Json) -> Option<Entry> {
+        let running = json.get("running").and_then(|running| {
+            Some(Running {
+                command: Command::parse(&string(running, "command")?)?,
+                since: number(running, "since")?,
+            })
+        });
+        let detail = string(json, "detail").unwrap_or_default();
+        Some(Entry {
+            file: string(json, "file")?,
+            dest: string(json, "dest")?,
+            condition: Condition::parse(&string(json, "state")?, detail)?,
+            since: number(json, "since")?,
+            running,
+            reload_error: string(json, "reload_error"),
+            notes: strings(json, "notes"),
+        })
+    }
+}
+
+fn number(json: &Json, key: &str) -> Option<u64> {
+    json.get(key).and_then(Json::as_u64)
+}
+
+fn string(json: &Json, key: &str) -> Option<String> {
+    json.get(key).and_then(Json::as_str).map(str::to_owned)
+}
+
+fn strings(json: &Json, key: &str) -> Vec<String> {
+    let list = json.get(key).and_then(Json::as_array);
+    let strings = list.into_iter().flatten().filter_map(Json::as_str);
+    strings.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        let entry = |file: &str, condition| Entry {
+    fn entry(file: &str, condition: Condition) -> Entry {
+        Entry {
             file: file.to_owned(),
             dest: "/opt/x".to_owned(),
             condition,
+            since: 3,
+            running: None,
+            reload_error: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn state() -> State {
+        let running = Running {
+            command: Command::Check,
+            since: 4,
         };
         let report = Report {
             metadata: Some(Metadata {
                 version: 17,
                 since: 5,
             }),
-            trouble: Some("http://x: refused".to_owned()),
+            fetch_error: Some("http://x: refused".to_owned()),
             resources: vec![
                 entry("a.toml", Condition::InSync),
-                entry("b/c.toml", Condition::Failed("why".to_owned())),
-                entry(
-                    "d.toml",
-                    Condition::Pending("its check_cmd runs".to_owned()),
-                ),
+                Entry {
+                    reload_error: Some("exit status 1".to_owned()),
+                    notes: vec!["no user \"x\" on this machine".to_owned()],
+                    ..entry("b/c.toml", Condition::Failed("why".to_owned()))
+                },
+                Entry {
+                    running: Some(running),
+                    ..entry("d.toml", Condition::Pending("check_cmd runs".to_owned()))
+                },
             ],
+            notes: vec!["confd.toml cannot be read".to_owned()],
         };
         State {
             started: 1,
             ended: Some(9),
             interval: 600,
-            checked: 8,
+            heartbeat: 30,
+            reported: 8,
             last_success: Some(7),
-            since: vec![2, 3, 4],
             ..State::first(Kind::Daemon, report)
         }
     }
 
     #[test]
-    fn a_state_reads_back_as_it_was() {
+    fn a_state_reads_back_as_it_was_written() {
         let bare = State::first(Kind::Onetime, Report::default());
         for state in [state(), bare] {
             assert_eq!(State::from_json(&state.to_json()), Some(state));
@@ -299,20 +457,65 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_replaced_whole_and_a_damaged_one_is_refused() {
+    fn the_file_is_replaced_as_a_whole_and_a_corrupt_one_is_refused() {
         let directory = std::env::temp_dir().join(format!("confd-state-{}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("a directory");
         let path = directory.join("status.json");
         assert_eq!(State::read(&path).expect("nothing yet"), None);
+        let read = || {
+            let state = State::read(&path).expect("readable").expect("there");
+            (
+                state.reported,
+                State {
+                    reported: 8,
+                    ..state
+                },
+            )
+        };
         state().write(&path).expect("written");
-        assert_eq!(State::read(&path).expect("readable"), Some(state()));
+        let (reported, read_back) = read();
+        assert_eq!(read_back, state());
+        assert!(reported >= super::super::now() - 60, "the file's own time");
         state().write(&path).expect("written again");
         assert_eq!(std::fs::read_dir(&directory).expect("listed").count(), 1);
-        for damaged in ["", "{", "[]", "{\"run\":\"daemon\",\"resources\":[{}]}"] {
-            std::fs::write(&path, damaged).expect("written");
-            let error = State::read(&path).expect_err(damaged).to_string();
-            assert!(error.contains("is damaged"), "{error}");
+
+        let old = File::options().write(true).open(&path).expect("open");
+        old.set_modified(SystemTime::UNIX_EPOCH).expect("set");
+        assert_eq!(read().0, 0);
+        State::touch(&path).expect("touched");
+        assert!(read().0 >= reported, "a heartbeat is a report");
+
+        let mut newer = state().to_json();
+        newer["version"] = json!(2);
+        for corrupt in ["", "{", "[]", "{\"version\":1}", &newer.to_string()] {
+            std::fs::write(&path, corrupt).expect("written");
+            let error = State::read(&path).expect_err(corrupt).to_string();
+            assert!(error.contains("is corrupt or from another"), "{error}");
         }
         std::fs::remove_dir_all(&directory).expect("removed");
+    }
+
+    #[test]
+    fn times_continue_while_nothing_changes() {
+        let running = |command, since| Some(Running { command, since });
+        let before = Entry {
+            since: 10,
+            running: running(Command::Check, 11),
+            ..entry("a", Condition::Pending("x".to_owned()))
+        };
+        for (condition, command, expected) in [
+            (Condition::Pending("x".to_owned()), Command::Check, (10, 11)),
+            (Condition::Pending("y".to_owned()), Command::Check, (50, 11)),
+            (Condition::InSync, Command::Reload, (50, 51)),
+        ] {
+            let mut next = Entry {
+                since: 50,
+                running: running(command, 51),
+                ..entry("a", condition)
+            };
+            next.follow(&before);
+            let times = (next.since, next.running.map_or(0, |running| running.since));
+            assert_eq!(times, expected, "{next:?}");
+        }
     }
 }

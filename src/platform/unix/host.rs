@@ -22,6 +22,16 @@ pub fn hostname() -> String {
     }
 }
 
+/// The columns of the terminal that stdout is; `None` when it is none, or does not say.
+pub fn terminal_columns() -> Option<usize> {
+    let mut size = MaybeUninit::<libc::winsize>::zeroed();
+    // SAFETY: the request fills in a `winsize`, which `size` is valid to be written for.
+    let code = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) };
+    // SAFETY: zeroed is a valid `winsize`.
+    let columns = unsafe { size.assume_init() }.ws_col;
+    (code == 0 && columns > 0).then_some(columns.into())
+}
+
 /// The local time zone at `seconds` after 1970-01-01T00:00:00Z.
 pub fn local_zone(seconds: i64) -> Zone {
     let mut parts = MaybeUninit::<libc::tm>::zeroed();

@@ -17,7 +17,9 @@ use std::process::{Command, ExitCode};
 use crate::platform::{Kind, Roles};
 
 pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
-pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use host::{
+    group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
+};
 pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};

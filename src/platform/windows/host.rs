@@ -13,6 +13,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 use windows_sys::Win32::Networking::WinSock::{
     AF_INET, AF_INET6, AF_UNSPEC, SOCKADDR_IN, SOCKADDR_IN6, SOCKET_ADDRESS,
 };
+use windows_sys::Win32::System::Console::{
+    CONSOLE_SCREEN_BUFFER_INFO, GetConsoleScreenBufferInfo, GetStdHandle, STD_OUTPUT_HANDLE,
+};
 use windows_sys::Win32::System::SystemInformation::{
     ComputerNamePhysicalDnsHostname, GetComputerNameExW,
 };
@@ -46,6 +49,18 @@ pub fn hostname() -> String {
         Some(text) if done != 0 && !text.is_empty() => String::from_utf16_lossy(text),
         _ => "localhost".to_owned(),
     }
+}
+
+/// The columns of the console that stdout is, less one: a line that fills it would be followed by an
+/// empty one. `None` when it is no console.
+pub fn terminal_columns() -> Option<usize> {
+    // SAFETY: every field of the structure may be zero.
+    let mut info: CONSOLE_SCREEN_BUFFER_INFO = unsafe { std::mem::zeroed() };
+    // SAFETY: an invalid handle is an error, and `info` is valid to be written.
+    let done =
+        unsafe { GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &mut info) != 0 };
+    let columns = i32::from(info.srWindow.Right) - i32::from(info.srWindow.Left);
+    usize::try_from(columns).ok().filter(|_| done)
 }
 
 /// The local time zone at `seconds` after 1970-01-01T00:00:00Z, by the rules that hold today.

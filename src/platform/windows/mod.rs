@@ -28,7 +28,9 @@ pub use dir::{
     Dir, copy_access_list, copy_label, disk, file_meta, label, own_user, reserve, selinux_enforces,
     set_mode, set_owner,
 };
-pub use host::{group_id, hostname, interface_addresses, local_zone, nameservers, user_id};
+pub use host::{
+    group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
+};
 pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, raise_open_files, script, shell};
 pub use service::say_ready;

@@ -245,7 +245,9 @@ pub fn daemon(case: &Case) -> Vec<Finding> {
         Ok(Some(summary)) if summary.problems.is_empty() => {
             found(Verdict::Ok, &summary.process, "")
         }
-        Ok(Some(summary)) if summary.only_ended => found(Verdict::Warning, &summary.process, start),
+        Ok(Some(summary)) if summary.is_only_stopped => {
+            found(Verdict::Warning, &summary.process, start)
+        }
         Ok(Some(summary)) => {
             let message = format!("{}\n{}", summary.process, summary.problems.join("\n"));
             found(Verdict::Wrong, &message, more)

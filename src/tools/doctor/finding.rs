@@ -75,7 +75,7 @@ impl Finding {
         let mut text = format!("{head}{:width$}", self.check);
         let mut margin = 0;
         let mut add = |line: &str| {
-            let line = console::wrap(&style.show(line), MARGIN);
+            let line = style.wrap(&style.show(line), MARGIN);
             text.push_str(&format!("{:margin$}{line}\n", ""));
             margin = MARGIN;
         };
@@ -112,7 +112,7 @@ mod tests {
         let text = "wrong    node       10.0.0.2:80: connection refused after a wait that was long\n\
                     \x20                   enough to fill lines\n\
                     \x20                   cure: start metad there\n";
-        assert_eq!(wrong.to_text(Style::default()), text);
+        assert_eq!(wrong.to_text(Style::of_width(80)), text);
         let ok = Finding::ok("clock", "right").to_text(Style::default());
         assert_eq!(ok, "ok       clock      right\n");
     }

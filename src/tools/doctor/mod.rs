@@ -121,7 +121,7 @@ impl Case {
 
     /// Whether a daemon lives. Tried once: two who try at the same time take each other for it.
     fn daemon_lives(&self) -> Option<bool> {
-        let lives = || status::daemon_lives(&self.config.confdir);
+        let lives = || status::is_daemon_running(&self.config.confdir);
         *self.lives.get_or_init(lives)
     }
 }

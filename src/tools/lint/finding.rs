@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use crate::tools::console::{self, Colour, Style, WIDTH};
+use crate::tools::console::{self, Colour, Style};
+
+const WIDTH: usize = 80;
 
 /// What stands before further lines of a finding.
 const INDENT: &str = "    ";

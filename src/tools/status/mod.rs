@@ -1,182 +1,108 @@
-//! `-status`: prints the status file that the agent writes, and whether that is healthy.
+//! `-status`: prints the status file that the agent writes, and exits with 1 if it is unhealthy.
 //!
-//! Anybody may read that file, so no value of the metadata gets into it.
+//! Reads nothing else: a broken confd.toml only matters where it says which confdir is meant.
 
+mod diagnosis;
 mod view;
 
-use std::path::Path;
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::agent::status::{Condition, Kind, State, daemon_lives, file, now, rhythm};
+use crate::agent::status::{State, file, is_daemon_running, now};
 use crate::cli::Args;
-use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::config::{self, Config};
+use crate::error::{self, Error, Result};
 use crate::tools::console::{self, Style};
+use crate::tools::lint;
 
-/// The daemon looks at everything once in each interval, and says so; after so many without a word it hangs.
-const SILENT_INTERVALS: u64 = 3;
-const NO_DAEMON: &str = "no daemon is running";
+use diagnosis::{Diagnosis, NO_DAEMON, Probe};
 
-/// What was typed.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    as_json: bool,
-    /// The last run counts, whether or not a daemon lives.
-    onetime: bool,
-}
-
-impl Options {
-    /// `-status`, `-format json`, `-onetime`.
-    pub fn from_args(args: &Args) -> Result<Options> {
-        Ok(Options {
-            as_json: console::wants_json(args)?,
-            onetime: args.is_on("onetime"),
-        })
+/// Prints the state. 0 when it is healthy, else 1.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let as_json = console::wants_json(args)?;
+    let (confdir, refusal) = confdir(args)?;
+    if let Some(error) = refusal {
+        let place = confdir.display();
+        // Who does not read stderr misses only this.
+        let _ = writeln!(io::stderr(), "confd: {}; reading {place}", error.chain());
     }
-}
-
-/// Prints the state. 0 when all is well, else 1.
-pub fn run(config: &Config, options: Options) -> Result<ExitCode> {
-    let path = file(&config.confdir);
+    let path = file(&confdir);
     let Some(state) = State::read(&path)? else {
-        return Err(Error::resource(
-            &path,
-            "is not there: no confd has run with this confdir yet",
-        ));
+        let problem = "does not exist: no confd has run with this confdir yet";
+        return Err(Error::resource(&path, problem));
     };
-    let findings = Findings::new(
-        &state,
-        daemon_lives(&config.confdir),
-        options.onetime,
-        now(),
-    );
-    console::print(&match options.as_json {
-        true => format!("{:#}\n", view::json(&state, &findings)),
-        false => view::text(&state, &findings, Style::of_stdout()),
-    })?;
-    Ok(ExitCode::from(u8::from(!findings.problems.is_empty())))
+    let probe = Probe {
+        now: now(),
+        is_daemon_running: is_daemon_running(&confdir),
+        wants_daemon: !args.is_on("onetime"),
+    };
+    let diagnosis = Diagnosis::new(&state, probe);
+    let text = if as_json {
+        format!("{:#}\n", view::json(&state, &diagnosis))
+    } else {
+        view::text(&state, &diagnosis, Style::of_stdout())
+    };
+    console::print(&text)?;
+    Ok(ExitCode::from(u8::from(!diagnosis.problems.is_empty())))
 }
 
-/// What `-status` says, in short.
+/// The confdir whose status is meant, and what is wrong with confd.toml. That file is believed as
+/// far as it can be read; where that leads to no status, the directory of the file itself is looked
+/// at. Wrong flags and variables are an error.
+pub fn confdir(args: &Args) -> Result<(PathBuf, Option<Error>)> {
+    let variable = |name: &str| env::var_os(name);
+    let (config, refusal) = match Config::load(args, variable) {
+        Ok(config) => (config, None),
+        Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => return Err(error),
+        Err(error) => {
+            let known = lint::settings_at_hand(args);
+            let config = known.or_else(|_| Config::without_file(args, variable))?;
+            (config, Some(error))
+        }
+    };
+    let is_typed = args
+        .last("confdir")
+        .is_some_and(|confdir| !confdir.is_empty());
+    let settings = config::settings_file(args).filter(|_| !is_typed);
+    let beside = settings.as_deref().and_then(Path::parent);
+    let has_status = |confdir: &&Path| file(confdir).exists();
+    let found = [Some(config.confdir.as_path()), beside]
+        .into_iter()
+        .flatten()
+        .find(has_status);
+    Ok((found.unwrap_or(&config.confdir).to_owned(), refusal))
+}
+
+/// The output of `-status` in short.
 #[derive(Debug)]
 pub struct Summary {
-    /// How the process is that reported last.
+    /// The state of the process that reported last.
     pub process: String,
-    /// What a health check has to know; nothing when all is well.
+    /// What makes it unhealthy; nothing when it is healthy.
     pub problems: Vec<String>,
-    /// Nothing is wrong but that no daemon runs, because it was told to end or was never started.
-    pub only_ended: bool,
+    /// The only problem is that no daemon is running, because it was shut down or never started.
+    pub is_only_stopped: bool,
+    /// What else deserves attention.
+    pub notes: Vec<String>,
 }
 
 /// The state of this confdir in short; `None` when no confd has run with it yet.
-pub fn summary(confdir: &Path, daemon_lives: Option<bool>) -> Result<Option<Summary>> {
+pub fn summary(confdir: &Path, is_daemon_running: Option<bool>) -> Result<Option<Summary>> {
     let Some(state) = State::read(&file(confdir))? else {
         return Ok(None);
     };
-    let findings = Findings::new(&state, daemon_lives, false, now());
-    let ended = state.ended.is_some() || state.kind == Kind::Onetime;
+    let probe = Probe {
+        now: now(),
+        is_daemon_running,
+        wants_daemon: true,
+    };
+    let diagnosis = Diagnosis::new(&state, probe);
     Ok(Some(Summary {
-        process: view::process(&state, &findings),
-        only_ended: ended && findings.problems == [NO_DAEMON],
-        problems: findings.problems,
+        process: view::process(&state, &diagnosis),
+        is_only_stopped: state.has_ended() && diagnosis.problems == [NO_DAEMON],
+        problems: diagnosis.problems,
+        notes: view::notes(&state),
     }))
-}
-
-/// What follows from a state at one moment.
-#[derive(Debug)]
-struct Findings {
-    /// Seconds since 1970.
-    now: u64,
-    /// `None`: there is no telling.
-    daemon_lives: Option<bool>,
-    /// What a health check has to know; nothing when all is well.
-    problems: Vec<String>,
-}
-
-impl Findings {
-    fn new(state: &State, daemon_lives: Option<bool>, onetime: bool, now: u64) -> Findings {
-        let mut problems = Vec::new();
-        let silence = now.saturating_sub(state.checked);
-        // Who may not open the lock learns from the daemon's silence alone.
-        let is_daemon = match daemon_lives {
-            None => state.kind == Kind::Daemon && state.ended.is_none(),
-            Some(lives) => lives,
-        };
-        if daemon_lives == Some(false) && !onetime {
-            problems.push(NO_DAEMON.to_owned());
-        } else if is_daemon && silence > rhythm(state.interval) * SILENT_INTERVALS {
-            let age = console::age(silence);
-            problems.push(format!("the daemon has not been heard of for {age}"));
-        }
-        if let Some(trouble) = &state.report.trouble {
-            problems.push(format!("no metadata: {trouble}"));
-        }
-        let failed = state.report.resources.iter();
-        let failed = failed.filter(|entry| matches!(entry.condition, Condition::Failed(_)));
-        match failed.count() {
-            0 => {}
-            1 => problems.push("1 resource has failed".to_owned()),
-            count => problems.push(format!("{count} resources have failed")),
-        }
-        Findings {
-            now,
-            daemon_lives,
-            problems,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::status::{Entry, Report};
-
-    fn state(conditions: &[Condition], trouble: Option<&str>) -> State {
-        let entries = conditions.iter().map(|condition| Entry {
-            file: "a.toml".to_owned(),
-            dest: "/a".to_owned(),
-            condition: condition.clone(),
-        });
-        let report = Report {
-            metadata: None,
-            trouble: trouble.map(str::to_owned),
-            resources: entries.collect(),
-        };
-        State {
-            interval: 600,
-            checked: 10_000,
-            ..State::first(Kind::Daemon, report)
-        }
-    }
-
-    #[test]
-    fn what_a_health_check_has_to_know() {
-        let failed = || Condition::Failed("why".to_owned());
-        let pending = || Condition::Pending("its reload_cmd runs".to_owned());
-        let well = state(&[Condition::InSync, pending()], None);
-        let ill = state(&[failed(), Condition::InSync, failed()], Some("refused"));
-        let one = state(&[failed()], None);
-        let silent = "the daemon has not been heard of for 30 minutes";
-        let none: &[&str] = &[];
-        for (state, lives, onetime, now, problems) in [
-            (&well, Some(true), false, 10_600, none),
-            (&well, Some(true), false, 9_000, none),
-            (&well, Some(true), true, 11_801, &[silent]),
-            (&well, Some(false), false, 10_000, &["no daemon is running"]),
-            (&well, Some(false), true, 99_999, none),
-            (&well, None, false, 10_600, none),
-            (&well, None, false, 11_801, &[silent]),
-            (&one, Some(true), false, 10_000, &["1 resource has failed"]),
-            (
-                &ill,
-                Some(true),
-                false,
-                10_000,
-                &["no metadata: refused", "2 resources have failed"],
-            ),
-        ] {
-            let findings = Findings::new(state, lives, onetime, now);
-            assert_eq!(findings.problems, problems, "{lives:?} {onetime} {now}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::env::{Env, Run};
+use crate::env::{Env, Run, confd};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -44,6 +44,18 @@ fn run_in(env: &Env, directory: &str, line: &str) -> Run {
     env.finish(command)
 }
 
+/// The output on a terminal of 80 columns. None, said aloud, where there is no script(1).
+fn shown_in(env: &Env, directory: &str, line: &str) -> Option<String> {
+    let line = format!("NO_COLOR=1 COLUMNS=80 {} {line}", confd());
+    let mut command = env.command_of("script", &["-qec", &line, "/dev/null"]);
+    command.current_dir(env.path(directory));
+    if env.command_of("script", &["-V"]).output().is_err() {
+        eprintln!("SKIPPED the_chapter_shows_what_the_program_prints: no script(1)");
+        return None;
+    }
+    Some(env.finish(command).stdout.replace('\r', ""))
+}
+
 const LINT: &str = "-lint -confdir . -prefix /self -file ../zookeeper/metadata.json";
 const DIFF: &str = "-diff -confdir . -prefix /self -file ../zookeeper/metadata.json";
 const DOCTOR: &str = "-doctor -confdir . -prefix /self -node 127.0.0.1:9";
@@ -77,11 +89,12 @@ fn the_chapter_shows_what_the_program_prints() {
     let answer: Vec<&str> = answer.take(3).collect();
     expect_shown(&format!("{}\n", answer.join("\n")));
 
-    let doctor = run_in(&env, "mistakes", DOCTOR);
-    doctor.expect_code(1);
+    let Some(doctor) = shown_in(&env, "mistakes", DOCTOR) else {
+        return;
+    };
     // What is between these lines depends on the machine.
     let shown = ["resources  ", "node       ", "dest       "].map(|check| {
-        let (_, from) = doctor.stdout.split_once(check).expect(check);
+        let (_, from) = doctor.split_once(check).expect(check);
         let more = from
             .lines()
             .skip(1)

@@ -72,13 +72,15 @@ impl Builtin {
         &TABLE[self as usize].1
     }
 
-    /// Calls it.
+    /// Calls it. Text is made in `scratch`.
     pub fn call(
         self,
         args: &[Value],
         options: Options,
         budget: &mut Budget,
+        scratch: &mut Vec<u8>,
     ) -> Result<Value, CallError> {
+        scratch.clear();
         let (first, rest) = match args.split_first() {
             Some((first, rest)) => (first, rest),
             None => (&Value::Nil, args),
@@ -90,14 +92,21 @@ impl Builtin {
             Len => len(first),
             Index => index(first, rest, options),
             Slice => slice(first, rest, budget),
-            Print => Ok(Value::text(format::sprint(args, budget)?)),
+            Print => {
+                format::fprint(scratch, args, budget)?;
+                Ok(Value::text(scratch.as_slice()))
+            }
             Printf => match first {
                 Value::Str(text) => {
-                    Ok(Value::text(format::sprintf(text.as_bytes(), rest, budget)?))
+                    format::fprintf(scratch, text.as_bytes(), rest, budget)?;
+                    Ok(Value::text(scratch.as_slice()))
                 }
                 _ => Ok(Value::Nil),
             },
-            Println => Ok(Value::text(format::sprintln(args, budget)?)),
+            Println => {
+                format::fprintln(scratch, args, budget)?;
+                Ok(Value::text(scratch.as_slice()))
+            }
             Html => escaped(args, escape::html, budget),
             Js => escaped(args, escape::js, budget),
             Urlquery => escaped(args, escape::urlquery, budget),

@@ -112,6 +112,8 @@ struct State<'t, 'h> {
     base: usize,
     /// The arguments of the calls that are being evaluated.
     args: Vec<Value>,
+    /// Where functions make text.
+    scratch: Vec<u8>,
     /// Whether the argument evaluated last was a nil interface, which `len` tells from nil.
     nil_interface: bool,
     /// The command whose value the running one gets as its last argument.
@@ -207,6 +209,7 @@ impl<'t, 'h> State<'t, 'h> {
             vars: vec![Some(Cell::plain(data.clone()))],
             base: 0,
             args: Vec::new(),
+            scratch: Vec::new(),
             nil_interface: false,
             piped: Span { start: 0, end: 0 },
             node: None,

@@ -168,22 +168,26 @@ impl Tree {
     }
 
     /// The leaf of this name directly in a directory.
-    fn find_leaf(&self, dir: DirId, name: &str) -> Option<LeafId> {
+    fn find_leaf(&self, dir: DirId, name: &[u8]) -> Option<LeafId> {
         let place = self.dir(dir).leaves;
         let found = self
             .leaves
             .get(place.range())?
-            .binary_search_by(|leaf| self.bytes(leaf.name).cmp(name.as_bytes()));
+            .binary_search_by(|leaf| self.bytes(leaf.name).cmp(name));
         Some(place.start as usize + found.ok()?)
     }
 
-    /// The directory of this name directly in a directory.
-    fn find_dir(&self, dir: DirId, name: &str) -> Option<DirId> {
+    /// The directory of this name directly in a directory. It may be `near`: templates take one after the other.
+    fn find_dir(&self, dir: DirId, name: &[u8], near: DirId) -> Option<DirId> {
         let place = self.dir(dir).dirs;
+        let range = place.range();
+        if range.contains(&near) && self.bytes(self.dir(near).name) == name {
+            return Some(near);
+        }
         let found = self
             .dirs
-            .get(place.range())?
-            .binary_search_by(|dir| dir_order(self.bytes(dir.name), name.as_bytes()));
+            .get(range)?
+            .binary_search_by(|dir| dir_order(self.bytes(dir.name), name));
         Some(place.start as usize + found.ok()?)
     }
 

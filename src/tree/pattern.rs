@@ -137,7 +137,9 @@ impl Walk<'_, '_> {
         };
         let dirs = match &segment.literal {
             _ if depth + 1 == self.segments.len() => return self.take_leaves(dir, sight),
-            Some(name) => tree.find_dir(dir, name).map_or(0..0, |dir| dir..dir + 1),
+            Some(name) => tree
+                .find_dir(dir, name.as_bytes(), 0)
+                .map_or(0..0, |dir| dir..dir + 1),
             None => tree.dirs_from(dir, &segment.head),
         };
         self.levels.push(Level {
@@ -154,7 +156,7 @@ impl Walk<'_, '_> {
         };
         let leaves = match &segment.literal {
             Some(name) => tree
-                .find_leaf(dir, name)
+                .find_leaf(dir, name.as_bytes())
                 .map_or(0..0, |leaf| leaf..leaf + 1),
             None => tree.leaves_from(dir, &segment.head),
         };

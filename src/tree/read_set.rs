@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::changes::{Change, Changes, Kind};
+use super::view::Near;
 use super::{LeafId, Tree, View};
 use crate::go::filepath::Pattern;
 use crate::go::path;
@@ -16,6 +17,7 @@ use crate::go::path;
 #[derive(Clone, Debug)]
 pub struct ReadSet {
     view: View,
+    near: Near,
     /// The leaves whose values were read.
     values: Leaves,
     /// The leaves of which only the presence was asked.
@@ -41,6 +43,7 @@ impl ReadSet {
     pub fn new(view: View) -> ReadSet {
         ReadSet {
             view,
+            near: Near::default(),
             values: Leaves::default(),
             present: Leaves::default(),
             absent: BTreeSet::new(),
@@ -56,18 +59,22 @@ impl ReadSet {
     }
 
     /// Reads the value of a key.
-    pub fn read(&mut self, key: &str) -> Option<&str> {
-        let found = self.view.find(key);
-        match found {
-            Some(leaf) => self.values.insert(leaf),
-            None => self.miss(key),
+    pub fn read(&mut self, key: &[u8]) -> Option<&str> {
+        match self.view.find_near(&mut self.near, key) {
+            Some(leaf) => {
+                self.values.insert(leaf);
+                Some(self.view.tree().value(leaf))
+            }
+            None => {
+                self.miss(key);
+                None
+            }
         }
-        found.map(|leaf| self.view.tree().value(leaf))
     }
 
     /// Asks for the presence of a key.
-    pub fn ask(&mut self, key: &str) -> bool {
-        let found = self.view.find(key);
+    pub fn ask(&mut self, key: &[u8]) -> bool {
+        let found = self.view.find_near(&mut self.near, key);
         match found {
             Some(leaf) => self.present.insert(leaf),
             None => self.miss(key),
@@ -75,8 +82,12 @@ impl ReadSet {
         found.is_some()
     }
 
-    fn miss(&mut self, key: &str) {
-        if path::is_clean_key(key) && !self.absent.contains(key) {
+    /// Notes a key that is not there. One that no metadata can have will never be there.
+    fn miss(&mut self, key: &[u8]) {
+        if let Ok(key) = str::from_utf8(key)
+            && path::is_clean_key(key)
+            && !self.absent.contains(key)
+        {
             self.absent.insert(key.to_owned());
         }
     }
@@ -126,7 +137,7 @@ impl ReadSet {
         let changes = tree.changes_since(self.view.tree());
         self.values.move_along(&changes);
         self.present.move_along(&changes);
-        self.view = new;
+        (self.view, self.near) = (new, Near::default());
         true
     }
 }

@@ -327,7 +327,7 @@ fn trees_and_what_is_read_of_them_go_from_thread_to_thread() {
 fn reads(view: &View, keys: &[&str], listings: &[&str], patterns: &[&str]) -> ReadSet {
     let mut reads = ReadSet::new(view.clone());
     for key in keys {
-        let _ = reads.read(key);
+        let _ = reads.read(key.as_bytes());
     }
     for path in listings {
         reads.note_listing(path, false);
@@ -407,7 +407,7 @@ fn presence_is_no_value() {
     let tree = |pairs: &[(&str, &str)]| Arc::new(Tree::from_pairs(pairs.iter().copied()));
     let old = tree(&[("/b/k", "1")]);
     let mut reads = ReadSet::new(old.view("", &["/".to_owned()]));
-    assert!(reads.ask("/b/k") && !reads.ask("/b/none"));
+    assert!(reads.ask(b"/b/k") && !reads.ask(b"/b/none"));
     // What comes before it moves it within the tree.
     assert!(reads.follow(&tree(&[("/a/k", "1"), ("/b/j", "1"), ("/b/k", "2")])));
     assert!(!reads.follow(&tree(&[("/b/k", "2"), ("/b/none", "")])));

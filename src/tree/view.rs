@@ -20,6 +20,15 @@ pub struct View {
     limits: Limits,
 }
 
+/// The directory of the last look-up: templates ask for one leaf of it after the other, then of the next directory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Near {
+    path: Vec<u8>,
+    found: Option<(DirId, Sight)>,
+    /// The directory behind it.
+    next: DirId,
+}
+
 /// What the resource says.
 #[derive(Debug, PartialEq, Eq)]
 struct Scope {
@@ -57,7 +66,7 @@ impl View {
 
     fn of(tree: Arc<Tree>, scope: Arc<Scope>) -> View {
         let mut view = View {
-            root: descend(&tree, &scope.prefix),
+            root: root(&tree, &scope.prefix),
             tree,
             scope,
             limits: Limits::default(),
@@ -144,20 +153,40 @@ impl View {
 
     /// The leaf of exactly this key.
     pub(super) fn find(&self, key: &str) -> Option<LeafId> {
-        let (dir, name) = key.rsplit_once('/')?;
-        let (dir, sight) = self.find_dir(dir)?;
-        let leaf = self.tree.find_leaf(dir, name)?;
-        self.shows(sight, leaf).then_some(leaf)
+        self.find_near(&mut Near::default(), key.as_bytes())
+    }
+
+    /// The leaf of exactly this key, looked for beside the one before.
+    pub(super) fn find_near(&self, near: &mut Near, key: &[u8]) -> Option<LeafId> {
+        let slash = key.iter().rposition(|byte| *byte == b'/')?;
+        let (path, name) = (key.get(..slash)?, key.get(slash + 1..)?);
+        let found = match near.found {
+            Some(found) if near.path == path => found,
+            _ => {
+                let found = self.descend(path, near.next)?;
+                near.path.clear();
+                near.path.extend_from_slice(path);
+                near.found = Some(found);
+                near.next = found.0 + 1;
+                found
+            }
+        };
+        let leaf = self.tree.find_leaf(found.0, name)?;
+        self.shows(found.1, leaf).then_some(leaf)
     }
 
     /// The directory of exactly this path, the empty one for the root, and how much of it is visible.
     pub(super) fn find_dir(&self, path: &str) -> Option<(DirId, Sight)> {
+        self.descend(path.as_bytes(), 0)
+    }
+
+    fn descend(&self, path: &[u8], near: DirId) -> Option<(DirId, Sight)> {
         let mut found = self.root?;
         if path.is_empty() {
             return Some(found);
         }
-        for name in path.strip_prefix('/')?.split('/') {
-            let dir = self.tree.find_dir(found.0, name)?;
+        for name in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
+            let dir = self.tree.find_dir(found.0, name, near)?;
             found = (dir, self.sight(found.1, dir)?);
         }
         Some(found)
@@ -225,13 +254,14 @@ impl Limits {
         let mut dir = root;
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         for segment in above.split('/').skip(1) {
-            match tree.find_dir(dir, segment) {
+            match tree.find_dir(dir, segment.as_bytes(), 0) {
                 Some(found) => dir = found,
                 None => return,
             }
             way.push(dir);
         }
-        let (leaf, whole) = (tree.find_leaf(dir, name), tree.find_dir(dir, name));
+        let name = name.as_bytes();
+        let (leaf, whole) = (tree.find_leaf(dir, name), tree.find_dir(dir, name, 0));
         if leaf.is_some() || whole.is_some() {
             self.part.append(&mut way);
         }
@@ -251,11 +281,11 @@ impl Limits {
     }
 }
 
-/// The directory at a clean path, the empty one for the root.
-fn descend(tree: &Tree, path: &str) -> Option<(DirId, Sight)> {
+/// The directory of a prefix.
+fn root(tree: &Tree, prefix: &str) -> Option<(DirId, Sight)> {
     let mut dir = tree.root();
-    for name in path.split('/').skip(1) {
-        dir = tree.find_dir(dir, name)?;
+    for name in prefix.split('/').skip(1) {
+        dir = tree.find_dir(dir, name.as_bytes(), 0)?;
     }
     Some((dir, Sight::Whole))
 }

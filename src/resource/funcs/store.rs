@@ -14,9 +14,7 @@ use crate::tree::Found;
 impl Funcs {
     /// `exists`
     pub(super) fn exists(&mut self, key: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-        let Ok(key) = str::from_utf8(key.as_bytes()) else {
-            return Ok(Value::Bool(false));
-        };
+        let key = key.as_bytes();
         budget.spend_bytes(key.len())?;
         Ok(Value::Bool(self.reads.ask(key)))
     }
@@ -45,9 +43,7 @@ impl Funcs {
     }
 
     fn look_up(&mut self, key: &Str, budget: &mut Budget) -> Result<Option<Str>, CallError> {
-        let Ok(key) = str::from_utf8(key.as_bytes()) else {
-            return Ok(None);
-        };
+        let key = key.as_bytes();
         let text = Arc::clone(self.reads.view().text());
         let value = self.reads.read(key);
         budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;

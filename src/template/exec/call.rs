@@ -140,7 +140,7 @@ impl<'t> State<'t, '_> {
                 Err(CallError::failed("len of nil pointer".to_owned()))
             }
             Callable::Function(Callee::Builtin(builtin)) => {
-                builtin.call(args, self.options, self.budget)
+                builtin.call(args, self.options, self.budget, &mut self.scratch)
             }
             Callable::Method(receiver, method) => methods::call(receiver, method, args),
         }

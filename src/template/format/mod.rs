@@ -20,19 +20,38 @@ const MOST: i64 = 1_000_000;
 /// What an action prints for nil and for what is missing.
 const NO_VALUE: &str = "<no value>";
 
-/// `fmt.Sprintf`. Wrong formats and arguments are no errors, but shown in the text (`%!d(string=x)`), as in Go; the
-/// only error is an exhausted budget.
+/// `fmt.Sprintf`: as [`fprintf`].
 pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
-    Printer::run(budget, |printer| {
+    let mut out = Vec::new();
+    fprintf(&mut out, format, args, budget)?;
+    Ok(out)
+}
+
+/// `fmt.Fprintf`, appended to `out`. Wrong formats and arguments are no errors, but shown in the text
+/// (`%!d(string=x)`), as in Go; the only error is an exhausted budget.
+pub fn fprintf(
+    out: &mut Vec<u8>,
+    format: &[u8],
+    args: &[Value],
+    budget: &mut Budget,
+) -> Result<(), Limit> {
+    Printer::append(out, budget, |printer| {
         // Most arguments are short texts: one piece of memory will do.
         printer.expect(format.len().saturating_add(args.len().saturating_mul(16)));
         Format::new(format, args, printer).run()
     })
 }
 
-/// `fmt.Sprint`: a space between two operands when neither is a string.
+/// `fmt.Sprint`: as [`fprint`].
 pub fn sprint(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
-    Printer::run(budget, |printer| {
+    let mut out = Vec::new();
+    fprint(&mut out, args, budget)?;
+    Ok(out)
+}
+
+/// `fmt.Fprint`, appended to `out`: a space between two operands when neither is a string.
+pub fn fprint(out: &mut Vec<u8>, args: &[Value], budget: &mut Budget) -> Result<(), Limit> {
+    Printer::append(out, budget, |printer| {
         let is_string = |value: &Value| matches!(value, Value::Str(_));
         print_spaced(args, is_string, printer, |value, printer| {
             printer.print(value, 'v')
@@ -65,9 +84,16 @@ fn print_spaced(
     Ok(())
 }
 
-/// `fmt.Sprintln`: a space between all operands, a newline at the end.
+/// `fmt.Sprintln`: as [`fprintln`].
 pub fn sprintln(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
-    Printer::run(budget, |printer| {
+    let mut out = Vec::new();
+    fprintln(&mut out, args, budget)?;
+    Ok(out)
+}
+
+/// `fmt.Fprintln`, appended to `out`: a space between all operands, a newline at the end.
+pub fn fprintln(out: &mut Vec<u8>, args: &[Value], budget: &mut Budget) -> Result<(), Limit> {
+    Printer::append(out, budget, |printer| {
         for (place, value) in args.iter().enumerate() {
             if place > 0 {
                 printer.push(b" ")?;
@@ -86,6 +112,7 @@ pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Res
 fn print_printed(value: &Value, printer: &mut Printer) -> Result<(), Limit> {
     match value {
         Value::Nil => printer.push(NO_VALUE.as_bytes()),
+        Value::Int(number) | Value::Int64(number) => printer.push_decimal(*number),
         // The template package follows pointers before it prints.
         Value::Service(service) => printer.print_service(service, 'v'),
         _ => printer.print(value, 'v'),
@@ -126,11 +153,25 @@ impl<'a, 'p> Format<'a, 'p> {
             let (text, rest) = self.rest.split_at(percent.unwrap_or(self.rest.len()));
             self.printer.push(text)?;
             self.rest = rest.get(1..).unwrap_or_default();
-            if percent.is_some() {
+            if percent.is_some() && !self.plain_directive()? {
                 self.directive()?;
             }
         }
         self.extra()
+    }
+
+    /// The directives of nearly every template, `%s` for a string and `%d` for an integer, if it is one of these.
+    fn plain_directive(&mut self) -> Result<bool, Limit> {
+        match (self.rest.first(), self.args.get(self.next)) {
+            (Some(b's'), Some(Value::Str(text))) => self.printer.push(text.as_bytes())?,
+            (Some(b'd'), Some(Value::Int(number) | Value::Int64(number))) => {
+                self.printer.push_decimal(*number)?;
+            }
+            _ => return Ok(false),
+        }
+        self.next += 1;
+        self.advance(1);
+        Ok(true)
     }
 
     /// One `%…` after its percent sign: flags, index, width, precision, index, verb.

@@ -55,7 +55,10 @@ impl Recorded {
         for path in &self.paths {
             trees.push(read_tree(path)?);
         }
-        let tree = Tree::from_pairs(trees.iter().flat_map(Tree::leaves));
+        let tree = match trees.len() {
+            1 => trees.remove(0),
+            _ => Tree::from_pairs(trees.iter().flat_map(Tree::leaves)),
+        };
         self.version += 1;
         Ok(Fetched {
             tree: Arc::new(tree),

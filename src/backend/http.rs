@@ -3,7 +3,7 @@
 //! No proxy, no redirect, one connection, kept alive. The same error always has the same words,
 //! without times and ports, so that the log can tell a change of state. Does not look into the body.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 
@@ -147,8 +147,10 @@ impl Client {
         if length.is_some_and(|length| length > self.limits.size) {
             return Err(self.too_large());
         }
-        let body = response.body_mut().with_config().limit(self.limits.size);
-        let body = body.read_to_vec().map_err(|error| self.explain(&error))?;
+        let mut body = Vec::with_capacity(usize::try_from(length.unwrap_or(0)).unwrap_or(0));
+        let reader = response.body_mut().with_config().limit(self.limits.size);
+        let read = reader.reader().read_to_end(&mut body);
+        read.map_err(|error| self.explain(&error.into()))?;
         Ok(Answer { number, body })
     }
 

@@ -3,6 +3,7 @@
 //! Of several nodes one is chosen at random and kept as long as it works; when it fails, a random
 //! other one takes its place. SRV records say by priority and weight which nodes come first.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,8 @@ pub struct Metad {
     jitter: Duration,
     /// The last poll was not answered: the server may be quiet because nothing changed, or dead.
     in_doubt: bool,
-    /// The last body and its tree: an equal one is not parsed again.
-    last: Option<(Vec<u8>, Arc<Tree>)>,
+    /// The last answer: an equal one is not parsed again.
+    last: Option<Last>,
 }
 
 impl Metad {
@@ -127,20 +128,17 @@ impl Metad {
         let url = format!("{}{query}", self.url(node));
         let answer = self.client.get(&url, VERSION_HEADER, timeout)?;
         let version = version_of(&answer);
-        let tree = self.tree_of(answer.body)?;
+        let tree = self.tree_of(&answer.body)?;
         Ok(Fetched { tree, version })
     }
 
     /// The tree of a body; that of the last one when the bytes are the same.
-    fn tree_of(&mut self, mut body: Vec<u8>) -> Result<Arc<Tree>, Problem> {
-        if let Some((last, tree)) = &self.last
-            && *last == body
-        {
-            return Ok(Arc::clone(tree));
+    fn tree_of(&mut self, body: &[u8]) -> Result<Arc<Tree>, Problem> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.is_of(body)) {
+            return Ok(Arc::clone(&last.tree));
         }
-        let tree = Arc::new(Tree::from_json(&body).map_err(Problem::Other)?);
-        body.shrink_to_fit();
-        self.last = Some((body, Arc::clone(&tree)));
+        let tree = Arc::new(Tree::from_json(body).map_err(Problem::Other)?);
+        self.last = Some(Last::new(body, Arc::clone(&tree)));
         Ok(tree)
     }
 
@@ -173,6 +171,32 @@ impl Metad {
             self.current = order(&self.nodes).first().copied().unwrap_or(0);
         }
         Ok(())
+    }
+}
+
+/// The last answer: its tree, and the mark of its body, which would take as much memory as the tree.
+#[derive(Debug)]
+struct Last {
+    length: usize,
+    /// Made with a key that is drawn at random each time: no body can be made up that has the same.
+    hash: u64,
+    key: RandomState,
+    tree: Arc<Tree>,
+}
+
+impl Last {
+    fn new(body: &[u8], tree: Arc<Tree>) -> Last {
+        let key = RandomState::new();
+        Last {
+            length: body.len(),
+            hash: key.hash_one(body),
+            key,
+            tree,
+        }
+    }
+
+    fn is_of(&self, body: &[u8]) -> bool {
+        self.length == body.len() && self.hash == self.key.hash_one(body)
     }
 }
 

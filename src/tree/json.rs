@@ -33,6 +33,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
 fn parse_plain(body: &[u8]) -> Option<Tree> {
     let mut scan = Scan {
         text: str::from_utf8(body).ok()?,
+        at: 0,
     };
     // Names that come again and again are stored once.
     let mut builder = Builder::new(body.len() / 2);
@@ -71,42 +72,36 @@ fn parse_plain(body: &[u8]) -> Option<Tree> {
             *before = name;
         }
     }
-    scan.skip_space();
-    scan.text.is_empty().then(|| builder.finish())
+    scan.next().is_none().then(|| builder.finish())
 }
 
 /// True when a name is one segment of a clean path.
 fn is_segment(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains('/')
+    !matches!(name, "" | "." | "..") && !name.as_bytes().contains(&b'/')
 }
 
-/// The rest of a JSON text.
+/// A JSON text, read as far as `at`.
 struct Scan<'b> {
     text: &'b str,
+    at: usize,
 }
 
 impl<'b> Scan<'b> {
-    fn skip_space(&mut self) {
-        self.text = self.text.trim_start_matches([' ', '\n', '\r', '\t']);
+    /// The next byte that is not space; it is not taken.
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
     }
 
     /// Takes a byte, if it comes next.
     fn skip(&mut self, byte: u8) -> bool {
-        if self
-            .text
-            .as_bytes()
-            .first()
-            .is_some_and(|next| *next <= b' ')
-        {
-            self.skip_space();
-        }
-        match self.text.strip_prefix(char::from(byte)) {
-            Some(rest) => {
-                self.text = rest;
-                true
-            }
-            None => false,
-        }
+        let found = self.next() == Some(byte);
+        self.at += usize::from(found);
+        found
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -115,25 +110,26 @@ impl<'b> Scan<'b> {
 
     /// Takes a string.
     fn string(&mut self) -> Option<Cow<'b, str>> {
-        let whole = {
-            self.skip_space();
-            self.text
-        };
         self.expect(b'"')?;
-        let bytes = self.text.as_bytes();
-        let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
-        let mut end = bytes.iter().position(special)?;
-        if bytes.get(end) == Some(&b'"') {
-            let (text, rest) = self.text.split_at_checked(end)?;
-            self.text = rest.get(1..)?;
-            return Some(Cow::Borrowed(text));
+        let start = self.at;
+        let mut is_plain = true;
+        loop {
+            match self.text.as_bytes().get(self.at)? {
+                b'"' => break,
+                b'\\' => {
+                    is_plain = false;
+                    self.at += 2;
+                }
+                0..b' ' => return None,
+                _ => self.at += 1,
+            }
         }
-        while let Some(b'\\') = bytes.get(end) {
-            end += 2;
-            end += bytes.get(end..)?.iter().position(special)?;
+        let end = self.at;
+        self.at += 1;
+        if is_plain {
+            return self.text.get(start..end).map(Cow::Borrowed);
         }
-        let (quoted, rest) = whole.split_at_checked(end + 2)?;
-        self.text = rest;
+        let quoted = self.text.get(start - 1..=end)?;
         serde_json::from_str(quoted).ok().map(Cow::Owned)
     }
 }

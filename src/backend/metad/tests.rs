@@ -541,3 +541,23 @@ fn paths_are_encoded() {
         assert_eq!(encode_path(path), encoded);
     }
 }
+
+#[test]
+fn the_same_bytes_are_the_same_tree() {
+    let replies = [
+        r#"{"k": "v"}"#,
+        r#"{"k": "v"}"#,
+        r#"{"k": "w"}"#,
+        r#"{"k" :"w"}"#,
+    ];
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |_, _| {
+        let turn = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Keep(json("200 OK", "", replies[turn % replies.len()]))
+    });
+    let mut metad = server.metad();
+    let [first, again, other, spaced] = [(); 4].map(|()| metad.fetch().expect("good").tree);
+    assert!(Arc::ptr_eq(&first, &again));
+    assert_ne!(first, other);
+    assert!(other == spaced && !Arc::ptr_eq(&other, &spaced));
+}

@@ -69,8 +69,8 @@ fn parse_complex(text: &[u8]) -> Result<Number, Problem> {
     if !matches!(imaginary, [b'+' | b'-', _, ..]) {
         return Err(Problem::BadComplex);
     }
-    let real = parse_float(real).map_err(Problem::BadComplexPart)?;
-    let imaginary = parse_float(imaginary).map_err(Problem::BadComplexPart)?;
+    let part = |text| parse_float(text).map_err(|error| Problem::BadComplexPart(error.to_string()));
+    let (real, imaginary) = (part(real)?, part(imaginary)?);
     Ok(Number::from_complex(real, imaginary))
 }
 

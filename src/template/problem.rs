@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::lex::{Kind, LexError};
 use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type};
-use crate::go::strconv::{self, NumError};
+use crate::go::strconv;
 use crate::go::{unicode, utf8};
 
 /// How much of a lexeme a message shows, in characters.
@@ -56,7 +56,8 @@ pub enum Problem {
     MalformedChar(Vec<u8>),
     IntegerOverflow(Vec<u8>),
     IllegalNumber(Vec<u8>),
-    BadComplexPart(NumError),
+    /// In the words of strconv.
+    BadComplexPart(String),
     BadComplex,
     MultipleDefinition(Vec<u8>),
     /// Blocks or parentheses nest deeper than this many levels.
@@ -320,7 +321,7 @@ impl fmt::Display for Problem {
             }
             IntegerOverflow(text) => write!(f, "integer overflow: {}", quoted(text)),
             IllegalNumber(text) => write!(f, "illegal number syntax: {}", quoted(text)),
-            BadComplexPart(error) => error.fmt(f),
+            BadComplexPart(words) => f.write_str(words),
             BadComplex => f.write_str("syntax error scanning complex number"),
             MultipleDefinition(name) => {
                 write!(

@@ -2,11 +2,13 @@
 //!
 //! The hard part, correct rounding between decimal and binary, is std's; the syntax and the layout are Go's.
 
+use std::borrow::Cow;
+
 use super::{NumError, NumErrorKind, underscores_fit};
 
 /// `strconv.ParseFloat(text, 64)`: decimal, hexadecimal (`0x1p-2`), underscores between digits, and
 /// `inf`, `infinity`, `nan` in any case; infinity from a finite text is a range error.
-pub fn parse_float(text: &[u8]) -> Result<f64, NumError> {
+pub fn parse_float(text: &[u8]) -> Result<f64, NumError<'_>> {
     parse(text).map_err(|kind| kind.of("ParseFloat", text))
 }
 
@@ -39,8 +41,10 @@ fn is_any_of(text: &[u8], words: &[&str]) -> bool {
 
 /// Digits with at most one point, then perhaps an exponent, are std's syntax too; signs and words were dealt with.
 fn parse_decimal(text: &[u8]) -> Result<f64, NumErrorKind> {
-    let mut plain = text.to_vec();
-    plain.retain(|byte| *byte != b'_');
+    let mut plain = Cow::Borrowed(text);
+    if text.contains(&b'_') {
+        plain.to_mut().retain(|byte| *byte != b'_');
+    }
     if !plain
         .first()
         .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.')

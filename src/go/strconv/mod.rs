@@ -24,18 +24,18 @@ pub enum NumErrorKind {
 
 /// Go's `*strconv.NumError`: prints as `strconv.ParseInt: parsing "x": invalid syntax`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NumError {
+pub struct NumError<'t> {
     /// The Go function that refused, such as `ParseInt`.
     pub function: &'static str,
     /// The text as given.
-    pub text: Vec<u8>,
+    pub text: &'t [u8],
     /// What is wrong with it.
     pub kind: NumErrorKind,
 }
 
-impl fmt::Display for NumError {
+impl fmt::Display for NumError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = quote(&self.text);
+        let quoted = quote(self.text);
         let problem = match self.kind {
             NumErrorKind::Syntax => "invalid syntax",
             NumErrorKind::Range => "value out of range",
@@ -45,35 +45,35 @@ impl fmt::Display for NumError {
     }
 }
 
-impl std::error::Error for NumError {}
+impl std::error::Error for NumError<'_> {}
 
 impl NumErrorKind {
-    fn of(self, function: &'static str, text: &[u8]) -> NumError {
+    fn of<'t>(self, function: &'static str, text: &'t [u8]) -> NumError<'t> {
         NumError {
             function,
-            text: text.to_vec(),
+            text,
             kind: self,
         }
     }
 }
 
 /// `strconv.ParseInt`. `base` is 2..=36, or 0 for the base of the text's prefix; `bits` is 1..=64.
-pub fn parse_int(text: &[u8], base: u32, bits: u32) -> Result<i64, NumError> {
+pub fn parse_int(text: &[u8], base: u32, bits: u32) -> Result<i64, NumError<'_>> {
     signed(text, base, bits).map_err(|kind| kind.of("ParseInt", text))
 }
 
 /// `strconv.Atoi`: base 10, 64 bits, no underscores.
-pub fn atoi(text: &[u8]) -> Result<i64, NumError> {
+pub fn atoi(text: &[u8]) -> Result<i64, NumError<'_>> {
     signed(text, 10, 64).map_err(|kind| kind.of("Atoi", text))
 }
 
 /// `strconv.ParseUint`: no sign. `base` and `bits` as for [`parse_int`].
-pub fn parse_uint(text: &[u8], base: u32, bits: u32) -> Result<u64, NumError> {
+pub fn parse_uint(text: &[u8], base: u32, bits: u32) -> Result<u64, NumError<'_>> {
     unsigned(text, base, bits).map_err(|kind| kind.of("ParseUint", text))
 }
 
 /// `strconv.ParseBool`: `1 t T TRUE true True`, or `0 f F FALSE false False`.
-pub fn parse_bool(text: &[u8]) -> Result<bool, NumError> {
+pub fn parse_bool(text: &[u8]) -> Result<bool, NumError<'_>> {
     match text {
         b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True" => Ok(true),
         b"0" | b"f" | b"F" | b"FALSE" | b"false" | b"False" => Ok(false),
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn errors_use_go_words() {
-        let text = |error: NumError| error.to_string();
+        let text = |error: NumError<'_>| error.to_string();
         assert_eq!(
             parse_int(b"a\"b\n", 10, 64).map_err(text),
             Err(r#"strconv.ParseInt: parsing "a\"b\n": invalid syntax"#.to_owned())

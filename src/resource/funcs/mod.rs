@@ -279,7 +279,7 @@ impl Funcs {
     }
 }
 
-fn parsed(result: Result<Value, strconv::NumError>) -> Result<Value, CallError> {
+fn parsed(result: Result<Value, strconv::NumError<'_>>) -> Result<Value, CallError> {
     result.map_err(|error| CallError::failed(error.to_string()))
 }
 

@@ -204,7 +204,7 @@ fn spelled(value: &Value) -> Option<Number> {
     }
 }
 
-fn convert(text: &[u8]) -> Result<Number, NumError> {
+fn convert(text: &[u8]) -> Result<Number, NumError<'_>> {
     if text.contains(&b'.') {
         strconv::parse_float(text).map(Number::Float)
     } else {

@@ -101,6 +101,7 @@ const GROUPS: &[Group] = &[
         setting("log-level",       Value("LEVEL"),        "log-level"),
         flag("version",            Switch,                "print the version"),
         flag("help",               Switch,                "print this help"),
+        flag("help-functions",     Switch,                "print the template functions, with examples"),
     ] },
 ];
 
@@ -195,6 +196,8 @@ pub enum Tool {
     Lint,
     /// The life of a cluster from one recording.
     Rehearse,
+    /// The template functions.
+    HelpFunctions,
 }
 
 /// The tools by their flags.
@@ -205,13 +208,14 @@ const TOOLS: &[(&str, Tool)] = &[
     ("doctor", Tool::Doctor),
     ("lint", Tool::Lint),
     ("rehearse", Tool::Rehearse),
+    ("help-functions", Tool::HelpFunctions),
 ];
 
 /// The flags that mean something to these tools only: typed alone, they must not start a daemon.
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
-    ("format", &["status", "doctor", "lint"]),
+    ("format", &["status", "doctor", "lint", "help-functions"]),
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.

@@ -26,6 +26,7 @@ pub mod time;
 pub mod value;
 
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};
+pub use builtins::functions as go_functions;
 pub use error::{Error, ErrorKind};
 pub use foreign::lookalike_help;
 use function::Failure;

@@ -5,6 +5,7 @@ mod cures;
 mod diff;
 mod doctor;
 mod dump;
+mod functions;
 mod image;
 mod lint;
 mod rehearse;

@@ -32,7 +32,7 @@ use crate::template::value::{LocalZone, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::{ReadSet, View};
 
-pub use table::FUNCTIONS;
+pub use table::{Doc, FUNCTIONS, Kind, Reading, doc, docs};
 
 /// How many compiled regular expressions one rendering keeps.
 const EXPRESSIONS: usize = 64;
@@ -130,7 +130,7 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::failed(format!("there is no function {index}")));
         };
-        if name.asks_others() {
+        if name.reads_system() {
             self.reads.note_others();
         }
         budget.spend_steps(args.iter().map(weight).sum())?;
@@ -316,18 +316,4 @@ fn texts(value: &Value) -> Result<Rc<[Str]>, CallError> {
 /// Arguments that are not what the table says.
 fn unchecked() -> CallError {
     CallError::failed("an argument has the wrong type".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_unique_and_in_the_tables_order() {
-        let mut names: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
-        assert_eq!(names.len(), NAMES.len());
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), NAMES.len());
-    }
 }

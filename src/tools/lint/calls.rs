@@ -3,6 +3,7 @@
 
 use super::finding::Code;
 use super::shape::{Piece, Variables, pieces};
+use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Expr, Statement, Usage};
 use crate::template::{Function, Type};
 
@@ -16,98 +17,6 @@ pub struct Mistake {
     pub message: String,
     pub help: String,
 }
-
-/// What a function's value is, where that is always the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Texts,
-    Pair,
-    Pairs,
-    Bool,
-    Int,
-    Float,
-    Time,
-}
-
-impl Kind {
-    /// The Go type's name.
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Text => "string",
-            Kind::Texts => "[]string",
-            Kind::Pair => "memkv.KVPair",
-            Kind::Pairs => "memkv.KVPairs",
-            Kind::Bool => "bool",
-            Kind::Int => "int",
-            Kind::Float => "float64",
-            Kind::Time => "time.Time",
-        }
-    }
-
-    /// The kind of what a function gives.
-    fn given_by(function: &str) -> Option<Kind> {
-        let mut all = GIVEN.iter();
-        let given = all.find(|(_, functions)| functions.contains(&function));
-        given.map(|(kind, _)| *kind)
-    }
-}
-
-/// The functions whose values are always of one kind.
-const GIVEN: &[(Kind, &[&str])] = &[
-    (
-        Kind::Text,
-        &[
-            "getv",
-            "base",
-            "dir",
-            "toUpper",
-            "toLower",
-            "replace",
-            "toJson",
-            "toYaml",
-            "getenv",
-            "print",
-            "printf",
-            "println",
-            "html",
-            "js",
-            "urlquery",
-            "trimSuffix",
-            "trimPrefix",
-            "join",
-            "quote",
-            "squote",
-            "sha256sum",
-            "regexFind",
-            "regexReplaceAll",
-            "hostname",
-        ],
-    ),
-    (Kind::Texts, &["ls", "lsdir", "getvs", "split", "lookupIP"]),
-    (Kind::Pair, &["get"]),
-    (Kind::Pairs, &["gets"]),
-    (
-        Kind::Bool,
-        &[
-            "exists",
-            "eq",
-            "ne",
-            "gt",
-            "ge",
-            "lt",
-            "le",
-            "not",
-            "contains",
-            "fileExists",
-            "regexMatch",
-            "hasKey",
-        ],
-    ),
-    (Kind::Int, &["len", "atoi"]),
-    (Kind::Float, &["max", "min"]),
-    (Kind::Time, &["datetime"]),
-];
 
 /// The checks of one template's expressions.
 pub struct Checker<'o> {
@@ -208,7 +117,10 @@ impl Checker<'_> {
             Expr::Text { .. } => Some(Kind::Text),
             Expr::Number { float: false, .. } => Some(Kind::Int),
             Expr::Number { .. } => Some(Kind::Float),
-            Expr::Call(call) => Kind::given_by(call.function.name),
+            Expr::Call(call) => {
+                let kind = funcs::doc(call.function).map(|doc| doc.result);
+                kind.filter(|kind| *kind != Kind::Varies)
+            }
             _ => None,
         }
     }

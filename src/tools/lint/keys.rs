@@ -7,6 +7,7 @@ use super::shape::{Shape, Variables};
 use super::source::Source;
 use crate::go::filepath::Pattern;
 use crate::go::path;
+use crate::resource::funcs;
 use crate::template::outline::{Call, When};
 use crate::tree::{Absence, View};
 
@@ -68,13 +69,15 @@ enum Reading {
 
 impl Reading {
     fn of(call: &Call) -> Option<Reading> {
-        Some(match call.function.name {
-            "getv" if call.args.len() > 1 => Reading::Question,
-            "getv" | "get" => Reading::Value,
-            "exists" => Reading::Question,
-            "gets" | "getvs" => Reading::Pattern,
-            "ls" | "lsdir" => Reading::Listing,
-            _ => return None,
+        let doc = funcs::doc(call.function)?;
+        Some(match doc.reads? {
+            // One that returns a truth asks; one with a default goes on.
+            funcs::Reading::Key if doc.result == funcs::Kind::Bool => Reading::Question,
+            funcs::Reading::Key if call.args.len() > 1 => Reading::Question,
+            funcs::Reading::Key => Reading::Value,
+            funcs::Reading::Pattern => Reading::Pattern,
+            funcs::Reading::Listing => Reading::Listing,
+            funcs::Reading::System => return None,
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use super::choices::Choices;
 use super::words::{
-    FIELDS, FUNCTION_NAMES, FUNCTIONS, GLOBS, JSONS, Kind, METHODS, NUMBERS, ODDITIES, PATHS,
-    REGEXES, TEXTS, WORDS,
+    FIELDS, FUNCTIONS, GLOBS, JSONS, Kind, METHODS, NUMBERS, ODDITIES, PATHS, REGEXES, Signature,
+    TEXTS, WORDS,
 };
 use Kind::{Any, Bool, Glob, Json, List, Map, Number, Path, Regex, Rest, Strings, Text, Time};
 
@@ -240,7 +240,7 @@ impl<C: Choices> Writer<'_, C> {
         self.expression(kind, false);
         while self.may_nest() && self.choices.one_in(4) {
             self.put(" | ");
-            let name = self.choices.pick(&FUNCTION_NAMES);
+            let (name, _) = &FUNCTIONS[self.choices.below(FUNCTIONS.len())];
             self.put(name);
             if self.choices.one_in(2) {
                 self.put(" ");
@@ -287,11 +287,11 @@ impl<C: Choices> Writer<'_, C> {
             Map => self.choices.pick(&["map", "json", "dict", "fromJson"]),
             _ => "",
         };
-        let known: Vec<&(&str, &[Kind])> = FUNCTIONS
+        let known: Vec<&Signature> = FUNCTIONS
             .iter()
             .filter(|(name, _)| wanted.is_empty() || *name == wanted)
             .collect();
-        let (name, kinds) = *known[self.choices.below(known.len())];
+        let (name, kinds) = known[self.choices.below(known.len())];
         self.call_with(name, kinds);
     }
 

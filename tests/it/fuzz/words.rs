@@ -1,5 +1,9 @@
 //! The words of random templates: functions with what they take, and texts that are likely to hit something.
 
+use std::sync::LazyLock;
+
+use app_agent::resource::funcs::{self, Doc, docs};
+
 /// What an argument should be; one in ten is something else all the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -21,102 +25,51 @@ pub enum Kind {
 
 use Kind::{Any, Bool, Glob, Json, List, Map, Number, Path, Regex, Rest, Strings, Text, Time};
 
-/// Every function, Go's and confd's, with what it takes.
-pub const FUNCTIONS: &[(&str, &[Kind])] = &[
-    ("and", &[Any, Rest]),
-    ("or", &[Any, Rest]),
-    ("not", &[Any]),
-    ("len", &[Any]),
-    ("index", &[Any, Any]),
-    ("index", &[List, Number]),
-    ("index", &[Map, Text]),
-    ("slice", &[Text, Number, Number]),
-    ("slice", &[Strings, Number]),
-    ("print", &[Rest]),
-    ("printf", &[Text, Rest]),
-    ("println", &[Rest]),
-    ("html", &[Any]),
-    ("js", &[Any]),
-    ("urlquery", &[Any]),
-    ("call", &[Any, Rest]),
-    ("exists", &[Path]),
-    ("get", &[Path]),
-    ("gets", &[Glob]),
-    ("getv", &[Path]),
-    ("getv", &[Path, Text]),
-    ("getvs", &[Glob]),
-    ("ls", &[Path]),
-    ("lsdir", &[Path]),
-    ("base", &[Path]),
-    ("dir", &[Path]),
-    ("split", &[Text, Text]),
-    ("join", &[Strings, Text]),
-    ("toUpper", &[Text]),
-    ("toLower", &[Text]),
-    ("contains", &[Text, Text]),
-    ("replace", &[Text, Text, Text, Number]),
-    ("map", &[Text, Any, Text, Any]),
-    ("json", &[Json]),
-    ("jsonArray", &[Json]),
-    ("toJson", &[Any]),
-    ("toYaml", &[Any]),
-    ("base64Encode", &[Text]),
-    ("base64Decode", &[Text]),
-    ("filter", &[Regex, Strings]),
-    ("add", &[Number, Number]),
-    ("sub", &[Number, Number]),
-    ("mul", &[Number, Number]),
-    ("div", &[Number, Number]),
-    ("mod", &[Number, Number]),
-    ("max", &[Number, Number]),
-    ("min", &[Number, Number]),
-    ("eq", &[Any, Any]),
-    ("ne", &[Any, Any]),
-    ("gt", &[Any, Any]),
-    ("ge", &[Number, Number]),
-    ("lt", &[Number, Number]),
-    ("le", &[Any, Any]),
-    ("getenv", &[Text]),
-    ("getenv", &[Text, Text]),
-    ("datetime", &[]),
-    ("lookupIP", &[Number]),
-    ("fileExists", &[Path]),
-    ("trimSuffix", &[Text, Text]),
-    ("trimPrefix", &[Text, Text]),
-    ("repeat", &[Number, Text]),
-    ("nospace", &[Text]),
-    ("snakecase", &[Text]),
-    ("camelcase", &[Text]),
-    ("kebabcase", &[Text]),
-    ("indent", &[Number, Text]),
-    ("nindent", &[Number, Text]),
-    ("quote", &[Text]),
-    ("squote", &[Text]),
-    ("regexMatch", &[Regex, Text]),
-    ("regexFind", &[Regex, Text]),
-    ("regexReplaceAll", &[Regex, Text, Text]),
-    ("sha256sum", &[Text]),
-    ("seq", &[Number, Number]),
-    ("reverse", &[Strings]),
-    ("sortByLength", &[Strings]),
-    ("sortKVByLength", &[Any]),
-    ("list", &[Rest]),
-    ("append", &[List, Any]),
-    ("dict", &[Text, Any]),
-    ("hasKey", &[Map, Text]),
-    ("keys", &[Map]),
-    ("values", &[Map]),
-    ("pluck", &[Text, Map, Map]),
-    ("fromJson", &[Json]),
-    ("toPrettyJson", &[Any]),
-    ("default", &[Any, Any]),
-    ("coalesce", &[Rest]),
-    ("empty", &[Any]),
-    ("ternary", &[Any, Any, Bool]),
-    ("parseBool", &[Text]),
-    ("atoi", &[Text]),
-    ("include", &[Text, Any]),
-];
+/// A function's name, and what it takes.
+pub type Signature = (&'static str, Vec<Kind>);
+
+/// Every function, Go's and confd's, as the table of functions documents them: once without the
+/// arguments that may be omitted, once with them.
+pub static FUNCTIONS: LazyLock<Vec<Signature>> =
+    LazyLock::new(|| docs().flat_map(signatures).collect());
+
+fn signatures(doc: &Doc) -> Vec<Signature> {
+    let (fixed, optional) = doc.args.split_once('[').unwrap_or((doc.args, ""));
+    let kinds = |args: &str| {
+        let words = args.split([' ', '[', ']']).filter(|word| !word.is_empty());
+        words.map(|word| kind(word, doc)).collect::<Vec<Kind>>()
+    };
+    let fixed = kinds(fixed);
+    let all = [fixed.clone(), kinds(optional)].concat();
+    let mut signatures = vec![(doc.name, fixed)];
+    if !optional.is_empty() {
+        signatures.push((doc.name, all));
+    }
+    // Operators take everything.
+    if doc.args == "A B" {
+        signatures.push((doc.name, vec![Any, Any]));
+    }
+    signatures
+}
+
+/// The kind of an argument, by its word in the documentation.
+fn kind(word: &str, doc: &Doc) -> Kind {
+    match word {
+        "KEY" if doc.reads.is_some() => Path,
+        "PATH" => Path,
+        "PATTERN" if doc.reads.is_some() => Glob,
+        "PATTERN" => Regex,
+        "JSON" => Json,
+        "A" | "B" | "COUNT" | "FIRST" | "LAST" | "FROM" | "TO" => Number,
+        "LIST" if doc.result == funcs::Kind::Varies => List,
+        "LIST" | "PAIRS" => Strings,
+        "MAP" => Map,
+        "CONDITION" => Bool,
+        "VALUE" | "YES" | "NO" | "DEFAULT" => Any,
+        _ if word.ends_with('…') => Rest,
+        _ => Text,
+    }
+}
 
 pub const METHODS: &[(&str, &[Kind])] = &[
     ("Format", &[Text]),
@@ -275,14 +228,3 @@ pub const ODDITIES: &[&str] = &[
 pub const FIELDS: &[&str] = &[
     ".Key", ".Value", ".a", ".a.b", ".IP", ".中", ".x_1", ".Year",
 ];
-
-/// The functions' names.
-pub const FUNCTION_NAMES: [&str; FUNCTIONS.len()] = {
-    let mut names = [""; FUNCTIONS.len()];
-    let mut place = 0;
-    while place < names.len() {
-        names[place] = FUNCTIONS[place].0;
-        place += 1;
-    }
-    names
-};

@@ -1,7 +1,7 @@
-//! What a template says, for tools that read templates without executing them: every expression, with pipelines and
-//! parentheses taken apart, what becomes of its value, and what is certain to fail or to have no effect.
+//! The outline of a template, for tools that read templates without executing them: every expression,
+//! with pipelines and parentheses taken apart, the use of its value, and what is certain to fail.
 //!
-//! Knows nothing of what functions do; places are offsets in the text.
+//! Knows nothing about what functions do. Places are offsets in the text.
 
 use super::Function;
 use super::lex::Span;
@@ -29,6 +29,21 @@ pub struct Statement {
     /// The variables that it sets, with their `$`.
     pub sets: Vec<String>,
     pub when: When,
+    /// The dot.
+    pub dot: Dot,
+}
+
+/// The dot of a place in a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dot {
+    /// The data of the whole template, which is nil in confd.
+    Top,
+    /// The value of the `{{with}}` statement with this index.
+    Value(usize),
+    /// An element of the value of the `{{range}}` statement with this index.
+    Element(usize),
+    /// The data that another template passes.
+    Passed,
 }
 
 /// When an expression is evaluated.
@@ -81,7 +96,15 @@ pub enum Expr {
         names: Vec<String>,
         args: Vec<Expr>,
     },
-    /// Dot, and the constants that are neither text nor number.
+    /// `true` or `false`.
+    Bool {
+        pos: usize,
+    },
+    /// The dot.
+    Dot {
+        pos: usize,
+    },
+    /// `nil`, and numbers that are too large.
     Other {
         pos: usize,
     },
@@ -112,7 +135,8 @@ impl Expr {
     pub fn pos(&self) -> usize {
         match self {
             Expr::Text { pos, .. } | Expr::Number { pos, .. } => *pos,
-            Expr::Variable { pos, .. } | Expr::Other { pos } => *pos,
+            Expr::Variable { pos, .. } => *pos,
+            Expr::Bool { pos } | Expr::Dot { pos } | Expr::Other { pos } => *pos,
             Expr::Call(call) => call.pos,
             Expr::Member { of, .. } => of.pos(),
         }
@@ -127,12 +151,14 @@ impl Template {
             functions,
             scopes: Vec::new(),
             when: When::Always,
+            dot: Dot::Top,
             outline: Outline::default(),
         };
         for (id, list) in self.lists.iter().enumerate() {
-            walk.when = match id == MAIN.0 {
-                true => When::Always,
-                false => When::Sometimes,
+            (walk.when, walk.dot) = if id == MAIN.0 {
+                (When::Always, Dot::Top)
+            } else {
+                (When::Sometimes, Dot::Passed)
             };
             walk.list(list.as_deref().unwrap_or_default());
         }
@@ -147,6 +173,7 @@ struct Walk<'t> {
     /// The variables of the blocks around, the innermost last.
     scopes: Vec<Vec<Local>>,
     when: When,
+    dot: Dot,
     outline: Outline,
 }
 
@@ -169,7 +196,8 @@ impl Walk<'_> {
                     self.statement(pipeline, Usage::Printed);
                 }
                 Node::Action(pipeline) => self.statement(pipeline, Usage::Kept),
-                Node::If(branch) | Node::With(branch) => self.branch(branch),
+                Node::If(branch) => self.branch(branch, false),
+                Node::With(branch) => self.branch(branch, true),
                 Node::Range(range) => self.range(range),
                 Node::Template(node) => self.template(node),
                 Node::Text(_) | Node::Break | Node::Continue => {}
@@ -178,25 +206,33 @@ impl Walk<'_> {
         self.leave();
     }
 
-    fn branch(&mut self, branch: &Branch) {
-        let when = self.when;
+    fn branch(&mut self, branch: &Branch, sets_dot: bool) {
+        let (when, dot) = (self.when, self.dot);
         self.scopes.push(Vec::new());
         for arm in &branch.arms {
+            let condition = self.outline.statements.len();
             self.statement(&arm.pipeline, Usage::Tested);
             self.when = When::Sometimes;
+            if sets_dot {
+                self.dot = Dot::Value(condition);
+            }
             self.list(&arm.list);
+            self.dot = dot;
         }
         self.rest(branch.else_list.as_ref(), when);
     }
 
     fn range(&mut self, range: &RangeNode) {
-        let when = self.when;
+        let (when, dot) = (self.when, self.dot);
         self.scopes.push(Vec::new());
+        let element = Dot::Element(self.outline.statements.len());
         self.statement(&range.pipeline, Usage::Ranged);
         if when == When::Always {
             self.when = When::EachTurn;
         }
+        self.dot = element;
         self.list(&range.list);
+        self.dot = dot;
         self.when = When::Sometimes;
         self.rest(range.else_list.as_ref(), when);
     }
@@ -242,6 +278,7 @@ impl Walk<'_> {
             usage,
             sets,
             when: self.when,
+            dot: self.dot,
         });
     }
 
@@ -311,7 +348,15 @@ impl Walk<'_> {
                 self.used(&name);
                 self.member(Expr::Variable { pos, name }, fields, args)
             }
-            OperandKind::Field(fields) => self.member(Expr::Other { pos }, fields, args),
+            OperandKind::Field(fields) => {
+                // Go's place of `.a.b` is the second field.
+                let pos = fields
+                    .first()
+                    .map_or(pos, |first| first.start.saturating_sub(1));
+                self.member(Expr::Dot { pos }, fields, args)
+            }
+            OperandKind::Dot => Expr::Dot { pos },
+            OperandKind::Bool(_) => Expr::Bool { pos },
             OperandKind::Chain { node, fields } => {
                 let of = self.operand(node);
                 self.member(of, fields, args)
@@ -391,7 +436,7 @@ mod tests {
             Expr::Member { of, names, args } => {
                 format!("{}.{}[{}]", show(of), names.join("."), all(args))
             }
-            Expr::Other { .. } => "_".to_owned(),
+            Expr::Bool { .. } | Expr::Dot { .. } | Expr::Other { .. } => "_".to_owned(),
         }
     }
 

@@ -135,6 +135,12 @@ const ANYWHERE: &[&str] = &["credential", "passphrase", "passw", "secret"];
 /// The same, but only at the end of a word (`apikey`, `tokens`, `pwd2`), since others begin like that: `keyspace`, `passive`.
 const AT_THE_END: &[&str] = &["auth", "cred", "key", "pass", "private", "pwd", "token"];
 
+/// Returns true for the name of a key that certainly holds a secret.
+pub fn is_surely_secret(name: &str) -> bool {
+    let name = unicode::lowered(name);
+    ANYWHERE.iter().any(|secret| name.contains(secret)) || name.ends_with("token")
+}
+
 /// Whether a segment, in lower case, has a word that stands for a secret.
 fn looks_secret(segment: &str) -> bool {
     let mut words = segment.split(|c: char| !c.is_alphanumeric());

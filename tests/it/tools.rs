@@ -8,5 +8,6 @@ mod dump;
 mod functions;
 mod image;
 mod lint;
+mod lint_more;
 mod rehearse;
 mod status;

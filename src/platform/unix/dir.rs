@@ -308,6 +308,11 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(PermissionsExt::from_mode(mode))
 }
 
+/// Returns true if the mode lets anybody execute the file.
+pub fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.permissions().mode() & 0o111 != 0
+}
+
 /// The user as whom this process acts.
 pub fn own_user() -> u32 {
     // SAFETY: cannot fail and touches no memory.

@@ -16,7 +16,7 @@ use std::process::{Command, ExitCode};
 
 use crate::platform::{Kind, Roles};
 
-pub use dir::{Dir, file_meta, own_user, set_mode, set_owner};
+pub use dir::{Dir, file_meta, is_executable, own_user, set_mode, set_owner};
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };

@@ -240,6 +240,11 @@ pub fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns true: Windows decides by the name of a file whether it is a program.
+pub fn is_executable(_metadata: &std::fs::Metadata) -> bool {
+    true
+}
+
 /// The owner that all files seem to have.
 pub fn own_user() -> u32 {
     0

@@ -7,8 +7,12 @@ use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Expr, Statement, Usage};
 use crate::template::{Function, Type};
 
-/// From here on a float prints with an exponent.
+/// The smallest float that prints with an exponent.
 const EXPONENT: f64 = 1e6;
+/// No cluster has a list as long as this.
+const LONGEST_LIST: f64 = 1e5;
+/// Calls nest no deeper on purpose.
+const DEEPEST: u32 = 16;
 
 /// Something wrong with an expression, and where.
 pub struct Mistake {
@@ -130,15 +134,16 @@ impl Checker<'_> {
 impl Checker<'_> {
     /// A value that is printed as it is.
     fn printed(&mut self, expr: &Expr) {
-        if let Some(call) = self.float(expr) {
+        if let Some(call) = self.float(expr, DEEPEST) {
             let name = call.function.name;
-            let message = format!("{name} gives a float, which prints as 1e+06 from a million on");
+            let message =
+                format!("{name} returns a float: values from 1,000,000 on print as 1e+06");
             let help = format!("print it as {{{{printf \"%.0f\" ({name} …)}}}}");
             self.add(call.pos, Code::W310, message, help);
         }
         match self.variables.resolve(expr) {
             Expr::Call(call) if call.function.name == "datetime" => {
-                let message = "datetime prints this very moment: the file differs at every run";
+                let message = "datetime prints the current time: the file differs at every run";
                 self.add(call.pos, Code::W309, message, TIMELESS);
             }
             Expr::Member { of, names, args } => self.printed_member(of, names, args),
@@ -169,31 +174,55 @@ impl Checker<'_> {
     }
 
     /// The call that makes an expression a float of any size.
-    fn float<'e>(&'e self, expr: &'e Expr) -> Option<&'e Call> {
-        let Expr::Call(call) = self.variables.resolve(expr) else {
+    fn float<'e>(&'e self, expr: &'e Expr, depth: u32) -> Option<&'e Call> {
+        let depth = depth.checked_sub(1)?;
+        if let Expr::Variable { name, .. } = expr {
+            // A variable that is set several times prints a float if one of the values is one.
+            let mut values = self.variables.assigned(name);
+            return values.find_map(|value| match value {
+                Expr::Variable { .. } => None,
+                value => self.float(value, depth),
+            });
+        }
+        let Expr::Call(call) = expr else {
             return None;
         };
         match call.function.name {
-            "max" | "min" if !self.is_small(expr) => Some(call),
-            "add" | "sub" | "mul" | "div" => call.args.iter().find_map(|arg| self.float(arg)),
+            "max" | "min" => {
+                let bound = self.bound(expr, DEEPEST);
+                bound.is_none_or(|bound| bound >= EXPONENT).then_some(call)
+            }
+            "add" | "sub" | "mul" | "div" => {
+                call.args.iter().find_map(|arg| self.float(arg, depth))
+            }
             _ => None,
         }
     }
 
-    /// Whether a number stays below what prints with an exponent.
-    fn is_small(&self, expr: &Expr) -> bool {
+    /// The largest absolute value that an expression can have; `None` if nothing is known.
+    fn bound(&self, expr: &Expr, depth: u32) -> Option<f64> {
+        let depth = depth.checked_sub(1)?;
         match self.variables.resolve(expr) {
-            Expr::Number { number, .. } => number.abs() < EXPONENT,
-            Expr::Text { text, .. } => {
-                let number = text.to_text().parse::<f64>();
-                number.is_ok_and(|number| number.abs() < EXPONENT)
+            Expr::Number { number, .. } => Some(number.abs()),
+            Expr::Text { text, .. } => text.to_text().parse().ok().map(f64::abs),
+            Expr::Call(call) => {
+                let bounds: Vec<Option<f64>> =
+                    call.args.iter().map(|arg| self.bound(arg, depth)).collect();
+                let all = || bounds.iter().copied().collect::<Option<Vec<f64>>>();
+                match (call.function.name, bounds.as_slice()) {
+                    ("max", _) => all()?.into_iter().reduce(f64::max),
+                    ("min", _) => bounds.into_iter().flatten().reduce(f64::min),
+                    ("add" | "sub", _) => Some(all()?.into_iter().sum()),
+                    ("mul", _) => Some(all()?.into_iter().product()),
+                    ("div", [dividend, _]) => *dividend,
+                    ("mod", [_, divisor]) => *divisor,
+                    ("len", _) => Some(LONGEST_LIST),
+                    ("getv", _) => small_parameter(call),
+                    ("atoi", [text]) => *text,
+                    _ => None,
+                }
             }
-            Expr::Call(call) => match call.function.name {
-                "max" => call.args.iter().all(|arg| self.is_small(arg)),
-                "min" => call.args.iter().any(|arg| self.is_small(arg)),
-                _ => false,
-            },
-            _ => false,
+            _ => None,
         }
     }
 
@@ -280,4 +309,27 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 /// What to do about a time in a file.
-const TIMELESS: &str = "leave it out: each run rewrites the file and runs the reload_cmd";
+const TIMELESS: &str = "remove it: each run rewrites the file and runs the reload_cmd";
+
+/// The largest value of a parameter whose name says what it counts.
+fn small_parameter(call: &Call) -> Option<f64> {
+    let Some(Expr::Text { text, .. }) = call.args.first() else {
+        return None;
+    };
+    let key = text.to_text();
+    let name = key.rsplit('/').next()?.to_ascii_lowercase();
+    let is = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| name == *word || name.ends_with(word))
+    };
+    if is(&["port"]) {
+        Some(65_535.0)
+    } else if is(&[
+        "cpu", "cpus", "cores", "vcpu", "sid", "gid", "percent", "ratio", "replicas",
+    ]) {
+        Some(LONGEST_LIST)
+    } else {
+        None
+    }
+}

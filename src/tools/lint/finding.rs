@@ -51,6 +51,10 @@ codes! {
     W106;
     /// A shell will read the file, and its lines end in CRLF.
     E107;
+    /// The file cannot be read.
+    E108;
+    /// The file in conf.d is not read.
+    W109;
     // Resources.
     /// There is no such template.
     E201;
@@ -70,6 +74,16 @@ codes! {
     E208;
     /// The template reads metadata, and `keys` names none.
     E209;
+    /// The program of a command does not exist.
+    W210;
+    /// The program of a command cannot be run.
+    E211;
+    /// Everybody can write to the file.
+    W212;
+    /// Everybody can read a secret in the file.
+    W213;
+    /// No resource uses the template.
+    W214;
     // Templates.
     /// The template does not parse.
     E301;
@@ -91,6 +105,14 @@ codes! {
     W309;
     /// A number that may print as `1e+06`.
     W310;
+    /// A string is compared with `true` or `false`.
+    E311;
+    /// A condition that holds for the string "false".
+    W312;
+    /// A field that the value does not have.
+    E313;
+    /// A tab indents YAML.
+    W314;
     // Keys of the metadata.
     /// `keys` does not cover the key.
     E401;
@@ -106,6 +128,10 @@ codes! {
     E406;
     /// The pattern stops at a `/`.
     W407;
+    /// The pattern matches nothing.
+    W408;
+    /// The recording has the prefix at its top.
+    W409;
 }
 
 impl Code {

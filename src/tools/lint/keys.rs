@@ -7,8 +7,9 @@ use super::shape::{Shape, Variables};
 use super::source::Source;
 use crate::go::filepath::Pattern;
 use crate::go::path;
+use crate::nearest::Word;
 use crate::resource::funcs;
-use crate::template::outline::{Call, When};
+use crate::template::outline::{Call, Expr, Outline, Usage, When};
 use crate::tree::{Absence, View};
 
 /// Directories of every node's metadata, or of some nodes' at some times.
@@ -56,7 +57,7 @@ const NAMES: &[&str] = &[
     "zone",
 ];
 
-/// What a function does with a key.
+/// The use of a key by a function.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     /// Fails when it is not there.
@@ -82,9 +83,78 @@ impl Reading {
     }
 }
 
-/// Whether a function reads metadata.
+/// Returns true if a function reads metadata.
 pub fn reads(call: &Call) -> bool {
     Reading::of(call).is_some()
+}
+
+/// The keys of one template, all together.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The literal keys and patterns that it reads in any way.
+    read: Vec<String>,
+    /// The paths whose presence it tests, with `…` for what is computed.
+    tested: Vec<String>,
+}
+
+impl Asked {
+    /// Collects the keys of a template.
+    pub fn of(outline: &Outline, variables: &Variables<'_>) -> Asked {
+        let mut asked = Asked::default();
+        for statement in &outline.statements {
+            asked.add(&statement.expr, statement.usage == Usage::Tested, variables);
+        }
+        asked
+    }
+
+    fn add(&mut self, expr: &Expr, tested: bool, variables: &Variables<'_>) {
+        match variables.resolve(expr) {
+            Expr::Call(call) => {
+                if let (Some(reading), Some(key)) = (Reading::of(call), call.args.first()) {
+                    let path = Shape::of(key, variables).filled("…", str::to_owned);
+                    if tested || reading == Reading::Question {
+                        self.tested.push(path.clone());
+                    }
+                    self.read.push(path);
+                }
+                for arg in &call.args {
+                    self.add(arg, tested, variables);
+                }
+            }
+            Expr::Member { of, args, .. } => {
+                self.add(of, tested, variables);
+                args.iter().for_each(|arg| self.add(arg, tested, variables));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns true if the template tests whether this key, something above or below it is present.
+    fn tests(&self, key: &str) -> bool {
+        self.tested.iter().any(|tested| {
+            let tested = tested.split(['*', '…']).next().unwrap_or(tested);
+            let tested = tested.trim_end_matches('/');
+            // A test of the root or of a whole top directory says nothing about a key.
+            tested.matches('/').count() > 1 && leads(tested, key)
+                || tested == key
+                || (tested.starts_with("/links") && key.starts_with("/links"))
+        })
+    }
+}
+
+/// Returns true if `meant` is one slip away from `key`: one letter, in one segment. Names that differ
+/// in a digit are often neighbours.
+fn is_near_miss(key: &str, meant: &str) -> bool {
+    let (key, meant): (Vec<&str>, Vec<&str>) =
+        (key.split('/').collect(), meant.split('/').collect());
+    let mut differing = key.iter().zip(&meant).filter(|(one, other)| one != other);
+    let (Some((one, other)), None) = (differing.next(), differing.next()) else {
+        return false;
+    };
+    let letters = |name: &str| name.replace(|found: char| found.is_ascii_digit(), "");
+    key.len() == meant.len()
+        && Word::new(one).edits(other) == Some(1)
+        && letters(one) != letters(other)
 }
 
 /// Checks the key of one call for one resource.
@@ -92,6 +162,7 @@ pub fn check(
     call: &Call,
     when: When,
     variables: &Variables<'_>,
+    asked: &Asked,
     facts: &Facts,
     image: &Image,
     source: &Source,
@@ -99,10 +170,11 @@ pub fn check(
     let reading = Reading::of(call)?;
     let key = call.args.first()?;
     let shape = Shape::of(key, variables);
-    let question = Asked {
+    let question = Question {
         function: call.function.name,
         reading,
         when,
+        asked,
         facts,
         platform: matches!(image.config.prefix.as_deref(), None | Some("/self")),
     };
@@ -118,16 +190,17 @@ pub fn check(
 type Mistake = (Code, String, String);
 
 /// A function with a key.
-struct Asked<'f> {
+struct Question<'f> {
     function: &'static str,
     reading: Reading,
     when: When,
+    asked: &'f Asked,
     facts: &'f Facts,
     /// Whether the tree is that of the platform.
     platform: bool,
 }
 
-impl Asked<'_> {
+impl Question<'_> {
     fn literal(&self, key: &str) -> Option<Mistake> {
         let clean = path::clean(&format!("/{key}"));
         let view = self.facts.view.as_ref();
@@ -244,7 +317,7 @@ impl Asked<'_> {
                 let prefix = &self.facts.prefix;
                 Some(format!("it stands at {meant}, outside of prefix {prefix}"))
             }
-            Absence::Misspelt { meant, .. } if self.is_sure() || !is_known(key) => {
+            Absence::Misspelt { meant, .. } if self.is_meant(key, &meant) => {
                 Some(did_you_mean(&meant))
             }
             _ if !covered => return Some(self.uncovered(key)),
@@ -268,6 +341,15 @@ impl Asked<'_> {
     /// Whether the rendering fails when the key is not there.
     fn is_sure(&self) -> bool {
         self.reading == Reading::Value && self.when == When::Always
+    }
+
+    /// Returns true if `meant` is worth a finding. A key that may be absent is reported for a near
+    /// miss only, and not when the template reads the other key, too.
+    fn is_meant(&self, key: &str, meant: &str) -> bool {
+        self.is_sure()
+            || (!is_known(key)
+                && is_near_miss(key, meant)
+                && !self.asked.read.iter().any(|read| read == meant))
     }
 
     fn absent(&self, key: &str, help: Option<String>) -> Option<Mistake> {
@@ -309,31 +391,82 @@ impl Asked<'_> {
         let (neighbour, _) = view.matching(&beside).items.into_iter().next()?;
         let instance = format!("{}/{last}", path::key_dir(&neighbour));
         match view.absence(&instance)? {
-            Absence::Misspelt { meant, .. } if !is_known(&instance) => {
+            Absence::Misspelt { meant, .. } if self.is_meant(&instance, &meant) => {
                 self.absent(&text, Some(did_you_mean(&meant)))
             }
             _ => None,
         }
     }
 
+    /// A pattern that matches nothing, if it can be seen why.
     fn unmatched(&self, key: &str, view: &View) -> Option<Mistake> {
-        let deeper = Pattern::parse(&format!("{}/*", key.trim_end_matches('/'))).ok()?;
-        let (below, _) = view.matching(&deeper).items.into_iter().next()?;
-        let message = format!("\"{key}\" matches nothing: what it matches has keys below it");
-        let help = format!(
-            "go on to the keys: \"{key}/{}\" or \"{key}/*\"",
-            path::base(&below)
-        );
-        Some((Code::W407, message, help))
+        let matches = |pattern: &str| {
+            let pattern = Pattern::parse(pattern).ok()?;
+            let found = view.matching(&pattern).items.into_iter().next();
+            found.map(|(key, _)| key.to_string())
+        };
+        let trimmed = key.trim_end_matches('/');
+        if let Some(below) = matches(&format!("{trimmed}/*")) {
+            let message = format!("\"{key}\" matches nothing: what it matches has keys below it");
+            let help = format!(
+                "go on to the keys: \"{key}/{}\" or \"{key}/*\"",
+                path::base(&below)
+            );
+            return Some((Code::W407, message, help));
+        }
+        let message = format!("\"{key}\" matches nothing");
+        if key.contains("**") {
+            let help = "* stops at a /: write one * for each level, such as \"/hosts/*/*/ip\"";
+            return Some((Code::W408, message, help.to_owned()));
+        }
+        // A level more, as with roles between /hosts and the instances.
+        let stars = key.match_indices("/*").map(|(at, _)| at);
+        let deeper = stars.map(|at| format!("{}/*{}", &key[..at], &key[at..]));
+        if let Some(deeper) = deeper.into_iter().find(|deeper| matches(deeper).is_some()) {
+            let help = format!("there is a level between: write \"{deeper}\"");
+            return Some((Code::W408, message, help));
+        }
+        let meant = self.respelt(key, view)?;
+        Some((Code::W408, message, format!("did you mean \"{meant}\"?")))
+    }
+
+    /// The pattern with one literal segment spelt as the metadata has it.
+    fn respelt(&self, key: &str, view: &View) -> Option<String> {
+        let segments: Vec<&str> = key.split('/').collect();
+        for (index, segment) in segments.iter().enumerate().skip(1) {
+            if segment.contains(is_special) || is_known(segment) {
+                continue;
+            }
+            let wild: Vec<&str> = (0..segments.len())
+                .map(|other| if other == index { "*" } else { segments[other] })
+                .collect();
+            let pattern = Pattern::parse(&wild.join("/")).ok()?;
+            for (found, _) in view.matching(&pattern).items {
+                let found = found.to_string();
+                let name = found.split('/').nth(index)?;
+                if is_near_miss(segment, name) {
+                    let mut meant = segments.clone();
+                    meant[index] = name;
+                    return Some(meant.join("/"));
+                }
+            }
+        }
+        // Nothing is as deep as the pattern, but its first directories may have other names.
+        let head = key.split(is_special).next()?;
+        let dir = path::clean(head);
+        let meant = view.nearest_dir(&dir)?;
+        let is_meant = head.ends_with('/') && !is_known(&dir) && is_near_miss(&dir, &meant);
+        is_meant.then(|| format!("{meant}/{}", &key[head.len()..]))
     }
 
     fn unlisted(&self, key: &str, clean: &str, view: &View) -> Option<Mistake> {
         let message = format!("the metadata has nothing below {key}");
-        if let Some(meant) = view.nearest_dir(clean).filter(|_| !is_known(clean)) {
+        let near = view.nearest_dir(clean);
+        if let Some(meant) = near.filter(|meant| !is_known(clean) && is_near_miss(clean, meant)) {
             return Some((Code::W405, message, did_you_mean(&meant)));
         }
         let names = view.list(key).items;
-        (self.function == "ls" && !names.is_empty()).then(|| {
+        (self.function == "ls" && !names.is_empty() && !self.asked.tests(clean)).then(|| {
             let help = format!("ls then gives {names:?}, names from above it: ask first");
             (Code::W405, message, help)
         })

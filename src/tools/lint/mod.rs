@@ -6,8 +6,10 @@
 mod calls;
 mod command;
 mod document;
+mod fields;
 mod finding;
 mod keys;
+mod names;
 mod resource;
 mod settings;
 mod shape;
@@ -29,8 +31,9 @@ use crate::threads;
 use crate::tools::console::{self, Style};
 use crate::tree::Tree;
 
-use finding::Report;
+use finding::{Code, Report};
 use resource::Facts;
+use source::Source;
 
 /// How long a metadata service may take to answer; without it, less is known.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -100,7 +103,8 @@ fn say(message: &str) {
 /// Checks all files; their number.
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut image = settings::check(args, report)?;
-    image.tree = metadata(&image.config)?;
+    let tree = metadata(&image.config)?;
+    image.tree = tree.map(|tree| below_prefix(tree, &image.config, report));
     check_files(&image, report)
 }
 
@@ -118,20 +122,55 @@ fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
         files += 1;
         resource::check(&path, image, &mut all, report)?;
     }
+    let resources = files;
+    names::check_ignored(&conf_d, report);
     resource::check_twins(&all, report);
+    resource::check_directories(&all, report);
     let mut templates = template::find(&image.config.confdir.join("templates"))?;
     templates.extend(all.iter().map(|facts| facts.template.clone()));
     templates.sort_unstable();
     templates.dedup();
     let mut users: Vec<&Facts> = all.iter().collect();
     users.sort_by(|one, other| one.template.cmp(&other.template));
+    let mut included = Vec::new();
+    let mut unused = Vec::new();
     for path in &templates {
         files += 1;
         let first = users.partition_point(|facts| facts.template < *path);
         let after = users.partition_point(|facts| facts.template <= *path);
-        template::check(path, &users[first..after], image, report)?;
+        let users = &users[first..after];
+        included.extend(template::check(path, users, image, report));
+        if users.is_empty() {
+            unused.push(path);
+        }
+    }
+    // A resource that could not be read may use any of them.
+    if all.len() == resources {
+        template::check_unused(&unused, &included, report);
     }
     Ok(files)
+}
+
+/// The tree of a recording without the prefix that all of its keys have by mistake. One finding
+/// stands for the many that would follow.
+fn below_prefix(tree: Arc<Tree>, config: &Config, report: &mut Report) -> Arc<Tree> {
+    let (Origin::File(files), Some(prefix)) = (&config.source, &config.prefix) else {
+        return tree;
+    };
+    let top = format!("{}/", prefix.trim_end_matches('/'));
+    if top == "/" || !tree.leaves().all(|(key, _)| key.starts_with(&top)) {
+        return tree;
+    }
+    if let Some(file) = files.first() {
+        let message = format!("everything in the recording is below {prefix}, the prefix");
+        let help =
+            format!("record the part below it with confd -dump, or leave out -prefix {prefix}");
+        let source = Source::new(file, Vec::new());
+        report.add(source.finding(0, Code::W409, message, help));
+    }
+    let leaves = tree.leaves();
+    let leaves = leaves.map(|(key, value)| (key[top.len() - 1..].to_owned(), value.to_owned()));
+    Arc::new(Tree::from_pairs(leaves))
 }
 
 /// The metadata, if it is to be had at once. A recording that was named must be good.

@@ -8,9 +8,9 @@ use toml::de::{DeTable, DeValue};
 use super::document::{Document, Entry};
 use super::finding::{Code, Finding, Report};
 use super::source::Source;
-use super::{Image, command, keys, settings, template};
+use super::{Image, command, keys, names, settings, template};
 use crate::config::table::{LARGEST, read_file};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::go::path;
 use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
@@ -34,11 +34,32 @@ pub struct Facts {
     pub view: Option<View>,
     /// To be reported when the template reads metadata.
     pub no_keys: Option<Finding>,
+    /// Everybody can read the file.
+    pub is_public: bool,
+}
+
+impl Facts {
+    /// The finding for a secret that everybody can read.
+    pub fn readable_secret(&self, key: &str) -> Finding {
+        Finding {
+            code: Code::W213,
+            message: format!("everybody can read {}, which has {key}", self.dest),
+            help: "write mode = \"0600\", or \"0640\" with a group".to_owned(),
+            ..self.dest_place.clone()
+        }
+    }
 }
 
 /// Checks the file, and adds its facts to all when it says which file is made of which template.
 pub fn check(path: &Path, image: &Image, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
-    let source = Source::new(path, read_file(path, LARGEST)?);
+    let bytes = match read_file(path, LARGEST) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            report.add(names::unreadable(path, &error));
+            return Ok(());
+        }
+    };
+    let source = Source::new(path, bytes);
     let Some(document) = Document::read(&source, report) else {
         return Ok(());
     };
@@ -95,7 +116,7 @@ impl<'d> Section<'d> {
     }
 
     fn check(&self, start: usize, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
-        self.check_mode(report);
+        let mode = self.check_mode(report);
         let prefix = self.prefix(report);
         let mut keys = Vec::new();
         for (key, at) in self.keys() {
@@ -122,6 +143,7 @@ impl<'d> Section<'d> {
             keys,
             prefix,
             commands,
+            is_public: mode & 0o004 != 0,
         });
         Ok(())
     }
@@ -143,15 +165,24 @@ impl<'d> Section<'d> {
         (keys.is_empty() && self.document.is_whole()).then(finding)
     }
 
-    fn check_mode(&self, report: &mut Report) {
+    /// Returns the mode that the file will have; without one, that of a new file.
+    fn check_mode(&self, report: &mut Report) -> u32 {
+        const DEFAULT: u32 = 0o644;
         let Some((mode, entry)) = self.text("mode") else {
-            return;
+            return DEFAULT;
         };
+        let bits = u32::from_str_radix(mode.trim_start_matches("0o"), 8).unwrap_or(DEFAULT);
+        if bits & 0o002 != 0 {
+            let message = format!("mode \"{mode}\" lets everybody write to the file");
+            let help = format!("write mode = \"{:04o}\"", bits & !0o022);
+            report.add(self.finding(entry.span.start, Code::W212, message, help));
+        }
         if mode.bytes().all(|byte| byte.is_ascii_digit()) && !mode.starts_with('0') {
             let message = format!("mode \"{mode}\" has no leading zero");
             let help = format!("write mode = \"0{mode}\": other readers take it as decimal");
             report.add(self.finding(entry.span.start, Code::W203, message, help));
         }
+        bits
     }
 
     /// The prefix that counts.
@@ -196,6 +227,13 @@ impl<'d> Section<'d> {
 
     fn check_key(&self, key: &str, at: usize, prefix: &str, report: &mut Report) {
         let view = self.view(prefix, &["/".to_owned()]);
+        if key.contains(',') {
+            let parts: Vec<&str> = key.split(',').map(str::trim).collect();
+            let message = format!("\"{key}\" is one key with commas in it");
+            let help = format!("put each key in quotes: keys = {parts:?}");
+            report.add(self.finding(at, Code::W105, message, help));
+            return;
+        }
         let clean = path::clean(&format!("/{key}"));
         let has = |view: &View| view.get(&clean).is_some() || view.has_below(&clean);
         if view.as_ref().is_some_and(has) {
@@ -217,6 +255,8 @@ impl<'d> Section<'d> {
         let (dest, entry) = self.text("dest")?;
         let problem = if dest.ends_with('/') {
             Some("is a directory")
+        } else if Path::new(dest).is_dir() {
+            Some("is a directory on this machine")
         } else if !dest.starts_with('/') && !command::is_windows(dest) {
             Some("depends on where the program is started")
         } else {
@@ -224,7 +264,7 @@ impl<'d> Section<'d> {
         };
         if let Some(problem) = problem {
             let message = format!("dest {dest} {problem}");
-            let help = "write the whole path of the file, from the root";
+            let help = "write the absolute path of the file";
             report.add(self.finding(entry.span.start, Code::E205, message, help.into()));
         }
         Some((dest.to_owned(), entry.span.start))
@@ -267,6 +307,11 @@ impl<'d> Section<'d> {
         if path.is_file() {
             return Ok(Some(path));
         }
+        if path.symlink_metadata().is_ok() {
+            let error = Error::resource(&path, "is not a file that can be read");
+            report.add(names::unreadable(&path, &error));
+            return Ok(None);
+        }
         let names = template::names(&templates)?;
         let inside = src.strip_prefix("templates/");
         let meant = inside.filter(|inside| names.iter().any(|name| name == inside));
@@ -292,6 +337,25 @@ pub fn check_twins(all: &[Facts], report: &mut Report) {
             report.add(finding);
         } else {
             makers.insert(path::clean(&facts.dest), facts);
+        }
+    }
+}
+
+/// Reports a `dest` below which another resource has its own: it cannot be both a file and a directory.
+pub fn check_directories(all: &[Facts], report: &mut Report) {
+    for facts in all {
+        let dest = path::clean(&facts.dest);
+        let below = format!("{dest}/");
+        let inside = all
+            .iter()
+            .find(|other| path::clean(&other.dest).starts_with(&below));
+        if let Some(other) = inside {
+            report.add(Finding {
+                code: Code::E205,
+                message: format!("dest {dest} is a directory: {} is in it", other.dest),
+                help: "write the absolute path of the file".to_owned(),
+                ..facts.dest_place.clone()
+            });
         }
     }
 }

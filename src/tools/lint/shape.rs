@@ -18,6 +18,8 @@ pub struct Variables<'o> {
     names: Interner,
     /// By name: nothing for those that are set again, or to what cannot be followed.
     values: Vec<Option<Known<'o>>>,
+    /// Every value that a variable is set to, by name.
+    assigned: Vec<Vec<&'o Expr>>,
     fuel: Cell<u32>,
 }
 
@@ -34,6 +36,7 @@ impl<'o> Variables<'o> {
         let mut variables = Variables {
             names: Interner::default(),
             values: Vec::new(),
+            assigned: Vec::new(),
             fuel: Cell::new(FUEL),
         };
         for statement in &outline.statements {
@@ -43,6 +46,14 @@ impl<'o> Variables<'o> {
             };
             for name in &statement.sets {
                 let number = variables.names.add(name.as_bytes());
+                if variables.assigned.len() <= number {
+                    variables.assigned.resize_with(number + 1, Vec::new);
+                }
+                if let (Usage::Kept, Some(assigned)) =
+                    (statement.usage, variables.assigned.get_mut(number))
+                {
+                    assigned.push(&statement.expr);
+                }
                 match variables.values.get_mut(number) {
                     Some(value) => *value = None,
                     None => variables.values.push(known),
@@ -50,6 +61,13 @@ impl<'o> Variables<'o> {
             }
         }
         variables
+    }
+
+    /// The values that a variable is set to anywhere in the template.
+    pub fn assigned(&self, name: &str) -> impl Iterator<Item = &'o Expr> {
+        let number = self.names.get(name.as_bytes());
+        let values = number.and_then(|number| self.assigned.get(number));
+        values.into_iter().flatten().copied()
     }
 
     /// The value of a variable that was set.

@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::calls::{Checker, Mistake};
 use super::finding::{Code, Report};
+use super::keys::Asked;
 use super::resource::Facts;
-use super::shape::Variables;
+use super::shape::{Shape, Variables};
 use super::source::{MARK, Source};
-use super::{Image, keys};
+use super::{Image, fields, keys, names};
 use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
+use crate::go::path;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
-use crate::template::outline::{Expr, Fault, Outline, When};
+use crate::template::outline::{Expr, Fault, Outline, Usage, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
+use crate::tools::dump;
 
 /// So many unknown names are looked for in one template.
 const MOST_UNKNOWN: usize = 50;
@@ -49,7 +52,9 @@ fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Res
         let entry = entry.map_err(list)?;
         let name = format!("{head}{}", entry.file_name().to_string_lossy());
         let path = entry.path();
-        if path.is_file() {
+        // A link that leads nowhere is reported when it is read.
+        let is_dangling = entry.file_type().map_err(list)?.is_symlink() && !path.exists();
+        if path.is_file() || is_dangling {
             names.push(name);
         } else if depth > 0 && entry.file_type().map_err(list)?.is_dir() {
             add_names(&path, &format!("{name}/"), depth - 1, names)?;
@@ -58,13 +63,22 @@ fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Res
     Ok(())
 }
 
-/// Checks a template file.
-pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) -> Result<()> {
-    let source = Source::new(path, read_file(path, MAX_SOURCE as u64)?);
+/// Checks a template file for the resources that use it.
+///
+/// Returns the templates that it includes; an include whose name is not a literal stands for all.
+pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) -> Vec<Included> {
+    let bytes = match read_file(path, MAX_SOURCE as u64) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            report.add(names::unreadable(path, &error));
+            return Vec::new();
+        }
+    };
+    let source = Source::new(path, bytes);
     check_bytes(&source, users, report);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some(template) = parse(&name, &source, report) else {
-        return Ok(());
+    let Some(Parsed { template, is_whole }) = parse(&name, &source, report) else {
+        return Vec::new();
     };
     let outline = template.outline(FUNCTIONS);
     for fault in &outline.faults {
@@ -78,7 +92,16 @@ pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) 
     for statement in &outline.statements {
         checker.statement(statement);
     }
-    for mistake in checker.mistakes {
+    let mut fields = fields::Checker {
+        outline: &outline,
+        variables: &variables,
+        top_is_nil: !users.is_empty(),
+        mistakes: Vec::new(),
+    };
+    if is_whole {
+        fields.check();
+    }
+    for mistake in checker.mistakes.into_iter().chain(fields.mistakes) {
         let Mistake {
             at,
             code,
@@ -93,10 +116,72 @@ pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) 
         &source,
         report,
     );
+    let asked = Asked::of(&outline, &variables);
     for facts in users {
-        check_keys(&outline, &variables, facts, image, &source, report);
+        check_conditions(&outline, &variables, facts, &source, report);
+        check_keys(&outline, &variables, &asked, facts, image, &source, report);
+        check_secrets(&outline, &variables, facts, report);
     }
-    Ok(())
+    included(&outline, &image.config.confdir.join("templates"))
+}
+
+/// The template that an `include` names.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Included {
+    /// This file.
+    File(PathBuf),
+    /// Any file: the name is computed.
+    Any,
+}
+
+fn included(outline: &Outline, templates: &Path) -> Vec<Included> {
+    let mut all = Vec::new();
+    for_each_call(outline, &mut |call, _| {
+        if call.function.name == "include" {
+            all.push(match call.args.first() {
+                Some(Expr::Text { text, .. }) => Included::File(templates.join(&*text.to_text())),
+                _ => Included::Any,
+            });
+        }
+    });
+    all
+}
+
+/// Reports templates that neither a resource nor another template uses.
+pub fn check_unused(unused: &[&PathBuf], included: &[Included], report: &mut Report) {
+    if included.contains(&Included::Any) {
+        return;
+    }
+    for path in unused {
+        let is_included = |used: &Included| matches!(used, Included::File(file) if file == *path);
+        if !included.iter().any(is_included) {
+            let source = Source::new(path, Vec::new());
+            let message = "no resource uses this template";
+            let help = "name it as src of a file in conf.d, or remove it";
+            report.add(source.finding(0, Code::W214, message, help));
+        }
+    }
+}
+
+/// A secret in a file that every user of the machine can read.
+fn check_secrets(outline: &Outline, variables: &Variables<'_>, facts: &Facts, report: &mut Report) {
+    if !facts.is_public {
+        return;
+    }
+    let mut secret = None;
+    for_each_call(outline, &mut |call, _| {
+        let key = call
+            .args
+            .first()
+            .filter(|_| matches!(call.function.name, "getv" | "get"));
+        let key = key.map(|key| Shape::of(key, variables).filled("*", str::to_owned));
+        if let Some(key) = key.filter(|key| dump::is_surely_secret(path::base(key))) {
+            secret.get_or_insert(key);
+        }
+    });
+    if let Some(key) = secret {
+        report.add(facts.readable_secret(&key));
+    }
 }
 
 /// A mark, and lines that a shell would not read as they look.
@@ -108,6 +193,13 @@ fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
         report.add(source.finding(0, Code::W106, message, "save it as UTF-8 without BOM"));
     }
     let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let is_yaml = |facts: &&Facts| facts.dest.ends_with(".yaml") || facts.dest.ends_with(".yml");
+    if users.iter().any(is_yaml)
+        && let Some(tab) = indenting_tab(bytes)
+    {
+        let message = "a tab indents this line: YAML does not allow it";
+        report.add(source.finding(tab, Code::W314, message, "indent with spaces"));
+    }
     let Some(first) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
         return;
     };
@@ -118,6 +210,30 @@ fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
         let help = "save it with LF: a shell takes the CR as part of the last word";
         report.add(source.finding(first, Code::E107, message, help));
     }
+}
+
+/// The place of the first tab before the text of a line, outside of actions.
+fn indenting_tab(bytes: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    let mut in_action = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii_start();
+        let indent = &line[..line.len() - text.len()];
+        let tab = indent.iter().position(|byte| *byte == b'\t');
+        if let Some(tab) =
+            tab.filter(|_| !in_action && !text.is_empty() && !text.starts_with(b"{{"))
+        {
+            return Some(start + tab);
+        }
+        let opened = line.windows(2).rposition(|pair| pair == b"{{");
+        let closed = line.windows(2).rposition(|pair| pair == b"}}");
+        in_action = match (opened, closed) {
+            (None, None) => in_action,
+            (opened, closed) => opened > closed,
+        };
+        start += line.len();
+    }
+    None
 }
 
 /// Whether a shell will read the file that a resource makes: by its name and place, or because a command says so.
@@ -148,20 +264,33 @@ fn shell_reads(facts: &Facts) -> bool {
         || facts.commands.iter().any(runs)
 }
 
-/// Parses, going on behind unknown functions and variables, so that all of them are found.
-fn parse(name: &str, source: &Source, report: &mut Report) -> Option<Template> {
+/// A template, perhaps with placeholders for what it does not define.
+struct Parsed {
+    template: Template,
+    /// There are no placeholders.
+    is_whole: bool,
+}
+
+/// Parses, and puts placeholders in the places of unknown functions and variables, so that all of
+/// them are found.
+fn parse(name: &str, source: &Source, report: &mut Report) -> Option<Parsed> {
     let mut text = source.bytes.clone();
-    for _ in 0..MOST_UNKNOWN {
+    for unknown in 0..MOST_UNKNOWN {
         let error = match Template::parse(name, &text, FUNCTIONS) {
-            Ok(template) => return Some(template),
+            Ok(template) => {
+                return Some(Parsed {
+                    template,
+                    is_whole: unknown == 0,
+                });
+            }
             Err(error) => error,
         };
-        let (code, unknown) = match error.problem() {
+        let (code, missing) = match error.problem() {
             Problem::UndefinedFunction { name, .. } => (Code::E302, Some(name)),
             Problem::UndeclaredVariable(name) => (Code::E305, Some(name)),
             _ => (Code::E301, None),
         };
-        let span = unknown.and_then(|name| last_before(&text, name, error.offset()));
+        let span = missing.and_then(|name| last_before(&text, name, error.offset()));
         let at = span.as_ref().map_or(error.offset(), |span| span.start);
         let help = error.help().unwrap_or_default();
         report.add(source.finding(at, code, error.problem().to_string(), help));
@@ -239,9 +368,84 @@ fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: 
     });
 }
 
+/// Conditions that hold whether a parameter is "true" or "false": any string that is not empty does.
+fn check_conditions(
+    outline: &Outline,
+    variables: &Variables<'_>,
+    facts: &Facts,
+    source: &Source,
+    report: &mut Report,
+) {
+    let Some(view) = &facts.view else {
+        return;
+    };
+    for statement in &outline.statements {
+        if statement.usage != Usage::Tested {
+            continue;
+        }
+        for expr in conditions(&statement.expr, variables) {
+            let Expr::Call(call) = variables.resolve(expr) else {
+                continue;
+            };
+            let key = call.args.first().filter(|_| call.function.name == "getv");
+            let Some(key) = key.map(|key| Shape::of(key, variables)) else {
+                continue;
+            };
+            let value = key.literal().and_then(|key| Some((key, view.get(key)?)));
+            if let Some((key, value)) = value.filter(|(_, value)| is_truth_value(value)) {
+                let message = format!("any value of {key} counts as true, \"false\" and \"0\" too");
+                let help = format!(
+                    "compare it: {{{{if eq (getv \"{key}\") \"{}\"}}}}",
+                    truth(value)
+                );
+                report.add(source.finding(expr.pos(), Code::W312, message, help));
+            }
+        }
+    }
+}
+
+/// The expressions whose truth decides about a condition.
+fn conditions<'e>(expr: &'e Expr, variables: &'e Variables<'_>) -> Vec<&'e Expr> {
+    match variables.resolve(expr) {
+        Expr::Call(call) if matches!(call.function.name, "and" | "or" | "not") => call
+            .args
+            .iter()
+            .flat_map(|arg| conditions(arg, variables))
+            .collect(),
+        _ => vec![expr],
+    }
+}
+
+/// Returns true for a value that is one of two: yes or no.
+fn is_truth_value(value: &str) -> bool {
+    [
+        "true", "false", "yes", "no", "on", "off", "enabled", "disabled",
+    ]
+    .iter()
+    .any(|known| value.eq_ignore_ascii_case(known))
+}
+
+/// The value that means yes, spelt like this one.
+fn truth(value: &str) -> String {
+    let yes = match value.to_ascii_lowercase().as_str() {
+        "yes" | "no" => "yes",
+        "on" | "off" => "on",
+        "enabled" | "disabled" => "enabled",
+        _ => "true",
+    };
+    let is_upper = value.chars().all(|found| found.is_ascii_uppercase());
+    let is_title = value.starts_with(|found: char| found.is_ascii_uppercase());
+    match (is_upper, is_title) {
+        (true, _) => yes.to_ascii_uppercase(),
+        (false, true) => yes[..1].to_ascii_uppercase() + &yes[1..],
+        (false, false) => yes.to_owned(),
+    }
+}
+
 fn check_keys(
     outline: &Outline,
     variables: &Variables<'_>,
+    asked: &Asked,
     facts: &Facts,
     image: &Image,
     source: &Source,
@@ -252,7 +456,7 @@ fn check_keys(
             report.add(finding.clone());
             return;
         }
-        let finding = keys::check(call, when, variables, facts, image, source);
+        let finding = keys::check(call, when, variables, asked, facts, image, source);
         finding.into_iter().for_each(|finding| report.add(finding));
     });
 }

@@ -167,7 +167,7 @@ fn whoever_does_what_is_printed_repairs_the_image() {
         (
             "templates/zoo.cfg.tmpl",
             "# made at {{datetime}}\n",
-            "leave it out",
+            "remove it",
             "",
         ),
         (

@@ -97,9 +97,9 @@ fn seeded_mistakes_are_found_and_explained() {
         ),
         (
             ZOO, "/opt/zookeeper/bin/zkServer.sh", "zkServer.sh",
-            "etc/conf.d/zoo.cfg.toml:6:14: W204 reload_cmd runs zkServer.sh, wherever PATH\n    \
-             finds it\n    \
-             write its whole path: at boot PATH may lack it (/…/zkServer.sh)\n",
+            "etc/conf.d/zoo.cfg.toml:6:14: W204 reload_cmd runs zkServer.sh, which depends on\n    \
+             PATH\n    \
+             write its absolute path: PATH is short at boot (/…/zkServer.sh)\n",
             0,
         ),
         (
@@ -176,17 +176,17 @@ fn seeded_mistakes_are_found_and_explained() {
             1,
         ),
         (
-            ZOO_TEMPLATE, "1000", "{{max 1000 (len (getvs \"/hosts/*/ip\"))}}",
-            "etc/templates/zoo.cfg.tmpl:6:18: W310 max gives a float, which prints as 1e+06\n    \
-             from a million on\n    \
+            ZOO_TEMPLATE, "1000", "{{max 1000 (getv \"/host/heap\" \"5\")}}",
+            "etc/templates/zoo.cfg.tmpl:6:18: W310 max returns a float: values from 1,000,000\n    \
+             on print as 1e+06\n    \
              print it as {{printf \"%.0f\" (max …)}}\n",
             0,
         ),
         (
             ZOO_TEMPLATE, "tickTime", "# {{datetime}}\ntickTime",
-            "etc/templates/zoo.cfg.tmpl:1:5: W309 datetime prints this very moment: the file\n    \
+            "etc/templates/zoo.cfg.tmpl:1:5: W309 datetime prints the current time: the file\n    \
              differs at every run\n    \
-             leave it out: each run rewrites the file and runs the reload_cmd\n",
+             remove it: each run rewrites the file and runs the reload_cmd\n",
             0,
         ),
     ];
@@ -335,18 +335,18 @@ fn calls_are_checked_without_being_executed() {
         ),
         // Floats and time.
         (
-            r#"{{max 1 2}} {{min 5 (getv "/host/sid")}} {{printf "%.0f" (max 1 (getv "/host/sid"))}}"#,
+            r#"{{max 1 2}} {{min 5 (getv "/host/ip")}} {{printf "%.0f" (max 1 (getv "/host/ip"))}}"#,
             "",
         ),
         (
-            r#"{{$x := min (getv "/host/sid") 2000000}}{{$x}}"#,
-            "W310 9 min gives a float, which prints as 1e+06 from a million on",
+            r#"{{$x := min (getv "/host/ip") 2000000}}{{$x}}"#,
+            "W310 9 min returns a float: values from 1,000,000 on print as 1e+06",
         ),
         (
-            r#"{{add 1 (max 1 (getv "/host/sid")) | print "x"}}"#,
-            "W310 10 max gives a float, which prints as 1e+06 from a million on",
+            r#"{{add 1 (max 1 (getv "/host/ip")) | print "x"}}"#,
+            "W310 10 max returns a float: values from 1,000,000 on print as 1e+06",
         ),
-        (r#"{{if gt (max 1 (getv "/host/sid")) 5}}{{end}}"#, ""),
+        (r#"{{if gt (max 1 (getv "/host/ip")) 5}}{{end}}"#, ""),
         (
             r#"{{datetime.Format "2006-01-02"}} {{datetime.Year}} {{if datetime}}{{end}}"#,
             "",
@@ -357,7 +357,7 @@ fn calls_are_checked_without_being_executed() {
         ),
         (
             r#"{{$t := datetime}}{{$t}}"#,
-            "W309 9 datetime prints this very moment: the file differs at every run",
+            "W309 9 datetime prints the current time: the file differs at every run",
         ),
         // Patterns, expressions, other files.
         (

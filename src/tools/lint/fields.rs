@@ -1,0 +1,166 @@
+//! Fields and comparisons that the type of a value rules out.
+
+use super::calls::Mistake;
+use super::finding::Code;
+use super::shape::Variables;
+use crate::resource::funcs::{self, Kind};
+use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
+
+/// The fields of `memkv.KVPair` and of `*net.SRV`.
+const PAIR: &[&str] = &["Key", "Value"];
+const SERVICE: &[&str] = &["Target", "Port", "Priority", "Weight"];
+
+/// The checks of one template.
+pub struct Checker<'o> {
+    pub outline: &'o Outline,
+    pub variables: &'o Variables<'o>,
+    /// The dot of the whole template is nil: a resource renders it, not `include`.
+    pub top_is_nil: bool,
+    pub mistakes: Vec<Mistake>,
+}
+
+/// The value of an expression, as far as its fields go.
+enum Value {
+    Kind(Kind),
+    Service,
+    /// The dot of the whole template.
+    Nil,
+}
+
+impl<'o> Checker<'o> {
+    /// Checks all expressions.
+    pub fn check(&mut self) {
+        let outline = self.outline;
+        for statement in &outline.statements {
+            self.expr(&statement.expr, statement);
+        }
+    }
+
+    fn expr(&mut self, expr: &'o Expr, statement: &'o Statement) {
+        match expr {
+            Expr::Call(call) => {
+                call.args.iter().for_each(|arg| self.expr(arg, statement));
+                self.comparison(call);
+            }
+            Expr::Member { of, names, args } => {
+                self.expr(of, statement);
+                args.iter().for_each(|arg| self.expr(arg, statement));
+                self.field(of, names, statement);
+            }
+            _ => {}
+        }
+    }
+
+    /// `eq (getv "/k") true`: a string is never equal to a truth value.
+    fn comparison(&mut self, call: &Call) {
+        let [one, other] = call.args.as_slice() else {
+            return;
+        };
+        let truth = [one, other]
+            .into_iter()
+            .find(|arg| matches!(arg, Expr::Bool { .. }));
+        let is_string = |arg: &Expr| self.kind(arg) == Some(Kind::Text);
+        let name = call.function.name;
+        if let Some(truth) = truth.filter(|_| matches!(name, "eq" | "ne"))
+            && (is_string(one) || is_string(other))
+        {
+            self.mistakes.push(Mistake {
+                at: truth.pos(),
+                code: Code::E311,
+                message: format!("{name} compares a string with a truth value: never equal"),
+                help: "put it in quotes: \"true\" or \"false\"".to_owned(),
+            });
+        }
+    }
+
+    fn field(&mut self, of: &'o Expr, names: &[String], statement: &'o Statement) {
+        let (Some(value), Some(name)) = (self.value(of, statement), names.first()) else {
+            return;
+        };
+        let (message, help) = match value {
+            Value::Nil if self.top_is_nil => (
+                "the dot has no metadata".to_owned(),
+                format!("write {{{{getv \"/{}\"}}}}", names.join("/")),
+            ),
+            Value::Kind(Kind::Pair) if !PAIR.contains(&name.as_str()) => (
+                format!("memkv.KVPair has no field {name}"),
+                format!("its fields are {}", PAIR.join(" and ")),
+            ),
+            Value::Service if !SERVICE.contains(&name.as_str()) => (
+                format!("*net.SRV has no field {name}"),
+                format!("its fields are {}", SERVICE.join(", ")),
+            ),
+            Value::Kind(
+                kind @ (Kind::Text | Kind::Texts | Kind::Bool | Kind::Int | Kind::Float),
+            ) => (
+                format!("{} has no field {name}", kind.name()),
+                "use get or gets for .Key and .Value, json for the fields of an object".to_owned(),
+            ),
+            _ => return,
+        };
+        self.mistakes.push(Mistake {
+            at: of.pos(),
+            code: Code::E313,
+            message,
+            help,
+        });
+    }
+
+    fn kind(&self, expr: &Expr) -> Option<Kind> {
+        match self.variables.resolve(expr) {
+            Expr::Text { .. } => Some(Kind::Text),
+            Expr::Call(call) => result(call),
+            _ => None,
+        }
+    }
+
+    fn value(&self, expr: &'o Expr, statement: &'o Statement) -> Option<Value> {
+        match self.variables.resolve(expr) {
+            Expr::Dot { .. } => match statement.dot {
+                Dot::Top => Some(Value::Nil),
+                Dot::Value(index) => {
+                    let outer = self.outline.statements.get(index)?;
+                    self.value(&outer.expr, outer)
+                }
+                Dot::Element(index) => self.element(self.outline.statements.get(index)?),
+                Dot::Passed => None,
+            },
+            Expr::Variable { name, .. } if name != "$" => self.element(self.range_of(name)?),
+            Expr::Variable { .. } if statement.dot != Dot::Passed => Some(Value::Nil),
+            Expr::Call(call) => result(call).map(Value::Kind),
+            _ => None,
+        }
+    }
+
+    /// The one range that sets this variable to its elements.
+    fn range_of(&self, name: &str) -> Option<&'o Statement> {
+        let mut setters = self
+            .outline
+            .statements
+            .iter()
+            .filter(|statement| statement.sets.iter().any(|set| set == name));
+        let setter = setters.next()?;
+        let is_element = setter.sets.last().is_some_and(|set| set == name);
+        let is_range = setter.usage == Usage::Ranged && is_element;
+        (is_range && setters.next().is_none()).then_some(setter)
+    }
+
+    /// An element of what a range goes through.
+    fn element(&self, range: &Statement) -> Option<Value> {
+        let Expr::Call(call) = self.variables.resolve(&range.expr) else {
+            return None;
+        };
+        match result(call) {
+            Some(Kind::Texts) => Some(Value::Kind(Kind::Text)),
+            Some(Kind::Pairs) => Some(Value::Kind(Kind::Pair)),
+            _ if call.function.name == "lookupSRV" => Some(Value::Service),
+            _ => None,
+        }
+    }
+}
+
+/// The kind of value that a call returns, if it is always the same.
+fn result(call: &Call) -> Option<Kind> {
+    let kind = funcs::doc(call.function).map(|doc| doc.result)?;
+    (kind != Kind::Varies).then_some(kind)
+}

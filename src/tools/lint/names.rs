@@ -1,0 +1,61 @@
+//! Files by their names: those that cannot be read, and those in conf.d that confd does not read.
+
+use std::fs;
+use std::path::Path;
+
+use super::finding::{Code, Finding, Report};
+use super::source::{Source, shown};
+use crate::error::Error;
+use crate::nearest::nearest;
+
+/// A file that cannot be read.
+pub fn unreadable(path: &Path, error: &Error) -> Finding {
+    let is_dangling = path.symlink_metadata().is_ok_and(|link| link.is_symlink()) && !path.exists();
+    let help = if is_dangling {
+        let target = fs::read_link(path).unwrap_or_default();
+        format!(
+            "the link leads to {}: correct or remove it",
+            target.display()
+        )
+    } else {
+        "correct its owner and mode, or its content".to_owned()
+    };
+    Finding {
+        file: shown(path),
+        line: 1,
+        column: 1,
+        code: Code::E108,
+        message: error.chain(),
+        help,
+    }
+}
+
+/// Reports files in conf.d that look like resources, but whose names do not end in toml.
+pub fn check_ignored(conf_d: &Path, report: &mut Report) {
+    // A directory that cannot be listed is an error of its own.
+    let Ok(entries) = fs::read_dir(conf_d) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with("toml") && path.is_file() && looks_like_resource(&path, &name) {
+            let source = Source::new(&path, Vec::new());
+            let message = format!("{name} is not read: its name does not end in toml");
+            let stem = name.split('.').next().unwrap_or(&name);
+            let help = format!("rename it to {stem}.toml, or move it out of conf.d");
+            report.add(source.finding(0, Code::W109, message, help));
+        }
+    }
+}
+
+/// Returns true for a misspelt ending, and for a copy or backup that has a resource in it.
+fn looks_like_resource(path: &Path, name: &str) -> bool {
+    let is_misspelt = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|ending| nearest(ending, ["toml"]).is_some());
+    is_misspelt
+        || name.contains("toml")
+        || fs::read_to_string(path).is_ok_and(|text| text.contains("[template]"))
+}

@@ -337,16 +337,18 @@ mod tests {
 
     #[test]
     fn every_code_has_its_words_and_cure() {
-        let guide = include_str!("../../../docs/lint.md");
-        let described: Vec<&str> = guide
-            .lines()
-            .filter_map(|line| line.strip_prefix("### "))
-            .map(|title| title.split_once(' ').map_or(title, |(code, _)| code))
-            .collect();
+        let english = include_str!("../../../docs/lint.md");
+        let chinese = include_str!("../../../docs/lint.zh-CN.md");
         let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
-        assert_eq!(described, codes);
-        for chapter in guide.split("\n### ").skip(1) {
-            assert!(chapter.contains("\nCure: "), "no cure in\n{chapter}");
+        for (guide, cure) in [(english, "\nCure: "), (chinese, "\n处理办法：")] {
+            let titles = guide.lines().filter_map(|line| line.strip_prefix("### "));
+            let described: Vec<&str> = titles
+                .map(|title| title.split_once(' ').map_or(title, |(code, _)| code))
+                .collect();
+            assert_eq!(described, codes);
+            for chapter in guide.split("\n### ").skip(1) {
+                assert!(chapter.contains(cure), "no cure in\n{chapter}");
+            }
         }
     }
 }

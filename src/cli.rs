@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use getopts::{Fail, HasArg, Matches, Occur, Options, ParsingStyle};
 
 use crate::error::{Error, Result};
+use crate::go::strconv;
 use crate::keys;
 use crate::nearest::nearest;
 
@@ -312,7 +313,7 @@ fn options() -> Options {
 fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
     let mut given = details(matches, name);
     for text in &mut given {
-        let Some(truth) = parse_boolean(text) else {
+        let Ok(truth) = strconv::parse_bool(text.as_bytes()) else {
             let message = format!("-{name} must be true or false, not {text:?}");
             return Err(Error::usage(message));
         };
@@ -332,17 +333,6 @@ fn details(matches: &Matches, name: &str) -> Vec<String> {
         });
     }
     values
-}
-
-/// The truth values of Go's `strconv.ParseBool`.
-pub fn parse_boolean(text: &str) -> Option<bool> {
-    if ["1", "t", "T", "true", "TRUE", "True"].contains(&text) {
-        Some(true)
-    } else if ["0", "f", "F", "false", "FALSE", "False"].contains(&text) {
-        Some(false)
-    } else {
-        None
-    }
 }
 
 fn explain(fail: Fail) -> Error {
@@ -365,7 +355,7 @@ fn stray_argument(stray: &str, before: &str) -> Error {
     let is_detail = |flag: &Flag| matches!(flag.kind, Detailed(_));
     let hint = if flag_named(before).is_some_and(is_detail) {
         format!("; -{before} takes it as -{before}={stray}")
-    } else if parse_boolean(stray).is_some() {
+    } else if strconv::parse_bool(stray.as_bytes()).is_ok() {
         format!("; a switch takes it as -watch={stray}")
     } else {
         String::new()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::cli::{self, Args};
 use crate::config::table::{DURATION, Table, parse_duration};
 use crate::error::{Error, Result};
+use crate::go::strconv;
 
 /// What a value means, or what is wrong with it: the end of a sentence that begins with its key.
 pub type Meaning<T> = Result<T, String>;
@@ -81,7 +82,8 @@ impl Layers<'_> {
     pub fn is_on(&self, key: &'static str) -> Result<bool> {
         let found = self.read(key, Table::boolean, |texts| {
             let text = last(texts);
-            cli::parse_boolean(text).ok_or_else(|| format!("must be true or false, not {text:?}"))
+            strconv::parse_bool(text.as_bytes())
+                .map_err(|_| format!("must be true or false, not {text:?}"))
         })?;
         Ok(found.is_some_and(|found| found.value))
     }

@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::go::time::duration;
 use crate::keys::canonical;
 use crate::nearest::nearest;
 
@@ -361,38 +362,13 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().map(Duration::from_secs).and_then(sane);
     }
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest.is_empty() {
-        return None;
-    }
-    let mut sum = Duration::ZERO;
-    while !rest.is_empty() {
-        let (number, after) = split_at_first(rest, |c| !(c.is_ascii_digit() || c == '.'));
-        let (unit, after) = split_at_first(after, |c| c.is_ascii_digit() || c == '.');
-        let unit_nanos = match unit {
-            "ns" => 1.0,
-            "us" | "µs" | "μs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 60e9,
-            "h" => 3600e9,
-            _ => return None,
-        };
-        let nanos = number.parse::<f64>().ok()? * unit_nanos;
-        // What no integer holds becomes the largest one, which is more than a year as well.
-        sum = sum.checked_add(Duration::from_nanos((nanos + 0.5) as u64))?;
-        rest = after;
-    }
-    sane(sum)
+    let nanos = duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.map(Duration::from_nanos).and_then(sane)
 }
 
 /// A longer time than a year is a mistake, and would overflow the system's clocks.
 fn sane(duration: Duration) -> Option<Duration> {
     (duration <= Duration::from_secs(366 * 86_400)).then_some(duration)
-}
-
-fn split_at_first(text: &str, is: impl Fn(char) -> bool) -> (&str, &str) {
-    text.split_at(text.find(is).unwrap_or(text.len()))
 }
 
 #[cfg(test)]

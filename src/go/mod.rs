@@ -8,5 +8,6 @@ pub mod hex;
 pub mod path;
 pub mod regexp;
 pub mod strconv;
+pub mod time;
 pub mod unicode;
 pub mod utf8;

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::value::{LocalZone, Offset, Pair, Service, Str, Time};
+use super::value::{Pair, Service, Str};
 use super::{Budget, CallError, Error, Function, Host, Options, Template, Type, Value};
+use crate::go::time::{Local, Time, Zone};
 
 /// The host.
 pub struct Fixture;
@@ -135,15 +136,11 @@ fn service() -> Service {
 
 /// 2017-07-14T02:40:00Z
 fn now() -> Time {
-    let local = |_| Offset {
-        seconds: 0,
-        name: "UTC".into(),
-    };
     Time {
         seconds: 1_500_000_000,
         nanos: 5,
         utc: true,
-        local: LocalZone(local),
+        local: Local::new(Zone::utc()),
     }
 }
 

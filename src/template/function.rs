@@ -25,6 +25,10 @@ pub enum Type {
     Time,
     /// `time.Duration`
     Duration,
+    /// `*time.Location`
+    Location,
+    /// `[]uint8`
+    Bytes,
 }
 
 /// A function that templates can call: its name and its parameters.

@@ -22,7 +22,6 @@ pub mod outline;
 mod parse;
 mod problem;
 mod sorted;
-pub mod time;
 pub mod value;
 
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};

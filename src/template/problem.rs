@@ -458,6 +458,8 @@ impl fmt::Display for Type {
             Type::Map => "map[string]interface {}",
             Type::Time => "time.Time",
             Type::Duration => "time.Duration",
+            Type::Location => "*time.Location",
+            Type::Bytes => "[]uint8",
         })
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Limit;
 use super::sorted::SortedMap;
+use crate::go::time::{Location, Time};
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;
@@ -158,42 +159,6 @@ pub struct Service {
     pub weight: u16,
 }
 
-/// A point in time: `time.Time`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// Seconds since 1970-01-01T00:00:00Z.
-    pub seconds: i64,
-    /// Nanoseconds within the second, 0..1_000_000_000.
-    pub nanos: u32,
-    /// Whether its calendar is read in UTC, not in the machine's zone.
-    pub utc: bool,
-    /// The machine's zone.
-    pub local: LocalZone,
-}
-
-/// How far a zone's clock is ahead at one instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offset {
-    /// Seconds east of UTC.
-    pub seconds: i32,
-    /// The zone's abbreviation, such as `CST`.
-    pub name: Str,
-}
-
-/// The machine's zone, `time.Local`: the offset at an instant in Unix seconds, since daylight saving moves it.
-/// Whoever makes a time brings it along, so that templates need to know no system.
-#[derive(Clone, Copy, Debug)]
-pub struct LocalZone(pub fn(i64) -> Offset);
-
-impl PartialEq for LocalZone {
-    /// A machine has but one.
-    fn eq(&self, _: &LocalZone) -> bool {
-        true
-    }
-}
-
-impl Eq for LocalZone {}
-
 /// `[]interface {}`.
 #[derive(Debug)]
 pub struct List {
@@ -297,6 +262,10 @@ pub enum Value {
     Time(Rc<Time>),
     /// `time.Duration`, in nanoseconds
     Duration(i64),
+    /// `*time.Location`
+    Location(Rc<Location>),
+    /// `[]uint8`
+    Bytes(Rc<[u8]>),
     /// `time.Month`, 1..=12
     Month(u8),
     /// `time.Weekday`, 0 is Sunday
@@ -367,6 +336,8 @@ impl Value {
             Value::Services(_) => "[]*net.SRV",
             Value::Time(_) => "time.Time",
             Value::Duration(_) => "time.Duration",
+            Value::Location(_) => "*time.Location",
+            Value::Bytes(_) => "[]uint8",
             Value::Month(_) => "time.Month",
             Value::Weekday(_) => "time.Weekday",
         }
@@ -382,7 +353,7 @@ impl Value {
             Value::Bool(value) => *value,
             Value::Float(number) => *number != 0.0,
             Value::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
-            Value::Pair(_) | Value::Service(_) | Value::Time(_) => true,
+            Value::Pair(_) | Value::Service(_) | Value::Time(_) | Value::Location(_) => true,
             _ => match (self.as_integer(), self.length()) {
                 (Some(number), _) => number != 0,
                 (_, length) => length.is_some_and(|length| length > 0),
@@ -424,6 +395,7 @@ impl Value {
             Value::Map(map) => Some(map.entries.len()),
             Value::Pairs(pairs) => Some(pairs.len()),
             Value::Services(services) => Some(services.len()),
+            Value::Bytes(bytes) => Some(bytes.len()),
             _ => None,
         }
     }
@@ -432,6 +404,7 @@ impl Value {
     pub fn element(&self, at: usize) -> Option<Value> {
         match self {
             Value::Str(text) => text.as_bytes().get(at).copied().map(Value::Uint8),
+            Value::Bytes(bytes) => bytes.get(at).copied().map(Value::Uint8),
             Value::Strings(texts) => texts.get(at).cloned().map(Value::Str),
             Value::List(list) => list.items.get(at).cloned(),
             Value::Pairs(pairs) => pairs.get(at).map(|pair| Value::Pair(Rc::new(pair.clone()))),
@@ -451,6 +424,7 @@ impl Value {
             Value::List(list) => Value::list(list.items.get(from..to)?.to_vec()).ok()?,
             Value::Pairs(pairs) => Value::Pairs(pairs.get(from..to)?.into()),
             Value::Services(services) => Value::Services(services.get(from..to)?.into()),
+            Value::Bytes(bytes) => Value::Bytes(bytes.get(from..to)?.into()),
             _ => return None,
         })
     }

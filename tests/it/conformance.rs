@@ -7,8 +7,8 @@ use std::io::{Write, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
+use app_agent::go::time::{Local, Zone};
 use app_agent::resource::funcs::{Funcs, HostEnv};
-use app_agent::template::value::{LocalZone, Offset};
 use app_agent::template::{Budget, ErrorKind, Host, Options, Template, Value};
 use app_agent::tree::{Tree, View};
 use serde_json::Value as Json;
@@ -53,10 +53,7 @@ fn render(case: &Case, view: &View) -> Result<String, String> {
         templates: "/nonexistent".into(),
         options: Options::default(),
         variable: |name| (name == "BB_ENV").then(|| OsString::from("from-env")),
-        zone: LocalZone(|_| Offset {
-            seconds: 0,
-            name: "UTC".into(),
-        }),
+        zone: Local::new(Zone::utc()),
     };
     let mut funcs = Funcs::new(view.clone(), around);
     let name = format!("{}.tmpl", case.id);

@@ -22,3 +22,4 @@ mod stage;
 mod tables;
 mod tools;
 mod torture;
+mod zones;

@@ -1,12 +1,14 @@
 //! What this machine says about itself: its name, zone, interfaces, users and name servers.
 
 use std::ffi::{CStr, CString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
+use std::sync::OnceLock;
 
-use crate::platform::Zone;
+use crate::go::time::{Local, Zone};
 
 /// An entry of the user database that needs more room than this is not an entry.
 const LARGEST_ENTRY: usize = 1 << 20;
@@ -32,25 +34,54 @@ pub fn terminal_columns() -> Option<usize> {
     (code == 0 && columns > 0).then_some(columns.into())
 }
 
-/// The local time zone at `seconds` after 1970-01-01T00:00:00Z.
-pub fn local_zone(seconds: i64) -> Zone {
-    let mut parts = MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both pointers are valid for the call; `localtime_r` is thread safe, since nothing here changes the environment.
-    let answer = unsafe { libc::localtime_r(&seconds, parts.as_mut_ptr()) };
-    if answer.is_null() {
-        return Zone::utc();
-    }
-    // SAFETY: zeroed is a valid `tm`, and the call has filled it in.
-    let parts = unsafe { parts.assume_init() };
-    if parts.tm_zone.is_null() {
-        return Zone::utc();
-    }
-    // SAFETY: `tm_zone` is NUL-terminated and belongs to the C library, which keeps the names of the zone for good.
-    let name = unsafe { CStr::from_ptr(parts.tm_zone) };
-    Zone {
-        offset: i32::try_from(parts.tm_gmtoff).unwrap_or(0),
-        name: name.to_string_lossy().into_owned(),
-    }
+/// Where zone files are, as Go looks for them.
+const ZONE_FILES: [&str; 3] = [
+    "/usr/share/zoneinfo",
+    "/usr/share/lib/zoneinfo",
+    "/usr/lib/locale/TZ",
+];
+
+/// No zone file is nearly as large.
+const LARGEST_ZONE_FILE: u64 = 1 << 20;
+
+/// The machine's time zone, looked up once: the zone file that `TZ` names, else the rule that it is, else UTC; without
+/// `TZ`, that of /etc/localtime. Zone files are read here and not by the C library: Go takes `EST5EDT` for a file's
+/// name, the C libraries for a rule.
+pub fn local_zone() -> Local {
+    static ZONE: OnceLock<Local> = OnceLock::new();
+    let zone = ZONE.get_or_init(|| {
+        let name = std::env::var_os("TZ");
+        let name = name.as_ref().map(|name| name.to_string_lossy());
+        Local::new(find_zone(name.as_deref()))
+    });
+    zone.clone()
+}
+
+fn find_zone(name: Option<&str>) -> Zone {
+    let Some(name) = name else {
+        return zone_file("/etc/localtime", "Local").unwrap_or_else(Zone::utc);
+    };
+    let name = name.strip_prefix(':').unwrap_or(name);
+    let zone = match name {
+        "" | "UTC" => None,
+        "/etc/localtime" => zone_file(name, "Local"),
+        _ if name.starts_with('/') => zone_file(name, name),
+        _ => {
+            let files = ZONE_FILES.iter().map(|dir| format!("{dir}/{name}"));
+            let found = files.into_iter().find_map(|path| zone_file(&path, name));
+            found.or_else(|| Zone::of_rule(name))
+        }
+    };
+    zone.unwrap_or_else(Zone::utc)
+}
+
+fn zone_file(path: &str, name: &str) -> Option<Zone> {
+    let mut content = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(LARGEST_ZONE_FILE)
+        .read_to_end(&mut content)
+        .ok()?;
+    Zone::of_file(name, &content)
 }
 
 /// The addresses of one network interface, in the system's order; none when there is no such interface.

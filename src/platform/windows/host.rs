@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
+use std::sync::OnceLock;
 
 use windows_sys::Win32::Foundation::{
     ERROR_BUFFER_OVERFLOW, ERROR_NO_DATA, ERROR_SUCCESS, FILETIME, SYSTEMTIME,
@@ -24,7 +25,7 @@ use windows_sys::Win32::System::Time::{
     SystemTimeToTzSpecificLocalTime, TIME_ZONE_INFORMATION,
 };
 
-use crate::platform::Zone;
+use crate::go::time::{Local, Offset, Zone};
 
 /// Seconds from 1601, where Windows counts from, to 1970.
 const EPOCH: i64 = 11_644_473_600;
@@ -63,11 +64,22 @@ pub fn terminal_columns() -> Option<usize> {
     usize::try_from(columns).ok().filter(|_| done)
 }
 
-/// The local time zone at `seconds` after 1970-01-01T00:00:00Z, by the rules that hold today.
-pub fn local_zone(seconds: i64) -> Zone {
-    local_offset(seconds).map_or_else(Zone::utc, |offset| Zone {
-        offset,
-        name: abbreviation(offset),
+/// The machine's time zone, by the rules that hold today.
+pub fn local_zone() -> Local {
+    static ZONE: OnceLock<Local> = OnceLock::new();
+    let zone = ZONE.get_or_init(|| Local::new(Zone::of_system("Local", offset_at)));
+    zone.clone()
+}
+
+/// The offset at `seconds` after 1970-01-01T00:00:00Z.
+fn offset_at(seconds: i64) -> Offset {
+    local_offset(seconds).map_or(Offset::UTC, |offset| {
+        let (name, is_dst) = abbreviation(offset);
+        Offset {
+            seconds: offset,
+            name: name.into(),
+            is_dst,
+        }
     })
 }
 
@@ -93,8 +105,9 @@ fn local_offset(seconds: i64) -> Option<i32> {
     i32::try_from(offset).ok().filter(|_| done)
 }
 
-/// The capitals of Windows' long name ("China Standard Time"), as Go does it; `+08` where that has none.
-fn abbreviation(offset: i32) -> String {
+/// The capitals of Windows' long name ("China Standard Time"), as Go does it; `+08` where that has none. And whether
+/// that is the one of daylight saving time.
+fn abbreviation(offset: i32) -> (String, bool) {
     let mut zone = TIME_ZONE_INFORMATION::default();
     // SAFETY: the pointer is valid for the call; left at zero when the call fails.
     unsafe { GetTimeZoneInformation(&mut zone) };
@@ -105,10 +118,11 @@ fn abbreviation(offset: i32) -> String {
     };
     let long = String::from_utf16_lossy(&long);
     let capitals: String = long.chars().filter(char::is_ascii_uppercase).collect();
-    match capitals.is_empty() {
+    let name = match capitals.is_empty() {
         true => format!("{:+03}", offset / 3600),
         false => capitals,
-    }
+    };
+    (name, in_summer)
 }
 
 /// The addresses of one network interface, by the name in the control panel; none when there is no such interface.

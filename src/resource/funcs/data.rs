@@ -12,10 +12,14 @@ pub(super) fn kind(value: &Value) -> &'static str {
         Value::Nil => "invalid",
         Value::Int64(_) | Value::Duration(_) => "int64",
         Value::Month(_) | Value::Weekday(_) => "int",
-        Value::Strings(_) | Value::List(_) | Value::Pairs(_) | Value::Services(_) => "slice",
+        Value::Strings(_)
+        | Value::List(_)
+        | Value::Pairs(_)
+        | Value::Services(_)
+        | Value::Bytes(_) => "slice",
         Value::Map(_) => "map",
         Value::Pair(_) | Value::Time(_) => "struct",
-        Value::Service(_) => "ptr",
+        Value::Service(_) | Value::Location(_) => "ptr",
         other => other.type_name(),
     }
 }
@@ -59,6 +63,12 @@ pub(super) fn filter(
         let text = match &value {
             Value::Str(text) => text,
             Value::Pair(pair) => &pair.value,
+            // The original takes every struct for a pair.
+            Value::Time(_) => {
+                return Err(failed(
+                    "interface conversion: interface {} is time.Time, not memkv.KVPair",
+                ));
+            }
             _ => continue,
         };
         let expression = match &compiled {
@@ -87,6 +97,7 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
             };
             services.iter().map(one).collect()
         }
+        Value::Bytes(bytes) => bytes.iter().copied().map(Value::Uint8).collect(),
         _ => return None,
     })
 }
@@ -200,7 +211,8 @@ pub(super) fn is_empty(value: &Value) -> bool {
         Value::Map(map) => map.entries().is_empty(),
         Value::Pairs(pairs) => pairs.is_empty(),
         Value::Services(services) => services.is_empty(),
-        Value::Pair(_) | Value::Service(_) | Value::Time(_) => false,
+        Value::Bytes(bytes) => bytes.is_empty(),
+        Value::Pair(_) | Value::Service(_) | Value::Time(_) | Value::Location(_) => false,
     }
 }
 

@@ -8,9 +8,6 @@ use crate::template::CallError;
 pub(super) use decode::{Want, decode};
 pub(super) use encode::encode;
 
-/// How `time.Time` marshals itself.
-pub(super) const RFC3339_NANO: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
-
 fn failed(message: String) -> CallError {
     CallError::failed(message)
 }

@@ -27,8 +27,9 @@ use self::regex::Expression;
 use self::table::{NAMES, Name};
 use self::text::Case;
 use crate::go::strconv;
+use crate::go::time::Local;
 use crate::platform;
-use crate::template::value::{LocalZone, Str};
+use crate::template::value::Str;
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::{ReadSet, View};
 
@@ -50,7 +51,7 @@ pub struct HostEnv {
     /// Looks up an environment variable.
     pub variable: fn(&str) -> Option<OsString>,
     /// The zone of `datetime`.
-    pub zone: LocalZone,
+    pub zone: Local,
 }
 
 impl HostEnv {
@@ -60,7 +61,7 @@ impl HostEnv {
             templates: templates.to_path_buf(),
             options,
             variable: |name| std::env::var_os(name),
-            zone: system::local_zone(),
+            zone: platform::local_zone(),
         }
     }
 }

@@ -174,6 +174,7 @@ fn measure(value: &Value) -> (f64, Option<&Str>) {
         Value::Map(map) => map.entries().len() as f64,
         Value::Pairs(pairs) => pairs.len() as f64,
         Value::Services(services) => services.len() as f64,
+        Value::Bytes(bytes) => bytes.len() as f64,
         _ => 0.0,
     };
     (size, None)
@@ -255,6 +256,8 @@ fn deep_equal(left: &Value, right: &Value, budget: &mut Budget) -> Result<bool, 
         (Value::Service(a), Value::Service(b)) => a == b,
         (Value::Services(a), Value::Services(b)) => a == b,
         (Value::Time(a), Value::Time(b)) => a == b,
+        (Value::Location(a), Value::Location(b)) => a == b,
+        (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::List(a), Value::List(b)) if Rc::ptr_eq(a, b) => true,
         (Value::List(a), Value::List(b)) => {
             let same_kind = a.is_nil() == b.is_nil() && a.items().len() == b.items().len();

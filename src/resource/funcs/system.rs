@@ -5,21 +5,11 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::HostEnv;
+use crate::go::time::Time;
 use crate::net;
 use crate::platform;
 use crate::template::Value;
-use crate::template::value::{LocalZone, Offset, Service, Str, Time};
-
-/// The machine's time zone.
-pub(super) fn local_zone() -> LocalZone {
-    LocalZone(|seconds| {
-        let zone = platform::local_zone(seconds);
-        Offset {
-            seconds: zone.offset,
-            name: zone.name.into(),
-        }
-    })
-}
+use crate::template::value::{Service, Str};
 
 impl HostEnv {
     /// `getenv`: a variable that is empty counts as missing.
@@ -45,7 +35,7 @@ impl HostEnv {
             seconds,
             nanos,
             utc: false,
-            local: self.zone,
+            local: self.zone.clone(),
         };
         Value::Time(now.into())
     }

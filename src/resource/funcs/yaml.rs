@@ -6,11 +6,11 @@
 mod scalar;
 
 use self::scalar::{Analysis, Style};
-use super::json::RFC3339_NANO;
 use crate::go::strconv;
+use crate::go::time::duration;
 use crate::go::utf8;
 use crate::template::value::{Map, Pair, Service, Str};
-use crate::template::{Budget, CallError, Value, time};
+use crate::template::{Budget, CallError, Value};
 
 /// Spaces of one level.
 const INDENT: usize = 2;
@@ -18,6 +18,9 @@ const INDENT: usize = 2;
 const WIDTH: usize = 80;
 /// The longest key that stands before its `:` on one line.
 const SIMPLE_KEY: usize = 128;
+
+/// What is wrong with a time of another year than those of four digits.
+const BEYOND: &str = "Time.MarshalText: year outside of range [0,9999]";
 
 /// `yaml.Marshal`: always ends with a newline.
 pub(super) fn encode(value: &Value, budget: &mut Budget) -> Result<Vec<u8>, CallError> {
@@ -83,8 +86,13 @@ impl Emitter<'_> {
             Value::Map(map) => return self.mapping(map),
             Value::Pair(pair) => return self.pair(pair, context),
             Value::Service(service) => return self.service(service, context),
-            Value::Time(moment) => self.string(&moment.format(RFC3339_NANO).into(), context),
-            Value::Duration(nanos) => self.string(&time::duration_text(*nanos).into(), context),
+            Value::Time(moment) => match moment.marshal_text() {
+                Some(text) => self.string(&text.into(), context),
+                None => return Err(CallError::failed(BEYOND.to_owned())),
+            },
+            Value::Duration(nanos) => self.string(&duration::to_text(*nanos).into(), context),
+            Value::Location(_) => return self.empty("{}"),
+            Value::Bytes(bytes) => return self.sequence(bytes, context, Self::byte),
             other => self.plain(&plain_text(other)?, true),
         }
         self.charge()
@@ -105,6 +113,11 @@ impl Emitter<'_> {
             ("priority", Value::Uint16(service.priority)),
             ("weight", Value::Uint16(service.weight)),
         ])
+    }
+
+    fn byte(&mut self, byte: &u8, _: Context) -> Result<(), CallError> {
+        self.plain(&byte.to_string(), true);
+        self.charge()
     }
 
     fn fields(&mut self, fields: &[(&str, Value)]) -> Result<(), CallError> {

@@ -3,10 +3,9 @@
 use super::eval::Words;
 use super::{Cell, Result, State};
 use crate::template::builtins::Builtin;
-use crate::template::methods;
+use crate::template::methods::{self, Method};
 use crate::template::node::{Callee, NodeRef, Operand, OperandKind};
 use crate::template::problem::Problem;
-use crate::template::time::Method;
 use crate::template::value::Value;
 use crate::template::{CallError, Function, Type};
 
@@ -198,7 +197,10 @@ impl<'t> State<'t, '_> {
             (Type::Bool, _) => "bool",
             (Type::Str, _) => "string",
             (Type::Int | Type::Int64 | Type::Duration, _) => "integer",
-            (Type::Strings | Type::List | Type::Map | Type::Time, _) => {
+            (
+                Type::Strings | Type::List | Type::Map | Type::Time | Type::Location | Type::Bytes,
+                _,
+            ) => {
                 let node = self.print(NodeRef::Operand(arg));
                 return self.fail(Problem::NoSuchConstant { node, want });
             }
@@ -239,7 +241,8 @@ impl Type {
     /// The type's nil, if it has one.
     fn nil(self) -> Option<Value> {
         match self {
-            Type::Any => Some(Value::Nil),
+            Type::Any | Type::Location => Some(Value::Nil),
+            Type::Bytes => Some(Value::Bytes([].into())),
             Type::Strings => Some(Value::Strings([].into())),
             Type::List => Some(Value::nil_list()),
             Type::Map => Some(Value::nil_map()),
@@ -265,6 +268,8 @@ impl Type {
                 | (Type::List, Value::List(_))
                 | (Type::Map, Value::Map(_))
                 | (Type::Time, Value::Time(_))
+                | (Type::Location, Value::Location(_))
+                | (Type::Bytes, Value::Bytes(_))
                 | (Type::Duration, Value::Duration(_))
         )
     }

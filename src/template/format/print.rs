@@ -1,9 +1,9 @@
 //! How a value of each Go type answers a verb: Go's `printArg` and `printValue`, in one.
 
-use super::super::time;
-use super::super::value::{Pair, Service, Time, Value};
+use super::super::value::{Pair, Service, Value};
 use super::super::{Budget, Limit};
 use super::field::{Field, Integer};
+use crate::go::time::{self, Time, duration};
 
 /// What stands for the address of anything: a template's text must not depend on where the memory lies.
 const ADDRESS: u64 = 0xc0_0000_0000;
@@ -107,6 +107,12 @@ impl Printer {
             (Value::Nil, _) => self.push_complaint(verb, "(<nil>)"),
             (_, 'T') => self.string(value.type_name().as_bytes()),
             (_, 'p') => self.pointer(value),
+            // Go calls the type by its other name where it is no part of a list.
+            (Value::Bytes(bytes), 'v') if self.field.sharp_v => {
+                self.push(b"[]byte{")?;
+                self.print_items(bytes.len(), &mut byte_of(bytes, verb))?;
+                self.push(b"}")
+            }
             (Value::Service(service), _) if verb != 'w' => {
                 self.push(b"&")?;
                 self.print_service(service, verb)
@@ -123,7 +129,9 @@ impl Printer {
             | Value::Map(_)
             | Value::Pairs(_)
             | Value::Service(_)
-            | Value::Services(_) => {
+            | Value::Services(_)
+            | Value::Location(_)
+            | Value::Bytes(_) => {
                 self.field.sharp = !self.field.sharp;
                 self.integer(Integer::unsigned(ADDRESS), 16, 'v')
             }
@@ -189,7 +197,21 @@ impl Printer {
                 })
             }
             Value::Time(time) => self.print_time_fields(time, verb),
+            Value::Location(location) => {
+                self.push(b"&")?;
+                let name = Value::text(location.name());
+                self.print_struct("time.Location", &[("name", name)], verb)
+            }
+            Value::Bytes(bytes) => self.print_bytes(value, bytes, verb),
         }
+    }
+
+    /// Bytes as a string, or as a list of numbers.
+    fn print_bytes(&mut self, value: &Value, bytes: &[u8], verb: char) -> Result<(), Limit> {
+        if matches!(verb, 's' | 'q' | 'x' | 'X') {
+            return self.print_string(value, bytes, verb);
+        }
+        self.print_list(value, bytes.len(), byte_of(bytes, verb))
     }
 
     /// Go's `handleMethods`: types with a `String` method print what it gives.
@@ -210,7 +232,8 @@ impl Printer {
         }
         let text = match value {
             Value::Time(time) => time.to_text(),
-            Value::Duration(nanos) => time::duration_text(*nanos).into_bytes(),
+            Value::Duration(nanos) => duration::to_text(*nanos).into_bytes(),
+            Value::Location(location) => location.name().to_owned().into_bytes(),
             Value::Month(month) => time::month_name(*month).into_bytes(),
             Value::Weekday(weekday) => time::weekday_name(*weekday).into_bytes(),
             _ => return None,
@@ -311,11 +334,20 @@ impl Printer {
             ("[".to_owned(), b"]")
         };
         self.push(open.as_bytes())?;
+        self.print_items(count, &mut item)?;
+        self.push(close)
+    }
+
+    fn print_items(
+        &mut self,
+        count: usize,
+        item: &mut dyn FnMut(&mut Printer, usize) -> Result<(), Limit>,
+    ) -> Result<(), Limit> {
         for place in 0..count {
             self.separate(place)?;
             item(self, place)?;
         }
-        self.push(close)
+        Ok(())
     }
 
     fn print_map(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
@@ -384,6 +416,14 @@ impl Printer {
             ("ext", Value::Int64(time.seconds)),
         ];
         self.print_struct("time.Time", &fields, verb)
+    }
+}
+
+/// Prints one of several bytes.
+fn byte_of(bytes: &[u8], verb: char) -> impl FnMut(&mut Printer, usize) -> Result<(), Limit> {
+    move |printer, place| {
+        let byte = bytes.get(place).copied().map_or(Value::Nil, Value::Uint8);
+        printer.print_inner(&byte, verb)
     }
 }
 

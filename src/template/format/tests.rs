@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::super::value::{LocalZone, Offset, Pair, Service, Str, Time};
+use super::super::value::{Pair, Service, Str};
 use super::*;
+use crate::go::time::{Local, Time, Zone};
 
 fn budget() -> Budget {
     Budget {
@@ -53,15 +54,11 @@ fn service() -> Service {
 }
 
 fn time() -> Value {
-    let utc = |_| Offset {
-        seconds: 0,
-        name: Str::from("UTC"),
-    };
     Value::Time(Rc::new(Time {
         seconds: 1_620_000_000,
         nanos: 5,
         utc: true,
-        local: LocalZone(utc),
+        local: Local::new(Zone::utc()),
     }))
 }
 
@@ -319,6 +316,13 @@ fn times_print_their_string() {
         "1.5s 1500000000 time.Duration 1500000000",
     );
     one("%z", Value::Duration(1000), "%!z(time.Duration=1000)");
+    let Value::Time(time) = time() else { return };
+    let zone = Value::Location(Rc::new(time.location()));
+    one(
+        "%v %[1]s %[1]q %[1]T",
+        zone,
+        "UTC UTC \"UTC\" *time.Location",
+    );
     one("%v %[1]d %02[1]d", Value::Month(5), "May 5 05");
     one("%02d", Value::Month(5), "05");
     one("%q %x", Value::Weekday(1), r#""Monday" %!x(MISSING)"#);

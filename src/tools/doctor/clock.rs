@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Case, Finding, Verdict};
 use crate::agent::status;
 use crate::config;
+use crate::go::time::days_before;
 use crate::log::{self, age};
-use crate::template::time::days_before;
 
 /// 2026-01-01: no clock that is right shows an earlier day than this program was made on.
 const MADE: u64 = 1_767_225_600;

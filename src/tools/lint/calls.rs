@@ -106,7 +106,7 @@ impl Checker<'_> {
             Type::Bool => kind == Kind::Bool,
             Type::Int | Type::Int64 => kind == Kind::Int,
             Type::Time => kind == Kind::Time,
-            Type::Map | Type::List | Type::Duration => false,
+            Type::Map | Type::List | Type::Duration | Type::Location | Type::Bytes => false,
             Type::Any => true,
         };
         if !fits {

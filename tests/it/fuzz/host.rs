@@ -5,8 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
+use app_agent::go::time::{Local, Offset, Time, Zone};
 use app_agent::resource::funcs::{FUNCTIONS, Funcs, HostEnv};
-use app_agent::template::value::{LocalZone, Offset, Str, Time};
 use app_agent::template::{Budget, CallError, Function, Host, Options, Value};
 use app_agent::tree::{Tree, View};
 
@@ -26,7 +26,7 @@ impl Machineless {
             templates: here.with_file_name("templates"),
             options,
             variable: |_| None,
-            zone: LocalZone(zone),
+            zone: Local::new(Zone::of_system("Local", zone)),
         };
         Machineless(Funcs::new(VIEW.clone(), around))
     }
@@ -35,7 +35,8 @@ impl Machineless {
 fn zone(_: i64) -> Offset {
     Offset {
         seconds: 3600,
-        name: Str::from("XST"),
+        name: "XST".into(),
+        is_dst: false,
     }
 }
 
@@ -59,7 +60,7 @@ impl Host for Machineless {
                 seconds: 1,
                 nanos: 2,
                 utc: false,
-                local: LocalZone(zone),
+                local: Local::new(Zone::of_system("Local", zone)),
             }))),
             _ => self.0.call(index, args, budget),
         }

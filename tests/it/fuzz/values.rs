@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use app_agent::go::time::{Local, Offset, Time, Zone};
 use app_agent::template::Value;
-use app_agent::template::value::{LocalZone, Offset, Pair, Service, Str, Time};
+use app_agent::template::value::{Pair, Service, Str};
 
 use super::choices::Choices;
 
@@ -82,7 +83,8 @@ fn service(choices: &mut impl Choices) -> Service {
 fn zone(seconds: i64) -> Offset {
     Offset {
         seconds: if seconds % 2 == 0 { 3600 } else { -34_200 },
-        name: Str::from("XST"),
+        name: "XST".into(),
+        is_dst: false,
     }
 }
 
@@ -107,11 +109,12 @@ pub fn value(choices: &mut impl Choices, depth: usize) -> Value {
             seconds: integer(choices),
             nanos: choices.below(1_000_000_000) as u32,
             utc: choices.one_in(2),
-            local: LocalZone(zone),
+            local: Local::new(Zone::of_system("Local", zone)),
         })),
         13 => Value::Duration(integer(choices)),
         14 => Value::Month(choices.below(14) as u8),
-        15 => Value::Weekday(choices.below(8) as u8),
+        15 if choices.one_in(2) => Value::Weekday(choices.below(8) as u8),
+        15 => Value::Bytes(text(choices).as_bytes().into()),
         16 => Value::Service(Rc::new(service(choices))),
         17 => Value::Strings((0..count).map(|_| text(choices)).collect()),
         18 => Value::Pairs((0..count).map(|_| pair(choices)).collect()),

@@ -1,10 +1,16 @@
 //! Writing JSON as Go's `json.Marshal` does: a value in, bytes out.
 
-use super::{RFC3339_NANO, failed};
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::failed;
 use crate::go::strconv;
 use crate::go::utf8;
 use crate::template::value::{Map, Pair, Service, Str};
 use crate::template::{Budget, CallError, Value};
+
+/// What is wrong with a time of another year than those of four digits.
+const BEYOND: &str = "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: \
+                      year outside of range [0,9999]";
 
 /// `json.Marshal`, or with `pretty` `json.MarshalIndent(v, "", "  ")`. Keys are sorted, HTML's characters escaped.
 pub fn encode(value: &Value, pretty: bool, budget: &mut Budget) -> Result<Vec<u8>, CallError> {
@@ -51,7 +57,12 @@ impl Encoder<'_> {
                 return Err(failed("json: unsupported type: complex128".to_owned()));
             }
             Value::Str(text) => self.string(text),
-            Value::Time(moment) => self.string(&moment.format(RFC3339_NANO).into()),
+            Value::Time(moment) => match moment.marshal_text() {
+                Some(text) => self.string(&text.into()),
+                None => return Err(failed(BEYOND.to_owned())),
+            },
+            Value::Location(_) => self.plain("{}"),
+            Value::Bytes(bytes) => self.string(&BASE64_STANDARD.encode(bytes).into()),
             Value::Strings(items) => {
                 return self.array(items.iter(), |encoder, item| {
                     encoder.string(item);

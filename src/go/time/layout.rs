@@ -1,7 +1,6 @@
 //! `Time.Format`: a layout shows how the reference time, Mon Jan 2 15:04:05 MST 2006, would be printed.
 
-use super::super::value::Time;
-use super::{Civil, month_name, weekday_name};
+use super::{Civil, Time, month_name, weekday_name};
 
 /// One recognised part of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,8 +228,8 @@ fn push_fraction(out: &mut Vec<u8>, nanos: u32, separator: u8, places: usize, sh
 #[cfg(test)]
 mod tests {
     use super::super::tests::{central_europe, utc};
+    use super::super::{Local, Offset, Zone};
     use super::*;
-    use crate::template::value::{LocalZone, Offset, Str};
 
     fn show(time: &Time, layout: &str) -> String {
         String::from_utf8_lossy(&format(time, layout.as_bytes())).into_owned()
@@ -280,7 +279,7 @@ mod tests {
     fn zones() {
         let local = |seconds, zone| Time {
             utc: false,
-            local: LocalZone(zone),
+            local: Local::new(Zone::of_system("Local", zone)),
             ..utc(seconds, 0)
         };
         let layout = "15:04 MST Z07:00 -07 -07:00:00";
@@ -290,7 +289,8 @@ mod tests {
         );
         let newfoundland = |_| Offset {
             seconds: -(3 * 3600 + 1800 + 52),
-            name: Str::from(""),
+            name: "".into(),
+            is_dst: false,
         };
         assert_eq!(
             show(&local(0, newfoundland), layout),

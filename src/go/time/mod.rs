@@ -1,22 +1,73 @@
-//! Go's package time as far as a template can reach it: what `datetime` gives and the methods on it.
+//! Go's package time: instants, the calendar, layouts, durations and zones.
 //!
-//! This file is the calendar and the arithmetic; `layout` prints, `duration` is time.Duration, `methods` is what
-//! templates call. Nothing here reads a clock or knows the machine's zone: a [`Time`] brings its zone along.
+//! This file is the calendar and the arithmetic; `layout` prints, `duration` is time.Duration, `zone` and `rule` are
+//! time.Location. Nothing here reads a clock or a file: a [`Time`] brings its zone along.
 
-mod duration;
+pub mod duration;
 mod layout;
-mod methods;
+mod rule;
+mod zone;
 
-use super::value::{Offset, Str, Time};
+use std::sync::Arc;
 
-pub use methods::{Method, call_method, method};
+pub use zone::{Offset, Zone};
 
-pub use duration::to_text as duration_text;
+/// The machine's time zone. A machine has only one: all are equal.
+#[derive(Clone, Debug)]
+pub struct Local(Arc<Zone>);
+
+impl Local {
+    /// The machine's zone is this one.
+    pub fn new(zone: Zone) -> Local {
+        Local(Arc::new(zone))
+    }
+}
+
+impl PartialEq for Local {
+    fn eq(&self, _: &Local) -> bool {
+        true
+    }
+}
+
+impl Eq for Local {}
+
+/// A time zone as a time has it, `*time.Location`: UTC or the machine's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    utc: bool,
+    local: Local,
+}
+
+impl Location {
+    /// `Location.String`.
+    pub fn name(&self) -> &str {
+        if self.utc {
+            return "UTC";
+        }
+        self.local.0.name()
+    }
+}
+
+/// A point in time: `time.Time`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds within the second, 0..1_000_000_000.
+    pub nanos: u32,
+    /// Whether its calendar is read in UTC, not in the machine's zone.
+    pub utc: bool,
+    /// The machine's zone.
+    pub local: Local,
+}
+
+/// The layout by which a time marshals itself, `time.RFC3339Nano`.
+pub const RFC3339_NANO: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
 
 const NANOS: i128 = 1_000_000_000;
 
 /// Seconds between Go's zero time, 0001-01-01T00:00:00Z, and 1970.
-const ZERO: i64 = -62_135_596_800;
+pub const ZERO: i64 = -62_135_596_800;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -44,7 +95,7 @@ const DAYS: [&str; 7] = [
 ];
 
 /// `Month.String`; 1 is January.
-pub(super) fn month_name(month: u8) -> String {
+pub fn month_name(month: u8) -> String {
     let name = usize::from(month).checked_sub(1);
     match name.and_then(|place| MONTHS.get(place)) {
         Some(name) => (*name).to_owned(),
@@ -53,31 +104,39 @@ pub(super) fn month_name(month: u8) -> String {
 }
 
 /// `Weekday.String`; 0 is Sunday.
-pub(super) fn weekday_name(weekday: u8) -> String {
+pub fn weekday_name(weekday: u8) -> String {
     match DAYS.get(usize::from(weekday)) {
         Some(name) => (*name).to_owned(),
         None => format!("%!Weekday({weekday})"),
     }
 }
 
-/// An instant as its zone's calendar and clock show it.
-struct Civil {
-    year: i64,
-    month: u8,
-    day: u8,
+/// An instant as a zone's calendar and clock show it.
+pub struct Civil {
+    pub year: i64,
+    /// From 1.
+    pub month: u8,
+    pub day: u8,
     /// Day of the year, from 1.
-    yday: u16,
-    weekday: u8,
-    hour: u8,
-    minute: u8,
-    second: u8,
-    offset: Offset,
+    pub yday: u16,
+    /// From 0, which is Sunday.
+    pub weekday: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+    /// How far the zone is ahead at the instant.
+    pub offset: Offset,
 }
 
 impl Civil {
-    fn of(time: &Time) -> Civil {
-        let offset = time.offset_at(time.seconds);
-        let local = time.seconds.saturating_add(i64::from(offset.seconds));
+    /// A time's calendar and clock.
+    pub fn of(time: &Time) -> Civil {
+        Civil::at(time.seconds, time.offset_at(time.seconds))
+    }
+
+    /// The calendar and the clock of an instant, in seconds since 1970, where this offset holds.
+    pub fn at(seconds: i64, offset: Offset) -> Civil {
+        let local = seconds.saturating_add(i64::from(offset.seconds));
         let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
         let (year, month, day) = date_of(days);
         Civil {
@@ -117,7 +176,8 @@ pub fn days_before(year: i128, month: i128) -> i128 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-fn narrow(number: i128) -> i64 {
+/// The nearest number of 64 bits.
+pub fn narrow(number: i128) -> i64 {
     i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })
 }
 
@@ -126,27 +186,27 @@ impl Time {
         Time {
             seconds: narrow(nanos.div_euclid(NANOS)),
             nanos: nanos.rem_euclid(NANOS) as u32,
-            ..*self
+            ..self.clone()
         }
     }
 
     /// Nanoseconds since 1970.
-    fn unix_nanos(&self) -> i128 {
+    pub fn unix_nanos(&self) -> i128 {
         i128::from(self.seconds) * NANOS + i128::from(self.nanos)
     }
 
     /// `Time.Add`; ends at the ends of time instead of wrapping around.
-    fn add(&self, duration: i64) -> Time {
+    pub fn add(&self, duration: i64) -> Time {
         self.with_nanos(self.unix_nanos() + i128::from(duration))
     }
 
     /// `Time.Sub`: the largest or smallest duration when the difference does not fit.
-    fn sub(&self, other: &Time) -> i64 {
+    pub fn sub(&self, other: &Time) -> i64 {
         narrow(self.unix_nanos() - other.unix_nanos())
     }
 
     /// `Time.AddDate`: the calendar moves, the clock stays; days beyond a month's end run into the next.
-    fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
+    pub fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
         let civil = Civil::of(self);
         let months = i128::from(civil.month) - 1 + i128::from(months);
         let year = i128::from(civil.year) + i128::from(years) + months.div_euclid(12);
@@ -156,7 +216,7 @@ impl Time {
             i64::from(civil.hour) * 3600 + i64::from(civil.minute) * 60 + i64::from(civil.second);
         Time {
             seconds: self.instant_of(narrow(days * 86_400 + i128::from(clock))),
-            ..*self
+            ..self.clone()
         }
     }
 
@@ -166,7 +226,7 @@ impl Time {
     }
 
     /// `Time.Truncate`.
-    fn truncate(&self, duration: i64) -> Time {
+    pub fn truncate(&self, duration: i64) -> Time {
         if duration <= 0 {
             return self.clone();
         }
@@ -174,7 +234,7 @@ impl Time {
     }
 
     /// `Time.Round`: to the nearest multiple, half way up.
-    fn round(&self, duration: i64) -> Time {
+    pub fn round(&self, duration: i64) -> Time {
         if duration <= 0 {
             return self.clone();
         }
@@ -187,18 +247,58 @@ impl Time {
         self.with_nanos(self.unix_nanos() - beyond + up)
     }
 
+    /// `Time.Location`.
+    pub fn location(&self) -> Location {
+        let Time { utc, ref local, .. } = *self;
+        let local = local.clone();
+        Location { utc, local }
+    }
+
+    /// `Time.In`.
+    pub fn in_location(&self, location: &Location) -> Time {
+        Time {
+            utc: location.utc,
+            local: location.local.clone(),
+            ..*self
+        }
+    }
+
+    /// `Time.MarshalText`: RFC 3339; none for a year that this has no place for.
+    pub fn marshal_text(&self) -> Option<Vec<u8>> {
+        let fits = (0..10_000).contains(&Civil::of(self).year);
+        fits.then(|| self.format(RFC3339_NANO))
+    }
+
+    /// `Time.MarshalBinary`: a version, seconds since year 1, nanoseconds, the offset in minutes (-1 for UTC).
+    pub fn marshal_binary(&self) -> Vec<u8> {
+        let offset = self.offset_at(self.seconds).seconds;
+        let (minutes, seconds) = if self.utc {
+            (-1, 0)
+        } else {
+            (offset / 60, offset % 60)
+        };
+        let mut out = vec![if seconds == 0 { 1 } else { 2 }];
+        out.extend(self.seconds.wrapping_sub(ZERO).to_be_bytes());
+        out.extend(self.nanos.to_be_bytes());
+        out.extend((minutes as i16).to_be_bytes());
+        if seconds != 0 {
+            out.push(seconds as u8);
+        }
+        out
+    }
+
     /// `Time.Format`. Layouts are bytes, since templates' strings are.
     pub fn format(&self, layout: &[u8]) -> Vec<u8> {
         layout::format(self, layout)
     }
 
     /// `Time.String`, without the reading of the monotonic clock (`m=+0.01`) that Go adds to what `time.Now` gives.
-    pub(super) fn to_text(&self) -> Vec<u8> {
+    pub fn to_text(&self) -> Vec<u8> {
         self.format(b"2006-01-02 15:04:05.999999999 -0700 MST")
     }
 
     /// `Time.GoString`, which `%#v` prints.
-    pub(super) fn to_go(&self) -> String {
+    pub fn to_go(&self) -> String {
         let civil = Civil::of(self);
         let zone = if self.utc { "time.UTC" } else { "time.Local" };
         format!(
@@ -216,12 +316,9 @@ impl Time {
     /// The offset that its zone has at some instant, in Unix seconds.
     fn offset_at(&self, seconds: i64) -> Offset {
         if self.utc {
-            return Offset {
-                seconds: 0,
-                name: Str::from("UTC"),
-            };
+            return Offset::UTC;
         }
-        (self.local.0)(seconds)
+        self.local.0.offset_at(seconds)
     }
 
     /// The instant (Unix seconds) at which its zone's clock shows `clock`, counted as if in UTC. A time that a
@@ -238,7 +335,6 @@ impl Time {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::LocalZone;
     use super::*;
 
     /// Central Europe in 2021: an hour ahead of UTC, two from 28 March to 31 October.
@@ -246,7 +342,8 @@ mod tests {
         let summer = (1_616_893_200..1_635_642_000).contains(&seconds);
         Offset {
             seconds: if summer { 7200 } else { 3600 },
-            name: Str::from(if summer { "CEST" } else { "CET" }),
+            name: if summer { "CEST" } else { "CET" }.into(),
+            is_dst: summer,
         }
     }
 
@@ -255,7 +352,7 @@ mod tests {
             seconds,
             nanos,
             utc: true,
-            local: LocalZone(central_europe),
+            local: Local::new(Zone::of_system("Local", central_europe)),
         }
     }
 
@@ -282,6 +379,24 @@ mod tests {
         ] {
             assert_eq!(show(&utc(seconds, 0)), want);
             assert_eq!(Civil::of(&utc(seconds, 0)).yday, yday, "{want}");
+        }
+    }
+
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let mut before = date_of(-800_000);
+        for days in -799_999..800_000 {
+            let (year, month, day) = date_of(days);
+            let next_in_month = (before.0, before.1, before.2 + 1);
+            let new_year = i64::from(before.1 == 12);
+            let first = day == 1 && (year, month) == (before.0 + new_year, before.1 % 12 + 1);
+            assert!(
+                (year, month, day) == next_in_month || first,
+                "day {days}: {year}-{month}-{day} after {before:?}"
+            );
+            let month_start = days_before(year.into(), month.into());
+            assert_eq!(month_start + i128::from(day) - 1, days.into());
+            before = (year, month, day);
         }
     }
 

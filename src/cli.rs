@@ -143,12 +143,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether a switch is on; the last one typed counts.
+    /// Returns true if a switch is on. The last occurrence counts.
     pub fn is_on(&self, name: &str) -> bool {
         self.last(name) == Some("true")
     }
 
-    /// Whether a flag was typed, and not just to switch it off.
+    /// Returns true if a flag was given, and not just to switch it off.
     pub fn is_given(&self, name: &str) -> bool {
         let has_value = |flag: &Flag| matches!(flag.kind, Value(_) | Repeated(_));
         let has_value = flag_named(name).is_some_and(has_value);
@@ -156,12 +156,12 @@ impl Args {
             .is_some_and(|text| has_value || text != "false")
     }
 
-    /// What was typed last for a flag.
+    /// The last value of a flag.
     pub fn last(&self, name: &str) -> Option<&str> {
         self.all(name).last().map(String::as_str)
     }
 
-    /// Everything typed for a flag, in order.
+    /// All values of a flag, in order.
     pub fn all(&self, name: &str) -> &[String] {
         debug_assert!(flag_named(name).is_some(), "no flag {name}");
         let given = self.values.iter().find(|(flag, _)| *flag == name);
@@ -169,33 +169,33 @@ impl Args {
     }
 }
 
-/// What the command line asks for.
+/// The request of a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// To print this.
+    /// Print this text.
     Help(String),
-    /// To print this.
+    /// Print this text.
     Version(String),
-    /// To do its work.
+    /// Run the agent.
     Run(Args),
-    /// To look at its work, with one of the tools.
+    /// Run a tool.
     Look(Tool, Args),
 }
 
-/// What looks at the work of the agent, or tries it, in place of doing it.
+/// The inspection tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
-    /// What would change.
+    /// Shows what would change.
     Diff,
-    /// The metadata into a file.
+    /// Writes the metadata into a file.
     Dump,
-    /// What the daemon did last.
+    /// Shows the state of the daemon.
     Status,
-    /// What usually is wrong on a node.
+    /// Checks this node for common problems.
     Doctor,
-    /// What is wrong with settings, resources and templates.
+    /// Checks settings, resources and templates.
     Lint,
-    /// The life of a cluster from one recording.
+    /// Renders the life cycle of a recorded cluster.
     Rehearse,
     /// The template functions.
     HelpFunctions,
@@ -212,7 +212,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("help-functions", Tool::HelpFunctions),
 ];
 
-/// The flags that mean something to these tools only: typed alone, they must not start a daemon.
+/// The flags that belong to some tools. Without the tool they are an error, not a daemon.
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
@@ -247,7 +247,7 @@ fn parse_texts(args: &[String]) -> Result<Asked> {
     })
 }
 
-/// The one tool that was asked for.
+/// The requested tool, at most one.
 fn tool(args: &Args) -> Result<Option<Tool>> {
     let mut asked = TOOLS.iter().filter(|(name, _)| args.is_given(name));
     let first = asked.next();
@@ -309,7 +309,7 @@ fn options() -> Options {
     options
 }
 
-/// Each time a switch was typed: `true` or `false`.
+/// The values of a switch: `true` or `false` for each occurrence.
 fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
     let mut given = details(matches, name);
     for text in &mut given {
@@ -322,7 +322,7 @@ fn switches(matches: &Matches, name: &str) -> Result<Vec<String>> {
     Ok(given)
 }
 
-/// Each time a flag was typed that needs no value: the value, or `true`.
+/// The values of a flag with an optional value: the value, or `true`, for each occurrence.
 fn details(matches: &Matches, name: &str) -> Vec<String> {
     let mut given = matches.opt_strs_pos(name).into_iter().peekable();
     let mut values = Vec::new();
@@ -363,7 +363,7 @@ fn stray_argument(stray: &str, before: &str) -> Error {
     Error::usage(format!("unexpected argument {stray:?}{hint}"))
 }
 
-/// What `-help` prints: one screen of 80 columns.
+/// The output of `-help`: one screen of 80 columns.
 fn help() -> String {
     let mut text = String::from(
         "Usage: confd [FLAGS]\n\

@@ -19,7 +19,7 @@ use crate::threads;
 
 pub use file::{LARGEST, LogFile};
 
-/// How much an event matters.
+/// The levels of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Debug,
@@ -87,27 +87,27 @@ fn file_in_use() -> MutexGuard<'static, Option<LogFile>> {
     threads::lock(&FILE)
 }
 
-/// What a developer of the image may want to follow.
+/// Logs a detail for developers of an image.
 pub fn debug(message: impl Display) {
     log(Level::Debug, &message);
 }
 
-/// What happened, as intended.
+/// Logs an expected event.
 pub fn info(message: impl Display) {
     log(Level::Info, &message);
 }
 
-/// What is not as it should be, and was coped with.
+/// Logs a problem that was handled.
 pub fn warning(message: impl Display) {
     log(Level::Warning, &message);
 }
 
-/// What failed.
+/// Logs a failure.
 pub fn error(message: impl Display) {
     log(Level::Error, &message);
 }
 
-/// What ends the program. Ending it is the caller's part.
+/// Logs the reason why the program ends. The caller ends it.
 pub fn fatal(message: impl Display) {
     log(Level::Fatal, &message);
 }

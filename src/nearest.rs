@@ -1,4 +1,4 @@
-//! Which of the known words was meant by a wrong one: for flags, settings and keys.
+//! The known word that is most similar to a wrong one, for flags, settings and keys.
 
 /// Longer words are not compared: nobody mistypes them by a letter or two, and the cost grows with the square.
 const LONGEST: usize = 128;

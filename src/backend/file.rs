@@ -17,14 +17,14 @@ use crate::tree::Tree;
 
 /// As large as an answer of the metadata service may be, in bytes.
 const LARGEST: u64 = 64 << 20;
-/// How often the files are looked at while waiting.
+/// The pause between two looks at the files.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Recorded metadata.
 #[derive(Debug)]
 pub struct Recorded {
     paths: Vec<PathBuf>,
-    /// What the files looked like from outside when they were read last.
+    /// The stamps of the files when they were read last.
     seen: Vec<Option<Look>>,
     poll_limit: Duration,
     /// Counts the readings.
@@ -32,7 +32,7 @@ pub struct Recorded {
     cancel: Cancel,
 }
 
-/// What tells a file from a changed one without reading it: when it was written, and its size.
+/// The properties that reveal a changed file without reading it: modification time and size.
 type Look = (SystemTime, u64);
 
 impl Recorded {

@@ -10,7 +10,7 @@ use crate::config::table::{DURATION, Table, parse_duration};
 use crate::error::{Error, Result};
 use crate::go::strconv;
 
-/// What a value means, or what is wrong with it: the end of a sentence that begins with its key.
+/// The meaning of a value, or the end of an error message that begins with its key.
 pub type Meaning<T> = Result<T, String>;
 
 /// A key's value and the place that it came from.
@@ -21,7 +21,7 @@ pub struct Found<T> {
 }
 
 impl<T> Found<T> {
-    /// Goes on with what the value means. An error goes on after the key's name and gets the place.
+    /// Converts the value. An error message follows the key's name and gets the place.
     pub fn mean<U>(self, meaning: impl FnOnce(T) -> Meaning<U>) -> Result<U> {
         let Found { value, key, place } = self;
         meaning(value).map_err(|message| place.refuse(key, &message))
@@ -59,13 +59,13 @@ pub struct Layers<'a> {
 }
 
 impl Layers<'_> {
-    /// A text; an empty one counts as none, and so takes back what a weaker place says.
+    /// A string. An empty one counts as none and overrides weaker places.
     pub fn text(&self, key: &'static str) -> Result<Option<Found<String>>> {
         let found = self.read(key, Table::string, |texts| Ok(last(texts).to_owned()))?;
         Ok(found.filter(|found| !found.value.is_empty()))
     }
 
-    /// A list of texts without the empty ones. The environment separates them with commas.
+    /// A list of strings without the empty ones. The environment separates them with commas.
     pub fn list(&self, key: &'static str) -> Result<Option<Found<Vec<String>>>> {
         let mut found = self.read(key, Table::strings, |texts| Ok(texts.to_vec()))?;
         if let Some(found) = &mut found {
@@ -78,7 +78,7 @@ impl Layers<'_> {
         Ok(found.filter(|found| !found.value.is_empty()))
     }
 
-    /// Whether a switch is on; off when no place has it.
+    /// Returns true if a switch is on. It is off if no place has it.
     pub fn is_on(&self, key: &'static str) -> Result<bool> {
         let found = self.read(key, Table::boolean, |texts| {
             let text = last(texts);
@@ -105,7 +105,7 @@ impl Layers<'_> {
         })
     }
 
-    /// The value from the strongest place that has one. What no value of this kind can look like is an error in any place.
+    /// The value from the strongest place that has one. A malformed value is an error in any place.
     fn read<T>(
         &self,
         key: &'static str,
@@ -126,7 +126,7 @@ impl Layers<'_> {
         Ok(found)
     }
 
-    /// What the environment has for `key`, then what was typed.
+    /// The values of `key` in the environment, then on the command line.
     fn texts(&self, key: &str) -> Result<Vec<(Place, Vec<String>)>> {
         let mut texts = Vec::new();
         texts.extend(self.variable(key)?);
@@ -134,7 +134,7 @@ impl Layers<'_> {
         Ok(texts)
     }
 
-    /// What the environment has for `key`; an empty variable counts as not set.
+    /// The value of `key` in the environment. An empty variable counts as not set.
     fn variable(&self, key: &str) -> Result<Option<(Place, Vec<String>)>> {
         let name = format!("CONFD_{}", key.to_ascii_uppercase().replace('-', "_"));
         match (self.env)(&name).map(OsString::into_string) {
@@ -145,7 +145,7 @@ impl Layers<'_> {
         }
     }
 
-    /// What was typed for `key`. Not every key has a flag.
+    /// The values of `key` on the command line. Not every key has a flag.
     fn flag(&self, key: &str) -> Option<(Place, Vec<String>)> {
         let name = if key == "nodes" { "node" } else { key };
         let name = cli::flag_name(&name.replace('_', "-"))?;

@@ -29,13 +29,13 @@ const DEFAULT_ONETIME_WAIT: Duration = Duration::from_secs(15);
 const DEFAULT_POLL_LIMIT: Duration = Duration::from_secs(60);
 /// The longest interval in seconds, a year: more would leave the system's clocks when added up.
 const LONGEST_INTERVAL: u64 = 366 * 86_400;
-/// A shorter poll would be a busy loop.
+/// The shortest time of a long poll: a shorter one would be a busy loop.
 const SHORTEST_POLL_LIMIT: Duration = Duration::from_millis(100);
 
 const SHORTEST_JITTER: Duration = Duration::from_secs(2);
 const LONGEST_JITTER: Duration = Duration::from_secs(60);
 
-/// What the program is to do, all of it.
+/// The settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where the metadata comes from.
@@ -44,32 +44,32 @@ pub struct Config {
     pub prefix: Option<String>,
     /// The directory of `conf.d` and `templates`.
     pub confdir: PathBuf,
-    /// When to end.
+    /// The mode of the run.
     pub mode: Mode,
-    /// How often everything is looked at anew; at least a second.
+    /// The time after which everything is checked again; at least 1 s.
     pub interval: Duration,
-    /// How long a run that ends by itself waits for metadata.
+    /// The longest wait for metadata with `-onetime`.
     pub onetime_wait: Duration,
-    /// Say what would change, change nothing.
+    /// Log what would change, change nothing.
     pub noop: bool,
     /// Run no command.
     pub sync_only: bool,
-    /// Leave staged files behind.
+    /// Keep staged files.
     pub keep_stage_file: bool,
-    /// Treat what only deserves a warning in a resource as an error, where the resource does not say.
+    /// The default of `strict` in a resource.
     pub strict: bool,
-    /// How long the metadata must be quiet before a change of it is applied.
+    /// The time without changes of the metadata before a change is applied.
     pub settle: Duration,
     /// The longest random wait before a change is applied, and before a service that was lost is asked again, so that a
     /// cluster does neither as one.
     pub splay: Duration,
-    /// How long one long poll may go unanswered before it is asked anew.
+    /// The time after which a long poll is renewed.
     pub poll_limit: Duration,
     /// The directory that stands for `/` where files are written: an image that is made elsewhere. No command runs then.
     pub root: Option<PathBuf>,
-    /// What is logged.
+    /// The lowest level that is logged.
     pub log_level: Level,
-    /// What was found wrong with confd.toml and does no harm. To be logged by whoever has set the level.
+    /// Harmless mistakes in confd.toml. Logged by the caller, after the level is set.
     pub warnings: Vec<Warning>,
 }
 
@@ -84,19 +84,19 @@ pub enum Source {
     Env,
 }
 
-/// When to end, and what to wait for until then.
+/// The mode of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// After doing it once.
+    /// Render everything once.
     Onetime,
-    /// Never; wait for the next interval.
+    /// Check everything at each interval.
     Interval,
-    /// Never; wait for a change or the next interval.
+    /// Wait for changes.
     Watch,
 }
 
 impl Config {
-    /// Puts the settings together. `env` looks up one environment variable.
+    /// Loads the settings. `env` looks up one environment variable.
     pub fn load(args: &Args, env: impl Fn(&str) -> Option<OsString>) -> Result<Config> {
         Config::load_with(args, &env)
     }
@@ -106,7 +106,7 @@ impl Config {
         Config::from_layers(&Layers { file, env, args })
     }
 
-    /// As if there was no settings file.
+    /// Loads the settings without a file.
     pub fn without_file(args: &Args, env: impl Fn(&str) -> Option<OsString>) -> Result<Config> {
         Config::from_layers(&Layers {
             file: None,
@@ -147,14 +147,14 @@ impl Config {
         })
     }
 
-    /// Whether both ask the same source for the same, at the same times.
+    /// Returns true if both ask the same source for the same metadata at the same times.
     pub fn asks_like(&self, other: &Config) -> bool {
         (&self.source, &self.prefix, self.mode) == (&other.source, &other.prefix, other.mode)
             && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
             && self.splay == other.splay
     }
 
-    /// The time over which nodes that lost the service in one moment ask it again. A run that ends by itself has not so long.
+    /// The time over which nodes that lost the service in the same moment ask it again.
     pub fn jitter(&self) -> Duration {
         match self.mode {
             Mode::Onetime => SHORTEST_JITTER,
@@ -162,7 +162,7 @@ impl Config {
         }
     }
 
-    /// Whether nothing on this machine is changed: only looked at, or made in an image.
+    /// Returns true if nothing on this machine is changed, as with -noop and -root.
     pub fn looks_only(&self) -> bool {
         self.noop || self.root.is_some()
     }
@@ -173,7 +173,7 @@ impl Config {
     }
 }
 
-/// Where the settings file is: the one that was typed, which must be there, or the usual one if it is there.
+/// The settings file: the one given, which must exist, or the default one if it exists.
 pub fn settings_file(args: &Args) -> Option<PathBuf> {
     let typed = args.last("config-file").filter(|path| !path.is_empty());
     match typed {

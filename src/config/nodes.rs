@@ -10,7 +10,7 @@ const DEFAULT_PORT: &str = "80";
 const MALFORMED: &str = "must be HOST:PORT";
 const NO_TLS: &str = "must be http: this program has no TLS";
 
-/// How the nodes of a metadata service are known.
+/// The addresses of a metadata service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nodes {
     /// Their URLs, `http://HOST:PORT`, at least one, each once.

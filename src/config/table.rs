@@ -22,12 +22,12 @@ use crate::nearest::nearest;
 /// The largest settings file that is read, in bytes.
 pub const LARGEST: u64 = 1 << 20;
 
-/// Something in a file that is not as it should be, and does no harm.
+/// A harmless mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// `path:line`.
     pub place: String,
-    /// What is wrong, and what to do.
+    /// The mistake and the fix.
     pub message: String,
 }
 
@@ -85,7 +85,7 @@ impl Table {
         }
     }
 
-    /// Whether a key or a text holds this character.
+    /// Returns true if a key or a string has this character.
     fn has(&self, character: char) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|(_, entry)| entry.name.contains(character) || entry.value.has(character))
@@ -353,7 +353,7 @@ pub fn read_file(path: &Path, largest: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// What a text must be to be a duration.
+/// The description of a duration in error messages.
 pub const DURATION: &str = "a duration such as \"1.5s\" or \"2m\"";
 
 /// Go's duration syntax (`300ms`, `1.5s`, `2h45m`) without a minus sign; a bare number counts seconds. None for anything

@@ -24,7 +24,7 @@ pub struct SrvRecord {
 }
 
 const PORT: u16 = 53;
-/// What the C library asks, too: not more servers than this, and all of them twice.
+/// The number of servers and of rounds, as in the C library.
 const SERVERS: usize = 3;
 const ROUNDS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);

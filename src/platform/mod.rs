@@ -31,7 +31,7 @@ pub use system::{
 
 use system::{lock_holder, open_for_lock, open_to_look};
 
-/// What somebody outside asks the daemon to do.
+/// The signals that the daemon handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Finish what is in hand, and go (SIGTERM, SIGINT; Ctrl-C, stop and shutdown on Windows).
@@ -40,10 +40,10 @@ pub enum Signal {
     Reload,
 }
 
-/// What a process of this program can be; the system knows which it is.
+/// The roles of a process of this program. The system decides which one it has.
 #[derive(Clone, Copy, Debug)]
 pub struct Roles {
-    /// What somebody has typed, or a script.
+    /// A command line.
     pub program: fn() -> ExitCode,
     /// A service that the system has started (Windows), in the app agent's folder.
     pub service: fn(&Path) -> ExitCode,
@@ -51,7 +51,7 @@ pub struct Roles {
     pub errand: fn(&Path) -> ExitCode,
 }
 
-/// What stands under a name.
+/// The kind of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An ordinary file.
@@ -64,10 +64,10 @@ pub enum Kind {
     Other,
 }
 
-/// What the system says about a file without opening it.
+/// The metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// The length of its content in bytes.
     pub size: u64,
@@ -77,9 +77,9 @@ pub struct Meta {
     pub uid: u32,
     /// The group.
     pub gid: u32,
-    /// Whether it has other names (hard links), perhaps somewhere else.
+    /// It has other names (hard links).
     pub has_other_names: bool,
-    /// Which file it is, by device and number; zeros where the system does not say.
+    /// Device and inode number; zeros where the system has none.
     pub id: (u64, u64),
 }
 
@@ -92,18 +92,18 @@ pub struct Running {
     pub uid: u32,
     /// Its name, of which the system keeps 15 bytes.
     pub name: String,
-    /// Whether somebody has stopped it (SIGSTOP).
+    /// It is stopped (SIGSTOP).
     pub stopped: bool,
 }
 
 /// The room on a disk, or whatever a file system lies on.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk {
-    /// Which one it is, until the machine starts again.
+    /// The process number, unique until the machine restarts.
     pub id: u64,
     /// The bytes that can still be written.
     pub free: u64,
-    /// How many files can still be made; none where there is no limit.
+    /// The number of files that can still be created; none without a limit.
     pub files: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! What one rendering may use up: time in steps, memory in bytes, native stack in levels.
+//! The budget of one rendering: time in steps, memory in bytes, native stack in levels.
 //!
 //! The limits are far above what a configuration file needs; they only stop a template that would never end.
 
@@ -11,12 +11,12 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering several. With
 /// the parser's own limit, what they need stays below 1.5 MiB even in a debug build; a test thread has 2.
 pub const MAX_DEPTH: u32 = 125;
-/// What a rendering counts for, besides what its host enters.
+/// The levels of a rendering, without those of its host.
 pub(super) const RENDERING_DEPTH: u32 = 4;
 /// Templates that may be in execution at once, each called by the one before: Go's own limit.
 pub const MAX_TEMPLATES: u32 = 100_000;
 
-/// What one rendering may still use up; shared with nested renderings.
+/// The rest of a rendering's budget, shared with nested renderings.
 #[derive(Debug)]
 pub struct Budget {
     /// Steps (nodes executed, loop turns) left.
@@ -29,7 +29,7 @@ pub struct Budget {
     pub templates: u32,
 }
 
-/// Which limit was reached.
+/// The limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// [`MAX_STEPS`]

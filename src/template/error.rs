@@ -160,7 +160,7 @@ impl Error {
         }
     }
 
-    /// What kind of failure.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.executing {
             None => ErrorKind::Parse,
@@ -184,12 +184,12 @@ impl Error {
         text
     }
 
-    /// What is wrong.
+    /// The mistake.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
     }
 
-    /// What else the same rendering found wrong: the other missing keys.
+    /// Further errors of the same rendering: the other missing keys.
     pub fn further(&self) -> &[Error] {
         &self.0.further
     }
@@ -248,7 +248,7 @@ impl Error {
         self.0.answer.as_deref().or_else(nested)
     }
 
-    /// How Go's line begins.
+    /// The beginning of Go's line.
     fn origin(&self) -> String {
         let place = &self.0.place;
         let origin = format!("template: {}:{}:", place.name, place.line());
@@ -337,7 +337,7 @@ impl Place {
     }
 }
 
-/// What stands in the marker line under a character: a tab under a tab, so that the columns agree.
+/// The character of the marker line below `found`: a tab below a tab, so that columns agree.
 fn blank(found: char) -> char {
     if found == '\t' { '\t' } else { ' ' }
 }

@@ -33,10 +33,10 @@ pub struct Token {
     pub span: Span,
 }
 
-/// What a lexeme is; Go's `itemType`.
+/// The kinds of lexemes, Go's `itemType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The text cannot go on like this. Every further lexeme is the same error.
+    /// An error. Every further lexeme is the same error.
     Error(LexError),
     /// White space or a marker that trimming drops; the parser never sees it.
     Trim,
@@ -80,7 +80,7 @@ pub enum Kind {
     With,
 }
 
-/// What the lexer cannot read.
+/// The errors of the lexer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LexError {
     UnclosedAction,
@@ -97,7 +97,7 @@ pub enum LexError {
 }
 
 impl Kind {
-    /// Whether it is a word (or `.`) of the language, which messages put into angle brackets.
+    /// Returns true for a keyword (or `.`), which messages put into angle brackets.
     pub fn is_keyword(self) -> bool {
         use Kind::*;
         matches!(
@@ -136,7 +136,7 @@ impl Kind {
     }
 }
 
-/// What the next lexeme begins with.
+/// The state of the lexer, Go's `stateFn`.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Text,
@@ -179,7 +179,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next lexeme; [`Kind::Eof`] or the first error for ever at the end.
+    /// The next lexeme; at the end always [`Kind::Eof`] or the first error.
     pub fn next_token(&mut self) -> Token {
         self.start = self.pos;
         match self.state {
@@ -338,7 +338,7 @@ impl Lexer<'_> {
         self.emit_then(Kind::RightDelim, then)
     }
 
-    /// What closes the action here: whether it trims, or `None` when nothing does.
+    /// The right delimiter at this place: true if it trims, `None` if there is none.
     fn right_delim(&self) -> Option<bool> {
         let rest = self.rest();
         if has_right_trim_marker(rest) {
@@ -349,7 +349,7 @@ impl Lexer<'_> {
     }
 }
 
-/// What stands inside an action.
+/// Inside an action.
 impl Lexer<'_> {
     fn lex_inside_action(&mut self) -> Token {
         if let Some(trim) = self.right_delim() {
@@ -552,7 +552,7 @@ fn has_left_trim_marker(inner: &[u8]) -> bool {
     matches!(inner, [b'-', space, ..] if is_space(*space))
 }
 
-/// Whether ` -}}` follows.
+/// Returns true if ` -}}` follows.
 fn has_right_trim_marker(rest: &[u8]) -> bool {
     matches!(rest, [space, b'-', b'}', b'}', ..] if is_space(*space))
 }

@@ -64,7 +64,7 @@ pub struct TemplateNode {
     pub pipeline: Option<Pipeline>,
 }
 
-/// Which of a parsed text's template names.
+/// The number of a template name of a parsed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TemplateId(pub usize);
 
@@ -75,7 +75,7 @@ pub type Slot = usize;
 #[derive(Debug)]
 pub struct Pipeline {
     pub pos: usize,
-    /// Whether the variables are assigned (`=`), not declared (`:=`).
+    /// The variables are assigned (`=`), not declared (`:=`).
     pub assign: bool,
     pub decl: Vec<Declared>,
     pub commands: Vec<Command>,
@@ -106,7 +106,7 @@ pub struct Operand {
     pub kind: OperandKind,
 }
 
-/// What an operand is.
+/// The kinds of operands.
 #[derive(Debug)]
 pub enum OperandKind {
     Dot,
@@ -147,7 +147,7 @@ pub struct Number {
     pub uint: Option<u64>,
     pub float: Option<f64>,
     pub complex: Option<(f64, f64)>,
-    /// Whether the text says that it is a float where the context does not.
+    /// The constant is written as a float.
     pub looks_float: bool,
 }
 

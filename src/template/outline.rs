@@ -21,7 +21,7 @@ pub struct Outline {
     pub faults: Vec<Fault>,
 }
 
-/// An expression and what becomes of its value.
+/// An expression and the use of its value.
 #[derive(Debug)]
 pub struct Statement {
     pub expr: Expr,
@@ -57,7 +57,7 @@ pub enum When {
     Sometimes,
 }
 
-/// What becomes of a value.
+/// The use of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// It is part of the output.
@@ -82,7 +82,7 @@ pub enum Expr {
     Number {
         pos: usize,
         number: f64,
-        /// Whether it is one of Go's float constants, not an int.
+        /// It is a float constant, not an int.
         float: bool,
     },
     Variable {
@@ -119,7 +119,7 @@ pub struct Call {
     pub args: Vec<Expr>,
 }
 
-/// What can be said without executing.
+/// The faults that can be seen without executing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is assigned where nothing has declared it: fails when executed.
@@ -180,7 +180,7 @@ struct Walk<'t> {
 struct Local {
     pos: usize,
     name: String,
-    /// Whether it is worth a word when nothing uses it.
+    /// It is reported if it is not used.
     telling: bool,
     used: bool,
 }

@@ -22,9 +22,9 @@ use crate::go::strconv::unquote;
 use crate::go::utf8;
 use scope::Scope;
 
-/// How deep blocks and parentheses may nest.
+/// The deepest nesting of blocks and parentheses.
 pub const MAX_NESTING: u32 = 100;
-/// How long a template's text may be, in bytes.
+/// The length limit of a template, in bytes.
 pub const MAX_SOURCE: usize = 64 << 20;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -36,7 +36,7 @@ pub struct Template {
     pub(super) source: Arc<[u8]>,
     /// The names of templates, defined or just called; the first is this template's own.
     pub(super) names: Vec<Vec<u8>>,
-    /// What each name stands for; `None` when it is never defined.
+    /// The definition of each name; `None` if there is none.
     pub(super) lists: Vec<Option<List>>,
 }
 
@@ -65,13 +65,13 @@ impl Template {
     }
 }
 
-/// What stands where a node is expected.
+/// A node, or the end of the list.
 enum Item {
     Node(Node),
     Clause(Clause),
 }
 
-/// What ends a list.
+/// The clauses that end a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clause {
     End,
@@ -381,7 +381,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a template prints nothing but white space.
+/// Returns true if a template prints nothing except white space, as Go's `IsEmptyTree`.
 fn is_empty(text: &[u8], list: &List) -> bool {
     list.iter().all(|node| match node {
         Node::Text(span) => utf8::chars(span.of(text)).all(|(found, _)| found.is_whitespace()),

@@ -9,7 +9,7 @@ use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type};
 use crate::go::strconv;
 use crate::go::{unicode, utf8};
 
-/// How much of a lexeme a message shows, in characters.
+/// The characters of a lexeme that a message shows.
 const LEXEME_WIDTH: usize = 10;
 
 /// A mistake.
@@ -397,7 +397,7 @@ fn write_count(f: &mut fmt::Formatter<'_>, function: &Function, got: usize) -> f
 }
 
 impl Function {
-    /// What it takes, for people: `replace takes 4 arguments: string, string, string, int`.
+    /// The parameters in words: `replace takes 4 arguments: string, string, string, int`.
     pub fn takes(&self) -> String {
         let mut types: Vec<String> = self.params.iter().map(Type::to_string).collect();
         let at_least = match self.variadic {

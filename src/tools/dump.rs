@@ -1,6 +1,6 @@
 //! `-dump`: the metadata as this node sees it, into a JSON file that `-backend file` reads back as the same tree.
 //!
-//! What looks like a secret is hidden on request. Knows no resources.
+//! Hides on request what looks like a secret. Knows no resources.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ const HIDDEN: &str = "REDACTED";
 /// Deeper levels are written as one key with slashes: JSON readers have a limit, serde's is 128.
 const DEEPEST: usize = 100;
 
-/// What was typed.
+/// The options.
 #[derive(Debug)]
 pub struct Options<'a> {
     /// The file to write; `-` is stdout.
@@ -94,7 +94,7 @@ fn insert(root: &mut Map<String, Json>, key: &str, value: &str) {
     place.insert(rest.to_owned(), value.into());
 }
 
-/// Which values are hidden: by words in their keys, and by what the user named.
+/// The rules for hidden values: words in their keys, and the names that the user gave.
 #[derive(Debug)]
 struct Redaction {
     /// Lower case; one with a slash is a whole key or what is above it, else any segment.
@@ -141,7 +141,7 @@ pub fn is_surely_secret(name: &str) -> bool {
     ANYWHERE.iter().any(|secret| name.contains(secret)) || name.ends_with("token")
 }
 
-/// Whether a segment, in lower case, has a word that stands for a secret.
+/// Returns true if a segment, in lower case, has a word for a secret.
 fn looks_secret(segment: &str) -> bool {
     let mut words = segment.split(|c: char| !c.is_alphanumeric());
     ANYWHERE.iter().any(|secret| segment.contains(secret))

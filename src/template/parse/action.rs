@@ -1,4 +1,4 @@
-//! What an action may be: control structures, calls of templates, or a pipeline to print.
+//! The actions: control structures, calls of templates, and pipelines to print.
 
 use super::{Clause, Item, Parser, Problem, Result, Scope};
 use crate::template::lex::{Kind, Token};
@@ -6,7 +6,7 @@ use crate::template::node::{
     Arm, Branch, List, Node, Pipeline, RangeNode, TemplateId, TemplateNode,
 };
 
-/// What an open control structure goes back to when it closes.
+/// The state that a control structure restores when it closes.
 struct Marks {
     declared: usize,
     stack: usize,

@@ -1,4 +1,5 @@
-//! Which variables a place in a template sees, and where the executor will find them.
+//! The variables that are visible at a place in a template, and their places on the executor's
+//! stack.
 //!
 //! Go keeps a list of names when it parses, and a stack of names and values when it executes; the two differ in a few
 //! places, and what they say about them is different: an undeclared variable does not parse, while one that
@@ -8,16 +9,16 @@ use crate::template::interner::Interner;
 use crate::template::lex::Span;
 use crate::template::node::Slot;
 
-/// What the parser knows within one template. A definition or block within it gets its own.
+/// The state of the parser within one template. A definition or block in it gets its own.
 #[derive(Debug)]
 pub struct Scope {
     /// The names that Go's parser accepts here.
     pub declared: Names,
     /// The names on the executor's stack here.
     pub stack: Names,
-    /// How many ranges are open.
+    /// The number of open ranges.
     pub ranges: u32,
-    /// Whether the innermost open block may have an `{{else with}}`.
+    /// The innermost open block can have an `{{else with}}`.
     pub else_with: bool,
     /// Where the action begins that is being read, until one within it has ended.
     pub action: Option<usize>,

@@ -1,4 +1,4 @@
-//! What does not parse, and what is said about it: Go 1.19's words.
+//! Texts that do not parse, with the messages of Go 1.19.
 
 use super::{MAX_NESTING, MAX_SOURCE, Template};
 use crate::template::fixture::FUNCTIONS;

@@ -49,7 +49,7 @@ pub fn run(config: &Config, show_secrets: bool) -> Result<ExitCode> {
     })
 }
 
-/// What would happen, as far as it has been looked at.
+/// The changes found so far.
 struct Preview<'a> {
     config: &'a Config,
     tree: Arc<Tree>,
@@ -183,7 +183,7 @@ fn note(commands: &mut Vec<Command>, text: String, name: &str) {
     }
 }
 
-/// What becomes of owner and mode, one a line.
+/// The changes of owner and mode, one on each line.
 fn attributes(target: &Target, difference: &Difference) -> Vec<String> {
     let mut lines = Vec::new();
     if difference.missing {

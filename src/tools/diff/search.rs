@@ -1,4 +1,4 @@
-//! Which lines of a file are replaced by which, in as few lines as can be found in good time.
+//! The lines of a file that are replaced by others, as few as can be found in time.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub struct Change {
     pub new: Range<usize>,
 }
 
-/// What leads from the old lines to the new ones, in their order. Between two changes there is always a line that stays.
+/// The changes from the old lines to the new ones, in order. A line between two changes stays.
 pub fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
     let mut known = [from, to].concat();
     known.sort_unstable();
@@ -84,7 +84,7 @@ struct Search<'a> {
     /// Where the searched lines are, and where the end is.
     old: &'a [usize],
     new: &'a [usize],
-    /// How many lines of each side have been handed on.
+    /// The number of lines of each side that have been passed on.
     reached: (usize, usize),
     found: Compact<'a, 'a, Vec<usize>, Vec<usize>, Changes>,
 }

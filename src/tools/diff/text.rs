@@ -8,7 +8,7 @@ use crate::tools::console::Colour;
 
 /// A larger file is not shown, in bytes: nobody would read it.
 pub const LARGEST: usize = 4 << 20;
-/// How many lines around a change are shown.
+/// The number of lines shown around a change.
 const CONTEXT: usize = 3;
 
 /// A line without its end.
@@ -104,7 +104,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// What can be shown: UTF-8 without a NUL.
+/// Returns the text if it can be shown: UTF-8 without a NUL.
 fn as_text(content: &[u8]) -> Option<&str> {
     let text = str::from_utf8(content).ok();
     text.filter(|text| !text.contains('\0'))

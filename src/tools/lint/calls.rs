@@ -14,7 +14,7 @@ const LONGEST_LIST: f64 = 1e5;
 /// Calls nest no deeper on purpose.
 const DEEPEST: u32 = 16;
 
-/// Something wrong with an expression, and where.
+/// A mistake in an expression.
 pub struct Mistake {
     pub at: usize,
     pub code: Code,
@@ -94,7 +94,7 @@ impl Checker<'_> {
 
     fn argument(&mut self, function: &'static Function, wanted: Type, arg: &Expr) {
         let (kind, what) = match self.variables.resolve(arg) {
-            Expr::Call(inner) => (self.kind(arg), format!("{} gives", inner.function.name)),
+            Expr::Call(inner) => (self.kind(arg), format!("{} returns", inner.function.name)),
             _ => (self.kind(arg), "this is".to_owned()),
         };
         let Some(kind) = kind else {
@@ -111,7 +111,7 @@ impl Checker<'_> {
         };
         if !fits {
             let name = kind.name();
-            let message = format!("{} wants {wanted}; {what} {name}", function.name);
+            let message = format!("{} takes {wanted}; {what} {name}", function.name);
             self.add(arg.pos(), Code::E304, message, function.takes());
         }
     }
@@ -130,7 +130,7 @@ impl Checker<'_> {
     }
 }
 
-/// What printing makes of values.
+/// Values that are printed.
 impl Checker<'_> {
     /// A value that is printed as it is.
     fn printed(&mut self, expr: &Expr) {
@@ -308,7 +308,7 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{s}")
 }
 
-/// What to do about a time in a file.
+/// The help for a time in a file.
 const TIMELESS: &str = "remove it: each run rewrites the file and runs the reload_cmd";
 
 /// The largest value of a parameter whose name says what it counts.

@@ -270,7 +270,7 @@ fn is_shared(directory: &Path) -> bool {
     parts.iter().all(is_system)
 }
 
-/// What is wrong with the interpreter line of a script, and the help.
+/// The problem of a script's interpreter line, and the help.
 fn interpreter_problem(program: &Path) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let file = File::open(program).ok()?;

@@ -35,7 +35,7 @@ pub struct Entry<'d> {
     pub key: usize,
     /// Where the value stands.
     pub span: Range<usize>,
-    /// What the places within the value are to be moved by.
+    /// The offset of the places within the value.
     pub shift: usize,
     pub value: &'d DeValue<'d>,
 }
@@ -70,7 +70,7 @@ impl<'s> Document<'s> {
         Some(document)
     }
 
-    /// Whether all of it could be read.
+    /// Returns true if all of it could be parsed.
     pub fn is_whole(&self) -> bool {
         self.broken.is_empty()
     }
@@ -135,13 +135,13 @@ impl<'s> Document<'s> {
         let is_text = |value: &DeValue<'_>| matches!(value, DeValue::String(_));
         let (right, words) = match (wanted, entry.value) {
             (Kind::Any, _) => (true, ""),
-            (Kind::String, value) => (is_text(value), "text"),
+            (Kind::String, value) => (is_text(value), "a string"),
             (Kind::Strings, DeValue::Array(items)) => (
                 items.iter().all(|item| is_text(item.get_ref())),
-                "a list of texts",
+                "a list of strings",
             ),
             (Kind::Strings, value) if is_text(value) => {
-                let message = format!("{key} is a list, this is one text");
+                let message = format!("{key} is a list, this is one string");
                 let help = format!("write {key} = [{}]", self.raw(entry));
                 report.add(
                     self.source
@@ -149,7 +149,7 @@ impl<'s> Document<'s> {
                 );
                 (true, "")
             }
-            (Kind::Strings, _) => (false, "a list of texts"),
+            (Kind::Strings, _) => (false, "a list of strings"),
             (Kind::Integer, value) => (is_integer(value), "a whole number"),
             (Kind::Boolean, value) => (matches!(value, DeValue::Boolean(_)), "true or false"),
             (Kind::Duration, DeValue::String(text)) => {
@@ -162,7 +162,7 @@ impl<'s> Document<'s> {
             (Kind::Section, value) => (matches!(value, DeValue::Table(_)), "a section"),
         };
         if !right {
-            let message = format!("{key} must be {words}, this is {}", kind(entry.value));
+            let message = format!("{key} must be {words}, not {}", kind(entry.value));
             let help = self.cure(key, entry, wanted);
             report.add(
                 self.source
@@ -171,7 +171,7 @@ impl<'s> Document<'s> {
         }
     }
 
-    /// How a value of a wrong type was probably meant.
+    /// The help for a value of the wrong type.
     fn cure(&self, key: &str, entry: &Entry<'_>, wanted: Kind) -> String {
         let raw = self.raw(entry);
         match (wanted, entry.value) {
@@ -186,10 +186,10 @@ impl<'s> Document<'s> {
                 format!("write {key} = {text}")
             }
             (Kind::Integer, DeValue::String(_)) if key == "uid" => {
-                format!("names have a key of their own: owner = {raw}")
+                format!("write the name as owner = {raw}")
             }
             (Kind::Integer, DeValue::String(_)) if key == "gid" => {
-                format!("names have a key of their own: group = {raw}")
+                format!("write the name as group = {raw}")
             }
             (Kind::Boolean, DeValue::String(text)) if matches!(&**text, "true" | "false") => {
                 format!("write {key} = {text}")
@@ -207,7 +207,7 @@ impl<'s> Document<'s> {
     }
 }
 
-/// Whether a value is an integer of at most 64 bits.
+/// Returns true for an integer of at most 64 bits.
 fn is_integer(value: &DeValue<'_>) -> bool {
     match value {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).is_ok(),
@@ -217,7 +217,7 @@ fn is_integer(value: &DeValue<'_>) -> bool {
 
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
@@ -266,7 +266,7 @@ fn advice(line: &str) -> String {
     }
     if line.starts_with('[') && !line.contains('=') {
         return match line.ends_with(']') {
-            true => "each section stands in a file once".to_owned(),
+            true => "remove one of the two sections".to_owned(),
             false => "close the bracket, as in [template]".to_owned(),
         };
     }
@@ -311,7 +311,7 @@ fn outside_quotes(line: &str) -> Vec<char> {
 fn advice_on_value(key: &str, value: &str) -> String {
     let quotes = |quote: char| value.chars().filter(|found| *found == quote).count();
     match value.chars().next() {
-        None => format!("write the value behind the =: {key} = \"…\""),
+        None => format!("write a value after the =: {key} = \"…\""),
         Some('"') if has_bad_escape(value) => {
             format!("single quotes keep every \\: {key} = 'C:\\…'")
         }
@@ -319,18 +319,18 @@ fn advice_on_value(key: &str, value: &str) -> String {
             format!("the closing {quote} is missing")
         }
         Some('"' | '\'') if quotes('"') + quotes('\'') == 2 => {
-            "a section has each key once: remove the other".to_owned()
+            "remove one of the two keys".to_owned()
         }
-        Some('"') => "put single quotes around a text that has \" in it".to_owned(),
+        Some('"') => "put single quotes around a string that has \" in it".to_owned(),
         Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
         _ if matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
             format!("write {key} = {}", value.to_ascii_lowercase())
         }
-        Some(_) => format!("text stands in quotes: {key} = \"{value}\""),
+        Some(_) => format!("put the string in quotes: {key} = \"{value}\""),
     }
 }
 
-/// Whether a text in double quotes has a backslash that means nothing there.
+/// Returns true if a string in double quotes has an invalid escape.
 fn has_bad_escape(value: &str) -> bool {
     let mut rest = value.chars();
     while let Some(found) = rest.next() {
@@ -391,13 +391,13 @@ mod tests {
     #[test]
     fn every_line_that_cannot_be_read_is_told_with_a_cure() {
         for (text, want) in [
-            ("mode = 0644\n", "text stands in quotes: mode = \"0644\""),
-            ("src = mysql\n", "text stands in quotes: src = \"mysql\""),
+            ("mode = 0644\n", "put the string in quotes: mode = \"0644\""),
+            ("src = mysql\n", "put the string in quotes: src = \"mysql\""),
             ("src = \"a\n", "the closing \" is missing"),
             ("src = 'a\n", "the closing ' is missing"),
             (
                 "src = \"a\"b\"\"\n",
-                "put single quotes around a text that has \" in it",
+                "put single quotes around a string that has \" in it",
             ),
             (
                 "src = \"C:\\Program\"\n",
@@ -413,7 +413,7 @@ mod tests {
                 "keys = [\"/a\"，\"/b\"]\n",
                 "separate values with a comma (,) instead of ，",
             ),
-            ("src =\n", "write the value behind the =: src = \"…\""),
+            ("src =\n", "write a value after the =: src = \"…\""),
             ("src: \"a\"\n", "write src = \"…\""),
             ("src\n", "a line is key = value"),
             ("retry = True\n", "write retry = true"),
@@ -421,16 +421,10 @@ mod tests {
                 "keys = [\"/\" \"/b\"]\n",
                 "write a list as [\"/a\", \"/b\"], with commas",
             ),
-            (
-                "src = \"a\"\nsrc = 'b'\n",
-                "a section has each key once: remove the other",
-            ),
+            ("src = \"a\"\nsrc = 'b'\n", "remove one of the two keys"),
             ("// note\n", "comments begin with #"),
             ("[section\n", "close the bracket, as in [template]"),
-            (
-                "[section]\n[section]\n",
-                "each section stands in a file once",
-            ),
+            ("[section]\n[section]\n", "remove one of the two sections"),
         ] {
             let found = findings(text);
             assert!(found.contains(": E101 "), "{text}: {found}");
@@ -457,35 +451,35 @@ mod tests {
         for (text, want) in [
             (
                 "mode = 644",
-                "1:8: E102 mode must be text, this is a number; write mode = \"0644\"\n",
+                "1:8: E102 mode must be a string, not a number; write mode = \"0644\"\n",
             ),
             (
                 "src = true",
-                "1:7: E102 src must be text, this is true or false; write src = \"true\"\n",
+                "1:7: E102 src must be a string, not true or false; write src = \"true\"\n",
             ),
             (
                 "uid = \"0\"",
-                "1:7: E102 uid must be a whole number, this is text; write uid = 0\n",
+                "1:7: E102 uid must be a whole number, not a string; write uid = 0\n",
             ),
             (
                 "uid = \"mysql\"",
-                "1:7: E102 uid must be a whole number, this is text; names have a key of their own: owner = \"mysql\"\n",
+                "1:7: E102 uid must be a whole number, not a string; write the name as owner = \"mysql\"\n",
             ),
             (
                 "retry = \"true\"",
-                "1:9: E102 retry must be true or false, this is text; write retry = true\n",
+                "1:9: E102 retry must be true or false, not a string; write retry = true\n",
             ),
             (
                 "keys = \"/\"",
-                "1:8: W105 keys is a list, this is one text; write keys = [\"/\"]\n",
+                "1:8: W105 keys is a list, this is one string; write keys = [\"/\"]\n",
             ),
             (
                 "keys = [1]",
-                "1:8: E102 keys must be a list of texts, this is a list; write keys = [\"…\", \"…\"]\n",
+                "1:8: E102 keys must be a list of strings, not a list; write keys = [\"…\", \"…\"]\n",
             ),
             (
                 "wait = '5x'",
-                "1:8: E102 wait must be a duration such as \"30s\", this is text\n",
+                "1:8: E102 wait must be a duration such as \"30s\", not a string\n",
             ),
             (
                 "Moed = '1'",

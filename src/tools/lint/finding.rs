@@ -8,7 +8,7 @@ use crate::tools::console::{self, Colour, Style};
 
 const WIDTH: usize = 80;
 
-/// What stands before further lines of a finding.
+/// The indent of further lines of a finding.
 const INDENT: &str = "    ";
 
 /// Makes the codes, and the list of them all.
@@ -135,7 +135,7 @@ codes! {
 }
 
 impl Code {
-    /// Whether it makes the exit code 1.
+    /// Returns true if it sets the exit status to 1.
     pub fn is_error(self) -> bool {
         self.name().starts_with('E')
     }
@@ -151,9 +151,9 @@ pub struct Finding {
     /// In characters, from 1.
     pub column: usize,
     pub code: Code,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
-    /// What to do.
+    /// The fix.
     pub help: String,
 }
 
@@ -234,7 +234,7 @@ impl Report {
         self.found.push(finding);
     }
 
-    /// Whether an error was found in this file.
+    /// Returns true if this file has an error.
     pub fn has_error_in(&self, file: &str) -> bool {
         let mut errors = self.found.iter().filter(|found| found.code.is_error());
         errors.any(|found| found.file == file)

@@ -196,7 +196,7 @@ struct Question<'f> {
     when: When,
     asked: &'f Asked,
     facts: &'f Facts,
-    /// Whether the tree is that of the platform.
+    /// The tree is that of the platform.
     platform: bool,
 }
 
@@ -264,7 +264,7 @@ impl Question<'_> {
         } else {
             return None;
         };
-        let message = format!("the key \"{key}\" {problem}: no key is like that");
+        let message = format!("the key \"{key}\" {problem}");
         let help = match clean.starts_with('/') {
             true => format!("write \"{clean}\""),
             false => format!("write \"/{clean}…\""),
@@ -274,7 +274,7 @@ impl Question<'_> {
 
     fn doubled(&self, key: &str, rest: &str) -> Mistake {
         let prefix = &self.facts.prefix;
-        let message = format!("{key} has the prefix {prefix} once more");
+        let message = format!("{key} repeats the prefix {prefix}");
         let help = format!("keys begin below the prefix: write \"{rest}\"");
         (Code::E402, message, help)
     }
@@ -286,11 +286,11 @@ impl Question<'_> {
         let top = format!("/{}", top.unwrap_or_default());
         let mut wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
         wanted.push(&top);
-        let help = format!("write there: keys = {wanted:?}");
+        let help = format!("write keys = {wanted:?}");
         (Code::E401, message, help)
     }
 
-    /// What lies below the last slash of a text must be covered at least in part.
+    /// The part below the last slash of a string must be covered at least in part.
     fn below(&self, head: &str) -> Option<Mistake> {
         let dir = path::clean(&head[..=head.rfind('/')?]);
         let near = |key: &String| leads(&path::clean(&format!("/{key}")), &dir);
@@ -332,13 +332,13 @@ impl Question<'_> {
             function => format!("{key} is a directory: {function} never finds it"),
         };
         let help = match self.function {
-            "exists" => format!("ask whether it has anything: {{{{if ls \"{key}\"}}}}"),
+            "exists" => format!("test whether it has names: {{{{if ls \"{key}\"}}}}"),
             _ => format!("read a value in it, or list its names: ls \"{key}\""),
         };
         (Code::E403, message, help)
     }
 
-    /// Whether the rendering fails when the key is not there.
+    /// Returns true if the rendering fails without the key.
     fn is_sure(&self) -> bool {
         self.reading == Reading::Value && self.when == When::Always
     }
@@ -361,7 +361,7 @@ impl Question<'_> {
                 Some((code, message, help))
             }
             None if self.is_sure() => {
-                let help = "ask first: {{if exists \"…\"}}, or give a default: getv \"…\" \"\"";
+                let help = "test it: {{if exists \"…\"}}, or give a default: getv \"…\" \"\"";
                 Some((Code::E404, message, help.to_owned()))
             }
             None => None,
@@ -467,13 +467,14 @@ impl Question<'_> {
         }
         let names = view.list(key).items;
         (self.function == "ls" && !names.is_empty() && !self.asked.tests(clean)).then(|| {
-            let help = format!("ls then gives {names:?}, names from above it: ask first");
+            let help =
+                format!("ls returns {names:?} then, names from above it: test it with lsdir");
             (Code::W405, message, help)
         })
     }
 }
 
-/// What is left of a clean path without a prefix; nothing when it does not begin with it.
+/// The rest of a clean path below a prefix; `None` if it is not below it.
 pub fn without(path: &str, prefix: &str) -> Option<String> {
     let prefix = prefix.trim_end_matches('/');
     let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
@@ -483,13 +484,13 @@ pub fn without(path: &str, prefix: &str) -> Option<String> {
     }
 }
 
-/// Whether keys cover a clean path, or something below it.
+/// Returns true if keys cover a clean path or something below it.
 fn covers(keys: &[String], path: &str) -> bool {
     let covers = |key: &String| leads(&path::clean(&format!("/{key}")), path);
     keys.is_empty() || keys.iter().any(covers)
 }
 
-/// Whether one of two clean paths leads to the other.
+/// Returns true if one of two clean paths is the other or above it.
 fn leads(one: &str, other: &str) -> bool {
     let below = |path: &str, dir: &str| {
         let rest = path.strip_prefix(dir.trim_end_matches('/'));
@@ -498,7 +499,7 @@ fn leads(one: &str, other: &str) -> bool {
     below(one, other) || below(other, one)
 }
 
-/// Whether the platform gives keys of this name.
+/// Returns true if the platform writes keys of this name.
 pub fn is_known(key: &str) -> bool {
     NAMES.contains(&path::base(key))
 }
@@ -507,7 +508,7 @@ fn did_you_mean(key: &str) -> String {
     format!("did you mean {key}?")
 }
 
-/// Whether a character has a meaning in patterns.
+/// Returns true if a character is special in patterns.
 fn is_special(found: char) -> bool {
     "*?[\\".contains(found)
 }

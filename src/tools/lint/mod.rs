@@ -35,10 +35,10 @@ use finding::{Code, Report};
 use resource::Facts;
 use source::Source;
 
-/// How long a metadata service may take to answer; without it, less is known.
+/// The time that a metadata service has to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What all resources have in common.
+/// The facts that all resources share.
 pub struct Image {
     /// The settings, or what could be read of them.
     pub config: Config,
@@ -46,7 +46,7 @@ pub struct Image {
     pub tree: Option<Arc<Tree>>,
 }
 
-/// Checks everything, prints what was found, and says whether it is good: exit code 1 when there is an error.
+/// Checks everything and prints the findings. The exit status is 1 if there is an error.
 pub fn run(args: &Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
@@ -64,10 +64,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(errors > 0)))
 }
 
-/// What is wrong with all files together, in short.
+/// A summary of the findings.
 #[derive(Debug)]
 pub struct Summary {
-    /// How many files were read.
+    /// The number of files.
     pub files: usize,
     pub errors: usize,
     pub warnings: usize,
@@ -113,7 +113,7 @@ fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
     if !conf_d.is_dir() {
         return Err(Error::config(
             image.config.confdir.display().to_string(),
-            "there is no conf.d in it; -confdir says where it is",
+            "there is no conf.d in it; set -confdir",
         ));
     }
     let mut all = Vec::new();
@@ -184,6 +184,6 @@ fn metadata(config: &Config) -> Result<Option<Arc<Tree>>> {
         Some(Err(error)) => error.chain(),
         None => "no answer within a second".to_owned(),
     };
-    say(&format!("without metadata ({why}); -file DUMP tells more"));
+    say(&format!("no metadata ({why}); -file DUMP finds more"));
     Ok(None)
 }

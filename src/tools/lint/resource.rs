@@ -17,7 +17,7 @@ use crate::nearest::nearest;
 use crate::resource::{Resource, template_path};
 use crate::tree::View;
 
-/// What the check of its template has to know of a resource.
+/// The facts about a resource that the check of its template needs.
 pub struct Facts {
     /// The conf.d file, as shown.
     pub shown: String,
@@ -30,7 +30,7 @@ pub struct Facts {
     /// The prefix that counts for it, global or its own; empty for none.
     pub prefix: String,
     pub commands: Vec<String>,
-    /// What it may see, when there is metadata.
+    /// The metadata that it sees, if there is metadata.
     pub view: Option<View>,
     /// To be reported when the template reads metadata.
     pub no_keys: Option<Finding>,
@@ -148,7 +148,7 @@ impl<'d> Section<'d> {
         Ok(())
     }
 
-    /// What these keys show, when there is metadata. The global prefix is not in it.
+    /// The view of these keys, if there is metadata. The tree begins below the global prefix.
     fn view(&self, prefix: &str, keys: &[String]) -> Option<View> {
         let prefix = match self.image.config.prefix {
             Some(_) => "",
@@ -159,8 +159,8 @@ impl<'d> Section<'d> {
     }
 
     fn no_keys(&self, start: usize, keys: &[String]) -> Option<Finding> {
-        let message = "the template reads metadata, but sees none: there are no keys";
-        let help = "name what it reads below the prefix, or all: keys = [\"/\"]";
+        let message = "the template reads metadata, but keys is missing";
+        let help = "list what it reads below the prefix, or everything: keys = [\"/\"]";
         let finding = || self.finding(start, Code::E209, message.into(), help.into());
         (keys.is_empty() && self.document.is_whole()).then(finding)
     }
@@ -179,7 +179,7 @@ impl<'d> Section<'d> {
         }
         if mode.bytes().all(|byte| byte.is_ascii_digit()) && !mode.starts_with('0') {
             let message = format!("mode \"{mode}\" has no leading zero");
-            let help = format!("write mode = \"0{mode}\": other readers take it as decimal");
+            let help = format!("write mode = \"0{mode}\": other programs read it as decimal");
             report.add(self.finding(entry.span.start, Code::W203, message, help));
         }
         bits
@@ -196,9 +196,9 @@ impl<'d> Section<'d> {
         };
         let global = global.trim_end_matches('/');
         if let Some((own, entry)) = own.filter(|(own, _)| own != global) {
-            let message = format!("prefix {own} is not used: the global prefix {global} is");
+            let message = format!("prefix {own} is not used: the global prefix is {global}");
             let below = own.strip_prefix(global).unwrap_or(&own);
-            let help = format!("remove it, and name what lies there by keys = [\"{below}/…\"]");
+            let help = format!("remove it, and write keys = [\"{below}/…\"]");
             report.add(self.finding(entry.span.start, Code::W207, message, help));
         }
         global.to_owned()
@@ -241,7 +241,7 @@ impl<'d> Section<'d> {
         }
         let near = view.as_ref().and_then(|view| view.nearest_dir(&clean));
         if let Some(rest) = keys::without(&clean, prefix) {
-            let message = format!("key {key} has the prefix {prefix} once more");
+            let message = format!("key {key} repeats the prefix {prefix}");
             let help = format!("keys begin below the prefix: write \"{rest}\"");
             report.add(self.finding(at, Code::E402, message, help));
         } else if let Some(meant) = near.filter(|_| !keys::is_known(&clean)) {
@@ -258,7 +258,7 @@ impl<'d> Section<'d> {
         } else if Path::new(dest).is_dir() {
             Some("is a directory on this machine")
         } else if !dest.starts_with('/') && !command::is_windows(dest) {
-            Some("depends on where the program is started")
+            Some("depends on the directory in which confd starts")
         } else {
             None
         };
@@ -297,8 +297,8 @@ impl<'d> Section<'d> {
         let Some((src, entry)) = self.text("src") else {
             let is_written = self.document.entry(self.table, "src").is_some();
             if self.document.is_whole() && !is_written {
-                let message = "src is missing: there is nothing to make the file of";
-                let help = "name the template, a file in templates: src = \"….tmpl\"";
+                let message = "src is missing";
+                let help = "write the name of a file in templates: src = \"….tmpl\"";
                 report.add(self.finding(start, Code::E201, message.into(), help.into()));
             }
             return Ok(None);
@@ -318,7 +318,7 @@ impl<'d> Section<'d> {
         let meant = meant.or_else(|| nearest(src, names.iter().map(String::as_str)));
         let help = match meant {
             Some(meant) => format!("did you mean src = \"{meant}\"?"),
-            None => "src is the name of a file in templates".to_owned(),
+            None => "write the name of a file in templates".to_owned(),
         };
         let message = format!("there is no template {src}");
         report.add(self.finding(entry.span.start, Code::E201, message, help));
@@ -332,8 +332,8 @@ pub fn check_twins(all: &[Facts], report: &mut Report) {
     for facts in all {
         if let Some(first) = makers.get(&path::clean(&facts.dest)) {
             let mut finding = facts.dest_place.clone();
-            finding.message = format!("{} makes {} too", first.dest_line, facts.dest);
-            finding.help = "a file can have one resource only: remove one".to_owned();
+            finding.message = format!("{} has dest {}, too", first.dest_line, facts.dest);
+            finding.help = "remove one of the two resources".to_owned();
             report.add(finding);
         } else {
             makers.insert(path::clean(&facts.dest), facts);

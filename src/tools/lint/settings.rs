@@ -49,7 +49,7 @@ fn image(config: Config) -> Image {
     Image { tree: None, config }
 }
 
-/// What can be known in spite of a broken file.
+/// The settings that can be known in spite of a broken file.
 fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Image> {
     let mut config = Config::without_file(args, |name| env::var_os(name))?;
     let written = |key| document.and_then(|d| d.text(d.root(), key).map(|(text, _)| text));
@@ -63,7 +63,7 @@ fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Im
     Ok(image(config))
 }
 
-/// What the program itself says against a file.
+/// The program's own error about a file.
 pub fn refusal(path: &Path, error: &Error) -> Finding {
     let (place, message) = match error.kind() {
         error::Kind::Config { place, message } => (place.as_str(), message.clone()),

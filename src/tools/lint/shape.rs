@@ -1,4 +1,5 @@
-//! What text an expression makes, as far as it can be seen without executing it: literal pieces and holes.
+//! The string that an expression returns, as far as it can be seen without executing it: literal
+//! parts and holes.
 
 use std::cell::Cell;
 
@@ -7,7 +8,7 @@ use crate::template::outline::{Call, Expr, Outline, Usage};
 
 /// Variables may stand for calls with variables; nobody nests them deeper on purpose.
 const DEEPEST: u32 = 16;
-/// So many variables are followed in one template: each may stand for several more.
+/// The number of variables that are followed in one template.
 const FUEL: u32 = 100_000;
 /// The longest text that is put together, in bytes.
 const LONGEST: usize = 4096;
@@ -23,11 +24,11 @@ pub struct Variables<'o> {
     fuel: Cell<u32>,
 }
 
-/// What a variable stands for.
+/// The value of a variable.
 #[derive(Clone, Copy, Debug)]
 struct Known<'o> {
     expr: &'o Expr,
-    /// How deep calls nest in it, those of its variables included.
+    /// The nesting of its calls, those of its variables included.
     level: u32,
 }
 
@@ -98,7 +99,7 @@ impl<'o> Variables<'o> {
         }
     }
 
-    /// What a variable stands for; anything else stands for itself.
+    /// The value of a variable; any other expression itself.
     pub fn resolve<'e>(&self, expr: &'e Expr) -> &'e Expr
     where
         'o: 'e,

@@ -11,7 +11,7 @@ pub const MARK: &[u8] = b"\xef\xbb\xbf";
 /// A file that was read.
 #[derive(Debug)]
 pub struct Source {
-    /// How it is shown: below the current directory without it.
+    /// The path as shown: relative below the current directory.
     pub shown: String,
     pub bytes: Vec<u8>,
     lines: Lines,

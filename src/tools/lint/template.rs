@@ -20,7 +20,7 @@ use crate::template::outline::{Expr, Fault, Outline, Usage, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
 use crate::tools::dump;
 
-/// So many unknown names are looked for in one template.
+/// The number of unknown names that are reported in one template.
 const MOST_UNKNOWN: usize = 50;
 /// Deeper directories than anybody makes on purpose.
 const DEEPEST: u32 = 16;
@@ -189,7 +189,7 @@ fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
     let bytes = &source.bytes;
     let marked = bytes.starts_with(MARK);
     if marked {
-        let message = "the template begins with a byte order mark, and so will the file";
+        let message = "the template and the file begin with a byte order mark";
         report.add(source.finding(0, Code::W106, message, "save it as UTF-8 without BOM"));
     }
     let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
@@ -207,7 +207,7 @@ fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
     let reader = users.iter().find(|facts| is_script || shell_reads(facts));
     if let Some(facts) = reader {
         let message = format!("lines end in CRLF, and a shell reads {}", facts.dest);
-        let help = "save it with LF: a shell takes the CR as part of the last word";
+        let help = "save it with LF line ends: a shell takes the CR as part of the last word";
         report.add(source.finding(first, Code::E107, message, help));
     }
 }
@@ -236,7 +236,7 @@ fn indenting_tab(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether a shell will read the file that a resource makes: by its name and place, or because a command says so.
+/// Returns true if a shell reads the file of a resource, by its name, its place or a command.
 fn shell_reads(facts: &Facts) -> bool {
     const ENDINGS: &[&str] = &[".sh", ".bash", ".profile", ".env", ".bashrc"];
     const PLACES: &[&str] = &[
@@ -313,7 +313,7 @@ fn last_before(text: &[u8], name: &[u8], offset: usize) -> Option<Range<usize>> 
 fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
     let finding = match fault {
         Fault::Undeclared { pos, name } => {
-            let message = format!("{name} is assigned where nothing has declared it");
+            let message = format!("{name} is assigned, but not declared");
             let help =
                 format!("declare it before, in the same block or around it: {{{{{name} := …}}}}");
             source.finding(*pos, Code::E305, message, help)
@@ -324,7 +324,7 @@ fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
             source.finding(*pos, Code::E305, message, help)
         }
         Fault::Lost { pos, name } => {
-            let message = format!("this {name} ends with its block, unused; the outer one stays");
+            let message = format!("this {name} ends with its block and is not used");
             let help = format!("to change the outer one, assign: {{{{{name} = …}}}}");
             source.finding(*pos, Code::W306, message, help)
         }
@@ -341,8 +341,8 @@ fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: 
         let (name, text) = (call.function.name, text.to_text());
         let (code, problem, help) = match name {
             "gets" | "getvs" if Pattern::parse(&text).is_err() => {
-                let help = "close the bracket; \\ before a character takes it as it is";
-                (Code::E307, "the pattern cannot be read".to_owned(), help)
+                let help = "close the bracket, or write \\ before it";
+                (Code::E307, "invalid pattern".to_owned(), help)
             }
             "filter" | "regexMatch" | "regexFind" | "regexReplaceAll" => {
                 let Some(problem) = expression_fault(&text) else {

@@ -39,7 +39,7 @@ fn one_mistake_of_each_class_is_repaired_with_what_is_printed() {
         ("E302", MYID_TEMPLATE, "getv", "gtev", "there is a function getv", "gtev", "getv"),
         ("W104", ZOO, "reload_cmd", "relaod_cmd", "did you mean reload_cmd?", "relaod_cmd", "reload_cmd"),
         ("E201", ZOO, "zoo.cfg.tmpl", "zoo.cgf.tmpl", "did you mean src = \"zoo.cfg.tmpl\"?", "zoo.cgf.tmpl", "zoo.cfg.tmpl"),
-        ("E202", "conf.d/twin.toml", "", twin, "a file can have one resource only: remove one", "", ""),
+        ("E202", "conf.d/twin.toml", "", twin, "remove one of the two resources", "", ""),
         ("E401", MYID, "[\"/host\"]", "[\"/cluster\"]", "keys = [\"/cluster\", \"/host\"]", "[\"/cluster\"]", "[\"/cluster\", \"/host\"]"),
         ("E402", MYID_TEMPLATE, "/host/sid", "/self/host/sid", "write \"/host/sid\"", "/self/host/sid", "/host/sid"),
         ("E403", ZOO_TEMPLATE, "{{range $dir", "{{if exists \"/hosts\"}}{{end}}{{range $dir", "{{if ls \"/hosts\"}}", "{{if exists \"/hosts\"}}", "{{if ls \"/hosts\"}}"),
@@ -49,7 +49,7 @@ fn one_mistake_of_each_class_is_repaired_with_what_is_printed() {
         ("W106", MYID_TEMPLATE, "{{getv", "\u{feff}{{getv", "save it as UTF-8 without BOM", "\u{feff}", ""),
         ("E107", "templates/env.tmpl", "", "A=1\r\n", "LF", "\r\n", "\n"),
         ("W203", ZOO, "\"0644\"", "\"644\"", "write mode = \"0644\"", "\"644\"", "\"0644\""),
-        ("E101", ZOO, "\"0644\"", "0644", "text stands in quotes: mode = \"0644\"", "0644", "\"0644\""),
+        ("E101", ZOO, "\"0644\"", "0644", "put the string in quotes: mode = \"0644\"", "0644", "\"0644\""),
     ];
     for (code, file, whole, bad, printed, wrong, right) in mistakes {
         let env = zookeeper();

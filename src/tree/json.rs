@@ -80,6 +80,26 @@ fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.as_bytes().contains(&b'/')
 }
 
+/// The number of bytes before the first that means something in a string: a quote, a backslash, a control character.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // The high bit of the lowest byte that is less than `limit`, of at most 128, and perhaps of bytes above that.
+    let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+    let mut len = 0;
+    while let Some(Ok(word)) = bytes.get(len..len + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(word);
+        let equal = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+        let found = equal(b'"') | equal(b'\\') | less(word, u64::from(b' '));
+        if found != 0 {
+            return len + found.trailing_zeros() as usize / 8;
+        }
+        len += 8;
+    }
+    let rest = bytes.get(len..).unwrap_or_default();
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
+    len + rest.iter().position(special).unwrap_or(rest.len())
+}
+
 /// A JSON text, read as far as `at`.
 struct Scan<'b> {
     text: &'b str,
@@ -99,7 +119,8 @@ impl<'b> Scan<'b> {
 
     /// Takes a byte, if it comes next.
     fn skip(&mut self, byte: u8) -> bool {
-        let found = self.next() == Some(byte);
+        // Mostly there is no space.
+        let found = self.text.as_bytes().get(self.at) == Some(&byte) || self.next() == Some(byte);
         self.at += usize::from(found);
         found
     }
@@ -114,14 +135,16 @@ impl<'b> Scan<'b> {
         let start = self.at;
         let mut is_plain = true;
         loop {
-            match self.text.as_bytes().get(self.at)? {
+            let rest = self.text.as_bytes().get(self.at..)?;
+            let plain = plain_len(rest);
+            self.at += plain;
+            match rest.get(plain)? {
                 b'"' => break,
                 b'\\' => {
                     is_plain = false;
                     self.at += 2;
                 }
-                0..b' ' => return None,
-                _ => self.at += 1,
+                _ => return None,
             }
         }
         let end = self.at;
@@ -234,6 +257,21 @@ mod tests {
             assert!(!problem.contains("secret"), "{problem}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn what_means_something_in_a_string_is_found_anywhere() {
+        for before in 0..20 {
+            for after in 0..20 {
+                for special in ["\"", "\\", "\n", "\0", "\u{1f}"] {
+                    let text =
+                        format!("{}{special}{}", "é~ #[".repeat(before), "\"x".repeat(after));
+                    assert_eq!(plain_len(text.as_bytes()), before * 6, "{text:?}");
+                }
+            }
+            let text = "\u{7f}\u{80}ÿ!".repeat(before);
+            assert_eq!(plain_len(text.as_bytes()), text.len());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::metad::Metad;
 use crate::programs::Program;
 use crate::sample::{self, Entry, entry, in_turns};
-use crate::{RESOURCES, environments, name_of};
+use crate::{RESOURCES, environments, name_of, tree};
 
 /// How long the idle daemons are watched.
 const IDLE: Duration = Duration::from_secs(60);
@@ -164,6 +164,35 @@ pub fn idle(programs: &[Program]) {
             "  {:<46} {all} KiB resident ({own} its own), {threads} threads, {descriptors} descriptors",
             ""
         );
+    }
+}
+
+/// What an idle daemon holds, against the size of the metadata.
+pub fn idle_memory(programs: &[Program]) {
+    for (hosts, resources) in [(3, RESOURCES), (10_000, 1), (10_000, RESOURCES)] {
+        let json = tree(hosts, "0").to_string().len();
+        println!("idle daemon: {resources} resources, {hosts} hosts ({json} bytes of JSON)");
+        for (program, (metad, env)) in programs
+            .iter()
+            .zip(environments(programs, hosts, resources))
+        {
+            let daemon = program.watch(&env);
+            for number in 0..resources {
+                wait_value(&env, number, "0");
+            }
+            metad.wait_idle();
+            metad.put("/env/value", "1");
+            for number in 0..resources {
+                wait_value(&env, number, "1");
+            }
+            metad.wait_idle();
+            let [all, own] = ["VmRSS:", "RssAnon:"].map(|name| status(&daemon, name));
+            let times = (all << 10) as f64 / json as f64;
+            println!(
+                "  {:<46} {all} KiB resident ({own} its own), {times:.2} times the JSON",
+                program.name
+            );
+        }
     }
 }
 

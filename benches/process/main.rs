@@ -18,6 +18,7 @@ mod limits;
 mod onetime;
 mod programs;
 mod sample;
+mod scale;
 
 use serde_json::{Value as Json, json};
 
@@ -33,9 +34,13 @@ fn main() {
     onetime::steady(&programs);
     onetime::first(&programs);
     onetime::hosts(&programs);
+    scale::runs(&programs);
+    scale::instructions(&programs);
     daemon::change_to_file(&programs);
     daemon::change_beside_foreign_ones(&programs);
+    scale::one_of_many(&programs);
     daemon::idle(&programs);
+    daemon::idle_memory(&programs);
     println!("size of the program");
     for program in &programs {
         println!("  {:<46} {} bytes", program.name, program.size());

@@ -58,7 +58,7 @@ pub fn first(programs: &[Program]) {
 /// One resource with a line for each host, in sync.
 pub fn hosts(programs: &[Program]) {
     let mut before = None;
-    for (hosts, runs) in [(100, 200), (1_000, 100), (10_000, 30)] {
+    for (hosts, runs) in [(100, 200), (1_000, 100), (10_000, 30), (100_000, 5)] {
         let metad = Metad::start(tree(hosts, "0"));
         let env = environment(&metad, 1);
         programs[0].onetime(&env);

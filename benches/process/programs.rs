@@ -47,6 +47,23 @@ impl Program {
         run(self.command(env, "-onetime"));
     }
 
+    /// The instructions of one run, as callgrind counts them.
+    pub fn instructions(&self, env: &Env) -> u64 {
+        let path = self.path.to_string_lossy();
+        let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null", &path];
+        let run = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
+        let output = env
+            .command_of("valgrind", &[&tool[..], &run[..]].concat())
+            .output();
+        let text = output.expect("valgrind starts").stderr;
+        let text = String::from_utf8_lossy(&text);
+        let count = text
+            .lines()
+            .find_map(|line| line.split_once("Collected : "));
+        let count = count.and_then(|(_, count)| count.trim().parse().ok());
+        count.unwrap_or_else(|| panic!("no count: {text}"))
+    }
+
     /// The daemon that waits for changes.
     pub fn watch(&self, env: &Env) -> Daemon {
         env.start(self.command(env, "-watch"))

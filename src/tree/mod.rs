@@ -167,14 +167,19 @@ impl Tree {
         self.leaves.get(id).map_or("", |leaf| self.str(leaf.value))
     }
 
-    /// The leaf of this name directly in a directory.
-    fn find_leaf(&self, dir: DirId, name: &[u8]) -> Option<LeafId> {
-        let place = self.dir(dir).leaves;
-        let found = self
-            .leaves
-            .get(place.range())?
-            .binary_search_by(|leaf| self.bytes(leaf.name).cmp(name));
-        Some(place.start as usize + found.ok()?)
+    /// The leaf of this name directly in a directory, and its place there, which may be as guessed.
+    fn find_leaf(&self, dir: DirId, name: &[u8], guess: usize) -> Option<(LeafId, usize)> {
+        let range = self.dir(dir).leaves.range();
+        let start = range.start;
+        let leaves = self.leaves.get(range)?;
+        let name_of = |leaf: &Leaf| self.bytes(leaf.name);
+        let place = match leaves.get(guess) {
+            Some(leaf) if name_of(leaf) == name => guess,
+            _ => leaves
+                .binary_search_by(|leaf| name_of(leaf).cmp(name))
+                .ok()?,
+        };
+        Some((start + place, place))
     }
 
     /// The directory of this name directly in a directory. It may be `near`: templates take one after the other.

@@ -156,8 +156,8 @@ impl Walk<'_, '_> {
         };
         let leaves = match &segment.literal {
             Some(name) => tree
-                .find_leaf(dir, name.as_bytes())
-                .map_or(0..0, |leaf| leaf..leaf + 1),
+                .find_leaf(dir, name.as_bytes(), 0)
+                .map_or(0..0, |(leaf, _)| leaf..leaf + 1),
             None => tree.leaves_from(dir, &segment.head),
         };
         for leaf in leaves {

@@ -20,14 +20,21 @@ pub struct View {
     limits: Limits,
 }
 
-/// The directory of the last look-up: templates ask for one leaf of it after the other, then of the next directory.
+/// The directory of the last look-up: templates ask for one leaf of it after the other, and then for the same ones of the
+/// next directory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
     path: Vec<u8>,
     found: Option<(DirId, Sight)>,
-    /// The directory behind it.
-    next: DirId,
+    /// The directory around it.
+    around: Option<(DirId, Sight)>,
+    /// The places within their directory of the leaves that were asked for, in that order; and the next one.
+    places: Vec<usize>,
+    turn: usize,
 }
+
+/// As many places are remembered.
+const PLACES: usize = 32;
 
 /// What the resource says.
 #[derive(Debug, PartialEq, Eq)]
@@ -160,33 +167,60 @@ impl View {
     pub(super) fn find_near(&self, near: &mut Near, key: &[u8]) -> Option<LeafId> {
         let slash = key.iter().rposition(|byte| *byte == b'/')?;
         let (path, name) = (key.get(..slash)?, key.get(slash + 1..)?);
-        let found = match near.found {
-            Some(found) if near.path == path => found,
-            _ => {
-                let found = self.descend(path, near.next)?;
-                near.path.clear();
-                near.path.extend_from_slice(path);
-                near.found = Some(found);
-                near.next = found.0 + 1;
-                found
-            }
+        if near.found.is_none() || near.path != path {
+            self.move_near(near, path);
+        }
+        let (dir, sight) = near.found?;
+        let guess = near.places.get(near.turn).copied().unwrap_or(0);
+        let (leaf, place) = self.tree.find_leaf(dir, name, guess)?;
+        match near.places.get_mut(near.turn) {
+            Some(known) => *known = place,
+            None if near.turn < PLACES => near.places.push(place),
+            None => {}
+        }
+        near.turn += 1;
+        self.shows(sight, leaf).then_some(leaf)
+    }
+
+    /// Goes on to the directory of this path.
+    fn move_near(&self, near: &mut Near, path: &[u8]) {
+        let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let (above, name) = path.split_at(slash);
+        let is_beside = near.path.get(slash) == Some(&b'/')
+            && near.path.starts_with(above)
+            && !near
+                .path
+                .get(slash + 1..)
+                .unwrap_or_default()
+                .contains(&b'/');
+        let next = near.found.map_or(0, |(dir, _)| dir + 1);
+        if !is_beside || near.around.is_none() {
+            near.around = self.descend(above);
+        }
+        near.found = match name.strip_prefix(b"/") {
+            None => self.root.filter(|_| path.is_empty()),
+            Some(name) => near.around.and_then(|(around, sight)| {
+                let dir = self.tree.find_dir(around, name, next)?;
+                Some((dir, self.sight(sight, dir)?))
+            }),
         };
-        let leaf = self.tree.find_leaf(found.0, name)?;
-        self.shows(found.1, leaf).then_some(leaf)
+        near.path.clear();
+        near.path.extend_from_slice(path);
+        near.turn = 0;
     }
 
     /// The directory of exactly this path, the empty one for the root, and how much of it is visible.
     pub(super) fn find_dir(&self, path: &str) -> Option<(DirId, Sight)> {
-        self.descend(path.as_bytes(), 0)
+        self.descend(path.as_bytes())
     }
 
-    fn descend(&self, path: &[u8], near: DirId) -> Option<(DirId, Sight)> {
+    fn descend(&self, path: &[u8]) -> Option<(DirId, Sight)> {
         let mut found = self.root?;
         if path.is_empty() {
             return Some(found);
         }
         for name in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
-            let dir = self.tree.find_dir(found.0, name, near)?;
+            let dir = self.tree.find_dir(found.0, name, 0)?;
             found = (dir, self.sight(found.1, dir)?);
         }
         Some(found)
@@ -261,7 +295,8 @@ impl Limits {
             way.push(dir);
         }
         let name = name.as_bytes();
-        let (leaf, whole) = (tree.find_leaf(dir, name), tree.find_dir(dir, name, 0));
+        let leaf = tree.find_leaf(dir, name, 0).map(|(leaf, _)| leaf);
+        let whole = tree.find_dir(dir, name, 0);
         if leaf.is_some() || whole.is_some() {
             self.part.append(&mut way);
         }

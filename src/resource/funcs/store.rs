@@ -3,8 +3,6 @@
 //!
 //! [`ReadSet`]: crate::tree::ReadSet
 
-use std::sync::Arc;
-
 use super::Funcs;
 use crate::go::filepath::{BadPattern, Pattern};
 use crate::template::value::{Pair, Str};
@@ -44,10 +42,10 @@ impl Funcs {
 
     fn look_up(&mut self, key: &Str, budget: &mut Budget) -> Result<Option<Str>, CallError> {
         let key = key.as_bytes();
-        let text = Arc::clone(self.reads.view().text());
-        let value = self.reads.read(key);
-        budget.spend_bytes(key.len() + value.map_or(0, str::len) + size_of::<Str>())?;
-        Ok(value.map(|value| Str::part_of(&text, value)))
+        let found = self.reads.read(key);
+        let size = found.map_or(0, |(_, value)| value.len());
+        budget.spend_bytes(key.len() + size + size_of::<Str>())?;
+        Ok(found.map(|(text, value)| Str::part_of(text, value)))
     }
 
     /// `gets`: sorted by key.

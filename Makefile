@@ -2,12 +2,14 @@
 
 CARGO ?= cargo
 CONFD = target/release/confd
-LINUX = dist/app-agent-linux-amd64.tar.gz
-WINDOWS = dist/app-agent-windows-amd64.zip
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+LINUX = dist/app-agent-$(VERSION)-linux-amd64.tar.gz
+ARM64 = dist/app-agent-$(VERSION)-linux-arm64.tar.gz
+WINDOWS = dist/app-agent-$(VERSION)-windows-amd64.zip
 # What of this repository is shell.
-SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init src/image/confd.openrc $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
+SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init src/image/confd.openrc src/image/confd.bash-completion $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test torture fleet lint bench fuzz dist try twice toolchain help
+.PHONY: build run test torture fleet lint bench fuzz generated dist release try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -41,8 +43,16 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs cargo-fuzz
 dist: ## build the static programs and pack them with their installers into dist/; TARGETS=linux-amd64 only that one
 	.ci/dist.sh $(TARGETS)
 
-try: ## run what is in dist/ as on the images: on an old kernel, in real Debian roots, under wine
+release: ## make all that is released, in dist/: archives, bill of materials, SHA256SUMS; DRAFT=1 for an unfinished one
+	.ci/release.sh $(if $(DRAFT),--draft)
+
+generated: ## write the manual page, the completion and the third-party notices again, from the tables and Cargo.lock
+	$(CARGO) run --quiet --locked --example release update
+
+try: ## try what is in dist/: its lists, an old kernel, real Debian roots, 64-bit ARM emulated, wine
+	.ci/try-release
 	.ci/try-linux $(LINUX)
+	.ci/try-arm64 $(ARM64)
 	.ci/try-images $(LINUX)
 	@if [ -e .ci/try-windows ]; then echo .ci/try-windows $(WINDOWS); .ci/try-windows $(WINDOWS); fi
 

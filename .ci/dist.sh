@@ -1,7 +1,8 @@
 #!/bin/sh
 # usage: .ci/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
-# Builds the static program for each TARGET and packs it with its installer into dist/. The same sources and compiler give the
-# same bytes, in whatever directory and at whatever time. With --toolchain it only installs what the builds need.
+# Builds the static program for each TARGET and packs it, its installer and the documents into dist/app-agent-VERSION-TARGET.*. The
+# same sources and compiler give the same bytes, in any directory and at any time. With --toolchain it only installs what the
+# builds need.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -9,7 +10,9 @@ umask 022
 export LC_ALL=C TZ=UTC
 . .ci/toolchain.sh
 
-# The largest that a Linux program may be, in bytes: what the images were promised.
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+
+# The largest size of a Linux program, in bytes.
 limit=1310720
 
 # Times in the archives: the commit's, or a fixed one where there is no history (not before 1980, where zip begins).
@@ -25,8 +28,9 @@ compile() {
         -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
 }
 
-# Makes a folder with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets standins to its name. Nothing else
-# is in there: a compiler's search path must not find the other C library. Another source has another folder, so that cargo links anew.
+# Makes a directory with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets standins to its name. Nothing
+# else is in there: a compiler's search path must not find the other C library. Another source has another directory, so that cargo
+# links again.
 stand_in() {
     standins=target/dist/$1standins-$(cksum <.ci/standins.c | cut -d ' ' -f 1)
     mkdir -p "$standins"
@@ -69,55 +73,80 @@ build() {
     esac
 }
 
-# Makes dist/app-agent-$1.tar.gz from folder $2 (or .zip): sorted, owned by nobody in particular, with the commit's time.
+# Makes the archive for TARGET $1 from directory $2: sorted, owned by nobody in particular, with the commit's time.
 pack() {
+    archive=app-agent-$version-$1
     find "$2" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     case $1 in
     linux-*)
         tar -C target/dist/pack --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
-            -cf - "app-agent-$1" | gzip -9n >"dist/app-agent-$1.tar.gz.new"
-        mv "dist/app-agent-$1.tar.gz.new" "dist/app-agent-$1.tar.gz"
+            -cf - "app-agent-$1" | gzip -9n >"dist/$archive.tar.gz.new"
+        mv "dist/$archive.tar.gz.new" "dist/$archive.tar.gz"
         ;;
     windows-*)
-        rm -f "dist/app-agent-$1.zip"
-        (cd target/dist/pack && find "app-agent-$1" -type f | sort | zip -q -9 -X "$root/dist/app-agent-$1.zip" -@)
+        rm -f "dist/$archive.zip"
+        (cd target/dist/pack && find "app-agent-$1" -type f | sort | zip -q -9 -X "$root/dist/$archive.zip" -@)
         ;;
     esac
 }
 
-# Puts the files of TARGET $1 into one folder and packs that.
+# Copies $1 to $2 with the line ends that cmd.exe and the editors of old systems of Windows need.
+copy_for_windows() { sed 's/$/\r/' "$1" >"$2"; }
+
+# Copies the documents and the example into directory $1. A link to what is not there becomes plain text.
+add_documents() {
+    mkdir -p "$1/docs" "$1/example"
+    cp LICENSE THIRD-PARTY-NOTICES.txt README.md README.zh-CN.md CHANGELOG.md SECURITY.md "$1/"
+    cp docs/*.md "$1/docs/"
+    cp -R tests/fixtures/zookeeper "$1/example/"
+    for page in "$1"/*.md "$1"/docs/*.md; do
+        sed -i 's|tests/fixtures/zookeeper|example/zookeeper|g' "$page"
+        grep -o ']([^)]*)' "$page" | sed 's/^](//; s/[#)].*//' | sort -u | while read -r target; do
+            case $target in
+            '' | http*:*) ;;
+            *) [ -e "$(dirname "$page")/$target" ] || sed -i "s|\[\([^]]*\)\](${target}[^)]*)|\1|g" "$page" ;;
+            esac
+        done
+    done
+}
+
+# Puts the files of TARGET $1 into one directory and packs that.
 collect() {
-    folder=target/dist/pack/app-agent-$1
-    rm -rf "$folder"
-    mkdir -p "$folder" dist
+    directory=target/dist/pack/app-agent-$1
+    rm -rf "$directory"
+    mkdir -p "$directory" dist
+    add_documents "$directory"
     case $1 in
-    linux-amd64) cp target/dist/x86_64-unknown-linux-musl/release/confd "$folder/" ;;
-    linux-arm64) cp target/dist/aarch64-unknown-linux-musl/release/confd "$folder/" ;;
-    windows-amd64) cp target/dist/x86_64-win7-windows-gnu/release/confd.exe "$folder/" ;;
+    linux-amd64) cp target/dist/x86_64-unknown-linux-musl/release/confd "$directory/" ;;
+    linux-arm64) cp target/dist/aarch64-unknown-linux-musl/release/confd "$directory/" ;;
+    windows-amd64) cp target/dist/x86_64-win7-windows-gnu/release/confd.exe "$directory/" ;;
     esac
     case $1 in
     linux-*)
-        cp install.sh "$folder/"
-        (cd src/image && cp exec.sh daemons.sh confd.init confd.openrc confd.service app-agent.logrotate cmd.info.toml cmd.info.tmpl originals "$root/$folder/")
+        cp install.sh "$directory/"
+        (cd src/image && cp exec.sh daemons.sh confd.init confd.openrc confd.service app-agent.logrotate cmd.info.toml \
+            cmd.info.tmpl originals confd.8 confd.bash-completion "$root/$directory/")
         ;;
     windows-*)
-        cp src/image/cmd.info.tmpl "$folder/"
-        # cmd.exe misses labels in files without CR, and the editors of old systems show them as one line.
+        cp src/image/cmd.info.tmpl src/image/originals "$directory/"
         for file in install.bat src/image/exec.bat src/image/cmd.info.windows.toml; do
-            sed 's/$/\r/' "$file" >"$folder/$(basename "$file" | sed 's/\.windows//')"
+            copy_for_windows "$file" "$directory/$(basename "$file" | sed 's/\.windows//')"
         done
+        for file in "$directory"/*.md "$directory"/docs/*.md "$directory"/*.txt "$directory/LICENSE"; do
+            mv "$file" "$directory/unix" && copy_for_windows "$directory/unix" "$file"
+        done
+        rm "$directory/unix" "$directory/example/zookeeper/run"
         ;;
     esac
-    cp LICENSE "$folder/"
-    chmod 644 "$folder"/*
-    chmod 755 "$folder"
-    for file in confd confd.exe confd.init confd.openrc install.sh exec.sh daemons.sh; do
-        [ ! -f "$folder/$file" ] || chmod 755 "$folder/$file"
+    find "$directory" -type d -exec chmod 755 {} +
+    find "$directory" -type f -exec chmod 644 {} +
+    for file in confd confd.exe confd.init confd.openrc install.sh exec.sh daemons.sh example/zookeeper/run; do
+        [ ! -f "$directory/$file" ] || chmod 755 "$directory/$file"
     done
-    pack "$1" "$folder"
+    pack "$1" "$directory"
 }
 
-# Says how large the program for TARGET $1 is, and whether that is as small as promised.
+# Prints the size of the program for TARGET $1, and fails when it is above the limit.
 check_size() {
     program=target/dist/pack/app-agent-$1/confd
     [ -f "$program" ] || program=$program.exe
@@ -144,7 +173,7 @@ for name in ${wanted:-linux-amd64 windows-amd64 linux-arm64}; do
         build "$name"
         collect "$name"
         check_size "$name"
-        ls -l dist/app-agent-"$name".*
+        ls -l "dist/app-agent-$version-$name".*
     fi
 done
 exit $status

@@ -3,10 +3,12 @@
 # Two kinds of compiler will do, each with the source of its library, which is built for size: rustup's with the targets added, or
 # Debian's rustc-web with musl-tools.
 
-# Where Debian's musl-dev for 64-bit ARM lies; ARM64_MUSL names another folder, such as that of an unpacked package.
+# Where Debian's musl-dev for 64-bit ARM is: in the directory that ARM64_MUSL names, installed, or unpacked by install_for.
+arm64_unpacked=target/toolchain
 arm64_musl=${ARM64_MUSL:-/usr/lib/aarch64-linux-musl}
+[ -n "${ARM64_MUSL:-}" ] || [ -e "$arm64_musl" ] || arm64_musl=$arm64_unpacked/usr/lib/aarch64-linux-musl
 
-# The folder of rustc $1's standard library source, when that is installed.
+# The directory of rustc $1's standard library source, when that is installed.
 library_source() {
     source_of_rust=$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library
     [ -f "$source_of_rust/std/Cargo.toml" ] && echo "$source_of_rust"
@@ -81,10 +83,22 @@ install_for() {
     fi
     case $1 in
     linux-amd64) packages="$packages gcc musl-tools" ;;
+    linux-arm64) packages="$packages gcc-aarch64-linux-gnu" ;;
     windows-amd64) packages="$packages gcc-mingw-w64-x86-64 zip" ;;
     esac
     [ -n "$(missing_for "$1")" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     apt-get update -qq || :
     # shellcheck disable=SC2086  # a list of packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages || :
+    [ "$1" != linux-arm64 ] || [ -f "$arm64_musl/crt1.o" ] || unpack_arm64_musl || :
+}
+
+# Unpacks Debian's musl-dev for 64-bit ARM without installing it: this machine keeps its one architecture.
+unpack_arm64_musl() {
+    mkdir -p "$arm64_unpacked"
+    both="-o APT::Architectures::=$(dpkg --print-architecture) -o APT::Architectures::=arm64"
+    # shellcheck disable=SC2086  # options
+    (cd "$arm64_unpacked" && apt-get $both update -qq && apt-get $both download -qq musl-dev:arm64 &&
+        dpkg -x musl-dev_*_arm64.deb . && rm musl-dev_*_arm64.deb)
+    arm64_musl=$arm64_unpacked/usr/lib/aarch64-linux-musl
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::go::strconv;
 use crate::keys;
 use crate::nearest::nearest;
+use crate::version;
 
 /// The kinds of flags.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -238,7 +239,7 @@ fn parse_texts(args: &[String]) -> Result<Asked> {
     Ok(if args.is_on("help") {
         Asked::Help(help())
     } else if args.is_on("version") {
-        Asked::Version(format!("confd {}", env!("CARGO_PKG_VERSION")))
+        Asked::Version(version::LINE.to_owned())
     } else {
         match tool(&args)? {
             Some(tool) => Asked::Look(tool, args),
@@ -363,28 +364,76 @@ fn stray_argument(stray: &str, before: &str) -> Error {
     Error::usage(format!("unexpected argument {stray:?}{hint}"))
 }
 
+/// A flag as the help, the manual page and the completion show it.
+#[derive(Debug)]
+pub struct Row {
+    /// The title of its group.
+    pub group: &'static str,
+    /// The name, without "-".
+    pub name: &'static str,
+    /// What its value is called; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// The value may be left out, and stands behind "=".
+    pub is_optional: bool,
+    /// What it does, and its default.
+    pub help: String,
+}
+
+impl Row {
+    /// The flag with its value, such as `-node HOST:PORT`.
+    pub fn typed(&self) -> String {
+        match self.value {
+            None => format!("-{}", self.name),
+            Some(value) if self.is_optional => format!("-{}[={value}]", self.name),
+            Some(value) => format!("-{} {value}", self.name),
+        }
+    }
+}
+
+/// The flags that have an effect, by group.
+pub fn rows() -> impl Iterator<Item = Row> {
+    let rows = |group: &'static Group| group.flags.iter().map(|flag| row(group.title, flag));
+    GROUPS.iter().flat_map(rows)
+}
+
+fn row(group: &'static str, flag: &Flag) -> Row {
+    let value = match flag.kind {
+        Switch => None,
+        Value(value) | Repeated(value) | Detailed(value) => Some(value),
+    };
+    let has_default = matches!(flag.kind, Value(_) | Repeated(_)) && !flag.default.is_empty();
+    let default = if has_default {
+        format!(" ({})", flag.default)
+    } else {
+        String::new()
+    };
+    Row {
+        group,
+        name: flag.name,
+        value,
+        is_optional: matches!(flag.kind, Detailed(_)),
+        help: format!("{}{default}", flag.help),
+    }
+}
+
+/// The names of the flags that are accepted without effect.
+pub fn unused_flags() -> impl Iterator<Item = &'static str> {
+    UNUSED.iter().map(|flag| flag.name)
+}
+
 /// The output of `-help`: one screen of 80 columns.
 fn help() -> String {
     let mut text = String::from(
         "Usage: confd [FLAGS]\n\
          Renders configuration files from cluster metadata and reloads their services.\n",
     );
-    for group in GROUPS {
-        let _ = writeln!(text, "\n{}:", group.title);
-        for flag in group.flags {
-            let typed = match flag.kind {
-                Switch => format!("-{}", flag.name),
-                Value(value) | Repeated(value) => format!("-{} {value}", flag.name),
-                Detailed(value) => format!("-{}[={value}]", flag.name),
-            };
-            let default = match flag.kind {
-                Value(_) | Repeated(_) if !flag.default.is_empty() => {
-                    format!(" ({})", flag.default)
-                }
-                _ => String::new(),
-            };
-            let _ = writeln!(text, "  {typed:<20}  {}{default}", flag.help);
+    let mut title = "";
+    for row in rows() {
+        if row.group != title {
+            title = row.group;
+            let _ = writeln!(text, "\n{title}:");
         }
+        let _ = writeln!(text, "  {:<20}  {}", row.typed(), row.help);
     }
     text.push_str(
         "\nMost flags are also keys of confd.toml (log-level) and environment variables\n\
@@ -531,7 +580,7 @@ mod tests {
     fn help_and_version_are_all_that_is_done() {
         let asked = |line: &str| parse(line.split_whitespace().map(OsString::from)).expect(line);
         assert_eq!(asked("-onetime -version -h"), Asked::Help(help()));
-        let version = concat!("confd ", env!("CARGO_PKG_VERSION")).to_owned();
+        let version = version::LINE.to_owned();
         assert_eq!(asked("-version -noop"), Asked::Version(version));
         let args = parse_line("-noop").expect("valid");
         assert_eq!(asked("-noop"), Asked::Run(args));

@@ -27,3 +27,4 @@ pub mod template;
 pub mod threads;
 pub mod tools;
 pub mod tree;
+pub mod version;

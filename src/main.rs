@@ -43,7 +43,7 @@ fn service(home: &Path) -> ExitCode {
 fn run(asked: Asked) -> Result<ExitCode> {
     match asked {
         Asked::Help(text) | Asked::Version(text) => {
-            console::print(&text)?;
+            console::print(&(text + "\n"))?;
             Ok(ExitCode::SUCCESS)
         }
         Asked::Run(args) => agent::run(Box::new(move || load(&args))),

@@ -1,10 +1,14 @@
-//! The inner part of exec.bat, and exec.sh's twin: runs the command of the platform that stands in `log/cmd.info` as "ID:COMMAND".
+//! The inner part of exec.bat, and exec.sh's twin: runs the platform's command that `log/cmd.info`
+//! holds as "ID:COMMAND".
 //!
-//! Each ID is started once and never again, whatever happens to cmd.info, to confd or to the machine. The command's output goes to
-//! `log/app.log`; its start and end go to `log/cmd.log`. There is no time limit, unless `log/cmd.timeout` holds a number of seconds.
+//! Each ID is started at most once, whatever happens to cmd.info, to confd or to the machine. The
+//! command's output goes to `log/app.log`; its start and verdict go to `log/cmd.log`. There is no
+//! time limit unless `log/cmd.timeout` holds a number of seconds above 0. While a command runs, its
+//! record below `data/cmd.started` is locked and has a copy of cmd.info; afterwards it is empty. So a
+//! command that a reboot cut off is known, and gets its verdict at the next start.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,9 +23,55 @@ use crate::resource::command;
 const LONGEST: u64 = 1 << 20;
 /// The status of a command whose time was over, as timeout(1) has it.
 const TIMED_OUT: i32 = 124;
+/// The state of a command that was cut off: that of one killed by signal 9.
+const CUT_OFF: &str = "failed137";
 
-/// Does what `home`'s cmd.info says, if that is new. Succeeds when there is nothing to do or the command has succeeded.
+/// Writes the verdict of each command that was cut off. A record that cannot be read is left for the
+/// next time.
+pub fn recover(home: &Path) {
+    let records = fs::read_dir(home.join("data").join("cmd.started"));
+    for record in records.into_iter().flatten().flatten() {
+        if let Err(error) = recover_one(home, &record.path()) {
+            eprintln!("exec: cannot recover {}: {error}", record.path().display());
+        }
+    }
+}
+
+fn recover_one(home: &Path, record: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(record)?;
+    // One that is locked belongs to a command that runs.
+    if file.metadata()?.len() == 0 || file.try_lock().is_err() {
+        return Ok(());
+    }
+    let mut info = Vec::new();
+    Read::by_ref(&mut file)
+        .take(LONGEST)
+        .read_to_end(&mut info)?;
+    // A batch file of several lines is no record.
+    let Some(errand) = String::from_utf8(info)
+        .ok()
+        .and_then(|info| Errand::parse(home, &info))
+    else {
+        return Ok(());
+    };
+    if record
+        .file_name()
+        .is_some_and(|name| name == errand.name().as_str())
+    {
+        let is_verdict = |state: &str| state == "successful" || state.starts_with("failed");
+        if !errand.is_logged(is_verdict) {
+            eprintln!("exec: command {} was cut off", errand.id);
+            errand.note(CUT_OFF);
+        }
+        file.set_len(0)?;
+    }
+    Ok(())
+}
+
+/// Runs the command of `home`'s cmd.info, if its id is new. Succeeds when there is nothing to do or
+/// the command succeeded.
 pub fn run(home: &Path) -> ExitCode {
+    recover(home);
     let done = Errand::read(home).and_then(|errand| match errand {
         Some(errand) => errand.run_once(),
         None => Ok(true),
@@ -58,30 +108,37 @@ impl<'a> Errand<'a> {
         }
         let info = String::from_utf8(info).map_err(|_| refuse("is not UTF-8 text"))?;
         let info = info.trim_end_matches(['\r', '\n']);
-        match info.split_once(':') {
+        match Errand::parse(home, info) {
             _ if info.is_empty() => Ok(None),
-            Some((id, command)) if !id.is_empty() => Ok(Some(Errand {
-                home,
-                id: id.to_owned(),
-                command: command.to_owned(),
-            })),
-            _ => Err(refuse("is not ID:COMMAND")),
+            None => Err(refuse("is not ID:COMMAND")),
+            errand => Ok(errand),
         }
+    }
+
+    /// The command of the text "ID:COMMAND"; `None` when it is something else.
+    fn parse(home: &'a Path, info: &str) -> Option<Errand<'a>> {
+        let (id, command) = info.split_once(':').filter(|(id, _)| !id.is_empty())?;
+        Some(Errand {
+            home,
+            id: id.to_owned(),
+            command: command.to_owned(),
+        })
     }
 
     /// Whether it has succeeded, now or in an earlier run.
     fn run_once(&self) -> Result<bool> {
         let record = self.home.join("data").join("cmd.started").join(self.name());
-        if record.exists() || self.is_in_old_log() {
+        // The original agent kept no records, but it wrote the same log.
+        if record.exists() || self.is_logged(|state| state == "executing") {
             eprintln!("exec: command {} was started before", self.id);
             return Ok(true);
         }
-        match self.claim(&record) {
-            Ok(true) => {}
-            // Somebody else has come first.
-            Ok(false) => return Ok(true),
+        let claimed = match self.claim(&record) {
+            Ok(Some(file)) => file,
+            // Another caller came first.
+            Ok(None) => return Ok(true),
             Err(error) => return self.refuse(error),
-        }
+        };
         self.note("executing");
         let status = match self.execute(&record) {
             Ok(status) => status,
@@ -90,6 +147,9 @@ impl<'a> Errand<'a> {
         match status {
             0 => self.note("successful"),
             status => self.note(&format!("failed{status}")),
+        }
+        if let Err(error) = claimed.set_len(0) {
+            eprintln!("exec: cannot empty {}: {error}", record.display());
         }
         Ok(status == 0)
     }
@@ -109,26 +169,40 @@ impl<'a> Errand<'a> {
         format!("={}", hex::encode(self.id.as_bytes()))
     }
 
-    /// The agent that was here before this one kept no records, but it wrote the same log.
-    fn is_in_old_log(&self) -> bool {
-        let started = format!(" {} [executing]: ", self.id);
+    /// Whether cmd.log has a line of this id in such a state.
+    fn is_logged(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
         let log = fs::read(self.log("cmd.log")).unwrap_or_default();
-        let mut places = log.windows(started.len());
-        places.any(|place| place == started.as_bytes())
+        let log = String::from_utf8_lossy(&log);
+        log.lines().filter_map(after_time).any(|entry| {
+            let state = entry
+                .strip_prefix(&self.id)
+                .and_then(|rest| rest.strip_prefix(" ["));
+            let state = state.and_then(|rest| rest.split_once("]: "));
+            state.is_some_and(|(state, _)| is_wanted(state))
+        })
     }
 
-    /// Makes the record, on the disk, in one step: of two callers one gets true.
-    fn claim(&self, record: &Path) -> Result<bool> {
+    /// Makes the record, on the disk, in one step, and locks it: of two callers one gets it.
+    fn claim(&self, record: &Path) -> Result<Option<File>> {
         if let Some(records) = record.parent() {
             fs::create_dir_all(records)
                 .map_err(|error| Error::io("make the directory", records, error))?;
         }
         match OpenOptions::new().write(true).create_new(true).open(record) {
-            Ok(file) => file.sync_all().map(|()| true),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Ok(file) => self.fill(file).map(Some),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(error),
         }
         .map_err(|error| Error::io("make the record", record, error))
+    }
+
+    /// Locks a new record and writes into it what [`recover`] needs.
+    fn fill(&self, mut file: File) -> io::Result<File> {
+        // Nobody else locks it for longer than a look takes.
+        file.lock()?;
+        file.write_all(format!("{}:{}", self.id, self.command).as_bytes())?;
+        file.sync_all()?;
+        Ok(file)
     }
 
     /// Runs the command; its exit status, as a shell has it.
@@ -167,7 +241,8 @@ impl<'a> Errand<'a> {
 
     fn time_limit(&self) -> Option<Duration> {
         let text = fs::read_to_string(self.log("cmd.timeout")).ok()?;
-        text.trim_end().parse().ok().map(Duration::from_secs)
+        let seconds = text.trim_end().parse().ok().filter(|seconds| *seconds > 0);
+        seconds.map(Duration::from_secs)
     }
 
     /// Writes that it is in this state. A log that cannot be written keeps no command from running.
@@ -195,6 +270,16 @@ impl<'a> Errand<'a> {
     fn log(&self, name: &str) -> PathBuf {
         self.home.join("log").join(name)
     }
+}
+
+/// The part of a line of cmd.log after its date and time. The original's exec.bat writes a quote
+/// before them, in the forms of the system's language.
+fn after_time(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('"').unwrap_or(line);
+    let (date, rest) = line.split_once(' ')?;
+    let (time, rest) = rest.trim_start().split_once(' ')?;
+    let is_time = |byte: u8| byte.is_ascii_digit() || b":.,".contains(&byte);
+    (date.contains('-') && time.contains(':') && time.bytes().all(is_time)).then_some(rest)
 }
 
 /// Now, as `2016-10-11 13:54:41`.
@@ -325,6 +410,44 @@ mod tests {
         assert!(run(&home, "c-1:echo x").0);
         assert!(run(&home, "c-11:echo y").1.contains("c-11 [successful]"));
         assert_eq!(output(&home), "y\n");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_commands_text_makes_no_other_id_look_started() {
+        let home = home("ids");
+        let log = "2016-10-11 13:54:41 c-1 [executing]: echo c-2 [executing]: x\n\
+                   \"Tue-10-11  8:54:41.12 c-3 [executing]: echo x\" \n";
+        fs::write(home.join("log/cmd.log"), log).unwrap();
+        assert!(run(&home, "c-2:echo y").1.contains("c-2 [successful]"));
+        assert!(!run(&home, "c-3:echo x").1.contains("c-3 [successful]"));
+        assert_eq!(output(&home), "y\n");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_was_cut_off_gets_its_verdict_once() {
+        let home = home("cut");
+        let records = home.join("data/cmd.started");
+        fs::create_dir_all(&records).unwrap();
+        fs::write(records.join("c-1"), "c-1:echo a\necho b").unwrap();
+        fs::write(records.join("c-2"), "").unwrap();
+        fs::write(records.join("c-3"), "c-3:echo x").unwrap();
+        fs::write(
+            home.join("log/cmd.log"),
+            "2016-10-11 13:54:41 c-3 [failed7]: echo x\n",
+        )
+        .unwrap();
+        let running = File::create(records.join("c-4")).unwrap();
+        running.lock().unwrap();
+        (&running).write_all(b"c-4:echo x").unwrap();
+        for _ in 0..2 {
+            recover(&home);
+        }
+        let log = fs::read_to_string(home.join("log/cmd.log")).unwrap();
+        assert!(log.contains(" c-1 [failed137]: echo a\necho b\n"), "{log}");
+        assert_eq!(log.matches("[failed").count(), 2, "{log}");
+        drop(running);
         fs::remove_dir_all(home).unwrap();
     }
 

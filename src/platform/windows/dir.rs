@@ -9,7 +9,10 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, GetFileSecurityW, SetFileSecurityW};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_ADD_FILE, FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING,
@@ -17,6 +20,14 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use crate::platform::{Disk, Kind, Meta};
+
+/// How long to wait before each further try to replace a file that is in use.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+    Duration::from_millis(120),
+];
 
 /// A directory.
 #[derive(Debug)]
@@ -130,21 +141,24 @@ impl Dir {
         let (from, to) = (self.path.join(from), self.path.join(to));
         if let Ok(old) = fs::metadata(&to) {
             copy_rights(&wide(&to)?, &wide(&from)?)?;
-            let mut permissions = old.permissions();
-            if permissions.readonly() {
+            let read_only = old.permissions();
+            if read_only.readonly() {
                 // A read-only file is not replaced; the new one is as read-only as it was.
-                fs::set_permissions(&from, permissions.clone())?;
+                fs::set_permissions(&from, read_only.clone())?;
+                let mut writable = read_only.clone();
                 #[expect(
                     clippy::permissions_set_readonly_false,
                     reason = "only on Unix that opens it to everybody"
                 )]
-                permissions.set_readonly(false);
-                fs::set_permissions(&to, permissions)?;
+                writable.set_readonly(false);
+                fs::set_permissions(&to, writable)?;
+                return move_over(&from, &to).inspect_err(|_| {
+                    // The error says what went wrong; this puts back what can be put back.
+                    let _as_before = fs::set_permissions(&to, read_only);
+                });
             }
         }
-        let flags = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
-        // SAFETY: both paths are NUL-terminated.
-        check(unsafe { MoveFileExW(wide(&from)?.as_ptr(), wide(&to)?.as_ptr(), flags) })
+        move_over(&from, &to)
     }
 
     /// Removes the file `name`.
@@ -168,6 +182,33 @@ impl Dir {
     pub fn sync(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Puts `from` in the place of `to`. A scanner or an indexer has a new file open for moments: then
+/// it is tried again, for a quarter of a second at most. NT 6.1 refuses as long as anybody has `to`
+/// open, whatever they permit.
+fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (wide(from)?, wide(to)?);
+    let flags = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
+    let mut pauses = PAUSES.iter();
+    loop {
+        // SAFETY: both paths are NUL-terminated.
+        match check(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags) }) {
+            Err(error) if is_in_use(&error) => match pauses.next() {
+                Some(pause) => thread::sleep(*pause),
+                None => return Err(error),
+            },
+            result => return result,
+        }
+    }
+}
+
+/// Whether the error may come from another program that has the file open.
+fn is_in_use(error: &io::Error) -> bool {
+    let codes = [ERROR_SHARING_VIOLATION, ERROR_ACCESS_DENIED];
+    codes
+        .iter()
+        .any(|code| error.raw_os_error() == Some(code.cast_signed()))
 }
 
 /// Copies who may do what with the file.
@@ -347,6 +388,36 @@ mod tests {
                 .permissions()
                 .readonly()
         );
+        set(false);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_read_only_file_that_cannot_be_replaced_stays_read_only() {
+        let (dir, path) = scratch("readonly-open");
+        let (new, old) = (OsStr::new("new"), OsStr::new("old"));
+        fs::write(path.join(new), "new").unwrap();
+        fs::write(path.join(old), "old").unwrap();
+        let set = |readonly| {
+            let mut permissions = fs::metadata(path.join(old)).unwrap().permissions();
+            permissions.set_readonly(readonly);
+            fs::set_permissions(path.join(old), permissions).unwrap();
+        };
+        set(true);
+        let held = OpenOptions::new()
+            .read(true)
+            .share_mode(1)
+            .open(path.join(old))
+            .unwrap();
+        assert!(dir.replace(new, old).is_err());
+        drop(held);
+        assert!(
+            fs::metadata(path.join(old))
+                .unwrap()
+                .permissions()
+                .readonly()
+        );
+        assert_eq!(fs::read(path.join(old)).unwrap(), b"old");
         set(false);
         fs::remove_dir_all(path).unwrap();
     }

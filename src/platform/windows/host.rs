@@ -165,7 +165,7 @@ fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) -> io::Resu
     let mut bytes: u32 = 16 << 10;
     let list = loop {
         // Of u64, so that the entries are aligned.
-        let mut list = vec![0_u64; bytes as usize / size_of::<u64>()];
+        let mut list = vec![0_u64; (bytes as usize).div_ceil(size_of::<u64>())];
         // SAFETY: the buffer has the length given, and nothing else is written.
         let code = unsafe {
             GetAdaptersAddresses(

@@ -5,6 +5,7 @@ mod dir;
 mod host;
 mod proc;
 mod process;
+mod processes;
 mod service;
 mod setup;
 mod signal;

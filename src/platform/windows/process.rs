@@ -10,10 +10,14 @@ use std::{env, fs, ptr};
 
 use windows_sys::Win32::Foundation::{WAIT_FAILED, WAIT_TIMEOUT};
 use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar, WideCharToMultiByte};
+use windows_sys::Win32::System::Console::GetConsoleOutputCP;
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
 };
-use windows_sys::Win32::System::Threading::{INFINITE, TerminateProcess, WaitForSingleObject};
+use windows_sys::Win32::System::SystemInformation::GetVersion;
+use windows_sys::Win32::System::Threading::{INFINITE, WaitForSingleObject};
+
+use super::processes;
 
 /// The exit code of what was ended from outside, as Windows' own task manager sets it.
 const ENDED: u32 = 1;
@@ -41,7 +45,17 @@ pub fn script(text: &str, scratch: &Path) -> io::Result<Command> {
     Ok(shell(&format!("\"{path}\"")))
 }
 
-/// The text as cmd reads it from files: in the code page of consoles.
+/// The code page in which a child's cmd reads files: that of this program's console, which it
+/// shares, or else of the new one that it gets.
+fn code_page() -> u32 {
+    // SAFETY: takes no pointers.
+    match unsafe { GetConsoleOutputCP() } {
+        0 => CP_OEMCP,
+        page => page,
+    }
+}
+
+/// The text as cmd reads it from files.
 fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     if text.is_ascii() {
         return Ok(text.as_bytes().to_vec());
@@ -57,8 +71,9 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     let (written, read) = unsafe {
         let (from, to) = (wide.as_ptr(), bytes.as_mut_ptr());
         let none = (ptr::null(), ptr::null_mut());
-        let written = WideCharToMultiByte(CP_OEMCP, 0, from, length, to, room, none.0, none.1);
-        let read = MultiByteToWideChar(CP_OEMCP, 0, to, written, back.as_mut_ptr(), room);
+        let page = code_page();
+        let written = WideCharToMultiByte(page, 0, from, length, to, room, none.0, none.1);
+        let read = MultiByteToWideChar(page, 0, to, written, back.as_mut_ptr(), room);
         (written, read)
     };
     bytes.truncate(usize::try_from(written).unwrap_or(0));
@@ -77,7 +92,8 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    /// None where the system lets no process into a second job (NT 6.1 inside somebody's job); then only `child` is ended.
+    /// None before NT 6.2, where a process can be in one job only: a command whose programs have
+    /// jobs of their own, such as an installer, would fail in this one.
     job: Option<OwnedHandle>,
 }
 
@@ -85,7 +101,11 @@ impl Process {
     /// Starts a command made by [`shell`].
     pub fn start(command: &mut Command) -> io::Result<Process> {
         let child = command.spawn()?;
-        let job = job_of(&child).ok();
+        let job = if has_nested_jobs() {
+            job_of(&child).ok()
+        } else {
+            None
+        };
         Ok(Process { child, job })
     }
 
@@ -107,19 +127,25 @@ impl Process {
 
     /// Ends everything that the command started, and the command.
     pub fn kill(&self) {
-        // SAFETY: both handles are open as long as `self`. A failure means that nothing is left to end.
-        unsafe {
-            match &self.job {
-                Some(job) => TerminateJobObject(job.as_raw_handle(), ENDED),
-                None => TerminateProcess(self.child.as_raw_handle(), ENDED),
-            }
+        let Some(job) = &self.job else {
+            return processes::terminate_tree(&self.child, ENDED);
         };
+        // SAFETY: the handle is open as long as `self`. A failure means that nothing is left to end.
+        unsafe { TerminateJobObject(job.as_raw_handle(), ENDED) };
     }
 
     /// Waits for the end of the command itself, and takes its status.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
+}
+
+/// Whether a process may be in several jobs: since NT 6.2.
+fn has_nested_jobs() -> bool {
+    // SAFETY: takes no pointers.
+    let version = unsafe { GetVersion() };
+    let (major, minor) = (version & 0xff, version >> 8 & 0xff);
+    (major, minor) >= (6, 2)
 }
 
 /// A job with the child in it. The little that a child starts before it is in stays outside.

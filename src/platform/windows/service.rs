@@ -13,10 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_CALL_NOT_IMPLEMENTED, ERROR_SERVICE_SPECIFIC_ERROR, INVALID_HANDLE_VALUE, NO_ERROR,
+    ERROR_CALL_NOT_IMPLEMENTED, ERROR_SERVICE_SPECIFIC_ERROR, NO_ERROR,
 };
-use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
-use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 use windows_sys::Win32::System::Services::{
     RegisterServiceCtrlHandlerExW, SERVICE_ACCEPT_PARAMCHANGE, SERVICE_ACCEPT_SHUTDOWN,
     SERVICE_ACCEPT_STOP, SERVICE_CONTROL_INTERROGATE, SERVICE_CONTROL_PARAMCHANGE,
@@ -26,7 +24,7 @@ use windows_sys::Win32::System::Services::{
 };
 use windows_sys::core::{PWSTR, w};
 
-use super::signal;
+use super::{processes, signal};
 use crate::platform::Signal;
 use crate::threads;
 
@@ -71,16 +69,10 @@ pub fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
     }
 }
 
-/// Services are in session 0, and nobody gives them a stderr. Other processes may be like that too, and the manager knows better; but
-/// in vain it is asked for up to ten seconds (wine), which is not for somebody at a console to wait.
+/// Whether the service control manager started this process. Session 0 says little: scheduled tasks
+/// and remote shells run there too, and would wait for a manager that does not answer them.
 fn may_be_service() -> bool {
-    let mut session = 0;
-    // SAFETY: the pointer is valid for the call; left at zero when it fails.
-    let stderr = unsafe {
-        ProcessIdToSessionId(std::process::id(), &mut session);
-        GetStdHandle(STD_ERROR_HANDLE)
-    };
-    session == 0 || stderr.is_null() || stderr == INVALID_HANDLE_VALUE
+    processes::parent().is_some_and(|parent| parent.is_program("services.exe"))
 }
 
 /// Called by the system in a thread of its own.

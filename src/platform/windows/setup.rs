@@ -13,12 +13,15 @@ use std::ptr;
 use std::thread;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use windows_sys::Win32::Foundation::ERROR_ACCESS_DENIED;
 use windows_sys::Win32::Storage::FileSystem::{MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW};
 
 use super::control::{Manager, Service, Wanted};
 use super::dir::{Dir, wide};
+use super::processes;
 use crate::error::{Error, Result};
+use crate::go::hex;
 
 const USAGE: &str = r"usage: install.bat [/enable | /uninstall | /?]
 
@@ -31,6 +34,8 @@ is started again when the program was replaced.
 /// Where the platform looks for the agent, whatever the system's own folder for programs is.
 pub const HOME: &str = r"C:\Program Files (x86)\QingCloud\App Agent";
 const NAME: &str = "QingCloud_App_Agent";
+/// The original agent's daily rotation.
+const TASK: &str = "QingCloud App Logrotate Task";
 const WANTED: Wanted<'static> = Wanted {
     title: "QingCloud App Agent",
     description: "Keeps configuration files in line with the cluster's metadata, and reloads what uses them.",
@@ -122,6 +127,7 @@ fn perform(action: Action) -> Result<()> {
             ),
             _ => io_error("open", "the service control manager", error),
         })?,
+        originals: fs::read_to_string(program.with_file_name("originals")).unwrap_or_default(),
         program,
     };
     match action {
@@ -140,6 +146,8 @@ struct Setup {
     manager: Manager,
     /// This program; what is installed is beside it.
     program: PathBuf,
+    /// The checksums of the original agent's files; empty for a program that is installed.
+    originals: String,
 }
 
 impl Setup {
@@ -161,6 +169,7 @@ impl Setup {
             self.install_configuration(name, &self.home.join(folder), content)?;
         }
         self.install_program()?;
+        self.remove_original()?;
         if at_boot {
             let service = self.service()?.ok_or_else(|| not_there("is gone again"))?;
             service
@@ -189,10 +198,10 @@ impl Setup {
         let path = self.home.join("bin").join(name);
         let old = read_old(&path)?;
         if old.as_deref() != Some(new) {
-            if let Some(old) = old.filter(|old| Some(old) != self.installed(name).as_ref()) {
+            if let Some(old) = old.filter(|old| !self.is_unedited(name, old)) {
                 write(&self.home.join(r"data\replaced").join(name), &old)?;
                 say(format!(
-                    r"{name} was not from here; it is kept in {HOME}\data\replaced"
+                    r"{name} was another agent's or edited; it is kept in {HOME}\data\replaced"
                 ));
             }
             write(&path, new)?;
@@ -207,12 +216,11 @@ impl Setup {
         let old = read_old(&path)?;
         // One that was beside it and took its place is not edited.
         let beside_name = format!("{name}.new");
-        let is_ours = |old: &Vec<u8>| {
-            [name, &beside_name]
-                .iter()
-                .any(|known| self.installed(known).as_ref() == Some(old))
+        let is_edited = |old: &Vec<u8>| {
+            let was_beside = self.installed(&beside_name).as_ref() == Some(old);
+            old != new && !was_beside && !self.is_unedited(name, old)
         };
-        if old.as_ref().is_some_and(|old| old != new && !is_ours(old)) {
+        if old.as_ref().is_some_and(is_edited) {
             if read_old(&beside)?.as_deref() != Some(new) {
                 write(&beside, new)?;
             }
@@ -230,6 +238,47 @@ impl Setup {
         self.remember(name, new)
     }
 
+    /// Whether this installer or the original's has put this content there as `name`.
+    fn is_unedited(&self, name: &str, content: &[u8]) -> bool {
+        self.installed(name).as_deref() == Some(content) || self.is_original(name, content)
+    }
+
+    /// Whether this is a known file of the original agent.
+    fn is_original(&self, name: &str, content: &[u8]) -> bool {
+        let sum = hex::encode(&Sha256::digest(content));
+        self.originals.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(sum.as_str()) && words.next() == Some(name)
+        })
+    }
+
+    /// Removes what only the original agent needs: the program that ran its service, and the script
+    /// and task that rotated its logs, which would rename the log that this one writes to.
+    fn remove_original(&self) -> Result<()> {
+        for name in ["nssm.exe", "logrotate.ps1"] {
+            let path = self.home.join("bin").join(name);
+            let Some(content) = read_old(&path)? else {
+                continue;
+            };
+            if self.is_original(name, &content) {
+                remove(&path)?;
+                say(format!("removed the original agent's {}", path.display()));
+            } else {
+                say(format!("{} was edited and stays", path.display()));
+            }
+        }
+        if schtasks(&["/query"])? {
+            if !schtasks(&["/delete", "/f"])? {
+                let task = format!("the scheduled task {TASK}");
+                return Err(Error::resource(task.as_ref(), "cannot be deleted"));
+            }
+            say(format!(
+                "removed the original agent's scheduled task {TASK}"
+            ));
+        }
+        Ok(())
+    }
+
     /// This program in its place, and the service for it. One that runs is stopped for the moment of the swap.
     fn install_program(&self) -> Result<()> {
         let path = self.home.join(r"bin\confd.exe");
@@ -243,9 +292,14 @@ impl Setup {
             .as_ref()
             .filter(|_| is_running && (is_other || staged.is_some()));
         if let Some(service) = to_restart {
+            let hosted = hosted_daemons();
             service
                 .stop()
                 .map_err(|error| service_error("stop", error))?;
+            for id in hosted {
+                // Its host may have ended it already.
+                let _gone = processes::terminate(id, 1);
+            }
         }
         let swapped = staged.map_or(Ok(()), |staged| swap(&staged, &path));
         let registered = swapped.and_then(|()| self.register(known.as_ref(), is_other));
@@ -360,8 +414,7 @@ impl Setup {
         if !path.exists() {
             return Ok(());
         }
-        let aside = env::temp_dir().join(format!("confd-{}.exe", std::process::id()));
-        rename(&path, &aside)?;
+        let aside = move_aside(&path)?;
         if fs::remove_file(&aside).is_err() {
             let from = wide(&aside).map_err(|error| Error::io("remove", &aside, error))?;
             // SAFETY: the path is NUL-terminated, and the null pointer stands for no new name. When it fails a file stays behind in
@@ -466,6 +519,45 @@ fn try_out(program: &Path) -> Result<()> {
             &format!("does not run on this machine: {status}"),
         )),
     }
+}
+
+/// Moves a program that may run out of the way. Not every directory for temporary files is on the
+/// same drive, so the last resort is its own.
+fn move_aside(path: &Path) -> Result<PathBuf> {
+    let name = format!("confd-{}.exe", std::process::id());
+    let windows = env::var_os("SystemRoot").map(|root| Path::new(&root).join("Temp"));
+    for directory in [Some(env::temp_dir()), windows].into_iter().flatten() {
+        let aside = directory.join(&name);
+        if fs::rename(path, &aside).is_ok() {
+            return Ok(aside);
+        }
+    }
+    let aside = path.with_extension(format!("exe.old-{}", std::process::id()));
+    rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// The processes of confd.exe that a host of services has started, such as the original agent's.
+fn hosted_daemons() -> Vec<u32> {
+    let entries = processes::snapshot().unwrap_or_default();
+    let is_hosted = |entry: &&processes::Entry| {
+        let parent = entries.iter().find(|other| other.id == entry.parent);
+        entry.is_program("confd.exe") && parent.is_some_and(|parent| parent.is_program("nssm.exe"))
+    };
+    entries
+        .iter()
+        .filter(is_hosted)
+        .map(|entry| entry.id)
+        .collect()
+}
+
+/// Runs schtasks for the original agent's task; whether it succeeded.
+fn schtasks(options: &[&str]) -> Result<bool> {
+    let mut command = Command::new("schtasks");
+    let command = command.args(options).args(["/tn", TASK]);
+    let output = command.output();
+    let output = output.map_err(|error| Error::io("run", "schtasks".as_ref(), error))?;
+    Ok(output.status.success())
 }
 
 /// Puts the new program in the place of the old one, which may run: then it can be renamed, but neither replaced nor removed.

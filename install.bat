@@ -5,8 +5,19 @@ rem confd.exe does the work, since a batch file cannot tell whether its steps ha
 setlocal EnableExtensions DisableDelayedExpansion
 set "wait="
 if "%~1"=="" call :see_who_asks
-if exist "%~dp0confd.exe" goto :work
+if not exist "%~dp0confd.exe" goto :incomplete
+if exist "%~dp0cmd.info.toml" goto :work
 
+rem The installed copy removes itself, and cmd looks for a batch file again after each of its lines. Another one takes over here,
+rem without call: cmd does not come back from it.
+>"%TEMP%\app-agent-install.bat" echo @"%~dp0confd.exe" -setup %wait% %*
+"%TEMP%\app-agent-install.bat"
+
+rem One line, which is read before it begins: this file may be replaced by it.
+:work
+"%~dp0confd.exe" -setup %wait% %* & if errorlevel 1 (exit /b 1) else if errorlevel 0 (exit /b 0) else exit /b 1
+
+:incomplete
 echo install.bat: confd.exe is not beside this file: unpack the whole archive first 1>&2
 if defined wait pause
 exit /b 1
@@ -23,8 +34,3 @@ if not "!line:~-2!"=="# " if not "!line:~-2!"==" #" exit /b 0
 endlocal
 set "wait=/wait"
 exit /b 0
-
-rem The last line: this file may be replaced or removed by it. A goto without a label ends the batch file, so that cmd does not look
-rem for it again; the rest of the line was read before, and its exit code is that of confd.exe.
-:work
-(goto) 2>nul & "%~dp0confd.exe" -setup %wait% %*

@@ -145,16 +145,12 @@ impl Dir {
             if read_only.readonly() {
                 // A read-only file is not replaced; the new one is as read-only as it was.
                 fs::set_permissions(&from, read_only.clone())?;
-                let mut writable = read_only.clone();
-                #[expect(
-                    clippy::permissions_set_readonly_false,
-                    reason = "only on Unix that opens it to everybody"
-                )]
-                writable.set_readonly(false);
-                fs::set_permissions(&to, writable)?;
+                set_writable(&to)?;
                 return move_over(&from, &to).inspect_err(|_| {
-                    // The error says what went wrong; this puts back what can be put back.
-                    let _as_before = fs::set_permissions(&to, read_only);
+                    // The error says what went wrong; the old file must be as before, and the new
+                    // one can only be removed when it is writable.
+                    let _old = fs::set_permissions(&to, read_only);
+                    let _new = set_writable(&from);
                 });
             }
         }
@@ -182,6 +178,16 @@ impl Dir {
     pub fn sync(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn set_writable(path: &Path) -> io::Result<()> {
+    let mut permissions = fs::metadata(path)?.permissions();
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "only on Unix that opens it to everybody"
+    )]
+    permissions.set_readonly(false);
+    fs::set_permissions(path, permissions)
 }
 
 /// Puts `from` in the place of `to`. A scanner or an indexer has a new file open for moments: then
@@ -410,6 +416,7 @@ mod tests {
             .open(path.join(old))
             .unwrap();
         assert!(dir.replace(new, old).is_err());
+        dir.remove(new).unwrap();
         drop(held);
         assert!(
             fs::metadata(path.join(old))

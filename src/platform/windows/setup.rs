@@ -267,11 +267,8 @@ impl Setup {
                 say(format!("{} was edited and stays", path.display()));
             }
         }
-        if schtasks(&["/query"])? {
-            if !schtasks(&["/delete", "/f"])? {
-                let task = format!("the scheduled task {TASK}");
-                return Err(Error::resource(task.as_ref(), "cannot be deleted"));
-            }
+        if task_file().exists() {
+            delete_task()?;
             say(format!(
                 "removed the original agent's scheduled task {TASK}"
             ));
@@ -551,13 +548,25 @@ fn hosted_daemons() -> Vec<u32> {
         .collect()
 }
 
-/// Runs schtasks for the original agent's task; whether it succeeded.
-fn schtasks(options: &[&str]) -> Result<bool> {
+/// Where the system keeps the original agent's scheduled task.
+fn task_file() -> PathBuf {
+    let windows = env::var_os("SystemRoot").unwrap_or_default();
+    Path::new(&windows).join(r"System32\Tasks").join(TASK)
+}
+
+fn delete_task() -> Result<()> {
     let mut command = Command::new("schtasks");
-    let command = command.args(options).args(["/tn", TASK]);
-    let output = command.output();
+    let output = command.args(["/delete", "/f", "/tn", TASK]).output();
     let output = output.map_err(|error| Error::io("run", "schtasks".as_ref(), error))?;
-    Ok(output.status.success())
+    if output.status.success() {
+        return Ok(());
+    }
+    let problem = String::from_utf8_lossy(&output.stderr);
+    let problem = format!("cannot be deleted: {}", problem.trim());
+    Err(Error::resource(
+        format!("the scheduled task {TASK}").as_ref(),
+        &problem,
+    ))
 }
 
 /// Puts the new program in the place of the old one, which may run: then it can be renamed, but neither replaced nor removed.

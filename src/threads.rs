@@ -3,10 +3,9 @@
 //! Results travel through the channels of [`std::sync::mpsc`]. Knows nothing of the work itself.
 
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Builder};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The work of one thread.
 pub type Work<'a> = Box<dyn FnOnce() + Send + 'a>;
@@ -42,35 +41,35 @@ pub fn run_within<T: Send + 'static>(
 
 /// [`run_within`] for several tasks at once. The results are in the order of the tasks.
 pub fn run_all_within<T: Send + 'static>(timeout: Duration, tasks: Vec<Task<T>>) -> Vec<Option<T>> {
-    let deadline = Instant::now().checked_add(timeout);
-    let mut results: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
-    let (sender, receiver) = mpsc::channel();
-    for (index, task) in tasks.into_iter().enumerate() {
-        let sender = sender.clone();
+    let mut places = Vec::new();
+    let jobs = tasks.into_iter().map(|task| {
+        let place = Arc::new(Mutex::new(None));
+        places.push(Arc::clone(&place));
+        let job = move || {
+            let result = task();
+            *lock(&place) = Some(result);
+        };
+        Box::new(job) as Work<'static>
+    });
+    wait_for_all(timeout, jobs.collect());
+    places.iter().map(|place| lock(place).take()).collect()
+}
+
+/// Runs the jobs in threads and returns when all have ended or the time is up. Not generic: compiled
+/// once for all types of results.
+fn wait_for_all(timeout: Duration, jobs: Vec<Work<'static>>) {
+    let (running, ended) = mpsc::sync_channel::<()>(0);
+    for job in jobs {
+        let running = running.clone();
         let run = move || {
-            // The receiver is gone when the time is up.
-            let _late = sender.send((index, task()));
+            job();
+            drop(running);
         };
         let _not_run = Builder::new().spawn(run);
     }
-    drop(sender);
-    while let Ok((index, result)) = recv_until(&receiver, deadline) {
-        if let Some(place) = results.get_mut(index) {
-            *place = Some(result);
-        }
-    }
-    results
-}
-
-/// Receives a message before `deadline`; without one, waits as long as there is a sender.
-fn recv_until<T>(
-    receiver: &mpsc::Receiver<T>,
-    deadline: Option<Instant>,
-) -> Result<T, RecvTimeoutError> {
-    match deadline {
-        Some(deadline) => receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())),
-        None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
+    drop(running);
+    // Nobody sends: the channel disconnects when the last job has ended.
+    let _ended_or_timed_out = ended.recv_timeout(timeout);
 }
 
 /// Takes a lock, even if its last holder has panicked. Only tests find such a lock: the program
@@ -81,7 +80,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::time::Instant;
 
     use super::*;
 

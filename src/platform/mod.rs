@@ -24,9 +24,9 @@ pub use system::{
     Dir, HAS_COLOURS, HAS_OWNERS, HAS_SERVICES, Process, advice, block_signals, copy_access_list,
     copy_label, disk, end_signal, file_meta, group_id, hostname, interface_addresses,
     is_executable, is_plain_name, is_shortage, label, leave_to_reader, listen_for_signals,
-    local_zone, nameservers, open_private, own_user, process, processes, raise_open_files, reserve,
-    same_file, say_ready, script, selinux_enforces, set_mode, set_owner, set_stderr, shell, start,
-    terminal_columns, user_id, usual_confdir,
+    local_zone, nameservers, open_private, own_user, process, processes, protection,
+    raise_open_files, reserve, same_file, say_ready, script, selinux_enforces, set_mode, set_owner,
+    set_stderr, shell, start, terminal_columns, user_id, usual_confdir,
 };
 
 use system::{lock_holder, open_for_lock, open_to_look};
@@ -99,10 +99,10 @@ pub struct Running {
 /// The room on a disk, or whatever a file system lies on.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk {
-    /// The process number, unique until the machine restarts.
+    /// The number of the file system, unique until the machine restarts.
     pub id: u64,
-    /// The bytes that can still be written.
-    pub free: u64,
+    /// The bytes that can still be written; none where that is not counted.
+    pub free: Option<u64>,
     /// The number of files that can still be created; none without a limit.
     pub files: Option<u64>,
 }

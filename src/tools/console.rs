@@ -1,16 +1,16 @@
-//! What the tools print for people: colours where they are wanted, lines of 80 columns, a word when it takes long.
+//! The output of the tools for people: colours, lines of the terminal's width, and a word on stderr
+//! when something takes long.
 //!
-//! Knows nothing of what is printed, but that it may come from somebody who wants to play with the terminal.
+//! Knows nothing of what is printed, except that it may come from somebody who wants to play with the
+//! terminal.
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::Builder;
 use std::time::Duration;
-
-use serde_json::{Map, Value as Json};
 
 use crate::cli::Args;
 use crate::error::{Error, Result};
@@ -121,25 +121,33 @@ impl Style {
     /// columns; the first line has its margin already. A longer word stays whole, so that a path
     /// can be copied.
     pub fn wrap(self, text: &str, indent: usize) -> String {
+        self.wrap_after(text, indent, indent)
+    }
+
+    /// The same after something that fills the first line up to the column `start`; if that is not
+    /// the margin, a space comes between.
+    pub fn wrap_after(self, text: &str, start: usize, indent: usize) -> String {
         let mut wrapped = String::with_capacity(text.len());
+        let (mut column, mut is_first) = (start, start == indent);
         for (number, line) in text.lines().enumerate() {
-            let mut column = indent;
             if number > 0 {
                 // Writing into a String cannot fail.
                 let _ = write!(wrapped, "\n{:indent$}", "");
+                (column, is_first) = (indent, true);
             }
             for word in line.split(' ') {
-                let width = word.chars().count();
-                let is_full = self.width.is_some_and(|most| column + 1 + width > most);
-                if column > indent && is_full {
+                let needed = word.chars().count() + usize::from(!is_first);
+                let is_full = self.width.is_some_and(|most| column + needed > most);
+                if is_full && column > indent {
                     let _ = write!(wrapped, "\n{:indent$}", "");
                     column = indent;
-                } else if column > indent {
+                } else if !is_first {
                     wrapped.push(' ');
                     column += 1;
                 }
                 wrapped.push_str(word);
-                column += width;
+                column += word.chars().count();
+                is_first = false;
             }
         }
         wrapped
@@ -169,36 +177,36 @@ pub fn wrap(text: &str, indent: usize) -> String {
     style.wrap(text, indent)
 }
 
-/// Whether `-format` asks for JSON; else it is text.
-pub fn wants_json(args: &Args) -> Result<bool> {
-    match args.last("format") {
-        None | Some("" | "text") => Ok(false),
-        Some("json") => Ok(true),
-        Some(other) => Err(Error::usage(format!(
-            "-format must be text or json, not {other:?}"
-        ))),
+/// Writes a line about the work to stderr.
+pub fn note(message: impl Display) {
+    // Who does not read stderr misses only this.
+    let _ = writeln!(io::stderr(), "confd: {message}");
+}
+
+/// The forms of output that `-format` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+impl Format {
+    /// The form that was asked for.
+    pub fn from_args(args: &Args) -> Result<Format> {
+        match args.last("format") {
+            None | Some("" | "text") => Ok(Format::Text),
+            Some("json") => Ok(Format::Json),
+            Some(other) => Err(Error::usage(format!(
+                "-format must be text or json, not {other:?}"
+            ))),
+        }
     }
 }
 
-/// A JSON list, one item a line.
-pub fn json_list(items: impl IntoIterator<Item = Json>) -> String {
-    let mut list = String::from("[");
-    for (index, item) in items.into_iter().enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        // Writing into a String cannot fail.
-        let _ = write!(list, "{comma}\n{item}");
-    }
-    list.push_str(if list.len() == 1 { "]\n" } else { "\n]\n" });
-    list
-}
-
-/// A JSON object of these fields.
-pub fn json_object(fields: Vec<(&str, Json)>) -> Json {
-    let mut object = Map::new();
-    for (name, value) in fields {
-        object.insert(name.to_owned(), value);
-    }
-    Json::Object(object)
+/// A number and a noun: `1 error`, `2 errors`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on after "confd: still ".

@@ -10,18 +10,16 @@ use serde_json::json;
 use crate::cli::Args;
 use crate::error::Result;
 use crate::resource::funcs::{self, Doc};
-use crate::tools::console::{self, Colour, Style};
+use crate::tools::console::{self, Colour, Format, Style};
 
 /// Prints all functions, by name.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut docs: Vec<&Doc> = funcs::docs().collect();
     docs.sort_by_key(|doc| doc.name.to_ascii_lowercase());
-    let text = if console::wants_json(args)? {
-        to_json(&docs)
-    } else {
-        to_text(&docs, Style::of_stdout())
-    };
-    console::print(&text)?;
+    console::print(&match Format::from_args(args)? {
+        Format::Text => to_text(&docs, Style::of_stdout()),
+        Format::Json => to_json(&docs),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

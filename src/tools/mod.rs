@@ -6,6 +6,7 @@ pub mod console;
 pub mod diff;
 pub mod doctor;
 pub mod dump;
+pub mod finding;
 pub mod functions;
 pub mod lint;
 pub mod rehearse;

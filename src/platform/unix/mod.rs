@@ -23,7 +23,9 @@ pub use host::{
 pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
-pub use storage::{copy_access_list, copy_label, disk, label, reserve, selinux_enforces};
+pub use storage::{
+    copy_access_list, copy_label, disk, label, protection, reserve, selinux_enforces,
+};
 
 /// Files have an owner, a group and a mode.
 pub const HAS_OWNERS: bool = true;
@@ -47,6 +49,9 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
         libc::EROFS => "its file system has to be mounted for writing",
         libc::EIO => "the disk fails: see the kernel's log",
         libc::EMFILE | libc::ENFILE => "raise the limit of open files",
+        libc::EACCES | libc::EPERM if own_user() == 0 => {
+            "a security module, or the server of its file system, refuses even root"
+        }
         libc::EACCES | libc::EPERM => "see to it that confd runs as a user who may do that",
         _ => return None,
     })

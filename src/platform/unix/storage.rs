@@ -125,12 +125,34 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
 }
 
 fn free_space(file: &File) -> io::Result<u64> {
-    disk_of(file).map(|disk| disk.free)
+    disk_of(file).map(|disk| disk.free.unwrap_or(u64::MAX))
 }
 
 /// The disk that the directory at `path` is on.
 pub fn disk(path: &Path) -> io::Result<Disk> {
     disk_of(&File::open(path)?)
+}
+
+/// The letter of chattr(1) for the attribute that keeps even root from replacing the file or directory
+/// at `path`: `i`, immutable, or `a`, append-only.
+pub fn protection(path: &Path) -> Option<char> {
+    const IMMUTABLE: libc::c_long = 0x10;
+    const APPEND_ONLY: libc::c_long = 0x20;
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    // The kernel writes an int, whatever the declaration says: the rest stays zero.
+    let mut flags: libc::c_long = 0;
+    // SAFETY: the descriptor is open, and `flags` valid to be written and large enough.
+    let code = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &mut flags) };
+    match flags {
+        _ if code != 0 => None,
+        flags if flags & IMMUTABLE != 0 => Some('i'),
+        flags if flags & APPEND_ONLY != 0 => Some('a'),
+        _ => None,
+    }
 }
 
 fn disk_of(file: &File) -> io::Result<Disk> {
@@ -143,7 +165,8 @@ fn disk_of(file: &File) -> io::Result<Disk> {
     let answer = unsafe { answer.assume_init() };
     Ok(Disk {
         id: file.metadata()?.dev(),
-        free: answer.f_bavail.saturating_mul(answer.f_frsize),
+        // Some file systems (proc, some of FUSE) do not count, and say 0 of 0.
+        free: (answer.f_blocks > 0).then(|| answer.f_bavail.saturating_mul(answer.f_frsize)),
         // Some file systems have no limit, and say 0 of 0.
         files: (answer.f_files > 0).then_some(answer.f_favail),
     })

@@ -324,9 +324,14 @@ pub fn disk(path: &Path) -> io::Result<Disk> {
     whole.components().next().hash(&mut hasher);
     Ok(Disk {
         id: hasher.finish(),
-        free,
+        free: Some(free),
         files: None,
     })
+}
+
+/// None: there are no such attributes here.
+pub fn protection(_path: &Path) -> Option<char> {
+    None
 }
 
 /// None: there are no such labels here.

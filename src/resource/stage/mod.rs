@@ -23,7 +23,7 @@ use crate::platform::{self, Dir, Meta};
 use crate::threads::{self, Work};
 
 pub use compare::Difference;
-pub use names::{clear_leftovers, count_staged, without_random_parts};
+pub use names::{clear_leftovers, count_leftovers, without_random_parts};
 pub use shared::Directories;
 pub use target::{Attributes, Target};
 
@@ -35,11 +35,21 @@ const SYNC_THREADS: usize = 8;
 
 /// An I/O error with the path, and with what somebody can do about it.
 fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
-    let source = match platform::advice(&source) {
+    let source = match advice(path, &source) {
         Some(advice) => io::Error::new(source.kind(), format!("{source}; {advice}")),
         None => source,
     };
     Error::io(verb, path, source)
+}
+
+fn advice(path: &Path, error: &io::Error) -> Option<String> {
+    let is_refused = error.kind() == io::ErrorKind::PermissionDenied;
+    let mut places = [Some(path), path.parent()].into_iter().flatten();
+    let protected = places.find_map(|place| Some((place, platform::protection(place)?)));
+    match protected.filter(|_| is_refused) {
+        Some((place, letter)) => Some(format!("run chattr -{letter} {}", place.display())),
+        None => platform::advice(error).map(str::to_owned),
+    }
 }
 
 /// The new content in a file beside dest, complete, with its final owner and mode. Removed when it is dropped without a

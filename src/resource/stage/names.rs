@@ -117,12 +117,20 @@ fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>)
     Ok(())
 }
 
-/// How many staged files there are beside this target: of a run at work, or of one that was killed.
-pub fn count_staged(target: &Target) -> io::Result<usize> {
-    match target.has_directory() {
-        true => staged_files(&target.dir, &[prefix(&target.name)]).map(|names| names.len()),
-        false => Ok(0),
+/// The number of staged files beside this target that killed runs have left, if no run is at work:
+/// those of a check that is running are claimed.
+pub fn count_leftovers(target: &Target) -> io::Result<usize> {
+    if !target.has_directory() {
+        return Ok(0);
     }
+    let names = staged_files(&target.dir, &[prefix(&target.name)])?;
+    let mut count = 0;
+    for name in names {
+        // One that cannot be opened may be claimed, too.
+        let free = target.dir.open(&name).map(|file| file.try_lock().is_ok());
+        count += usize::from(free.unwrap_or(false));
+    }
+    Ok(count)
 }
 
 fn staged_files(dir: &Dir, prefixes: &[OsString]) -> io::Result<Vec<OsString>> {

@@ -1,4 +1,4 @@
-//! Who else is at work here: a daemon, alive or not and writing to a log that is there, a second one, whoever holds the lock.
+//! Other processes: the daemon and its log, a second daemon, and whoever holds the lock.
 
 use std::env;
 use std::io::{self, ErrorKind};
@@ -7,44 +7,45 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, Finding, STEP, Verdict};
+use super::{Case, STEP};
 use crate::cli::{self, Asked};
 use crate::config::{Config, Mode};
 use crate::error::{self, Error};
 use crate::platform::{self, Lock, Running};
 use crate::threads::{self, Task};
+use crate::tools::finding::{Finding, Severity};
 use crate::tools::status;
 
-/// The name of the program, and the beginning of whatever else it may be called.
+/// The name of the program. Other names that it may have begin with it.
 const NAME: &str = "confd";
-/// What [`Running`] adds to the path of a file that was removed or replaced.
+/// The ending that [`Running`] adds to the path of a removed or replaced file.
 const DELETED: &str = " (deleted)";
-/// How often a lock is looked at while it is held.
+/// The pause between two looks at a lock that is held.
 const PAUSE: Duration = Duration::from_millis(50);
-const RESTART: &str = "start it anew: service confd restart";
+const RESTART: &str = "restart it: service confd restart";
 
 impl Case {
-    /// How bad it is that the system does not let this user.
-    pub(super) fn refused_by(&self, error: &io::Error) -> Verdict {
+    /// The severity of an error of the system: unknown if the daemon's user may be allowed more.
+    pub(super) fn refused_by(&self, error: &io::Error) -> Severity {
         let own = platform::own_user();
         let is_anothers = || daemons(self).iter().any(|daemon| daemon.uid != own);
         match error.kind() == ErrorKind::PermissionDenied && own != 0 && is_anothers() {
-            true => Verdict::Unknown,
-            false => Verdict::Wrong,
+            true => Severity::Unknown,
+            false => Severity::Error,
         }
     }
 
-    /// The same of any error.
-    pub(super) fn refused(&self, error: &Error) -> Verdict {
+    /// The same for any error.
+    pub(super) fn refused(&self, error: &Error) -> Severity {
         match error.kind() {
             error::Kind::Io { source, .. } => self.refused_by(source),
-            _ => Verdict::Wrong,
+            _ => Severity::Error,
         }
     }
 }
 
-/// The daemons that apply this confdir, whichever program they run. One that cannot be looked at in time is none of them: the
-/// system makes whoever asks wait while a process starts its program.
+/// The daemons that apply this confdir, whichever program they run. One that cannot be examined in
+/// time is left out: the system makes others wait while a process starts its program.
 pub fn daemons(case: &Case) -> Vec<Running> {
     let mut tasks: Vec<Task<Option<Running>>> = Vec::new();
     for process in platform::processes(NAME).unwrap_or_default() {
@@ -71,7 +72,7 @@ fn applies(process: &Running, confdir: &Path) -> Option<bool> {
     // Settings that are broken now were good when it read them.
     let config = Config::load(&args, variable).or_else(|_| Config::without_file(&args, variable));
     let config = config.ok().filter(|config| config.mode != Mode::Onetime)?;
-    // Another user's root and working directory cannot be looked into: the path has to do.
+    // Another user's root and working directory cannot be seen: the path has to do.
     let seen = platform::same_file(&process.see(&config.confdir), confdir);
     Some(match seen {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => config.confdir == confdir,
@@ -79,7 +80,7 @@ fn applies(process: &Running, confdir: &Path) -> Option<bool> {
     })
 }
 
-/// Is the daemon the only one, and of this program? Does its log still exist?
+/// Checks that there is one daemon, of this program, and that its log exists.
 pub fn check(case: &Case) -> Vec<Finding> {
     let daemons = daemons(case);
     let confdir = case.config.confdir.display();
@@ -89,65 +90,65 @@ pub fn check(case: &Case) -> Vec<Finding> {
             .iter()
             .map(|daemon| daemon.pid.to_string())
             .collect();
-        let message = format_args!("pids {} all apply {confdir}", pids.join(", "));
-        let cure = "each undoes what another does: end all but the service's own (kill PID)";
-        findings.push(Finding::new("agent", Verdict::Wrong, message, cure));
+        let message = format_args!("several daemons apply {confdir}: pids {}", pids.join(", "));
+        let help = "keep only the one of the service and end the others: kill PID";
+        findings.push(Finding::new("agent", Severity::Error, message, help));
     }
-    let lives = case.daemon_lives();
+    let is_running = case.is_daemon_running();
     for daemon in &daemons {
-        findings.extend(program(daemon, lives));
+        findings.extend(program(daemon, is_running));
         findings.push(log(daemon));
     }
     findings.extend(on_path());
-    if daemons.is_empty() && lives == Some(true) {
-        let message = "a daemon lives, but cannot be seen among the processes";
-        let cure = "look from where it runs (another container?), as root";
-        findings.push(Finding::new("agent", Verdict::Unknown, message, cure));
-    } else if !findings.iter().any(|found| found.check == "agent") {
+    if daemons.is_empty() && is_running == Some(true) {
+        let message = "a daemon is running, but cannot be seen among the processes";
+        let help = "run -doctor as root, in the container of the daemon";
+        findings.push(Finding::new("agent", Severity::Unknown, message, help));
+    } else if !findings.iter().any(|found| found.code == "agent") {
         let finding = match daemons.first() {
             Some(daemon) => {
-                let message = format_args!("pid {} is the only one for {confdir}", daemon.pid);
+                let message = format_args!("pid {} is the only daemon of {confdir}", daemon.pid);
                 Finding::ok("agent", message)
             }
-            None => Finding::ok("agent", format_args!("no daemon applies {confdir}")),
+            None => Finding::ok("agent", format_args!("no daemon of {confdir} is running")),
         };
         findings.insert(0, finding);
     }
     findings
 }
 
-/// What is odd about the program of a daemon.
-fn program(daemon: &Running, lives: Option<bool>) -> Option<Finding> {
+/// Checks the program of a daemon.
+fn program(daemon: &Running, is_running: Option<bool>) -> Option<Finding> {
     let pid = daemon.pid;
     if daemon.stopped {
-        let message = format_args!("pid {pid} is stopped, and does nothing");
-        let cure = "let it go on: kill -CONT PID";
-        return Some(Finding::new("agent", Verdict::Wrong, message, cure));
+        let message = format_args!("pid {pid} is stopped (SIGSTOP)");
+        let help = "continue it: kill -CONT PID";
+        return Some(Finding::new("agent", Severity::Error, message, help));
     }
     let program = daemon.program().ok()?.display().to_string();
     let own = env::current_exe().ok()?;
     if daemon.runs(&own).ok()? {
         return None;
     }
-    Some(match (program.strip_suffix(DELETED), lives) {
+    Some(match (program.strip_suffix(DELETED), is_running) {
         (Some(old), _) => {
-            let message = format_args!("pid {pid} still runs the {old} that was replaced since");
-            Finding::new("agent", Verdict::Warning, message, RESTART)
+            let message = format_args!("pid {pid} runs {old}, which has been replaced since");
+            Finding::new("agent", Severity::Warning, message, RESTART)
         }
-        // This program would hold the lock that says so.
+        // This program would hold the lock.
         (None, Some(false)) => {
             let message = format_args!("pid {pid} runs {program}, perhaps the original confd");
-            let cure = "end it (kill PID), and keep whatever starts it from doing so again";
-            Finding::new("agent", Verdict::Wrong, message, cure)
+            let help = "end it (kill PID), and disable whatever starts it";
+            Finding::new("agent", Severity::Error, message, help)
         }
         (None, _) => {
             let message = format_args!("pid {pid} runs {program}, not this {}", own.display());
-            Finding::new("agent", Verdict::Warning, message, RESTART)
+            Finding::new("agent", Severity::Warning, message, RESTART)
         }
     })
 }
 
-/// Whoever types the name should get this program.
+/// Checks that typing the name starts this program.
 fn on_path() -> Option<Finding> {
     let name = format!("{NAME}{}", env::consts::EXE_SUFFIX);
     let path = env::var_os("PATH")?;
@@ -159,45 +160,46 @@ fn on_path() -> Option<Finding> {
     }
     let (found, own) = (found.display(), own.display());
     let message = format_args!("typing {NAME} starts {found}, not this {own}");
-    let cure = "remove the other if it is the original, or type the whole path";
-    Some(Finding::new("agent", Verdict::Warning, message, cure))
+    let help = "remove the other one if it is the original, or type the whole path";
+    Some(Finding::new("agent", Severity::Warning, message, help))
 }
 
-/// Where a daemon logs to.
+/// Checks the log of a daemon.
 fn log(daemon: &Running) -> Finding {
     let pid = daemon.pid;
     match daemon.log().map(|path| path.display().to_string()) {
         Err(error) => Finding::new(
             "log",
-            Verdict::Unknown,
-            format_args!("where pid {pid} logs to cannot be seen: {error}"),
-            "root can see it",
+            Severity::Unknown,
+            format_args!("cannot find the log of pid {pid}: {error}"),
+            "run -doctor as root",
         ),
         Ok(path) => match path.strip_suffix(DELETED) {
             None => Finding::ok("log", path),
             Some(old) => Finding::new(
                 "log",
-                Verdict::Wrong,
-                format_args!("pid {pid} goes on writing to {old}, which is deleted"),
-                "service confd restart; rotate as /etc/logrotate.d/app-agent does (copytruncate)",
+                Severity::Error,
+                format_args!("pid {pid} writes to {old}, which has been deleted"),
+                "restart it (service confd restart), and rotate with copytruncate as /etc/logrotate.d/app-agent does",
             ),
         },
     }
 }
 
-/// Does somebody keep confd from applying anything?
+/// Checks whether somebody keeps confd from applying anything.
 pub fn lock(case: &Case) -> Vec<Finding> {
     let confdir = &case.config.confdir;
     let until = Instant::now() + STEP;
     let finding = loop {
         match Lock::is_held(confdir) {
             Ok(false) => break Finding::ok("lock", "free"),
-            // What is missing, another check says.
+            // Another check reports what is missing.
             Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                let message = format_args!("cannot look at {}: {error}", confdir.display());
-                let cure = "root can; without locks, a -onetime run and the daemon get in each other's way";
-                break Finding::new("lock", Verdict::Unknown, message, cure);
+                let message =
+                    format_args!("cannot test the lock of {}: {error}", confdir.display());
+                let help = "run -doctor as root; without locks, a -onetime run and the daemon disturb each other";
+                break Finding::new("lock", Severity::Unknown, message, help);
             }
             Ok(true) if Instant::now() > until => break held(confdir),
             Ok(true) => thread::sleep(PAUSE),
@@ -206,13 +208,13 @@ pub fn lock(case: &Case) -> Vec<Finding> {
     vec![finding]
 }
 
-/// A lock that is held for long: by a confd whose checks take their time, or by somebody who has no business with it.
+/// A lock that is held for long: by a confd whose checks are slow, or by somebody else.
 fn held(confdir: &Path) -> Finding {
     let place = confdir.display();
     let Some(pid) = Lock::holder(confdir) else {
         let message = format_args!("the lock of {place} is held by a process that cannot be seen");
-        let cure = "until it ends nothing is applied; fuser -v DIRECTORY may know it";
-        return Finding::new("lock", Verdict::Wrong, message, cure);
+        let help = "find the process (fuser -v DIRECTORY): nothing is applied until it ends";
+        return Finding::new("lock", Severity::Error, message, help);
     };
     let holder = platform::process(pid);
     let name = holder.as_ref().map_or("?", |holder| holder.name.as_str());
@@ -220,37 +222,43 @@ fn held(confdir: &Path) -> Finding {
     match &holder {
         Ok(holder) if holder.name.starts_with(NAME) && !holder.stopped => Finding::new(
             "lock",
-            Verdict::Warning,
+            Severity::Warning,
             message,
-            "it applies something right now; if that lasts, see its check_cmd and its log",
+            "wait until it is done; if that takes long, see its check_cmd and its log",
         ),
         _ => {
-            let cure = "until it ends nothing is applied: kill PID, if it should not be there";
-            Finding::new("lock", Verdict::Wrong, message, cure)
+            let help =
+                "end it if it should not be there (kill PID): nothing is applied until it ends";
+            Finding::new("lock", Severity::Error, message, help)
         }
     }
 }
 
-/// What `-status` says.
+/// The output of `-status` in short.
 pub fn daemon(case: &Case) -> Vec<Finding> {
-    let more = "confd -status says it of each resource, the log why";
+    let more = "run confd -status for each resource, and see the log for the reasons";
     let start = "start it: service confd start";
-    let found = |verdict, message: &str, cure| vec![Finding::new("daemon", verdict, message, cure)];
-    match status::summary(&case.config.confdir, case.daemon_lives()) {
-        Err(error) => found(case.refused(&error), &error.chain(), more),
+    let summary = match status::summary(&case.status_dir, case.is_daemon_running()) {
+        Ok(Some(summary)) => summary,
         Ok(None) => {
             let message = "no confd has run with this confdir yet";
-            found(Verdict::Warning, message, start)
+            return vec![Finding::new("daemon", Severity::Warning, message, start)];
         }
-        Ok(Some(summary)) if summary.problems.is_empty() => {
-            found(Verdict::Ok, &summary.process, "")
+        Err(error) => {
+            let (severity, message) = (case.refused(&error), error.chain());
+            return vec![Finding::new("daemon", severity, message, more)];
         }
-        Ok(Some(summary)) if summary.is_only_stopped => {
-            found(Verdict::Warning, &summary.process, start)
-        }
-        Ok(Some(summary)) => {
-            let message = format!("{}\n{}", summary.process, summary.problems.join("\n"));
-            found(Verdict::Wrong, &message, more)
-        }
+    };
+    let mut findings = vec![if summary.problems.is_empty() {
+        Finding::ok("daemon", &summary.process)
+    } else if summary.is_only_stopped {
+        Finding::new("daemon", Severity::Warning, &summary.process, start)
+    } else {
+        let message = format!("{}\n{}", summary.process, summary.problems.join("\n"));
+        Finding::new("daemon", Severity::Error, message, more)
+    }];
+    for note in &summary.notes {
+        findings.push(Finding::new("daemon", Severity::Warning, note, more));
     }
+    findings
 }

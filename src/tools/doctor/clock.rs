@@ -1,27 +1,27 @@
-//! The clock: against the servers', the files', and the year of this program.
+//! The clock, compared with those of the servers, the times of files and the year of this program.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Case, Finding, Verdict};
+use super::Case;
 use crate::agent::status;
 use crate::config;
 use crate::go::time::days_before;
 use crate::log::{self, age};
+use crate::tools::finding::{Finding, Severity};
 
-/// 2026-01-01: no clock that is right shows an earlier day than this program was made on.
+/// 2026-01-01: a clock that shows an earlier day than that of this program's release is wrong.
 const MADE: u64 = 1_767_225_600;
-/// Clocks that differ by less, in seconds, are alike: an answer may have been under way for some of it.
+/// The difference in seconds that is not reported: an answer may have been under way for some of it.
 const TOLERANCE: u64 = 60;
-const CURE: &str =
-    "set it, and keep it right with ntpd or chronyd: clusters and certificates go by it";
+const HELP: &str = "set it, and run ntpd or chronyd: clusters and certificates depend on it";
 
-/// The clock by itself, and against the times of files.
+/// Checks the clock by itself and against the times of files.
 pub fn check(case: &Case) -> Vec<Finding> {
     vec![judge(status::now(), newest(case))]
 }
 
-/// The newest file of those that this node's past has written.
+/// The newest of confd's files.
 fn newest(case: &Case) -> Option<(String, u64)> {
     let mut files = case.resource_files();
     files.extend(config::settings_file(&case.args));
@@ -45,27 +45,30 @@ fn seconds(time: SystemTime) -> u64 {
 fn judge(now: u64, newest: Option<(String, u64)>) -> Finding {
     let time = log::local_time(now.cast_signed());
     if now < MADE {
-        let message = format_args!("{time}: before this program was made");
-        return Finding::new("clock", Verdict::Wrong, message, CURE);
+        let message = format_args!("{time} is before the release of this program");
+        return Finding::new("clock", Severity::Error, message, HELP);
     }
     match newest {
         Some((file, written)) if written > now + TOLERANCE => Finding::new(
             "clock",
-            Verdict::Warning,
-            format_args!("{time}: {file} was written {} later", age(written - now)),
-            CURE,
+            Severity::Warning,
+            format_args!(
+                "{time}, but {file} was written {} later",
+                age(written - now)
+            ),
+            HELP,
         ),
         _ => Finding::ok("clock", time),
     }
 }
 
-/// Against the `Date` of an answer that has just come; nothing to say when they are alike.
+/// Compares the clock with the `Date` of an answer that has just come; `None` when they agree.
 pub fn compare(node: &str, date: &str) -> Option<Finding> {
     let (there, here) = (parse_date(date)?, status::now());
     let word = if here < there { "behind" } else { "ahead of" };
     let gap = here.abs_diff(there);
     let message = format_args!("{} {word} that of {node}", age(gap));
-    let finding = Finding::new("clock", Verdict::Warning, message, CURE);
+    let finding = Finding::new("clock", Severity::Warning, message, HELP);
     (gap > TOLERANCE).then_some(finding)
 }
 
@@ -109,19 +112,19 @@ mod tests {
     #[test]
     fn a_clock_is_judged_by_what_it_cannot_show() {
         let file = |time| Some(("/etc/confd/confd.toml".to_owned(), time));
-        for (now, newest, verdict, words) in [
-            (MADE - 1, None, Verdict::Wrong, "before this program"),
-            (MADE + 500, None, Verdict::Ok, "2026-01-01"),
-            (MADE + 500, file(MADE + 560), Verdict::Ok, ""),
+        for (now, newest, severity, words) in [
+            (MADE - 1, None, Severity::Error, "before the release"),
+            (MADE + 500, None, Severity::Ok, "2026-01-01"),
+            (MADE + 500, file(MADE + 560), Severity::Ok, ""),
             (
                 MADE,
                 file(MADE + 7200),
-                Verdict::Warning,
+                Severity::Warning,
                 "/etc/confd/confd.toml was written 2 hours later",
             ),
         ] {
             let found = judge(now, newest);
-            assert_eq!(found.verdict, verdict, "{found:?}");
+            assert_eq!(found.severity, severity, "{found:?}");
             assert!(found.message.contains(words), "{found:?}");
         }
     }

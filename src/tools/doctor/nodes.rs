@@ -1,35 +1,43 @@
-//! The source of the metadata: each node by itself, step by step, so that it is known which step fails.
+//! The source of the metadata: each node by itself, step by step, so that the failing step is known.
 //!
-//! Says how many keys there are, never what is in them.
+//! Prints the number of keys, never their values.
 
 use std::env;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::{Case, Finding, LIMIT, STEP, Verdict, clock, in_time};
+use super::{Case, LIMIT, STEP, clock, in_time};
 use crate::backend::{self, Backend, Probe};
+use crate::cli::Args;
 use crate::config::Source;
 use crate::threads::{self, Task};
+use crate::tools::finding::{Finding, Severity};
 
-/// The prefix under which metad has what belongs to whoever asks.
+/// The prefix of metad's view for the node that asks.
 const OWN: &str = "/self";
-/// An answer that takes longer deserves a word.
+/// The time after which an answer is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Tries every node at once.
+/// Checks all nodes side by side.
 pub fn check(case: &Case) -> Vec<Finding> {
+    if case.refusal.is_some() && !names_source(&case.args) {
+        // The default node would be blamed for what it has nothing to do with.
+        let message = "not checked: confd.toml, which names the nodes, cannot be used";
+        let help = "correct confd.toml first, or name a node with -node";
+        return vec![Finding::new("node", Severity::Unknown, message, help)];
+    }
     let Source::Metad(nodes) = &case.config.source else {
         return vec![recorded(case)];
     };
     let nodes = nodes.clone();
     let urls = match in_time(move || backend::urls(&nodes)) {
         Some(Ok(urls)) => urls,
-        Some(Err(error)) => return vec![wrong(error.chain(), NAME_CURE)],
+        Some(Err(error)) => return vec![wrong(error.chain(), NAME_HELP)],
         None => {
             return vec![wrong(
                 format_args!("no SRV record within {STEP:?}"),
-                NAME_CURE,
+                NAME_HELP,
             )];
         }
     };
@@ -44,12 +52,12 @@ pub fn check(case: &Case) -> Vec<Finding> {
     for (found, url) in found.into_iter().zip(&urls) {
         let Some(found) = found else {
             let silent = format_args!("{url}: its answer does not end");
-            findings.push(wrong(silent, LOG_CURE));
+            findings.push(wrong(silent, LOG_HELP));
             continue;
         };
         for finding in found {
-            // One clock is wrong, whichever nodes say so.
-            if finding.check == "node" || findings.iter().all(|said| said.check == "node") {
+            // One clock is wrong, however many nodes show it.
+            if finding.code == "node" || findings.iter().all(|said| said.code == "node") {
                 findings.push(finding);
             }
         }
@@ -57,34 +65,42 @@ pub fn check(case: &Case) -> Vec<Finding> {
     findings
 }
 
-fn wrong(message: impl fmt::Display, cure: &'static str) -> Finding {
-    Finding::new("node", Verdict::Wrong, message, cure)
+/// Returns true if flags or variables name the source of the metadata.
+fn names_source(args: &Args) -> bool {
+    let flags = ["backend", "file", "node", "srv-domain", "srv-record"];
+    let variables = ["BACKEND", "FILE", "NODES", "SRV_DOMAIN", "SRV_RECORD"];
+    let is_set = |name: &str| env::var_os(format!("CONFD_{name}")).is_some_and(|v| !v.is_empty());
+    flags.iter().any(|flag| args.last(flag).is_some()) || variables.iter().any(|v| is_set(v))
 }
 
-const NAME_CURE: &str =
-    "correct the name or its address in /etc/hosts, or the nameserver in /etc/resolv.conf";
-const LOG_CURE: &str = "see the log of metad there";
-const CONNECTION_CURE: &str =
-    "is the machine up, the address right, a firewall in between? curl -v tries the same";
+fn wrong(message: impl fmt::Display, help: &'static str) -> Finding {
+    Finding::new("node", Severity::Error, message, help)
+}
+
+const NAME_HELP: &str =
+    "correct the name, its address in /etc/hosts, or the nameserver in /etc/resolv.conf";
+const LOG_HELP: &str = "see the log of metad there";
+const CONNECTION_HELP: &str =
+    "check the machine, the address and firewalls in between; curl -v tries the same";
 
 /// Recordings and variables.
 fn recorded(case: &Case) -> Finding {
     match Backend::new(&case.config).fetch() {
         Ok(fetched) => Finding::ok(
             "node",
-            format_args!("not asked: {} recorded keys", fetched.tree.len()),
+            format_args!("not needed: {} recorded keys", fetched.tree.len()),
         ),
         Err(error) => wrong(
             error.chain(),
-            "record it anew on a node of a cluster: confd -dump FILE",
+            "record it again on a node of a cluster: confd -dump FILE",
         ),
     }
 }
 
-/// A connection, and how it came about.
+/// An established connection.
 struct Connection {
     server: SocketAddr,
-    /// Whom the server sees.
+    /// The address that the server sees.
     own: Option<IpAddr>,
     resolved: Duration,
     connected: Duration,
@@ -94,7 +110,7 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
     let node = url.strip_prefix("http://").unwrap_or(url);
     let connection = match connect(node) {
         Ok(connection) => connection,
-        Err((problem, cure)) => return vec![wrong(format_args!("{node}: {problem}"), cure)],
+        Err((problem, help)) => return vec![wrong(format_args!("{node}: {problem}"), help)],
     };
     let start = Instant::now();
     let probe = backend::probe(url, prefix, STEP);
@@ -106,8 +122,8 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
         false => format!("{node} ({})", connection.server.ip()),
     };
     let finding = match explain(&probe, url, prefix, connection.own) {
-        Some((verdict, problem, cure)) => {
-            Finding::new("node", verdict, format_args!("{node}: {problem}"), cure)
+        Some((severity, problem, help)) => {
+            Finding::new("node", severity, format_args!("{node}: {problem}"), help)
         }
         None => well(&node, &probe, &connection, answered),
     };
@@ -116,20 +132,25 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
     findings
 }
 
-/// The steps before the first byte; else what is wrong, and the cure.
+/// The steps before the first byte; else the problem and the help.
 fn connect(node: &str) -> Result<Connection, (String, &'static str)> {
     let name = node.to_owned();
     let start = Instant::now();
     let resolve = move || host_and_port(&name).to_socket_addrs();
     let addresses = match in_time(resolve) {
-        None => return Err((format!("its name is not found within {STEP:?}"), NAME_CURE)),
-        Some(Err(error)) => return Err((error.to_string(), NAME_CURE)),
+        None => {
+            return Err((
+                format!("its name was not resolved within {STEP:?}"),
+                NAME_HELP,
+            ));
+        }
+        Some(Err(error)) => return Err((error.to_string(), NAME_HELP)),
         Some(Ok(addresses)) => addresses,
     };
     let resolved = start.elapsed();
     let start = Instant::now();
     let share = STEP / u32::try_from(addresses.len().max(1)).unwrap_or(1);
-    let mut failure = ("it has no address".to_owned(), NAME_CURE);
+    let mut failure = ("it has no address".to_owned(), NAME_HELP);
     for server in addresses {
         match TcpStream::connect_timeout(&server, share) {
             Ok(stream) => {
@@ -161,20 +182,20 @@ fn refused(error: &std::io::Error) -> (String, &'static str) {
             "start metad there, or correct nodes in confd.toml",
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            (format!("no connection within {STEP:?}"), CONNECTION_CURE)
+            (format!("no connection within {STEP:?}"), CONNECTION_HELP)
         }
-        _ => (format!("no connection: {error}"), CONNECTION_CURE),
+        _ => (format!("no connection: {error}"), CONNECTION_HELP),
     }
 }
 
-/// What is wrong with an answer, and the cure; nothing when it is a tree of metad's.
+/// The problem with an answer, and the help; none when it is a tree from metad.
 fn explain(
     probe: &Probe,
     url: &str,
     prefix: &str,
     own: Option<IpAddr>,
-) -> Option<(Verdict, String, &'static str)> {
-    let other = "correct nodes in confd.toml: something else than metad listens there";
+) -> Option<(Severity, String, &'static str)> {
+    let other = "correct nodes in confd.toml: something other than metad listens there";
     let (status, version) = match &probe.head {
         Some(head) => (head.status, head.number),
         None => (0, None),
@@ -183,32 +204,32 @@ fn explain(
         Ok(_) if version.is_some() => return None,
         Ok(_) => {
             let problem = "it answers, but without metad's X-Metad-Version".to_owned();
-            return Some((Verdict::Warning, problem, other));
+            return Some((Severity::Warning, problem, other));
         }
         Err(problem) => problem,
     };
-    let (problem, cure) = match (status, version) {
-        (0, _) => (problem.clone(), LOG_CURE),
+    let (problem, help) = match (status, version) {
+        (0, _) => (problem.clone(), LOG_HELP),
         (_, None) => (format!("{problem}; it is not metad"), other),
         (404, _) if prefix != OWN && backend::probe(url, OWN, STEP).tree.is_ok() => (
-            format!("nothing below the prefix {prefix}, but below {OWN} there is"),
+            format!("nothing below the prefix {prefix}, but there is below {OWN}"),
             "correct prefix in confd.toml, or -prefix",
         ),
         (404, _) => {
-            let own = own.map_or_else(String::new, |own| format!("; it is asked from {own}"));
+            let own = own.map_or_else(String::new, |own| format!("; the request comes from {own}"));
             (
                 format!("{problem}{own}"),
-                "a new node: wait until the platform has registered it; an old one: metad knows it \
-                 by another address",
+                "wait until the platform has registered a new node; metad knows an old one by another \
+                 address",
             )
         }
         (200, _) => (
             format!("{problem}, below the prefix {prefix}"),
-            "correct prefix in confd.toml; if it is right, wait until the platform has written it",
+            "correct prefix in confd.toml, or wait until the platform has written the metadata",
         ),
-        _ => (problem.clone(), LOG_CURE),
+        _ => (problem.clone(), LOG_HELP),
     };
-    Some((Verdict::Wrong, problem, cure))
+    Some((Severity::Error, problem, help))
 }
 
 fn well(node: &str, probe: &Probe, connection: &Connection, answered: Duration) -> Finding {
@@ -222,22 +243,22 @@ fn well(node: &str, probe: &Probe, connection: &Connection, answered: Duration) 
     );
     if connection.resolved > SLOW {
         let message = format_args!("{message}; its name took {}", shown(connection.resolved));
-        return Finding::new("node", Verdict::Warning, message, NAME_CURE);
+        return Finding::new("node", Severity::Warning, message, NAME_HELP);
     }
     if connection.connected.max(answered) > SLOW {
-        let cure = "it is slow: see its load, and the network in between";
-        return Finding::new("node", Verdict::Warning, message, cure);
+        let help = "check its load and the network in between";
+        return Finding::new("node", Severity::Warning, message, help);
     }
     Finding::ok("node", message)
 }
 
-/// In milliseconds, with a digit behind the point.
+/// Milliseconds with one decimal.
 fn shown(time: Duration) -> String {
     let tenths = time.as_secs() * 10_000 + u64::from(time.subsec_micros() / 100);
     format!("{}.{} ms", tenths / 10, tenths % 10)
 }
 
-/// Others take a proxy where confd takes none, and see another metad.
+/// Checks for a proxy, which other programs use: they may see another server.
 pub fn proxy(case: &Case) -> Vec<Finding> {
     let names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
     let is_set = |name: &&&str| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -246,9 +267,9 @@ pub fn proxy(case: &Case) -> Vec<Finding> {
     let finding = set.filter(|_| asks).map(|name| {
         Finding::new(
             "proxy",
-            Verdict::Warning,
-            format_args!("{name} is set; confd ignores it, and asks the nodes themselves"),
-            "curl does not: try with curl --noproxy '*'",
+            Severity::Warning,
+            format_args!("{name} is set; confd ignores it"),
+            "use curl --noproxy '*' to see what confd sees",
         )
     });
     finding.into_iter().collect()

@@ -1,4 +1,4 @@
-//! The places of files: may confd write there, is there room, is something left of killed runs, who may not read it all.
+//! The places of files: permissions, free space, leftovers of killed runs and SELinux labels.
 
 use std::env;
 use std::fmt;
@@ -7,44 +7,48 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Case, Finding, Verdict, agents, in_time};
+use super::{Case, agents, in_time};
 use crate::agent::status;
 use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock, Running};
 use crate::resource::Resource;
-use crate::resource::stage::{Attributes, Target, count_staged};
+use crate::resource::stage::{Attributes, Target, count_leftovers};
 use crate::threads::{self, Task};
+use crate::tools::console;
+use crate::tools::finding::{Finding, Severity};
 
-/// What a new file needs on a disk beside its content, in bytes.
+/// The bytes that a new file needs on a disk besides its content.
 const OVERHEAD: u64 = 16 << 10;
-/// With less to spare than this a disk is nearly full: bytes, and files.
+/// The bytes and files below which a disk is nearly full.
 const RESERVE: u64 = 4 << 20;
 const RESERVE_OF_FILES: u64 = 100;
 
-/// A file system that does not answer for so long hangs; a busy disk may take its time.
+/// The time after which a file system hangs; a busy disk may be slow.
 const HANG: Duration = Duration::from_secs(5);
 
-/// Where one file is made.
+/// The place of one file.
 #[derive(Default)]
 struct Place {
-    /// Whether it is the state file.
+    /// True for the status file.
     is_state: bool,
-    /// The deepest directory on the way to it that exists.
+    /// The deepest directory on its path that exists.
     directory: PathBuf,
-    /// Why nothing can be made there.
+    /// The error that prevents creating files there.
     refusal: Option<io::Error>,
-    /// None when that cannot be seen.
+    /// None when it cannot be examined.
     disk: Option<Disk>,
-    /// The size of the file that there is.
+    /// The size of the existing file.
     size: u64,
-    /// Staged files beside it.
-    staged: usize,
-    /// The file, and a label that is not usual for it.
+    /// The staged files of killed runs beside it.
+    leftovers: usize,
+    /// What root cannot replace, and the letter of its attribute in chattr.
+    protected: Option<(PathBuf, char)>,
+    /// The file and its label, if that is unusual.
     odd_label: Option<(PathBuf, String)>,
 }
 
-/// The dest of every resource, and the state file.
+/// Checks the dest of every resource and the status file.
 pub fn check(case: &Case) -> Vec<Finding> {
     let state = status::file(&case.config.confdir);
     let mut files = case.resource_files();
@@ -61,19 +65,20 @@ pub fn check(case: &Case) -> Vec<Finding> {
         match found {
             None => {
                 let message = format_args!("{}: no answer within {HANG:?}", file.display());
-                let cure = "the file system of its dest hangs: see mount and the kernel's log";
-                findings.push(Finding::new("dest", Verdict::Wrong, message, cure));
+                let help = "see mount and the kernel's log: the file system of its dest hangs";
+                findings.push(Finding::new("dest", Severity::Error, message, help));
             }
             Some(Some(Err(error))) => {
                 let message = format_args!("{}: {}", file.display(), error.chain());
-                let cure = "correct dest in that file, or what is there";
-                findings.push(Finding::new("dest", case.refused(&error), message, cure));
+                let help = "correct dest in that file, or remove what is there";
+                findings.push(Finding::new("dest", case.refused(&error), message, help));
             }
             Some(Some(Ok(place))) => places.push(place),
-            // What is wrong with the file itself, another check says.
+            // Another check reports what is wrong with the file itself.
             Some(None) => {}
         }
     }
+    add_protected(&places, &mut findings);
     add_rights(case, &places, &mut findings);
     findings.extend(leftovers(case, &places));
     findings.push(labels(&places));
@@ -96,16 +101,48 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         refusal: target.may_be_made().err(),
         disk: platform::disk(target.directory()).ok(),
         size: target.old_size().unwrap_or(0),
-        staged: count_staged(&target).unwrap_or(0),
+        leftovers: count_leftovers(&target).unwrap_or(0),
+        protected: protected(&target),
         odd_label: odd_label(target.path()),
     }))
 }
 
-/// May confd write there?
+/// What keeps even root from replacing the file.
+fn protected(target: &Target) -> Option<(PathBuf, char)> {
+    let places = [target.path(), target.directory().to_owned()];
+    places.into_iter().find_map(|place| {
+        let letter = platform::protection(&place)?;
+        Some((place, letter))
+    })
+}
+
+/// Checks the attributes that keep even root from replacing a file.
+fn add_protected(places: &[Place], findings: &mut Vec<Finding>) {
+    let mut known: Vec<&Path> = Vec::new();
+    for (path, letter) in places.iter().filter_map(|place| place.protected.as_ref()) {
+        if !known.contains(&path.as_path()) {
+            known.push(path);
+            let kind = if *letter == 'i' {
+                "immutable"
+            } else {
+                "append-only"
+            };
+            let message = format_args!("{} is {kind}, even for root", path.display());
+            let help = format!("remove the attribute: chattr -{letter} {}", path.display());
+            findings.push(Finding::new("dest", Severity::Error, message, &help));
+        }
+    }
+}
+
+/// Checks the permissions.
 fn add_rights(case: &Case, places: &[Place], findings: &mut Vec<Finding>) {
     let mut refused: Vec<(&Path, &io::Error, bool)> = Vec::new();
     let mut good: Vec<&Path> = Vec::new();
-    for place in places {
+    let is_protected = |place: &&Place| {
+        let protected = place.protected.as_ref();
+        protected.is_some_and(|(path, _)| *path == place.directory)
+    };
+    for place in places.iter().filter(|place| !is_protected(place)) {
         let known = refused.iter_mut().find(|known| known.0 == place.directory);
         match (&place.refusal, known) {
             (None, _) if good.contains(&place.directory.as_path()) => {}
@@ -114,41 +151,37 @@ fn add_rights(case: &Case, places: &[Place], findings: &mut Vec<Finding>) {
             (Some(error), None) => refused.push((&place.directory, error, place.is_state)),
         }
     }
-    if refused.is_empty() {
-        let message = format_args!("{0} of {0} directories can be written", good.len());
+    if refused.is_empty() && !findings.iter().any(|found| found.code == "dest") {
+        let message = format_args!("{0} of {0} directories are writable", good.len());
         findings.push(Finding::ok("dest", message));
     }
     for (directory, error, only_state) in refused {
         let message = format_args!("cannot make files in {}: {error}", directory.display());
-        let verdict = match only_state {
-            // Only -status is the poorer for it.
-            true => Verdict::Warning,
+        let severity = match only_state {
+            // Only -status needs it.
+            true => Severity::Warning,
             false => case.refused_by(error),
         };
-        let cure = match error.kind() {
-            io::ErrorKind::PermissionDenied if platform::own_user() == 0 => {
-                "somebody has made it immutable (lsattr), or a security module refuses it"
-            }
-            _ => platform::advice(error).unwrap_or("see what is there"),
-        };
-        findings.push(Finding::new("dest", verdict, message, cure));
+        let help = platform::advice(error).unwrap_or("see what is there: ls -ld DIRECTORY");
+        findings.push(Finding::new("dest", severity, message, help));
     }
 }
 
-/// Staged files, while nobody is at work, are what killed runs have left.
+/// Checks for staged files of killed runs.
 fn leftovers(case: &Case, places: &[Place]) -> Option<Finding> {
-    let place = places.iter().find(|place| place.staged > 0)?;
-    let count: usize = places.iter().map(|place| place.staged).sum();
+    let place = places.iter().find(|place| place.leftovers > 0)?;
+    let count: usize = places.iter().map(|place| place.leftovers).sum();
     let is_held = Lock::is_held(&case.config.confdir).unwrap_or(true);
     (!is_held).then(|| {
         let directory = place.directory.display();
-        let message = format_args!("{count} staged files of killed runs, the first in {directory}");
-        let cure = "the next run removes those of its resources; see what kills it";
-        Finding::new("leftovers", Verdict::Warning, message, cure)
+        let files = console::counted(count, "staged file");
+        let message = format_args!("{files} of killed runs, the first in {directory}");
+        let help = "find out what kills confd; the next run removes the files";
+        Finding::new("leftovers", Severity::Warning, message, help)
     })
 }
 
-/// Where a daemon logs to, which may be another disk.
+/// The directory of a daemon's log, which may be on another disk.
 fn log(daemon: &Running) -> Option<Place> {
     let directory = daemon.log().ok()?.parent()?.to_owned();
     let wanted = directory.clone();
@@ -159,7 +192,7 @@ fn log(daemon: &Running) -> Option<Place> {
     })
 }
 
-/// Is there room for one more of each file?
+/// Checks that there is room for one more of each file.
 fn add_disks(places: &[Place], findings: &mut Vec<Finding>) {
     let mut disks: Vec<(Disk, &Path, u64, u64)> = Vec::new();
     for place in places {
@@ -175,7 +208,7 @@ fn add_disks(places: &[Place], findings: &mut Vec<Finding>) {
         let directory = directory.display().to_string();
         findings.extend(judge_disk(disk, &directory, *bytes, *files));
     }
-    let least = disks.iter().map(|(disk, ..)| disk.free).min();
+    let least = disks.iter().filter_map(|(disk, ..)| disk.free).min();
     if let Some(least) = least.filter(|_| findings.len() == others) {
         let least = size(least);
         findings.push(match disks.len() {
@@ -189,29 +222,28 @@ fn add_disks(places: &[Place], findings: &mut Vec<Finding>) {
 }
 
 fn judge_disk(disk: &Disk, directory: &str, bytes: u64, files: u64) -> Option<Finding> {
-    let found = |verdict, what: fmt::Arguments<'_>, cure| {
+    let found = |severity, what: fmt::Arguments<'_>, help| {
         let message = format_args!("{what} where {directory} is");
-        Some(Finding::new("disk", verdict, message, cure))
+        Some(Finding::new("disk", severity, message, help))
     };
-    let free = size(disk.free);
-    let more = "free some space on it (du -x finds what takes it)";
-    let inodes = "remove files from it: many small ones have taken all inodes (df -i)";
-    match disk.files {
-        _ if disk.free < bytes => found(
-            Verdict::Wrong,
-            format_args!("only {free} free, {} needed,", size(bytes)),
+    let more = "free some space on it (du -x shows what uses it)";
+    let inodes = "remove small files from it: they use all inodes (df -i)";
+    match (disk.free, disk.files) {
+        (Some(free), _) if free < bytes => found(
+            Severity::Error,
+            format_args!("only {} free, {} needed,", size(free), size(bytes)),
             more,
         ),
-        Some(left) if left < files => found(
-            Verdict::Wrong,
+        (_, Some(left)) if left < files => found(
+            Severity::Error,
             format_args!("no more than {left} files can be made"),
             inodes,
         ),
-        _ if disk.free - bytes < RESERVE => {
-            found(Verdict::Warning, format_args!("{free} free"), more)
+        (Some(free), _) if free - bytes < RESERVE => {
+            found(Severity::Warning, format_args!("{} free", size(free)), more)
         }
-        Some(left) if left - files < RESERVE_OF_FILES => found(
-            Verdict::Warning,
+        (_, Some(left)) if left - files < RESERVE_OF_FILES => found(
+            Severity::Warning,
             format_args!("no more than {left} files can be made"),
             inodes,
         ),
@@ -227,28 +259,29 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What SELinux keeps others from reading, or confd from running.
+/// Checks for labels with which SELinux keeps others from reading, or confd from running.
 fn labels(places: &[Place]) -> Finding {
     match platform::selinux_enforces() {
         None => Finding::ok("selinux", "not in use"),
-        Some(false) => Finding::ok("selinux", "permissive: it refuses nothing"),
+        Some(false) => Finding::ok("selinux", "permissive"),
         Some(true) => {
             let odd = places.iter().find_map(|place| place.odd_label.clone());
             let own = || odd_label(env::current_exe().ok()?);
             let Some((path, label)) = odd.or_else(own) else {
-                let message = "enforcing; the labels are not odd";
+                let message = "enforcing, with usual labels";
                 return Finding::ok("selinux", message);
             };
             let path = path.display();
             let message = format_args!("enforcing, and {path} has the label {label}");
-            let cure = "services may not read such files: restorecon -v FILE; ausearch -m avc \
-                        says what was refused";
-            Finding::new("selinux", Verdict::Warning, message, cure)
+            let help = "restore it (restorecon -v FILE), since services may not read such files; ausearch -m avc \
+                        shows what was refused";
+            Finding::new("selinux", Severity::Warning, message, help)
         }
     }
 }
 
-/// A label that a file has kept from where it was before (`mv` does that), or that the policy has no name for.
+/// A label that a file has kept from its previous place (`mv` does that), or that the policy has no
+/// name for.
 fn odd_label(path: PathBuf) -> Option<(PathBuf, String)> {
     let label = platform::label(&path).ok()??;
     is_odd(&label, &path).then_some((path, label))
@@ -275,17 +308,29 @@ mod tests {
     #[test]
     fn a_disk_needs_room_for_one_more_of_each_file() {
         let plenty = 1 << 30;
-        for (free, files, verdict) in [
+        let judge = |free, files| {
+            let disk = Disk { id: 1, free, files };
+            judge_disk(&disk, "/opt", 200_000, 3)
+        };
+        assert_eq!(
+            judge(None, None),
+            None,
+            "one that does not count is not full"
+        );
+        for (free, files, severity) in [
             (plenty, None, None),
             (plenty, Some(1000), None),
-            (100_000, None, Some(Verdict::Wrong)),
-            (300_000, None, Some(Verdict::Warning)),
-            (plenty, Some(2), Some(Verdict::Wrong)),
-            (plenty, Some(50), Some(Verdict::Warning)),
+            (100_000, None, Some(Severity::Error)),
+            (300_000, None, Some(Severity::Warning)),
+            (plenty, Some(2), Some(Severity::Error)),
+            (plenty, Some(50), Some(Severity::Warning)),
         ] {
-            let disk = Disk { id: 1, free, files };
-            let found = judge_disk(&disk, "/opt", 200_000, 3);
-            assert_eq!(found.map(|found| found.verdict), verdict, "{disk:?}");
+            let found = judge(Some(free), files);
+            assert_eq!(
+                found.map(|found| found.severity),
+                severity,
+                "{free} {files:?}"
+            );
         }
         let sizes = [0, 65_536, 4 << 20, 5 << 30].map(size);
         assert_eq!(sizes, ["0 KB", "65 KB", "4 MB", "5 GB"]);

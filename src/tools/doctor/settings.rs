@@ -1,11 +1,14 @@
-//! The settings, the user, and whether the resources can be read: what `-lint` says at length.
+//! The settings, the user and the resources; `-lint` reports more of them.
 
-use super::{Case, Finding, Verdict};
+use std::fmt;
+
+use super::Case;
 use crate::config;
 use crate::platform;
-use crate::tools::lint;
+use crate::tools::finding::{Finding, Severity};
+use crate::tools::{console, lint};
 
-/// Which settings hold, and as whom.
+/// Checks the settings and the user.
 pub fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     let file = config::settings_file(&case.args);
@@ -13,68 +16,72 @@ pub fn check(case: &Case) -> Vec<Finding> {
     findings.push(match (&case.refusal, file) {
         (Some(error), _) => Finding::new(
             "settings",
-            Verdict::Wrong,
+            Severity::Error,
             error.chain(),
-            "confd does not start with it; confd -lint says all that is wrong there",
+            "correct it: confd does not start with it; confd -lint lists all mistakes",
         ),
         (None, Some(file)) => Finding::ok(
             "settings",
-            format_args!("{}; confdir is {confdir}", file.display()),
+            format_args!("{}, confdir {confdir}", file.display()),
         ),
         (None, None) => Finding::new(
             "settings",
-            Verdict::Warning,
-            format_args!("there is no confd.toml; confdir is {confdir}"),
-            "on a node the platform writes /etc/confd/confd.toml; -config-file names another",
+            Severity::Warning,
+            format_args!("there is no confd.toml, confdir {confdir}"),
+            "wait until the platform writes /etc/confd/confd.toml, or name another with -config-file",
         ),
     });
     for warning in &case.config.warnings {
-        let cure = "correct the key, or remove it";
-        findings.push(Finding::new("settings", Verdict::Warning, warning, cure));
+        let help = "correct the key, or remove it";
+        findings.push(Finding::new("settings", Severity::Warning, warning, help));
     }
     findings.extend(user());
     findings
 }
 
-/// As whom it is tried.
+/// The user of this process.
 fn user() -> Option<Finding> {
     let user = platform::own_user();
     platform::HAS_OWNERS.then(|| match user {
-        0 => Finding::ok("user", "root: everything can be seen"),
+        0 => Finding::ok("user", "root, who can see everything"),
         _ => Finding::new(
             "user",
-            Verdict::Unknown,
+            Severity::Unknown,
             format_args!("user {user}, who cannot see everything"),
-            "as root, or as the user of the daemon, -doctor sees more",
+            "run -doctor as root or as the user of the daemon to see more",
         ),
     })
 }
 
-/// Whether resources and templates can be used.
+/// The findings of `-lint` in short.
 pub fn resources(case: &Case) -> Vec<Finding> {
-    let lint = "confd -lint says all of it, with the cures";
-    vec![match lint::summary(&case.args) {
-        Err(error) => Finding::new("resources", case.refused(&error), error.chain(), lint),
-        Ok(found) if found.errors + found.warnings > 0 => {
-            let verdict = match found.errors {
-                0 => Verdict::Warning,
-                _ => Verdict::Wrong,
-            };
-            let message = format_args!(
-                "{} errors and {} warnings in {} files; first:\n{}",
-                found.errors,
-                found.warnings,
-                found.files,
-                found.first.unwrap_or_default()
-            );
-            Finding::new("resources", verdict, message, lint)
+    let help = "run confd -lint, which lists everything with its help";
+    let found = |severity, message: fmt::Arguments<'_>, help| {
+        vec![Finding::new("resources", severity, message, help)]
+    };
+    let (report, files) = match lint::examine(&case.args) {
+        Ok(examined) => examined,
+        Err(error) => {
+            let severity = case.refused(&error);
+            return found(severity, format_args!("{}", error.chain()), help);
         }
-        Ok(found) if found.files == 0 => Finding::new(
-            "resources",
-            Verdict::Warning,
+    };
+    let files_found = console::counted(files, "file");
+    match report.first() {
+        Some(first) => {
+            let place = first.place.as_ref().map(|place| format!("{place}: "));
+            let (place, summary) = (place.unwrap_or_default(), report.summary());
+            let message = format_args!(
+                "{summary} in {files_found}; the first:\n{place}{} {}",
+                first.code, first.message
+            );
+            found(first.severity, message, help)
+        }
+        None if files == 0 => found(
+            Severity::Warning,
             format_args!("there are none in {}", case.config.confdir.display()),
-            "put them in conf.d, or name the right -confdir",
+            "put them into conf.d, or name the right directory with -confdir",
         ),
-        Ok(found) => Finding::ok("resources", format_args!("{} good files", found.files)),
-    }]
+        None => found(Severity::Ok, format_args!("{files_found}, all good"), ""),
+    }
 }

@@ -1,7 +1,7 @@
 //! What a template's calls do, whoever's keys they ask for: arguments, formats, and values that do not print as one
 //! expects.
 
-use super::finding::Code;
+use super::code::Code;
 use super::shape::{Piece, Variables, pieces};
 use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Expr, Statement, Usage};

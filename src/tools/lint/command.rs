@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::finding::Code;
+use super::code::Code;
 use crate::nearest::nearest;
 use crate::platform;
 use crate::template::Template;

@@ -7,12 +7,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::finding::{Code, Report};
+use super::code::Code;
 use super::source::{MARK, Source};
 use crate::config::table::parse_duration;
 use crate::keys::{self, Kind};
 use crate::nearest::nearest;
 use crate::template::lookalike_help;
+use crate::tools::finding::Report;
 
 /// The known keys of a table, each with the kind of its value.
 pub type Keys = [(&'static str, Kind)];
@@ -348,7 +349,7 @@ fn has_bad_escape(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::lint::finding::Finding;
+    use crate::tools::finding::{Finding, Place};
     use std::path::Path;
 
     const KEYS: &Keys = &[
@@ -371,19 +372,19 @@ mod tests {
         }
         let shown = report.findings().into_iter().map(|found| {
             let Finding {
-                line,
-                column,
+                place,
                 code,
                 message,
                 help,
                 ..
             } = found;
+            let Place { line, column, .. } = place.as_ref().expect("a place");
             let help = if help.is_empty() {
                 String::new()
             } else {
                 format!("; {help}")
             };
-            format!("{line}:{column}: {} {message}{help}\n", code.name())
+            format!("{line}:{column}: {code} {message}{help}\n")
         });
         shown.collect()
     }

@@ -1,7 +1,7 @@
 //! Fields and comparisons that the type of a value rules out.
 
 use super::calls::Mistake;
-use super::finding::Code;
+use super::code::Code;
 use super::shape::Variables;
 use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};

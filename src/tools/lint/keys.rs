@@ -1,7 +1,7 @@
 //! The keys that a template asks for, against what its resource can see.
 
 use super::Image;
-use super::finding::{Code, Finding};
+use super::code::Code;
 use super::resource::Facts;
 use super::shape::{Shape, Variables};
 use super::source::Source;
@@ -10,6 +10,7 @@ use crate::go::path;
 use crate::nearest::Word;
 use crate::resource::funcs;
 use crate::template::outline::{Call, Expr, Outline, Usage, When};
+use crate::tools::finding::Finding;
 use crate::tree::{Absence, View};
 
 /// Directories of every node's metadata, or of some nodes' at some times.

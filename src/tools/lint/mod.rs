@@ -4,10 +4,10 @@
 //! `docs/lint.md` explains each code.
 
 mod calls;
+mod code;
 mod command;
 mod document;
 mod fields;
-mod finding;
 mod keys;
 mod names;
 mod resource;
@@ -16,7 +16,7 @@ mod shape;
 mod source;
 mod template;
 
-use std::io::{self, Write};
+use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +24,15 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
 use crate::resource::find;
 use crate::threads;
-use crate::tools::console::{self, Style};
+use crate::tools::console::{self, Format};
+use crate::tools::finding::Report;
 use crate::tree::Tree;
 
-use finding::{Code, Report};
+use code::Code;
 use resource::Facts;
 use source::Source;
 
@@ -48,59 +49,41 @@ pub struct Image {
 
 /// Checks everything and prints the findings. The exit status is 1 if there is an error.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let format = Format::from_args(args)?;
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
     let mut report = Report::default();
     let files = console::patiently("checking", || check(args, &mut report))?;
-    let text = match args.last("format") {
-        Some("json") => report.to_json(),
-        _ => report.to_text(Style::of_stdout()),
-    };
-    console::print(&text)?;
-    let (errors, warnings) = report.count();
-    say(&format!(
-        "{files} files: {errors} errors, {warnings} warnings"
-    ));
-    Ok(ExitCode::from(u8::from(errors > 0)))
+    report.print(format, &format!("{}: ", console::counted(files, "file")))
 }
 
-/// A summary of the findings.
-#[derive(Debug)]
-pub struct Summary {
-    /// The number of files.
-    pub files: usize,
-    pub errors: usize,
-    pub warnings: usize,
-    /// The first finding that counts most, in one line.
-    pub first: Option<String>,
-}
-
-/// Checks everything without metadata.
-pub fn summary(args: &Args) -> Result<Summary> {
+/// All findings without metadata, and the number of files.
+pub fn examine(args: &Args) -> Result<(Report, usize)> {
     let mut report = Report::default();
     let image = settings::check(args, &mut report)?;
     let files = check_files(&image, &mut report)?;
-    let (errors, warnings) = report.count();
-    Ok(Summary {
-        files,
-        errors,
-        warnings,
-        first: report.first(),
-    })
+    Ok((report, files))
 }
 
-/// The settings as far as they can be known, however broken they are.
-pub fn settings_at_hand(args: &Args) -> Result<Config> {
-    settings::check(args, &mut Report::default()).map(|image| image.config)
+/// The settings as far as they can be known, however broken confd.toml is, and what is wrong with it.
+/// Wrong flags and variables are an error.
+pub fn settings_at_hand(args: &Args) -> Result<(Config, Option<Error>)> {
+    let variable = |name: &str| env::var_os(name);
+    match Config::load(args, variable) {
+        Ok(config) => Ok((config, None)),
+        Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => Err(error),
+        Err(error) => {
+            let known = settings::check(args, &mut Report::default());
+            // The file may be unreadable.
+            let config = known
+                .map(|image| image.config)
+                .or_else(|_| Config::without_file(args, variable))?;
+            Ok((config, Some(error)))
+        }
+    }
 }
 
-/// A line beside the report.
-fn say(message: &str) {
-    // Who does not listen to stderr loses nothing but this.
-    let _ = writeln!(io::stderr(), "confd: {message}");
-}
-
-/// Checks all files; their number.
+/// Checks all files, and returns their number.
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
     let mut image = settings::check(args, report)?;
     let tree = metadata(&image.config)?;
@@ -184,6 +167,6 @@ fn metadata(config: &Config) -> Result<Option<Arc<Tree>>> {
         Some(Err(error)) => error.chain(),
         None => "no answer within a second".to_owned(),
     };
-    say(&format!("no metadata ({why}); -file DUMP finds more"));
+    console::note(format_args!("no metadata ({why}); -file DUMP finds more"));
     Ok(None)
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::finding::{Code, Finding, Report};
+use super::code::Code;
 use super::source::{Source, shown};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::tools::finding::{Finding, Place, Report};
 
 /// A file that cannot be read.
 pub fn unreadable(path: &Path, error: &Error) -> Finding {
@@ -20,14 +21,12 @@ pub fn unreadable(path: &Path, error: &Error) -> Finding {
     } else {
         "correct its owner and mode, or its content".to_owned()
     };
-    Finding {
+    let place = Place {
         file: shown(path),
         line: 1,
         column: 1,
-        code: Code::E108,
-        message: error.chain(),
-        help,
-    }
+    };
+    Code::E108.at(place, error.chain(), help)
 }
 
 /// Reports files in conf.d that look like resources, but whose names do not end in toml.

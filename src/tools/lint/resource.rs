@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::code::Code;
 use super::document::{Document, Entry};
-use super::finding::{Code, Finding, Report};
 use super::source::Source;
 use super::{Image, command, keys, names, settings, template};
 use crate::config::table::{LARGEST, read_file};
@@ -15,6 +15,7 @@ use crate::go::path;
 use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
 use crate::resource::{Resource, template_path};
+use crate::tools::finding::{Finding, Place, Report};
 use crate::tree::View;
 
 /// The facts about a resource that the check of its template needs.
@@ -23,7 +24,7 @@ pub struct Facts {
     pub shown: String,
     /// `file:line` of `dest`.
     dest_line: String,
-    dest_place: Finding,
+    dest_place: Place,
     pub dest: String,
     pub template: PathBuf,
     pub keys: Vec<String>,
@@ -41,12 +42,9 @@ pub struct Facts {
 impl Facts {
     /// The finding for a secret that everybody can read.
     pub fn readable_secret(&self, key: &str) -> Finding {
-        Finding {
-            code: Code::W213,
-            message: format!("everybody can read {}, which has {key}", self.dest),
-            help: "write mode = \"0600\", or \"0640\" with a group".to_owned(),
-            ..self.dest_place.clone()
-        }
+        let message = format!("everybody can read {}, which has {key}", self.dest);
+        let help = "write mode = \"0600\", or \"0640\" with a group";
+        Code::W213.at(self.dest_place.clone(), message, help)
     }
 }
 
@@ -135,7 +133,7 @@ impl<'d> Section<'d> {
         all.push(Facts {
             shown: shown.clone(),
             dest_line: format!("{shown}:{}", self.document.source.line(at)),
-            dest_place: self.finding(at, Code::E202, String::new(), String::new()),
+            dest_place: self.document.source.place(at),
             dest,
             template,
             view: self.view(&prefix, &keys),
@@ -331,10 +329,9 @@ pub fn check_twins(all: &[Facts], report: &mut Report) {
     let mut makers: BTreeMap<String, &Facts> = BTreeMap::new();
     for facts in all {
         if let Some(first) = makers.get(&path::clean(&facts.dest)) {
-            let mut finding = facts.dest_place.clone();
-            finding.message = format!("{} has dest {}, too", first.dest_line, facts.dest);
-            finding.help = "remove one of the two resources".to_owned();
-            report.add(finding);
+            let message = format!("{} has dest {}, too", first.dest_line, facts.dest);
+            let help = "remove one of the two resources";
+            report.add(Code::E202.at(facts.dest_place.clone(), message, help));
         } else {
             makers.insert(path::clean(&facts.dest), facts);
         }
@@ -350,12 +347,9 @@ pub fn check_directories(all: &[Facts], report: &mut Report) {
             .iter()
             .find(|other| path::clean(&other.dest).starts_with(&below));
         if let Some(other) = inside {
-            report.add(Finding {
-                code: Code::E205,
-                message: format!("dest {dest} is a directory: {} is in it", other.dest),
-                help: "write the absolute path of the file".to_owned(),
-                ..facts.dest_place.clone()
-            });
+            let message = format!("dest {dest} is a directory: {} is in it", other.dest);
+            let help = "write the absolute path of the file";
+            report.add(Code::E205.at(facts.dest_place.clone(), message, help));
         }
     }
 }

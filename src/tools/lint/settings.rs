@@ -4,8 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::Image;
+use super::code::Code;
 use super::document::Document;
-use super::finding::{Code, Finding, Report};
 use super::source::{Source, shown};
 use crate::cli::Args;
 use crate::config::table::{LARGEST, read_file};
@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::error::{self, Error, Result};
 use crate::go::path;
 use crate::keys::{self, Kind};
+use crate::tools::finding::{Finding, Place, Report};
 
 /// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
 /// error, as always.
@@ -72,12 +73,10 @@ pub fn refusal(path: &Path, error: &Error) -> Finding {
     let line = place
         .rsplit_once(':')
         .and_then(|(_, line)| line.parse().ok());
-    Finding {
+    let place = Place {
         file: shown(path),
         line: line.unwrap_or(1),
         column: 1,
-        code: Code::E103,
-        message,
-        help: String::new(),
-    }
+    };
+    Code::E103.at(place, message, "")
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::finding::{Code, Finding};
+use super::code::Code;
 use crate::config::table::Lines;
+use crate::tools::finding::{Finding, Place};
 
 /// UTF-8's byte order mark.
 pub const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -34,14 +35,16 @@ impl Source {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Finding {
-        let (line, column) = self.place(offset);
-        Finding {
+        code.at(self.place(offset), message, help)
+    }
+
+    /// The place of an offset in the file.
+    pub fn place(&self, offset: usize) -> Place {
+        let (line, column) = self.position(offset);
+        Place {
             file: self.shown.clone(),
             line,
             column,
-            code,
-            message: message.into(),
-            help: help.into(),
         }
     }
 
@@ -51,7 +54,7 @@ impl Source {
     }
 
     /// The line and the column in characters, both from 1. A mark at the beginning takes no column.
-    fn place(&self, offset: usize) -> (usize, usize) {
+    fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.bytes.len());
         let start = self.lines.start(offset);
         let on_line = self.bytes.get(start..offset).unwrap_or_default();
@@ -88,7 +91,7 @@ mod tests {
             (11, (2, 3)),
             (99, (3, 1)),
         ] {
-            assert_eq!(source.place(offset), want, "{offset}");
+            assert_eq!(source.position(offset), want, "{offset}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::calls::{Checker, Mistake};
-use super::finding::{Code, Report};
+use super::code::Code;
 use super::keys::Asked;
 use super::resource::Facts;
 use super::shape::{Shape, Variables};
@@ -19,6 +19,7 @@ use crate::resource::funcs::{FUNCTIONS, expression_fault};
 use crate::template::outline::{Expr, Fault, Outline, Usage, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
 use crate::tools::dump;
+use crate::tools::finding::Report;
 
 /// The number of unknown names that are reported in one template.
 const MOST_UNKNOWN: usize = 50;

@@ -5,28 +5,26 @@
 mod diagnosis;
 mod view;
 
-use std::env;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agent::status::{State, file, is_daemon_running, now};
 use crate::cli::Args;
 use crate::config::{self, Config};
-use crate::error::{self, Error, Result};
-use crate::tools::console::{self, Style};
+use crate::error::{Error, Result};
+use crate::tools::console::{self, Format, Style};
 use crate::tools::lint;
 
 use diagnosis::{Diagnosis, NO_DAEMON, Probe};
 
 /// Prints the state. 0 when it is healthy, else 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let as_json = console::wants_json(args)?;
-    let (confdir, refusal) = confdir(args)?;
+    let format = Format::from_args(args)?;
+    let (config, refusal) = lint::settings_at_hand(args)?;
+    let confdir = confdir(args, &config);
     if let Some(error) = refusal {
         let place = confdir.display();
-        // Who does not read stderr misses only this.
-        let _ = writeln!(io::stderr(), "confd: {}; reading {place}", error.chain());
+        console::note(format_args!("{}; reading {place}", error.chain()));
     }
     let path = file(&confdir);
     let Some(state) = State::read(&path)? else {
@@ -39,29 +37,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         wants_daemon: !args.is_on("onetime"),
     };
     let diagnosis = Diagnosis::new(&state, probe);
-    let text = if as_json {
-        format!("{:#}\n", view::json(&state, &diagnosis))
-    } else {
-        view::text(&state, &diagnosis, Style::of_stdout())
-    };
-    console::print(&text)?;
+    console::print(&match format {
+        Format::Text => view::text(&state, &diagnosis, Style::of_stdout()),
+        Format::Json => format!("{:#}\n", view::json(&state, &diagnosis)),
+    })?;
     Ok(ExitCode::from(u8::from(!diagnosis.problems.is_empty())))
 }
 
-/// The confdir whose status is meant, and what is wrong with confd.toml. That file is believed as
-/// far as it can be read; where that leads to no status, the directory of the file itself is looked
-/// at. Wrong flags and variables are an error.
-pub fn confdir(args: &Args) -> Result<(PathBuf, Option<Error>)> {
-    let variable = |name: &str| env::var_os(name);
-    let (config, refusal) = match Config::load(args, variable) {
-        Ok(config) => (config, None),
-        Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => return Err(error),
-        Err(error) => {
-            let known = lint::settings_at_hand(args);
-            let config = known.or_else(|_| Config::without_file(args, variable))?;
-            (config, Some(error))
-        }
-    };
+/// The confdir whose status is meant with these settings: where they lead to no status, and no flag
+/// names the directory, that of the settings file is looked at.
+pub fn confdir(args: &Args, config: &Config) -> PathBuf {
     let is_typed = args
         .last("confdir")
         .is_some_and(|confdir| !confdir.is_empty());
@@ -72,7 +57,7 @@ pub fn confdir(args: &Args) -> Result<(PathBuf, Option<Error>)> {
         .into_iter()
         .flatten()
         .find(has_status);
-    Ok((found.unwrap_or(&config.confdir).to_owned(), refusal))
+    found.unwrap_or(&config.confdir).to_owned()
 }
 
 /// The output of `-status` in short.

@@ -29,15 +29,17 @@ fn examine(env: &Env, arguments: &[&str]) -> Examined {
 }
 
 fn read(run: Run) -> Examined {
-    let list: Vec<Json> = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
+    let report: Json = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
         panic!("{error}:\n{}\n{}", run.stdout, run.stderr);
     });
+    assert_eq!(report["version"], 1);
+    let list = report["findings"].as_array().expect("a list");
     let findings = list.iter().map(|finding| {
         let found = finding.as_object().expect("an object");
         let name = format!("\n| {} | ", finding["check"]).replace('"', "`");
         assert!(DOCUMENT.contains(&name), "docs/doctor.md explains {name}");
         assert_eq!(found.len(), 4, "{finding}");
-        ["check", "verdict", "message", "cure"]
+        ["check", "severity", "message", "help"]
             .map(|key| found[key].as_str().expect("text").to_owned())
     });
     Examined {
@@ -47,35 +49,35 @@ fn read(run: Run) -> Examined {
 }
 
 impl Examined {
-    /// Fails unless there is a finding of this check with this verdict, these words, and a cure with those.
+    /// Fails unless there is a finding of this check with this severity, these words, and a cure with those.
     #[track_caller]
-    fn expect(&self, check: &str, verdict: &str, words: &str, cure: &str) -> &Examined {
+    fn expect(&self, check: &str, severity: &str, words: &str, cure: &str) -> &Examined {
         let is_it = |found: &&[String; 4]| {
             let [name, how, message, remedy] = found;
-            name == check && how == verdict && message.contains(words) && remedy.contains(cure)
+            name == check && how == severity && message.contains(words) && remedy.contains(cure)
         };
         let found = self.findings.iter().find(is_it);
         assert!(
             found.is_some(),
-            "no {check} {verdict} {words:?} {cure:?} in {:#?}",
+            "no {check} {severity} {words:?} {cure:?} in {:#?}",
             self.findings
         );
         self.run
-            .expect_code(i32::from(self.verdicts().contains("wrong")));
+            .expect_code(i32::from(self.severitys().contains("error")));
         self
     }
 
-    /// The findings that are not ok, as check and verdict.
+    /// The findings that are not ok, as check and severity.
     fn troubles(&self) -> Vec<String> {
         let troubles = self.findings.iter().filter(|found| found[1] != "ok");
         // Those who are not root are told so.
         let troubles = troubles.filter(|found| found[0] != "user");
         troubles
-            .map(|[check, verdict, ..]| format!("{check} {verdict}"))
+            .map(|[check, severity, ..]| format!("{check} {severity}"))
             .collect()
     }
 
-    fn verdicts(&self) -> BTreeSet<&str> {
+    fn severitys(&self) -> BTreeSet<&str> {
         self.findings
             .iter()
             .map(|found| found[1].as_str())
@@ -121,16 +123,16 @@ fn a_node_in_good_order_is_well() {
     assert_eq!(examined.troubles(), [""; 0], "{:#?}", examined.findings);
     examined
         .expect("settings", "ok", &env.expand("$ROOT/etc/confd.toml"), "")
-        .expect("resources", "ok", "2 good files", "")
+        .expect("resources", "ok", "2 files, all good", "")
         .expect("node", "ok", "; version 1, 2 keys", "")
         .expect("node", "ok", &format!("{} connects in ", metad.node()), "")
-        .expect("dest", "ok", "2 of 2 directories can be written", "")
+        .expect("dest", "ok", "2 of 2 directories are writable", "")
         .expect("disk", "ok", " free", "")
         .expect("lock", "ok", "free", "")
         .expect(
             "agent",
             "ok",
-            &format!("pid {} is the only one", daemon.pid()),
+            &format!("pid {} is the only daemon", daemon.pid()),
             "",
         )
         .expect("log", "ok", &env.expand("$ROOT/daemon.log."), "")
@@ -142,7 +144,7 @@ fn a_node_in_good_order_is_well() {
         )
         .expect("clock", "ok", "20", "");
     let run = env.run(DOCTOR);
-    run.expect_code(0).expect_log("confd: 0 wrong, 0 warnings");
+    run.expect_code(0).expect_log("confd: 0 errors, 0 warnings");
     assert!(
         run.stdout.starts_with("ok       settings   "),
         "{}",
@@ -163,76 +165,76 @@ fn what_is_wrong_with_a_node_is_told_apart() {
         let answer = Answer::new(status, "application/json", text);
         Fault::Answer(answer.header("X-Metad-Version", "7"))
     };
-    // What it answers; verdict, words and cure.
+    // What it answers; severity, words and cure.
     let cases = [
         (
             Fault::Answer(html),
-            "wrong",
+            "error",
             "text/html, not JSON; it is not metad",
-            "something else",
+            "something other",
         ),
         (
             Fault::Answer(not_found),
-            "wrong",
+            "error",
             "status 404; it is not metad",
-            "something else",
+            "something other",
         ),
         (
             Fault::Answer(silent),
             "warning",
             "without metad's X-Metad-Version",
-            "something else",
+            "something other",
         ),
         (
             Fault::Raw(b"SSH-2.0-x\r\n".to_vec()),
-            "wrong",
+            "error",
             "not HTTP",
             "the log of metad",
         ),
         (
             Fault::Reset,
-            "wrong",
+            "error",
             "the connection broke",
             "the log of metad",
         ),
         (
             Fault::Silence,
-            "wrong",
+            "error",
             "no answer within 2s",
             "the log of metad",
         ),
         (
             of_metad(500, "{}"),
-            "wrong",
+            "error",
             "status 500",
             "the log of metad",
         ),
         (
             of_metad(200, "{}"),
-            "wrong",
+            "error",
             "below the prefix /self",
             "correct prefix",
         ),
         (
             of_metad(200, "\"hunter2\""),
-            "wrong",
+            "error",
             "below the prefix /self",
             "correct prefix",
         ),
         (
             of_metad(404, "{}"),
-            "wrong",
-            "no metadata for this node (yet): status 404; it is asked from 127.0.0.1",
-            "by another address",
+            "error",
+            "no metadata for this node (yet): status 404; the request comes from 127.0.0.1",
+            "another address",
         ),
     ];
-    for (fault, verdict, words, cure) in cases {
+    for (fault, severity, words, cure) in cases {
         let metad = Metad::start(own.clone());
         metad.fail(fault);
         let env = Env::with_metad(&metad);
         env.simple("app", r#"{{getv "/k"}}"#);
         let examined = examine(&env, &[]);
-        examined.expect("node", verdict, words, cure);
+        examined.expect("node", severity, words, cure);
         assert!(!examined.run.stdout.contains("hunter2"), "{words}");
     }
 }
@@ -244,18 +246,18 @@ fn a_node_that_cannot_be_reached_is_told_why() {
     metad.stop();
     examine(&env, &[]).expect(
         "node",
-        "wrong",
+        "error",
         "nothing listens there",
         "start metad there",
     );
     examine(&env, &["-node", "no..such.name:80"]).expect(
         "node",
-        "wrong",
+        "error",
         "no..such.name:80: ",
         "/etc/hosts",
     );
     let recording = ["-file", "$ROOT/none.json"];
-    examine(&env, &recording).expect("node", "wrong", "none.json", "confd -dump");
+    examine(&env, &recording).expect("node", "error", "none.json", "confd -dump");
 }
 
 #[test]
@@ -264,13 +266,13 @@ fn a_wrong_prefix_is_told_from_a_node_without_metadata() {
     let env = Env::with_metad(&metad);
     examine(&env, &["-prefix", "/slef"]).expect(
         "node",
-        "wrong",
-        "nothing below the prefix /slef, but below /self",
+        "error",
+        "nothing below the prefix /slef, but there is below /self",
         "correct prefix",
     );
     examine(&env, &["-prefix", "/self/k"]).expect(
         "node",
-        "wrong",
+        "error",
         "below the prefix /self/k",
         "correct prefix",
     );
@@ -279,9 +281,9 @@ fn a_wrong_prefix_is_told_from_a_node_without_metadata() {
     for prefix in ["/self", "/slef"] {
         examine(&env, &["-prefix", prefix]).expect(
             "node",
-            "wrong",
+            "error",
             "status 404",
-            "has registered it",
+            "has registered a new node",
         );
     }
 }
@@ -308,9 +310,7 @@ fn nodes_that_hang_are_tried_side_by_side() {
         .iter()
         .filter(|found| found[2].contains("no answer within 2s"));
     assert_eq!(silent.count(), 8, "{:#?}", examined.findings);
-    examined
-        .run
-        .expect_log("confd: still trying what usually is wrong ...");
+    examined.run.expect_log("confd: still checking ...");
 }
 
 #[test]
@@ -368,10 +368,10 @@ fn settings_and_resources_that_are_broken_point_at_lint() {
         "correct the key",
     );
     env.template("app.tmpl", "{{gtev 1}}");
-    let words = "1 errors and 2 warnings in 2 files; first:\netc/templates/app.tmpl:1:3: E302 ";
-    examine(&env, &[]).expect("resources", "wrong", words, "confd -lint");
+    let words = "1 error, 2 warnings in 2 files; the first:\netc/templates/app.tmpl:1:3: E302 ";
+    examine(&env, &[]).expect("resources", "error", words, "confd -lint");
     env.settings("interval = 0");
-    examine(&env, &[]).expect("settings", "wrong", "interval must be 1 to", "confd -lint");
+    examine(&env, &[]).expect("settings", "error", "interval must be 1 to", "confd -lint");
     env.run(&["-doctor", "-interval", "0"])
         .expect_code(2)
         .expect_log("-interval must be");
@@ -382,7 +382,7 @@ fn settings_and_resources_that_are_broken_point_at_lint() {
         "-config-file",
         "$ROOT/none.toml",
     ];
-    read(env.run(&missing)).expect("settings", "wrong", "none.toml", "");
+    read(env.run(&missing)).expect("settings", "error", "none.toml", "");
     let without = ["-doctor", "-format", "json", "-confdir", "$ROOT/etc"];
     if !fs::exists("/etc/confd/confd.toml").expect("the answer") {
         read(env.run(&without)).expect(
@@ -393,7 +393,7 @@ fn settings_and_resources_that_are_broken_point_at_lint() {
         );
     }
     let empty = ["-doctor", "-format", "json", "-confdir", "$ROOT/out"];
-    read(env.run(&empty)).expect("resources", "wrong", "there is no conf.d in it", "");
+    read(env.run(&empty)).expect("resources", "error", "there is no conf.d in it", "");
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn a_directory_that_cannot_be_written_is_told_why() {
     let mounts = "mount -t tmpfs none $ROOT/out; mount -o remount,ro $ROOT/out";
     if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
         let words = env.expand("cannot make files in $ROOT/out: Read-only file system");
-        read(run).expect("dest", "wrong", &words, "has to be mounted for writing");
+        read(run).expect("dest", "error", &words, "has to be mounted for writing");
     }
     let mounts = "mount -t tmpfs none $ROOT/etc/conf.d; mount --bind $ROOT/etc $ROOT/etc; \
                   mount -o remount,bind,ro $ROOT/etc";
@@ -430,7 +430,7 @@ fn a_directory_that_cannot_be_written_is_told_why() {
     fs::create_dir(env.path("out/app")).expect("a directory");
     examine(&env, &[]).expect(
         "dest",
-        "wrong",
+        "error",
         "is a directory, not a file",
         "correct dest in ",
     );
@@ -447,7 +447,7 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
         examined.expect("user", "unknown", "cannot see everything", "as root");
         examined.expect(
             "dest",
-            "wrong",
+            "error",
             "Permission denied",
             "a user who may do that",
         );
@@ -474,15 +474,15 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
     );
     examined.expect(
         "dest",
-        "wrong",
+        "error",
         "/out: Permission denied",
         "a user who may do that",
     );
     let daemon = env.daemon(&["-interval", "600"]);
     wait_report(&env);
     let examined = read(env.finish(as_nobody()));
-    let words = format!("where pid {} logs to cannot be seen", daemon.pid());
-    examined.expect("log", "unknown", &words, "root can see it");
+    let words = format!("cannot find the log of pid {}", daemon.pid());
+    examined.expect("log", "unknown", &words, "as root");
     examined.expect(
         "dest",
         "unknown",
@@ -492,7 +492,7 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
     examined.expect(
         "agent",
         "ok",
-        &format!("pid {} is the only one", daemon.pid()),
+        &format!("pid {} is the only daemon", daemon.pid()),
         "",
     );
     examined.run.expect_code(0);
@@ -509,10 +509,10 @@ fn a_full_disk_is_told_bytes_and_inodes() {
         return;
     };
     let words = env.expand("only 4 KB free, 16 KB needed, where $ROOT/out is");
-    read(run).expect("disk", "wrong", &words, "free some space");
+    read(run).expect("disk", "error", &words, "free some space");
     let many = "mount -t tmpfs -o nr_inodes=2 none $ROOT/out; : > $ROOT/out/one";
     let run = env.run_with_mounts(TEST, many, &json).expect("as before");
-    read(run).expect("disk", "wrong", "no more than 0 files can be made", "df -i");
+    read(run).expect("disk", "error", "no more than 0 files can be made", "df -i");
     let little = "mount -t tmpfs -o size=1m none $ROOT/out";
     let run = env.run_with_mounts(TEST, little, &json).expect("as before");
     read(run).expect("disk", "warning", "1 MB free where", "free some space");
@@ -525,7 +525,7 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     let confdir = File::open(env.path("etc/.confd.lock")).expect("the file");
     confdir.lock().expect("the lock");
     let words = format!("pid {} (", std::process::id());
-    examine(&env, &[]).expect("lock", "wrong", &words, "kill PID");
+    examine(&env, &[]).expect("lock", "error", &words, "kill PID");
     drop(confdir);
     examine(&env, &[]).expect("lock", "ok", "free", "");
 
@@ -542,8 +542,8 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     examine(&env, &[]).expect("lock", "warning", &words, "see its check_cmd");
     daemon.signal("STOP");
     let examined = examine(&env, &[]);
-    examined.expect("lock", "wrong", &words, "kill ");
-    examined.expect("agent", "wrong", "is stopped", "kill -CONT PID");
+    examined.expect("lock", "error", &words, "kill ");
+    examined.expect("agent", "error", "is stopped", "kill -CONT PID");
 }
 
 #[test]
@@ -557,11 +557,11 @@ fn a_log_deleted_under_the_daemon_is_told() {
     fs::hard_link(env.path("rotated"), env.path(&log)).expect("for the daemon's own log");
     fs::remove_file(env.path("rotated")).expect("removed");
     let words = format!(
-        "pid {} goes on writing to {}",
+        "pid {} writes to {}",
         daemon.pid(),
         env.expand("$ROOT/rotated")
     );
-    examine(&env, &[]).expect("log", "wrong", &words, "service confd restart");
+    examine(&env, &[]).expect("log", "error", &words, "service confd restart");
 }
 
 #[test]
@@ -573,18 +573,21 @@ fn a_second_daemon_is_told() {
     one_time.expect_code(0);
     let mut pids = [first.pid(), second.pid()];
     pids.sort_unstable();
-    let words = format!("pids {}, {} all apply ", pids[0], pids[1]);
+    let words = env.expand(&format!(
+        "several daemons apply $ROOT/etc: pids {}, {}",
+        pids[0], pids[1]
+    ));
     until("both have read their settings", || {
         examine(&env, &[])
             .findings
             .iter()
             .any(|found| found[0] == "agent" && found[2].starts_with(&words))
     });
-    examine(&env, &[]).expect("agent", "wrong", &words, "kill PID");
+    examine(&env, &[]).expect("agent", "error", &words, "kill PID");
     drop(second);
     let other = recorded();
     let _elsewhere = other.daemon(&["-interval", "600"]);
-    let words = format!("pid {} is the only one", first.pid());
+    let words = format!("pid {} is the only daemon", first.pid());
     examine(&env, &[]).expect("agent", "ok", &words, "");
 }
 
@@ -624,7 +627,7 @@ fn another_program_of_that_name_is_told() {
         "pid {} runs {program}, perhaps the original confd",
         daemon.pid()
     );
-    examine(&env, &recording).expect("agent", "wrong", &words, "kill PID");
+    examine(&env, &recording).expect("agent", "error", &words, "kill PID");
     assert_eq!(daemon.stop(), Some(0));
     let daemon = env.start(env.command_of(&program, &settings));
     env.wait_content("out/app", "v");
@@ -633,7 +636,7 @@ fn another_program_of_that_name_is_told() {
     examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
     fs::rename(&copy, env.path("bin/old")).expect("renamed");
     fs::remove_file(env.path("bin/old")).expect("removed");
-    let words = format!("pid {} still runs the ", daemon.pid());
+    let words = format!("pid {} runs ", daemon.pid());
     examine(&env, &recording).expect("agent", "warning", &words, "service confd restart");
 
     copy_program(&env, "bin/confd");
@@ -662,20 +665,20 @@ fn a_daemon_that_does_not_run_is_told_why() {
     let mut daemon = env.daemon(&["-interval", "600"]);
     wait_report(&env);
     daemon.kill();
-    examine(&env, &[]).expect("daemon", "wrong", "killed or crashed", "the log why");
+    examine(&env, &[]).expect("daemon", "error", "killed or crashed", "confd -status");
     env.put("etc/status.json", "{");
-    examine(&env, &[]).expect("daemon", "wrong", "is corrupt", "");
+    examine(&env, &[]).expect("daemon", "error", "is corrupt", "");
     env.template("app.tmpl", r#"{{getv "/missing"}}"#);
     env.onetime().expect_code(1);
-    examine(&env, &[]).expect("daemon", "wrong", "1 resource has failed", "confd -status");
+    examine(&env, &[]).expect("daemon", "error", "1 resource has failed", "confd -status");
 }
 
 #[test]
 fn what_killed_runs_have_left_is_told() {
     let env = recorded();
     env.put("out/.app.confd-abcdefghij", "half a fi");
-    let words = env.expand("1 staged files of killed runs, the first in $ROOT/out");
-    examine(&env, &[]).expect("leftovers", "warning", &words, "the next run removes");
+    let words = env.expand("1 staged file of killed runs, the first in $ROOT/out");
+    examine(&env, &[]).expect("leftovers", "warning", &words, "what kills confd");
     assert_eq!(env.names("out"), [".app.confd-abcdefghij"]);
     assert_eq!(env.names("etc"), ["conf.d", "confd.toml", "templates"]);
     assert_eq!(env.names("etc/conf.d"), ["app.toml"]);
@@ -717,5 +720,129 @@ fn every_tool_colours_a_terminal_and_nothing_with_no_color() {
             !shown.contains('\u{1b}') && !shown.is_empty(),
             "{tool}: {shown}"
         );
+    }
+}
+
+#[test]
+fn the_staged_file_of_a_running_check_is_no_leftover() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let gate = env.gate("check");
+    let check = format!("check_cmd = \"\"\"{}\"\"\"", gate.command());
+    env.simple_with("app", r#"{{getv "/k"}}"#, &check);
+    let daemon = env.daemon(&["-log-level", "debug"]);
+    gate.wait_started(1);
+    let staged = || {
+        let names = env.names("out").into_iter();
+        names.filter(|name| name.starts_with(".app.confd-")).count()
+    };
+    // The daemon goes on after a while; the file of the check stays.
+    until("the lock is free", || {
+        let examined = examine(&env, &[]);
+        assert!(
+            examined
+                .findings
+                .iter()
+                .all(|found| found[0] != "leftovers")
+        );
+        examined
+            .findings
+            .iter()
+            .any(|found| found[0] == "lock" && found[1] == "ok")
+    });
+    assert_eq!(staged(), 1);
+    let examined = examine(&env, &[]);
+    assert!(
+        examined
+            .findings
+            .iter()
+            .all(|found| found[0] != "leftovers")
+    );
+    gate.open();
+    env.wait_content("out/app", "v");
+    drop(daemon);
+    env.put("out/.app.confd-abcdefghij", "");
+    examine(&env, &[]).expect("leftovers", "warning", "1 staged file of", "kills confd");
+}
+
+#[test]
+fn a_broken_confd_toml_does_not_blame_the_default_node() {
+    let env = recorded();
+    env.put("etc/confd.toml", "nodes = [\"10.0.0.1:80\"\n");
+    let examined = examine(&env, &[]);
+    examined.expect("settings", "error", "confd.toml", "correct it");
+    examined.expect("node", "unknown", "cannot be used", "-node");
+    assert!(
+        examined
+            .findings
+            .iter()
+            .all(|found| !found[2].contains("127.0.0.1")),
+        "{:#?}",
+        examined.findings
+    );
+    examine(&env, &["-node", "127.0.0.1:9"]).expect("node", "error", "127.0.0.1:9", "");
+}
+
+#[test]
+fn a_file_system_that_counts_no_blocks_is_not_full() {
+    const TEST: &str = "a_file_system_that_counts_no_blocks_is_not_full";
+    let env = recorded();
+    let json = [DOCTOR, &["-format", "json"]].concat();
+    let mounts = "mount -t proc none $ROOT/out";
+    if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
+        read(run).expect("disk", "ok", " free", "");
+    }
+}
+
+/// Sets an attribute until its value ends; `None`, said aloud, where that is not possible.
+struct Attribute(std::path::PathBuf);
+
+impl Attribute {
+    fn set(test: &str, letter: &str, path: std::path::PathBuf) -> Option<Attribute> {
+        let mut chattr = std::process::Command::new("chattr");
+        let set = chattr.arg(format!("+{letter}")).arg(&path).status();
+        if !set.is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED {test}: no chattr +{letter} here");
+            return None;
+        }
+        Some(Attribute(path))
+    }
+}
+
+impl Drop for Attribute {
+    fn drop(&mut self) {
+        let mut chattr = std::process::Command::new("chattr");
+        let done = chattr.arg("-ia").arg(&self.0).status();
+        assert!(done.expect("chattr").success());
+    }
+}
+
+#[test]
+fn immutable_files_and_append_only_directories_are_explained() {
+    const TEST: &str = "immutable_files_and_append_only_directories_are_explained";
+    let env = recorded();
+    env.put("out/app", "old");
+    for (letter, path, kind) in [
+        ("i", "out/app", "immutable"),
+        ("i", "out", "immutable"),
+        ("a", "out", "append-only"),
+    ] {
+        let Some(attribute) = Attribute::set(TEST, letter, env.path(path)) else {
+            return;
+        };
+        let path = env.path(path).display().to_string();
+        let (words, cure) = (
+            format!("{path} is {kind}"),
+            format!("chattr -{letter} {path}"),
+        );
+        let examined = examine(&env, &[]);
+        examined.expect("dest", "error", &words, &cure);
+        let dest = examined.findings.iter().filter(|found| found[0] == "dest");
+        assert_eq!(dest.count(), 1, "{:#?}", examined.findings);
+        if letter == "i" {
+            env.onetime()
+                .expect_code(1)
+                .expect_log(&format!("run {cure}"));
+        }
+        drop(attribute);
     }
 }

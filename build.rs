@@ -1,7 +1,8 @@
 //! Stamps the program with its target, commit and build date, which `-version` prints.
 //!
-//! The commit is that of the environment (CONFD_COMMIT), of git, or of an exported source archive; the date that of
-//! SOURCE_DATE_EPOCH or of the commit, so that the same sources give the same program at any time.
+//! The commit is that of the environment (CONFD_COMMIT), of git, or of an exported source archive;
+//! the date that of SOURCE_DATE_EPOCH or of the commit, so that the same sources give the same
+//! program at any time.
 
 use std::env;
 use std::fs;

@@ -1,6 +1,7 @@
 @echo off
-rem Installs, upgrades or removes the app agent: double-click it, or type install.bat /? for the rest. Needs the files beside it.
-rem confd.exe does the work, since a batch file cannot tell whether its steps have worked.
+rem Installs, upgrades or removes the app agent: double-click it, or type install.bat /? for the
+rem rest. Needs the files beside it. confd.exe does the work, since a batch file cannot tell whether
+rem its steps have worked.
 
 setlocal EnableExtensions DisableDelayedExpansion
 set "wait="
@@ -8,8 +9,8 @@ if "%~1"=="" call :see_who_asks
 if not exist "%~dp0confd.exe" goto :incomplete
 if exist "%~dp0cmd.info.toml" goto :work
 
-rem The installed copy removes itself, and cmd looks for a batch file again after each of its lines. Another one takes over here,
-rem without call: cmd does not come back from it.
+rem The installed copy removes itself, and cmd looks for a batch file again after each of its lines.
+rem Another one takes over here, without call: cmd does not come back from it.
 >"%TEMP%\app-agent-install.bat" echo @"%~dp0confd.exe" -setup %wait% %*
 "%TEMP%\app-agent-install.bat"
 
@@ -22,8 +23,9 @@ echo install.bat: confd.exe is not beside this file: unpack the whole archive fi
 if defined wait pause
 exit /b 1
 
-rem A double click starts   cmd /c ""PATH\install.bat" "   and "Run as administrator"   cmd /C "PATH\install.bat" followed by a blank.
-rem The window closes at the end of those, so that nobody would see what happened.
+rem A double click starts   cmd /c ""PATH\install.bat" "   and "Run as administrator"   cmd /C
+rem "PATH\install.bat" followed by a blank. The window closes at the end of those, so that nobody
+rem would see what happened.
 :see_who_asks
 setlocal EnableDelayedExpansion
 set "line=!cmdcmdline!"

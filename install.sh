@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it in the archive.
+# Installs, upgrades or removes the app agent. POSIX sh; needs nothing but the files beside it in
+# the archive.
 #
-# A file that is right already is not touched. Files are swapped whole, so that a running daemon, command or boot never meets
-# half a file. What was installed is remembered by its checksum, which tells an edited file from an old one; the files of the
-# original agent are known by theirs, in originals.
+# A file that is right already is not touched. Files are swapped whole, so that a running daemon,
+# command or boot never meets half a file. What was installed is remembered by its checksum, which
+# distinguishes an edited file from an old one; the files of the original agent are known by theirs,
+# in originals.
 
 set -u
 umask 022
@@ -73,7 +75,8 @@ remember() {
     staged=
 }
 
-# Whether $2 is the checksum of a known file of the original agent that $1 from the archive replaces.
+# Whether $2 is the checksum of a known file of the original agent that $1 from the archive
+# replaces.
 is_original() {
     while read -r original_sum original_name _; do
         [ "$original_sum $original_name" != "$2 $1" ] || return 0
@@ -81,15 +84,16 @@ is_original() {
     return 1
 }
 
-# Makes file $1 survive a power cut before it gets its name, else that could leave an empty file. Where dd cannot sync one file,
-# all are synced.
+# Makes file $1 survive a power cut before it gets its name, else that could leave an empty file.
+# Where dd cannot sync one file, all are synced.
 persist() {
     dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || sync
 }
 
 # --- installing -----------------------------------------------------------------------------------------------------------
 
-# Makes directory $1 and those above it. A link in an image must not lead to this machine's own files.
+# Makes directory $1 and those above it. A link in an image must not lead to this machine's own
+# files.
 make_dir() {
     if [ ! -d "$DESTDIR$1" ]; then
         [ -z "${1%/*}" ] || make_dir "${1%/*}"
@@ -140,7 +144,8 @@ fail_to_replace() {
     fail "cannot replace $1"
 }
 
-# Makes $2 a copy of $1 with mode $3, by a rename in its own directory. With $4 the copy must first run with that argument.
+# Makes $2 a copy of $1 with mode $3, by a rename in its own directory. With $4 the copy must first
+# run with that argument.
 swap_in() {
     staged=$2.tmp
     rm -f "$2.tmp"
@@ -155,18 +160,20 @@ swap_in() {
     staged=
 }
 
-# Keeps a copy of $1, which is about to be replaced, below data/replaced: under its whole path, since two are named confd.
+# Keeps a copy of $1, which is about to be replaced, below data/replaced: under its whole path,
+# since two are named confd.
 set_aside() {
     make_dir "$base/data/replaced${1%/*}"
     cp -p "$DESTDIR$1" "$DESTDIR$base/data/replaced$1" || fail "cannot copy $1 to $base/data/replaced$1"
     say "$1 was another agent's or edited; it is kept as $base/data/replaced$1"
 }
 
-# Whether file $2, with checksum $3, may be replaced without a trace: it is one that this installer or the original's has put
-# there for $1 of the archive.
+# Whether file $2, with checksum $3, may be replaced without a trace: it is one that this installer
+# or the original's has put there for $1 of the archive.
 is_unedited() { [ -z "$3" ] || [ "$3" = "$(recorded "$2")" ] || is_original "$1" "$3"; }
 
-# Installs $1 from the archive as $2 with mode $3, whatever was there; what nobody here knows is kept in data/replaced.
+# Installs $1 from the archive as $2 with mode $3, whatever was there; an unknown file is kept in
+# data/replaced.
 program() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
     if [ "$old" != "$new" ] || [ -h "$DESTDIR$2" ] || ! has_mode "$DESTDIR$2" "$3"; then
@@ -177,8 +184,9 @@ program() {
     remember "$2" "$new"
 }
 
-# Installs $1 from the archive as $2, unless somebody edited that: then the new one is put beside it, as $2.$3. A file that was
-# there before any of these counts as edited when $4 is "keep"; one that was beside it and took its place does not.
+# Installs $1 from the archive as $2, unless that was edited: then the new one is put beside it, as
+# $2.$3. A file that was there before any of these counts as edited when $4 is "keep"; one that was
+# beside it and took its place does not.
 configuration() {
     new=$(sum "$here/$1") && old=$(sum "$DESTDIR$2") || exit 1
     beside=$DESTDIR$2.$3
@@ -196,7 +204,8 @@ configuration() {
     fi
 }
 
-# systemd, openrc or sysv (which upstart serves as well): by what runs, or by what an image would run as its first process.
+# systemd, openrc or sysv (which upstart serves as well): by what runs, or by what an image would
+# run as its first process.
 init_system() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         echo systemd
@@ -228,7 +237,8 @@ reload_systemd() {
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || fail "systemctl daemon-reload failed"
 }
 
-# Old security labels would keep the daemon from starting, and the system's rotation away from logs below /opt.
+# Old security labels would keep the daemon from starting, and the system's rotation away from logs
+# below /opt.
 restore_labels() {
     [ -z "$DESTDIR" ] && command -v restorecon >/dev/null 2>&1 || return 0
     ! command -v selinuxenabled >/dev/null 2>&1 || selinuxenabled || return 0
@@ -238,7 +248,8 @@ restore_labels() {
     chcon -R -t var_log_t "$base/log" || say "chcon $base/log failed: SELinux may keep logrotate from its logs"
 }
 
-# The file of the archive that becomes the init script. Debian's OpenRC takes those for SysV init, and its own tools expect them.
+# The file of the archive that becomes the init script. Debian's OpenRC takes those for SysV init,
+# and its own tools expect them.
 init_source() {
     if [ "$(init_system)" = openrc ] && ! has update-rc.d; then echo confd.openrc; else echo confd.init; fi
 }
@@ -290,8 +301,9 @@ managed_daemon() {
     done
 }
 
-# Leaves one daemon at most: the managed one goes on with the program that it was started with. Where none of this agent's is
-# managed but others run, such as the original's, the service is started in their place.
+# Leaves one daemon at most: the managed one goes on with the program that it was started with.
+# Where none of this agent's is managed but others run, such as the original's, the service is
+# started in their place.
 replace_daemons() {
     daemons=$("$base/bin/daemons.sh") || fail "cannot list the daemons"
     [ -n "$daemons" ] || return 0
@@ -309,7 +321,8 @@ replace_daemons() {
 
 # --- starting at boot -----------------------------------------------------------------------------------------------------
 
-# Runs a command, and prints what it says only when it fails: some tools warn of what is as it should be.
+# Runs a command, and prints what it says only when it fails: some tools warn of what is as it
+# should be.
 quietly() {
     output=$("$@" 2>&1) && return 0
     printf '%s\n' "$output" >&2
@@ -375,7 +388,8 @@ check_enabled() {
     say "confd starts at boot"
 }
 
-# The init scripts' tools need the script to be there, except update-rc.d, which needs it to be gone.
+# The init scripts' tools need the script to be there, except update-rc.d, which needs it to be
+# gone.
 do_disable() {
     rm -f "$DESTDIR$wanted" || fail "cannot remove $DESTDIR$wanted"
     case $(init_system) in

@@ -1,8 +1,8 @@
 #!/bin/sh
 # usage: .ci/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
-# Builds the static program for each TARGET and packs it, its installer and the documents into dist/app-agent-VERSION-TARGET.*. The
-# same sources and compiler give the same bytes, in any directory and at any time. With --toolchain it only installs what the
-# builds need.
+# Builds the static program for each TARGET and packs it, its installer and the documents into
+# dist/app-agent-VERSION-TARGET.*. The same sources and compiler give the same bytes, in any
+# directory and at any time. With --toolchain it only installs what the builds need.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -15,7 +15,8 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 # The largest size of a Linux program, in bytes.
 limit=1310720
 
-# Times in the archives: the commit's, or a fixed one where there is no history (not before 1980, where zip begins).
+# Times in the archives: the commit's, or a fixed one where there is no history (not before 1980,
+# where zip begins).
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1476165281)}"
 export SOURCE_DATE_EPOCH
 
@@ -28,9 +29,9 @@ compile() {
         -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
 }
 
-# Makes a directory with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets standins to its name. Nothing
-# else is in there: a compiler's search path must not find the other C library. Another source has another directory, so that cargo
-# links again.
+# Makes a directory with a libunwind.a in it, by the C compiler's tools that begin with $1, and sets
+# standins to its name. Nothing else is in there: a compiler's search path must not find the other C
+# library. Another source has another directory, so that cargo links again.
 stand_in() {
     standins=target/dist/$1standins-$(cksum <.ci/standins.c | cut -d ' ' -f 1)
     mkdir -p "$standins"
@@ -42,13 +43,15 @@ stand_in() {
 # Builds the program for $1.
 build() {
     static="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
-    # For size: functions with much on the stack stay functions; compares instead of tables of places to jump to; equal ends of branches
-    # are one; no padding between the parts of the file. (LLVM's machine outliner would save 37 KB more, and take 1.7 times as long
-    # for the files of a large cluster.)
+    # For size: functions with much on the stack stay functions; compares instead of tables of
+    # places to jump to; equal ends of branches are one; no padding between the parts of the file.
+    # (LLVM's machine outliner would save 37 KB more, and take 1.7 times as long for the files of a
+    # large cluster.)
     static="$static -C llvm-args=-inline-max-stacksize=512 -C llvm-args=-min-jump-table-entries=12"
     static="$static -C llvm-args=-tail-merge-size=2 -C link-arg=-znoseparate-code"
-    # A panic says what, not where: the places in the sources would be 50 KB. Whoever has the address from a core file finds the place
-    # in a program of the same sources that was built with CARGO_PROFILE_RELEASE_STRIP=false.
+    # A panic says what, not where: the places in the sources would be 50 KB. Whoever has the
+    # address from a core file finds the place in a program of the same sources that was built with
+    # CARGO_PROFILE_RELEASE_STRIP=false.
     static="$static -Zlocation-detail=none -Zfmt-debug=shallow"
     # SHA-256 for one password, not for disks.
     static="$static --cfg sha2_backend_soft=\"compact\" --cfg sha2_256_backend=\"soft\""
@@ -73,7 +76,8 @@ build() {
     esac
 }
 
-# Makes the archive for TARGET $1 from directory $2: sorted, owned by nobody in particular, with the commit's time.
+# Makes the archive for TARGET $1 from directory $2: sorted, owned by nobody in particular, with the
+# commit's time.
 pack() {
     archive=app-agent-$version-$1
     find "$2" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
@@ -93,7 +97,8 @@ pack() {
 # Copies $1 to $2 with the line ends that cmd.exe and the editors of old systems of Windows need.
 copy_for_windows() { sed 's/$/\r/' "$1" >"$2"; }
 
-# Copies the documents and the example into directory $1. A link to what is not there becomes plain text.
+# Copies the documents and the example into directory $1. A link to what is not there becomes plain
+# text.
 add_documents() {
     mkdir -p "$1/docs" "$1/example"
     cp LICENSE THIRD-PARTY-NOTICES.txt README.md README.zh-CN.md CHANGELOG.md SECURITY.md "$1/"
@@ -166,7 +171,8 @@ for name in ${wanted:-linux-amd64 windows-amd64 linux-arm64}; do
     lacking=$(missing_for "$name")
     if [ -n "$lacking" ]; then
         printf 'cannot build for %s; missing:\n%s\n' "$name" "$lacking" >&2
-        # The third is made where the toolchain happens to allow it, unless somebody asked for it by name.
+        # The third is made where the toolchain happens to allow it, unless it was asked for by
+        # name.
         [ "$name" = linux-arm64 ] && [ -z "$wanted" ] || status=1
     elif [ -z "$only_toolchain" ]; then
         find_compiler

@@ -1,8 +1,9 @@
 #!/bin/sh
 # usage: .ci/release.sh [--draft]
-# Makes all that a release consists of, in dist/: the archives for each system, the bill of materials and SHA256SUMS. The same
-# sources and compiler give the same bytes. The version is that of Cargo.toml: it must have an entry in CHANGELOG.md, and everything
-# must be committed, except with --draft.
+# Makes all that a release consists of, in dist/: the archives for each system, the bill of
+# materials and SHA256SUMS. The same sources and compiler give the same bytes. The version is that
+# of Cargo.toml: it must have an entry in CHANGELOG.md, and everything must be committed, except
+# with --draft.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)

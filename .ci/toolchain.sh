@@ -1,9 +1,11 @@
 # shellcheck shell=sh
-# Finds what can build static programs here; sourced by dist.sh. Sets cargo, rustc and host; the functions answer for one target each.
-# Two kinds of compiler will do, each with the source of its library, which is built for size: rustup's with the targets added, or
-# Debian's rustc-web with musl-tools.
+# Finds what can build static programs here; sourced by dist.sh. Sets cargo, rustc and host; the
+# functions answer for one target each. Two kinds of compiler will do, each with the source of its
+# library, which is built for size: rustup's with the targets added, or Debian's rustc-web with
+# musl-tools.
 
-# Where Debian's musl-dev for 64-bit ARM is: in the directory that ARM64_MUSL names, installed, or unpacked by install_for.
+# Where Debian's musl-dev for 64-bit ARM is: in the directory that ARM64_MUSL names, installed, or
+# unpacked by install_for.
 arm64_unpacked=target/toolchain
 arm64_musl=${ARM64_MUSL:-/usr/lib/aarch64-linux-musl}
 [ -n "${ARM64_MUSL:-}" ] || [ -e "$arm64_musl" ] || arm64_musl=$arm64_unpacked/usr/lib/aarch64-linux-musl
@@ -14,7 +16,8 @@ library_source() {
     [ -f "$source_of_rust/std/Cargo.toml" ] && echo "$source_of_rust"
 }
 
-# The first compiler that has the library's source, else the first one at all; $CARGO and $RUSTC go before everything.
+# The first compiler that has the library's source, else the first one at all; $CARGO and $RUSTC go
+# before everything.
 find_compiler() {
     cargo=${CARGO:-$(command -v cargo || :)}
     rustc=${RUSTC:-$(command -v rustc || :)}
@@ -43,7 +46,8 @@ has_debian_arm64() {
     [ -f "$arm64_musl/crt1.o" ] && command -v aarch64-linux-gnu-gcc >/dev/null && library_source "$rustc" >/dev/null
 }
 
-# Prints what is missing to build for $1 (linux-amd64, linux-arm64, windows-amd64); nothing when all is there.
+# Prints what is missing to build for $1 (linux-amd64, linux-arm64, windows-amd64); nothing when all
+# is there.
 missing_for() {
     find_compiler || { echo "a Rust compiler (rustup, or Debian's cargo-web and rustc-web)"; return; }
     case $1 in
@@ -69,8 +73,8 @@ missing_for() {
     esac
 }
 
-# Installs what is missing for $1: rustup's part where that is the compiler, the rest with apt-get as root. What it cannot
-# install is still missing afterwards, and is for the caller to report.
+# Installs what is missing for $1: rustup's part where that is the compiler, the rest with apt-get
+# as root. What it cannot install is still missing afterwards, and is for the caller to report.
 install_for() {
     [ -n "$(missing_for "$1")" ] || return 0
     packages="cargo-web rustc-web rust-web-src"
@@ -93,7 +97,8 @@ install_for() {
     [ "$1" != linux-arm64 ] || [ -f "$arm64_musl/crt1.o" ] || unpack_arm64_musl || :
 }
 
-# Unpacks Debian's musl-dev for 64-bit ARM without installing it: this machine keeps its one architecture.
+# Unpacks Debian's musl-dev for 64-bit ARM without installing it: this machine keeps its one
+# architecture.
 unpack_arm64_musl() {
     mkdir -p "$arm64_unpacked"
     both="-o APT::Architectures::=$(dpkg --print-architecture) -o APT::Architectures::=arm64"

@@ -1,5 +1,5 @@
-//! The bash completion of confd: flags of the table, and what their values may be. For bash from 4.1 on, without the
-//! functions of the bash-completion package, which small images lack.
+//! The bash completion of confd: flags of the table, and what their values may be. For bash from
+//! 4.1 on, without the functions of the bash-completion package, which small images lack.
 
 use std::fmt::Write as _;
 
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// What bash offers after these words.
+    /// Bash's offers after these words.
     fn offers(words: &[&str]) -> Option<Vec<String>> {
         let line = words
             .iter()

@@ -3,8 +3,8 @@
 //! - `update` writes the manual page, the bash completion and the third-party notices, which are committed;
 //! - `sbom` prints the bill of materials, in CycloneDX's JSON.
 //!
-//! Its tests fail while a committed file differs from what `update` would write. Only `update` looks at the crates' own
-//! files, so it alone needs them all to be downloaded.
+//! Its tests fail while a committed file differs from what `update` would write. Only `update`
+//! looks at the crates' own files, so it alone needs them all to be downloaded.
 
 mod completion;
 mod lock;

@@ -103,7 +103,8 @@ pub fn page() -> String {
     page + REST
 }
 
-/// Text as the macros take it: every "-" is one that can be typed, and no line begins as a request does.
+/// Text as the macros take it: every "-" is one that can be typed, and no line begins as a request
+/// does.
 fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     match text.chars().next() {

@@ -1,5 +1,6 @@
-//! The third-party notices: what the programs contain, under which licence, with the texts that the licences want to be
-//! passed on. A line "== NAME VERSION: LICENCE" begins each part; parts with the same text share it.
+//! The third-party notices: what the programs contain, under which licence, with the texts that the
+//! licences want to be passed on. A line "== NAME VERSION: LICENCE" begins each part; parts with
+//! the same text share it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -145,7 +146,7 @@ pub fn licences(text: &str) -> BTreeMap<&str, &str> {
     titles.filter_map(|title| title.rsplit_once(": ")).collect()
 }
 
-/// Whether an expression in SPDX's language can be met with permitted licences only.
+/// Returns true if an expression in SPDX's language can be met with permitted licences only.
 fn is_permitted(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     let all = |choice: &str| {

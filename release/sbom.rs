@@ -1,5 +1,6 @@
-//! The software bill of materials: the packages of Cargo.lock in CycloneDX's JSON, version 1.5, with the licences of the
-//! notices. The same sources give the same document, so it has no serial number and no time.
+//! The software bill of materials: the packages of Cargo.lock in CycloneDX's JSON, version 1.5,
+//! with the licences of the notices. The same sources give the same document, so it has no serial
+//! number and no time.
 
 use serde_json::{Value as Json, json};
 

@@ -4,8 +4,8 @@
 //! Each ID is started at most once, whatever happens to cmd.info, to confd or to the machine. The
 //! command's output goes to `log/app.log`; its start and verdict go to `log/cmd.log`. There is no
 //! time limit unless `log/cmd.timeout` holds a number of seconds above 0. While a command runs, its
-//! record below `data/cmd.started` is locked and has a copy of cmd.info; afterwards it is empty. So a
-//! command that a reboot cut off is known, and gets its verdict at the next start.
+//! record below `data/cmd.started` is locked and has a copy of cmd.info; afterwards it is empty. So
+//! a command that a reboot cut off is known, and gets its verdict at the next start.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -26,8 +26,8 @@ const TIMED_OUT: i32 = 124;
 /// The state of a command that was cut off: that of one killed by signal 9.
 const CUT_OFF: &str = "failed137";
 
-/// Writes the verdict of each command that was cut off. A record that cannot be read is left for the
-/// next time.
+/// Writes the verdict of each command that was cut off. A record that cannot be read is left for
+/// the next time.
 pub fn recover(home: &Path) {
     let records = fs::read_dir(home.join("data").join("cmd.started"));
     for record in records.into_iter().flatten().flatten() {
@@ -95,7 +95,7 @@ struct Errand<'a> {
 }
 
 impl<'a> Errand<'a> {
-    /// What cmd.info says; `None` when it says nothing.
+    /// The command of cmd.info; `None` when there is none.
     fn read(home: &'a Path) -> Result<Option<Errand<'a>>> {
         let path = home.join("log").join("cmd.info");
         let refuse = |problem: &str| Error::resource(&path, problem);
@@ -125,7 +125,7 @@ impl<'a> Errand<'a> {
         })
     }
 
-    /// Whether it has succeeded, now or in an earlier run.
+    /// Returns true if it succeeds, or was started before.
     fn run_once(&self) -> Result<bool> {
         let record = self.home.join("data").join("cmd.started").join(self.name());
         // The original agent kept no records, but it wrote the same log.
@@ -159,7 +159,8 @@ impl<'a> Errand<'a> {
         Err(error)
     }
 
-    /// The name of its record. An id with unusual characters is spelled in hexadecimal after a "=", which plain ids never have.
+    /// The name of its record. An id with unusual characters is spelled in hexadecimal after a "=",
+    /// which plain ids never have.
     fn name(&self) -> String {
         let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let is_plain = self.id.bytes().all(is_usual) && !self.id.starts_with('.');
@@ -169,7 +170,7 @@ impl<'a> Errand<'a> {
         format!("={}", hex::encode(self.id.as_bytes()))
     }
 
-    /// Whether cmd.log has a line of this id in such a state.
+    /// Returns true if cmd.log has a line of this id in such a state.
     fn is_logged(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
         let log = fs::read(self.log("cmd.log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -198,7 +199,7 @@ impl<'a> Errand<'a> {
 
     /// Locks a new record and writes into it what [`recover`] needs.
     fn fill(&self, mut file: File) -> io::Result<File> {
-        // Nobody else locks it for longer than a look takes.
+        // Others lock it only for moments, to see whether it is locked.
         file.lock()?;
         file.write_all(format!("{}:{}", self.id, self.command).as_bytes())?;
         file.sync_all()?;
@@ -258,7 +259,8 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// Opens a log to append to it. Where nobody else rotates logs, these are rotated as the agent's own is.
+    /// Opens a log to append to it. On systems without logrotate it is rotated like the agent's
+    /// own.
     fn open_log(&self, name: &str) -> Result<LogFile> {
         let mut log = LogFile::open(&self.log(name), log::LARGEST)?;
         if let Err(error) = log.make_room(0) {

@@ -1,11 +1,13 @@
 #!/bin/sh
 # usage: daemons.sh [end [PID]]
-# Prints the process number of each daemon of this installation, one a line; with "end", ends them all, except PID.
+# Prints the process number of each daemon of this installation, one a line; with "end", ends them
+# all, except PID.
 #
-# A daemon is a process that runs the confd beside this file, or ran it before an upgrade replaced it. A one-time run or an
-# inspection tool is none, nor is a process of another root directory or namespace (a container), or a child that is about to
-# run a command. There may be several: an agent that was here before, or somebody at a terminal, may have started one that no
-# pid file knows. Exit status: 0, or 1 when one could not be ended.
+# A daemon is a process that runs the confd beside this file, or ran it before an upgrade replaced
+# it. A one-time run or an inspection tool is none, nor is a process of another root directory or
+# namespace (a container), or a child that is about to run a command. There may be several: the
+# original agent or a user at a terminal may have started one that no pid file knows. Exit status:
+# 0, or 1 when one could not be ended.
 
 bin=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd) || exit 1
 # Flags with which confd is no daemon, or one that changes nothing here.
@@ -27,7 +29,8 @@ words_of() { tr '\000' '\n' 2>/dev/null <"$1/cmdline"; }
 # Prints the numbers of the processes with that program, whatever they do.
 candidates() {
     if [ "$(id -u)" = 0 ]; then
-        # One process for all of them, since there may be thousands. Those of the installed program come first.
+        # One process for all of them, since there may be thousands. Those of the installed program
+        # come first.
         # shellcheck disable=SC2012  # the names are numbers
         ls -l /proc/[0-9]*/exe 2>/dev/null | while read -r line; do
             pid=${line%%/exe -> *}
@@ -50,7 +53,8 @@ is_tool() {
         grep -Eqv '=(0|f|F|false|FALSE|False)$'
 }
 
-# Whether process $1 sees the same files and process numbers as this one. What cannot be read does not tell them apart.
+# Whether process $1 sees the same files and process numbers as this one. What cannot be read does
+# not tell them apart.
 is_here() {
     for name in mnt pid; do
         own=$(readlink "/proc/$$/ns/$name" 2>/dev/null) its=$(readlink "/proc/$1/ns/$name" 2>/dev/null)
@@ -97,8 +101,8 @@ signal_and_wait() {
     done
 }
 
-# Ends every daemon except $1. It ends between two steps, which takes no time. Should it hang, it may be killed: files are
-# swapped whole. What one daemon has just started may be another.
+# Ends every daemon except $1. It ends between two steps, which takes no time. Should it hang, it
+# may be killed: files are swapped whole. What one daemon has just started may be another.
 end() {
     for _ in 1 2 3; do
         pids=

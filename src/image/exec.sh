@@ -1,13 +1,16 @@
 #!/bin/sh
 # usage: exec.sh [-recover]
-# Runs the platform's command that log/cmd.info holds as "ID:COMMAND"; confd calls this after that file has changed. Each ID
-# is started at most once, whatever happens to cmd.info, to confd or to the machine. The command runs under bash where there
-# is one, as in the original agent, else under sh.
+# Runs the platform's command that log/cmd.info holds as "ID:COMMAND"; confd calls this after that
+# file has changed. Each ID is started at most once, whatever happens to cmd.info, to confd or to
+# the machine. The command runs under bash where there is one, as in the original agent, else under
+# sh.
 #
-# Its output goes to log/app.log, its start and its verdict to log/cmd.log. It has no time limit unless log/cmd.timeout holds
-# a number of seconds above 0. Exit status: 0 when there was nothing to do or the command succeeded, else 1.
+# Its output goes to log/app.log, its start and its verdict to log/cmd.log. It has no time limit
+# unless log/cmd.timeout holds a number of seconds above 0. Exit status: 0 when there was nothing to
+# do or the command succeeded, else 1.
 #
-# A command that a reboot cut off gets its verdict at the next start; with -recover, nothing else is done.
+# A command that a reboot cut off gets its verdict at the next start; with -recover, nothing else is
+# done.
 
 base=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 log=$base/log
@@ -34,22 +37,24 @@ parse() {
     [ -n "$id" ] && [ "$id" != "$1" ]
 }
 
-# Whether cmd.log has a line of $id in a state that matches regular expression $1. Only ids without unusual characters.
+# Whether cmd.log has a line of $id in a state that matches regular expression $1. Only ids without
+# unusual characters.
 logged() {
     plain_id=$(printf '%s' "$id" | sed 's/\./[.]/g')
     grep -qs "^[0-9-]\{10\} [0-9:]\{8\} $plain_id \[$1\]: " "$log/cmd.log"
 }
 
 # --- records of commands --------------------------------------------------------------------------------------------------
-# While a command runs, its record holds "PID START BOOT", which identify the exec.sh that waits for it, and a copy of
-# cmd.info. Afterwards the record is empty.
+# While a command runs, its record holds "PID START BOOT", which identify the exec.sh that waits for
+# it, and a copy of cmd.info. Afterwards the record is empty.
 
 # Makes file $1 survive a power cut: by its own sync where dd can do that, else by everybody's.
 persist() {
     dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || sync
 }
 
-# The name of the record of $id. An id with unusual characters is spelled in hexadecimal after "=", which plain ids never have.
+# The name of the record of $id. An id with unusual characters is spelled in hexadecimal after "=",
+# which plain ids never have.
 record_name() {
     case $id in
     .* | *[!A-Za-z0-9._-]*) printf '=%s' "$(printf '%s' "$id" | od -An -tx1 | tr -d ' \n')" ;;
@@ -99,7 +104,8 @@ wait_for() {
     return "$child_status"
 }
 
-# Ends the command after $limit seconds: $1 is its process, or its group with a "-" before it. Exit status 124 when it had to.
+# Ends the command after $limit seconds: $1 is its process, or its group with a "-" before it. Exit
+# status 124 when it had to.
 watch() {
     sleep "$limit" &
     sleeper=$!
@@ -116,8 +122,8 @@ watch() {
     exit 124
 }
 
-# Runs $command for at most $limit seconds, in a session of its own, so that all of it can be ended; returns 124 when the time
-# was over. Not by timeout(1), whose arguments differ between systems.
+# Runs $command for at most $limit seconds, in a session of its own, so that all of it can be ended;
+# returns 124 when the time was over. Not by timeout(1), whose arguments differ between systems.
 run_limited() {
     session=$(command -v setsid) || session=
     $session "$shell" -c "$command" &
@@ -177,7 +183,8 @@ fi
 printf '%s %s %s\n%s\n' "$$" "$(start_of $$)" "$boot" "$info" >>"$record" || say "cannot write to $record"
 persist "$record" || refuse "cannot sync $record"
 
-# A caught signal, unlike an ignored one, is not handed down: the command may die of it, and this script reports how it ended.
+# A caught signal, unlike an ignored one, is not handed down: the command may die of it, and this
+# script reports how it ended.
 trap : HUP INT TERM
 note executing
 run </dev/null >>"$log/app.log" 2>&1

@@ -1,4 +1,5 @@
-//! The service control manager, as the installer needs it: one service made, changed, started, stopped and deleted.
+//! The service control manager, as the installer needs it: one service made, changed, started,
+//! stopped and deleted.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -26,17 +27,18 @@ use windows_sys::Win32::System::Services::{
 /// How long a service may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(40);
 const PAUSE: Duration = Duration::from_millis(100);
-/// When one that has failed is started again, in milliseconds: the first time, the second, and from then on.
+/// When one that has failed is started again, in milliseconds: the first time, the second, and from
+/// then on.
 const RESTARTS: [u32; 3] = [5_000, 5_000, 60_000];
-/// After so many seconds without a failure the next one is the first again.
+/// Seconds without a failure after which the next one counts as the first.
 const FORGIVEN: u32 = 3600;
 
-/// What a service is, beside its name.
+/// The properties of a service, except its name.
 #[derive(Debug)]
 pub struct Wanted<'a> {
     /// Its name in lists.
     pub title: &'a str,
-    /// What it is for.
+    /// Its purpose, for administrators.
     pub description: &'a str,
     /// Its command line.
     pub command: &'a str,
@@ -88,8 +90,8 @@ impl Manager {
 
     /// Makes a service that is started on demand.
     pub fn create(&self, name: &str, wanted: &Wanted<'_>) -> io::Result<Service> {
-        // SAFETY: the manager is open, all texts are NUL-terminated; the null pointers stand for no group and no dependencies, and
-        // for the system's own account.
+        // SAFETY: the manager is open, all texts are NUL-terminated; the null pointers stand for no
+        // group and no dependencies, and for the system's own account.
         let handle = unsafe {
             CreateServiceW(
                 self.0.0,
@@ -130,7 +132,7 @@ impl Service {
         Ok(unsafe { super::host::wide_text((*config).lpBinaryPathName) })
     }
 
-    /// Gives it this command line and title.
+    /// Sets its command line and title.
     pub fn change(&self, wanted: &Wanted<'_>) -> io::Result<()> {
         self.configure(
             SERVICE_NO_CHANGE,
@@ -139,7 +141,7 @@ impl Service {
         )
     }
 
-    /// Has it started when the system starts.
+    /// Makes the system start it at boot.
     pub fn start_at_boot(&self) -> io::Result<()> {
         self.configure(SERVICE_AUTO_START, None, None)
     }
@@ -151,7 +153,8 @@ impl Service {
         title: Option<&[u16]>,
     ) -> io::Result<()> {
         let or_null = |text: Option<&[u16]>| text.map_or(ptr::null(), <[u16]>::as_ptr);
-        // SAFETY: the service is open, all texts are NUL-terminated, and the null pointers stand for no change.
+        // SAFETY: the service is open, all texts are NUL-terminated, and the null pointers stand
+        // for no change.
         check(unsafe {
             ChangeServiceConfigW(
                 self.0.0,
@@ -169,7 +172,7 @@ impl Service {
         })
     }
 
-    /// Says what it is for, and has it started again whenever it fails.
+    /// Sets its description, and makes the system restart it after a failure.
     pub fn describe(&self, description: &str) -> io::Result<()> {
         let mut description = wide(description);
         let mut restarts = RESTARTS.map(|delay| SC_ACTION {
@@ -188,7 +191,8 @@ impl Service {
         let also_without_crash = SERVICE_FAILURE_ACTIONS_FLAG {
             fFailureActionsOnNonCrashFailures: 1,
         };
-        // SAFETY: each value is of the type that goes with its level, and what it points to lives as long.
+        // SAFETY: each value is of the type that goes with its level, and what it points to lives
+        // as long.
         let flagged = unsafe {
             self.configure_more(SERVICE_CONFIG_DESCRIPTION, &text)?;
             self.configure_more(SERVICE_CONFIG_FAILURE_ACTIONS, &actions)?;
@@ -208,7 +212,7 @@ impl Service {
         check(unsafe { ChangeServiceConfig2W(self.0.0, level, ptr::from_ref(value).cast()) })
     }
 
-    /// Whether it runs, or is about to.
+    /// Returns true if it runs or is about to.
     pub fn is_running(&self) -> io::Result<bool> {
         let state = self.state()?;
         Ok(state == SERVICE_RUNNING || state == SERVICE_START_PENDING)
@@ -236,9 +240,9 @@ impl Service {
         if self.wait_while(SERVICE_START_PENDING)? == SERVICE_RUNNING {
             let mut status = SERVICE_STATUS::default();
             // SAFETY: the service is open, and the pointer valid for the call.
-            let told =
+            let sent =
                 check(unsafe { ControlService(self.0.0, SERVICE_CONTROL_STOP, &mut status) });
-            told.or_else(|error| match is(&error, ERROR_SERVICE_NOT_ACTIVE) {
+            sent.or_else(|error| match is(&error, ERROR_SERVICE_NOT_ACTIVE) {
                 true => Ok(()),
                 false => Err(error),
             })?;
@@ -249,7 +253,7 @@ impl Service {
         }
     }
 
-    /// Waits for the end of a state; gives the one after it.
+    /// Waits for the end of a state; returns the one after it.
     fn wait_while(
         &self,
         pending: SERVICE_STATUS_CURRENT_STATE,

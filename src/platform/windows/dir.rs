@@ -1,5 +1,5 @@
-//! A directory by its path, with the names that the Unix side has for an open one. Owners and modes do not exist here;
-//! what a replaced file allows to whom is kept.
+//! A directory by its path, with the names that the Unix side has for an open one. Owners and modes
+//! do not exist here; the access rights of a replaced file are kept.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -64,12 +64,12 @@ impl Dir {
         &self.path
     }
 
-    /// What the directory itself is.
+    /// The metadata of the directory itself.
     pub fn meta(&self) -> io::Result<Meta> {
         fs::symlink_metadata(&self.path).map(|found| meta(&found))
     }
 
-    /// Whether this user may make files here; the error says why not.
+    /// Succeeds when this user may create files here.
     pub fn may_write(&self) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.access_mode(FILE_ADD_FILE);
@@ -77,7 +77,7 @@ impl Dir {
         directory.open(&self.path).map(drop)
     }
 
-    /// What `name` is, a link being a link; `None` when there is nothing.
+    /// The metadata of `name`, without following a link; `None` when there is nothing.
     pub fn look_up(&self, name: &OsStr) -> io::Result<Option<Meta>> {
         let path = self.path.join(name);
         match fs::symlink_metadata(&path) {
@@ -105,7 +105,7 @@ impl Dir {
         }
     }
 
-    /// Makes the directory `name`. One that somebody else has just made will do as it is.
+    /// Makes the directory `name`. An existing one is used.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<Dir> {
         match fs::create_dir(self.path.join(name)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -118,7 +118,8 @@ impl Dir {
         File::open(self.path.join(name))
     }
 
-    /// Opens the file `name` so that it can be flushed to the disk, which needs the right to write here.
+    /// Opens the file `name` so that it can be flushed to the disk, which needs the right to write
+    /// here.
     pub fn open_to_sync(&self, name: &OsStr) -> io::Result<File> {
         self.open_to_overwrite(name)
     }
@@ -135,8 +136,8 @@ impl Dir {
         OpenOptions::new().write(true).create_new(true).open(path)
     }
 
-    /// Puts `from` in the place of `to`, in one step, with the access rights of the old one. Fails when another program has
-    /// `to` open without leave to replace it.
+    /// Puts `from` in the place of `to`, in one step, with the access rights of the old one. Fails
+    /// when another program has `to` open without leave to replace it.
     pub fn replace(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         let (from, to) = (self.path.join(from), self.path.join(to));
         if let Ok(old) = fs::metadata(&to) {
@@ -209,7 +210,7 @@ fn move_over(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the error may come from another program that has the file open.
+/// Returns true if the error may come from another program that has the file open.
 fn is_in_use(error: &io::Error) -> bool {
     let codes = [ERROR_SHARING_VIOLATION, ERROR_ACCESS_DENIED];
     codes
@@ -217,7 +218,7 @@ fn is_in_use(error: &io::Error) -> bool {
         .any(|code| error.raw_os_error() == Some(code.cast_signed()))
 }
 
-/// Copies who may do what with the file.
+/// Copies the access rights of a file.
 fn copy_rights(from: &[u16], to: &[u16]) -> io::Result<()> {
     let kind = DACL_SECURITY_INFORMATION;
     let mut needed = 0;
@@ -239,7 +240,8 @@ fn check(done: i32) -> io::Result<()> {
     }
 }
 
-/// A path for the system: absolute, NUL-terminated, and in the form that has no limit of 260 characters.
+/// A path for the system: absolute, NUL-terminated, and in the form that has no limit of 260
+/// characters.
 pub(super) fn wide(path: &Path) -> io::Result<Vec<u16>> {
     let path = std::path::absolute(path)?;
     let text: Vec<u16> = path.as_os_str().encode_wide().collect();
@@ -272,7 +274,7 @@ fn meta(found: &fs::Metadata) -> Meta {
     }
 }
 
-/// What an open file is.
+/// The metadata of an open file.
 pub fn file_meta(file: &File) -> io::Result<Meta> {
     file.metadata().map(|found| meta(&found))
 }
@@ -310,7 +312,8 @@ pub fn copy_access_list(_old: &File, _new: &File) -> io::Result<()> {
 /// The disk that the directory at `path` is on; another one for each letter of a drive or share.
 pub fn disk(path: &Path) -> io::Result<Disk> {
     let mut free = 0;
-    // SAFETY: the path is NUL-terminated, `free` valid to be written, and the other figures are not asked for.
+    // SAFETY: the path is NUL-terminated, `free` valid to be written, and the other figures are not
+    // asked for.
     check(unsafe {
         GetDiskFreeSpaceExW(
             wide(path)?.as_ptr(),

@@ -1,4 +1,4 @@
-//! What this machine says about itself: its name, zone, interfaces and name servers.
+//! This machine's name, time zone, interfaces and name servers.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,7 +31,7 @@ use crate::go::time::{Local, Offset, Zone};
 const EPOCH: i64 = 11_644_473_600;
 /// Windows counts in steps of 100 ns.
 const STEPS: i64 = 10_000_000;
-/// A list of adapters that needs more bytes than this is not believed.
+/// The largest accepted list of adapters, in bytes.
 const LARGEST_LIST: u32 = 1 << 24;
 
 /// The machine's name, as Go's `os.Hostname`; `localhost` when it has none.
@@ -52,8 +52,8 @@ pub fn hostname() -> String {
     }
 }
 
-/// The columns of the console that stdout is, less one: a line that fills it would be followed by an
-/// empty one. `None` when it is no console.
+/// The columns of the console that stdout is, less one: a line that fills it would be followed by
+/// an empty one. `None` when it is no console.
 pub fn terminal_columns() -> Option<usize> {
     // SAFETY: every field of the structure may be zero.
     let mut info: CONSOLE_SCREEN_BUFFER_INFO = unsafe { std::mem::zeroed() };
@@ -105,8 +105,8 @@ fn local_offset(seconds: i64) -> Option<i32> {
     i32::try_from(offset).ok().filter(|_| done)
 }
 
-/// The capitals of Windows' long name ("China Standard Time"), as Go does it; `+08` where that has none. And whether
-/// that is the one of daylight saving time.
+/// The capitals of Windows' long name ("China Standard Time"), as Go does it; `+08` where that has
+/// none. And whether that is the one of daylight saving time.
 fn abbreviation(offset: i32) -> (String, bool) {
     let mut zone = TIME_ZONE_INFORMATION::default();
     // SAFETY: the pointer is valid for the call; left at zero when the call fails.
@@ -125,7 +125,8 @@ fn abbreviation(offset: i32) -> (String, bool) {
     (name, in_summer)
 }
 
-/// The addresses of one network interface, by the name in the control panel; none when there is no such interface.
+/// The addresses of one network interface, by the name in the control panel; none when there is no
+/// such interface.
 pub fn interface_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     for_each_adapter(|adapter| {
@@ -184,7 +185,8 @@ fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) -> io::Resu
         }
     };
     let mut next: *const IP_ADAPTER_ADDRESSES_LH = list.as_ptr().cast();
-    // SAFETY: the call has filled the list with entries that end in a null pointer and live as long as the buffer.
+    // SAFETY: the call has filled the list with entries that end in a null pointer and live as long
+    // as the buffer.
     while let Some(adapter) = unsafe { next.as_ref() } {
         visit(adapter);
         next = adapter.Next;

@@ -46,7 +46,7 @@ pub const HAS_COLOURS: bool = false;
 /// A daemon here is a service, without a stderr.
 pub const HAS_SERVICES: bool = true;
 
-/// The app agent's folder, which has this program in its `bin`.
+/// The app agent's directory, which has this program in its `bin`.
 fn home() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     program
@@ -60,14 +60,14 @@ pub fn usual_confdir() -> PathBuf {
     home().join("confd")
 }
 
-/// What somebody can do about an error; `None` when its own words say all.
+/// Advice for an error; `None` when its message is enough.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
     Some(match u32::try_from(error.raw_os_error()?).ok()? {
         ERROR_SHARING_VIOLATION | ERROR_USER_MAPPED_FILE => {
             "another program has it open; it is tried again"
         }
         ERROR_ACCESS_DENIED => {
-            "another program has it open, or the user whom confd runs as may not do that"
+            "another program has it open, or the account of confd lacks the right"
         }
         ERROR_DISK_FULL | ERROR_HANDLE_DISK_FULL => "free some space on its disk",
         ERROR_WRITE_PROTECT => "its disk has to be made writable",
@@ -95,7 +95,7 @@ pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     open_private(&directory.join(name))
 }
 
-/// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody ever locked it.
+/// The same file to see whether it is locked, without creating it; `None` when it was never locked.
 pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     match File::open(directory.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -103,7 +103,8 @@ pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     }
 }
 
-/// Finds out which role is wanted. exec.bat and install.bat say it by a first word of their own; what is no service is a program.
+/// Finds out which role is wanted. exec.bat and install.bat say it by a first word of their own;
+/// what is no service is a program.
 pub fn start(roles: &Roles) -> ExitCode {
     let words: Vec<_> = env::args_os().skip(1).collect();
     match words.split_first() {
@@ -115,11 +116,13 @@ pub fn start(roles: &Roles) -> ExitCode {
 
 /// From now on, stderr is this file, which must stay open as long.
 pub fn set_stderr(file: &File) {
-    // SAFETY: the handle is open, and it is not passed on: std asks for it anew at each write. It cannot fail.
+    // SAFETY: the handle is open, and it is not passed on: std asks for it again at each write. It
+    // cannot fail.
     unsafe { SetStdHandle(STD_ERROR_HANDLE, file.as_raw_handle()) };
 }
 
-/// Whether a file of this name stands for this name only: not for another one in other letters, nor for a device.
+/// Returns true if a file of this name stands for this name only: not for another one in other
+/// letters, nor for a device.
 pub fn is_plain_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let is_device = match stem.len() {

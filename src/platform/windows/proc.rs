@@ -1,4 +1,5 @@
-//! Other processes: they are not looked at here, so there are none. Who holds a lock, nobody can say.
+//! Other processes, which are not examined on Windows: there seem to be none, and the holder of a
+//! lock is unknown.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,7 +50,7 @@ impl Running {
     }
 }
 
-/// Whether two paths lead to one file or directory.
+/// Returns true if two paths lead to one file or directory.
 pub fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(fs::canonicalize(one)? == fs::canonicalize(other)?)
 }

@@ -22,7 +22,8 @@ use super::processes;
 /// The exit code of what was ended from outside, as Windows' own task manager sets it.
 const ENDED: u32 = 1;
 
-/// `cmd /S /C "COMMAND"`: with /S the outer quotes are taken off, and the text between them is left as it is.
+/// `cmd /S /C "COMMAND"`: with /S the outer quotes are removed, and the text between them is
+/// unchanged.
 pub fn shell(command: &str) -> Command {
     let system = env::var_os("SystemRoot").map(PathBuf::from);
     let cmd = system.map(|root| root.join("System32").join("cmd.exe"));
@@ -36,7 +37,8 @@ pub fn raise_open_files() -> io::Result<()> {
     Ok(())
 }
 
-/// A text of several lines, of which cmd would take the first only: it is written to the batch file `scratch`, and that is the command.
+/// A text of several lines, of which cmd would take the first only: it is written to the batch file
+/// `scratch`, and that is the command.
 pub fn script(text: &str, scratch: &Path) -> io::Result<Command> {
     let text = format!("@echo off\n{text}\n");
     let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
@@ -67,7 +69,8 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     let (Ok(length), Ok(room)) = (length, room) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    // SAFETY: all buffers have the lengths given; the null pointers stand for the usual replacement character.
+    // SAFETY: all buffers have the lengths given; the null pointers stand for the usual replacement
+    // character.
     let (written, read) = unsafe {
         let (from, to) = (wide.as_ptr(), bytes.as_mut_ptr());
         let none = (ptr::null(), ptr::null_mut());
@@ -109,7 +112,8 @@ impl Process {
         Ok(Process { child, job })
     }
 
-    /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.
+    /// Waits for the end of the command itself; false when it still runs after `limit`. Its status
+    /// stays to be taken.
     pub fn ended_within(&mut self, limit: Duration) -> io::Result<bool> {
         let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(INFINITE);
         // SAFETY: the handle is open as long as `child`.
@@ -130,7 +134,8 @@ impl Process {
         let Some(job) = &self.job else {
             return processes::terminate_tree(&self.child, ENDED);
         };
-        // SAFETY: the handle is open as long as `self`. A failure means that nothing is left to end.
+        // SAFETY: the handle is open as long as `self`. A failure means that nothing is left to
+        // end.
         unsafe { TerminateJobObject(job.as_raw_handle(), ENDED) };
     }
 
@@ -140,7 +145,7 @@ impl Process {
     }
 }
 
-/// Whether a process may be in several jobs: since NT 6.2.
+/// Returns true if a process may be in several jobs, which NT 6.2 introduced.
 fn has_nested_jobs() -> bool {
     // SAFETY: takes no pointers.
     let version = unsafe { GetVersion() };
@@ -169,7 +174,8 @@ pub fn end_signal(_status: ExitStatus) -> Option<i32> {
     None
 }
 
-/// Nothing to do: to write to a pipe that nobody reads is an ordinary error here, and does not end a process.
+/// Nothing to do: writing to a pipe without a reader is an ordinary error here, and does not end a
+/// process.
 pub fn leave_to_reader(_pipe: PipeReader) -> io::Result<()> {
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The processes of this machine: parents and children, for what a command has started and for who
-//! has started this program.
+//! The processes of this machine with their parents, to end everything that a command started and
+//! to find out what started this program.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -26,7 +26,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether its program has this file name.
+    /// Returns true if its program has this file name.
     pub fn is_program(&self, name: &str) -> bool {
         self.program.eq_ignore_ascii_case(name)
     }

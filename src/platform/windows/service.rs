@@ -1,7 +1,8 @@
-//! confd as a service of Windows: started, asked and told to end by the service control manager.
+//! confd as a Windows service, controlled by the service control manager.
 //!
-//! Its requests are the events that signals are on Unix. How the work ended is told as the service's own exit code, so that the
-//! configured recovery (start it again) also follows a failure that is no crash.
+//! Its requests are the events that signals are on Unix. The result of the work is reported as the
+//! service's own exit code, so that the configured recovery (start it again) also follows a failure
+//! that is no crash.
 
 use std::ffi::c_void;
 use std::path::Path;
@@ -28,16 +29,17 @@ use super::{processes, signal};
 use crate::platform::Signal;
 use crate::threads;
 
-/// How often a service that is ending says that it still is at it. The manager waits for three times as long.
+/// How often a service that is ending says that it still is at it. The manager waits for three
+/// times as long.
 const CHECKPOINT: Duration = Duration::from_secs(1);
-/// After so many it says no more, and whoever waits for the end is told that it does not come.
+/// The number of checkpoints after which it reports no more, so that the manager gives up waiting.
 const MOST_CHECKPOINTS: u32 = 30;
 
-/// What the service does.
+/// The work of the service.
 static WORK: OnceLock<fn(&Path) -> ExitCode> = OnceLock::new();
-/// Where its state is told; null as long as this is no service.
+/// The handle to report its state to; null while this is no service.
 static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// What was told last.
+/// The last reported state.
 static STATUS: Mutex<SERVICE_STATUS> = Mutex::new(SERVICE_STATUS {
     dwServiceType: SERVICE_WIN32_OWN_PROCESS,
     dwCurrentState: SERVICE_START_PENDING,
@@ -48,7 +50,8 @@ static STATUS: Mutex<SERVICE_STATUS> = Mutex::new(SERVICE_STATUS {
     dwWaitHint: 30_000,
 });
 
-/// Does `work` as the service that this process was started as; `None`, and nothing done, when it was not started as one.
+/// Does `work` as the service that this process was started as; `None`, and nothing done, when it
+/// was not started as one.
 pub fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
     if !may_be_service() || WORK.set(work).is_err() {
         return None;
@@ -61,15 +64,16 @@ pub fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
         },
         SERVICE_TABLE_ENTRYW::default(),
     ];
-    // SAFETY: the table ends with an empty entry and lives as long as the call, and the name is not written to. It returns when
-    // the service has stopped, or at once when the manager does not know of this process.
+    // SAFETY: the table ends with an empty entry and lives as long as the call, and the name is not
+    // written to. It returns when the service has stopped, or at once when the manager does not
+    // know of this process.
     match unsafe { StartServiceCtrlDispatcherW(table.as_ptr()) } {
         0 => None,
         _ => Some(ExitCode::from(u8::from(status().dwWin32ExitCode != 0))),
     }
 }
 
-/// Whether the service control manager started this process. Session 0 says little: scheduled tasks
+/// Returns true if the service control manager started this process. Session 0 proves little: tasks
 /// and remote shells run there too, and would wait for a manager that does not answer them.
 fn may_be_service() -> bool {
     processes::parent().is_some_and(|parent| parent.is_program("services.exe"))
@@ -77,14 +81,15 @@ fn may_be_service() -> bool {
 
 /// Called by the system in a thread of its own.
 unsafe extern "system" fn service_main(_count: u32, _words: *mut PWSTR) {
-    // SAFETY: the name is NUL-terminated, and the handler a function of the right type that lives as long as the program.
+    // SAFETY: the name is NUL-terminated, and the handler a function of the right type that lives
+    // as long as the program.
     let handle = unsafe { RegisterServiceCtrlHandlerExW(w!(""), Some(handle), ptr::null()) };
     HANDLE.store(handle, Ordering::Release);
-    tell(|_| ());
+    report(|_| ());
     let code = WORK
         .get()
         .map_or(ExitCode::FAILURE, |work| work(&super::home()));
-    tell(|status| {
+    report(|status| {
         status.dwCurrentState = SERVICE_STOPPED;
         status.dwControlsAccepted = 0;
         status.dwCheckPoint = 0;
@@ -96,9 +101,10 @@ unsafe extern "system" fn service_main(_count: u32, _words: *mut PWSTR) {
     });
 }
 
-/// The settings are good and the work goes on from here: a service is running now. To others that is nothing to tell.
+/// Reports that the service is running: the settings are valid and the work begins. Does nothing in
+/// a process that is no service.
 pub fn say_ready() {
-    tell(|status| {
+    report(|status| {
         status.dwCurrentState = SERVICE_RUNNING;
         status.dwControlsAccepted =
             SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE;
@@ -127,7 +133,7 @@ unsafe extern "system" fn handle(
 
 /// From now on the service is ending, and says at each checkpoint that it still is at it.
 fn begin_to_stop() {
-    tell(|status| {
+    report(|status| {
         status.dwCurrentState = SERVICE_STOP_PENDING;
         status.dwControlsAccepted = 0;
         status.dwCheckPoint = 1;
@@ -136,23 +142,23 @@ fn begin_to_stop() {
     let go_on = || {
         for _ in 1..MOST_CHECKPOINTS {
             thread::sleep(CHECKPOINT);
-            tell(|status| status.dwCheckPoint += 1);
+            report(|status| status.dwCheckPoint += 1);
         }
     };
-    // Without the thread the end itself is told all the same.
+    // Without the thread the end itself is still reported.
     let _no_checkpoints = threads::spawn("stopping", go_on);
 }
 
-/// Tells a change of the state. After the end there is none.
-fn tell(change: impl FnOnce(&mut SERVICE_STATUS)) {
+/// Reports a change of the state. After the end there is none.
+fn report(change: impl FnOnce(&mut SERVICE_STATUS)) {
     let handle = HANDLE.load(Ordering::Acquire);
     let mut status = status();
     if handle.is_null() || status.dwCurrentState == SERVICE_STOPPED {
         return;
     }
     change(&mut status);
-    // SAFETY: the handle is the service's, which needs no closing, and the state is valid for the call. The manager is the only one
-    // who could be told that it has failed.
+    // SAFETY: the handle is the service's, which needs no closing, and the state is valid for the
+    // call. The manager is the only one to whom a failure could be reported.
     unsafe { SetServiceStatus(handle, &*status) };
 }
 

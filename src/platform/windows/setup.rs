@@ -1,7 +1,9 @@
-//! The inner part of install.bat, and install.sh's twin: installs, upgrades or removes the app agent.
+//! The inner part of install.bat, and install.sh's twin: installs, upgrades or removes the app
+//! agent.
 //!
-//! Nothing is changed that already is as it should be, and files are swapped whole. What was installed is kept in `data\installed`:
-//! that tells an edited file from an old one. The first step that fails ends it, with a message and exit code 1.
+//! Nothing is changed that already is as it should be, and files are swapped whole. What was
+//! installed is kept in `data\installed`: an edited file differs from that. The first step that
+//! fails ends it, with a message and exit code 1.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -29,9 +31,9 @@ Without an option: installs or upgrades. The service is not started, and not ena
 is started again when the program was replaced.
 
   /enable     also start it at boot
-  /uninstall  stop it, and remove all but logs, the records of commands, and files that somebody edited";
+  /uninstall  stop it, and remove everything except logs, records of commands and edited files";
 
-/// Where the platform looks for the agent, whatever the system's own folder for programs is.
+/// The directory in which the platform expects the agent, regardless of the system's own.
 pub const HOME: &str = r"C:\Program Files (x86)\QingCloud\App Agent";
 const NAME: &str = "QingCloud_App_Agent";
 /// The original agent's daily rotation.
@@ -45,7 +47,7 @@ const WANTED: Wanted<'static> = Wanted {
     ),
 };
 
-const FOLDERS: [&str; 7] = [
+const DIRECTORIES: [&str; 7] = [
     "bin",
     "log",
     r"data\cmd.started",
@@ -56,12 +58,12 @@ const FOLDERS: [&str; 7] = [
 ];
 /// Scripts beside the program, which replace what was there.
 const SCRIPTS: [&str; 2] = ["exec.bat", "install.bat"];
-/// Files that people edit, and their folders.
+/// Files that people edit, and their directories.
 const CONFIGURATION: [(&str, &str); 2] = [
     ("cmd.info.toml", r"confd\conf.d"),
     ("cmd.info.tmpl", r"confd\templates"),
 ];
-/// What confd leaves behind.
+/// Files that confd creates for itself.
 const TRACES: [&str; 3] = [
     r"confd\.confd.lock",
     r"confd\conf.d\.confd.lock",
@@ -76,7 +78,8 @@ enum Action {
     Help,
 }
 
-/// Does what was typed after `install.bat`. The word `/wait` is its own: somebody has double-clicked, and would not see the end.
+/// Runs what was typed after `install.bat`. The word `/wait` is its own: after a double click the
+/// window would close before anybody has read it.
 pub fn run(words: &[OsString]) -> ExitCode {
     let (waits, typed): (Vec<_>, Vec<_>) = words.iter().partition(|word| *word == "/wait");
     let done = match action(&typed) {
@@ -157,16 +160,16 @@ impl Setup {
         // Half an archive is found out before anything is changed.
         let scripts = self.read_shipped(SCRIPTS)?;
         let configuration = self.read_shipped(CONFIGURATION.map(|(name, _)| name))?;
-        for folder in FOLDERS {
-            let folder = self.home.join(folder);
-            fs::create_dir_all(&folder)
-                .map_err(|error| Error::io("make the folder", &folder, error))?;
+        for directory in DIRECTORIES {
+            let directory = self.home.join(directory);
+            fs::create_dir_all(&directory)
+                .map_err(|error| Error::io("make the directory", &directory, error))?;
         }
         for (name, content) in SCRIPTS.iter().zip(&scripts) {
             self.install_script(name, content)?;
         }
-        for ((name, folder), content) in CONFIGURATION.iter().zip(&configuration) {
-            self.install_configuration(name, &self.home.join(folder), content)?;
+        for ((name, directory), content) in CONFIGURATION.iter().zip(&configuration) {
+            self.install_configuration(name, &self.home.join(directory), content)?;
         }
         self.install_program()?;
         self.remove_original()?;
@@ -181,7 +184,7 @@ impl Setup {
         Ok(())
     }
 
-    /// What the files of these names beside this program hold.
+    /// The contents of the files of these names beside this program.
     fn read_shipped(&self, names: [&str; 2]) -> Result<Vec<Vec<u8>>> {
         let read = |name| {
             let path = self.program.with_file_name(name);
@@ -193,7 +196,7 @@ impl Setup {
         names.into_iter().map(read).collect()
     }
 
-    /// What somebody else has put there is kept in data\replaced.
+    /// Installs a script; an edited or foreign one is kept in data\replaced.
     fn install_script(&self, name: &str, new: &[u8]) -> Result<()> {
         let path = self.home.join("bin").join(name);
         let old = read_old(&path)?;
@@ -210,9 +213,10 @@ impl Setup {
         self.remember(name, new)
     }
 
-    /// Unless somebody has edited it: then the new one is put beside it, as NAME.new, which confd passes over.
-    fn install_configuration(&self, name: &str, folder: &Path, new: &[u8]) -> Result<()> {
-        let (path, beside) = (folder.join(name), folder.join(format!("{name}.new")));
+    /// Installs a configuration file, unless it was edited: then the new one is put beside it as
+    /// NAME.new, which confd does not read.
+    fn install_configuration(&self, name: &str, directory: &Path, new: &[u8]) -> Result<()> {
+        let (path, beside) = (directory.join(name), directory.join(format!("{name}.new")));
         let old = read_old(&path)?;
         // One that was beside it and took its place is not edited.
         let beside_name = format!("{name}.new");
@@ -238,12 +242,12 @@ impl Setup {
         self.remember(name, new)
     }
 
-    /// Whether this installer or the original's has put this content there as `name`.
+    /// Returns true if this installer or the original's put this content there as `name`.
     fn is_unedited(&self, name: &str, content: &[u8]) -> bool {
         self.installed(name).as_deref() == Some(content) || self.is_original(name, content)
     }
 
-    /// Whether this is a known file of the original agent.
+    /// Returns true if this is a known file of the original agent.
     fn is_original(&self, name: &str, content: &[u8]) -> bool {
         let sum = hex::encode(&Sha256::digest(content));
         self.originals.lines().any(|line| {
@@ -276,7 +280,8 @@ impl Setup {
         Ok(())
     }
 
-    /// This program in its place, and the service for it. One that runs is stopped for the moment of the swap.
+    /// This program in its place, and the service for it. One that runs is stopped for the moment
+    /// of the swap.
     fn install_program(&self) -> Result<()> {
         let path = self.home.join(r"bin\confd.exe");
         let staged = self.stage_program(&path)?;
@@ -371,14 +376,14 @@ impl Setup {
             say(format!("removed the service {NAME}"));
         }
         let scripts = SCRIPTS.map(|name| (name, "bin"));
-        for (name, folder) in CONFIGURATION.into_iter().chain(scripts) {
-            self.remove_installed(name, &self.home.join(folder))?;
+        for (name, directory) in CONFIGURATION.into_iter().chain(scripts) {
+            self.remove_installed(name, &self.home.join(directory))?;
         }
         for trace in TRACES {
             remove(&self.home.join(trace))?;
         }
         self.remove_program()?;
-        self.remove_empty_folders();
+        self.remove_empty_directories();
         say("the app agent is removed");
         if self.home.exists() {
             say(format!(
@@ -389,9 +394,9 @@ impl Setup {
     }
 
     /// Removes a file if it is as it was installed.
-    fn remove_installed(&self, name: &str, folder: &Path) -> Result<()> {
-        let (path, beside) = (folder.join(name), format!("{name}.new"));
-        remove(&folder.join(&beside))?;
+    fn remove_installed(&self, name: &str, directory: &Path) -> Result<()> {
+        let (path, beside) = (directory.join(name), format!("{name}.new"));
+        remove(&directory.join(&beside))?;
         let now = read_old(&path)?;
         if now.is_some() && now != self.installed(name) {
             say(format!("{} was edited and stays", path.display()));
@@ -403,8 +408,8 @@ impl Setup {
         remove(&self.record(&beside))
     }
 
-    /// A program that runs, as this one may, cannot be removed, but renamed: then it is in the folder for temporary files until the
-    /// next boot.
+    /// A program that runs, as this one may, cannot be removed, but renamed: then it is in the
+    /// directory for temporary files until the next boot.
     fn remove_program(&self) -> Result<()> {
         let path = self.home.join(r"bin\confd.exe");
         clear_old(&path);
@@ -414,8 +419,8 @@ impl Setup {
         let aside = move_aside(&path)?;
         if fs::remove_file(&aside).is_err() {
             let from = wide(&aside).map_err(|error| Error::io("remove", &aside, error))?;
-            // SAFETY: the path is NUL-terminated, and the null pointer stands for no new name. When it fails a file stays behind in
-            // a folder where many do.
+            // SAFETY: the path is NUL-terminated, and the null pointer stands for no new name. When
+            // it fails a file stays behind in a directory where many do.
             unsafe { MoveFileExW(from.as_ptr(), ptr::null(), MOVEFILE_DELAY_UNTIL_REBOOT) };
         }
         say(format!("removed {}", path.display()));
@@ -423,12 +428,15 @@ impl Setup {
     }
 
     /// Only what is empty goes.
-    fn remove_empty_folders(&self) {
-        let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|name| self.home.join(name)).collect();
-        folders.extend(["data", "confd"].map(|name| self.home.join(name)));
-        folders.extend(self.home.ancestors().take(2).map(Path::to_owned));
-        for folder in folders {
-            let _not_empty = fs::remove_dir(folder);
+    fn remove_empty_directories(&self) {
+        let mut directories: Vec<PathBuf> = DIRECTORIES
+            .iter()
+            .map(|name| self.home.join(name))
+            .collect();
+        directories.extend(["data", "confd"].map(|name| self.home.join(name)));
+        directories.extend(self.home.ancestors().take(2).map(Path::to_owned));
+        for directory in directories {
+            let _not_empty = fs::remove_dir(directory);
         }
     }
 
@@ -463,7 +471,7 @@ fn not_there(problem: &str) -> Error {
     Error::resource(service.as_ref(), problem)
 }
 
-/// What a file holds; `None` when there is none.
+/// The content of a file; `None` when there is none.
 fn read_old(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
@@ -477,9 +485,9 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default();
     let mut staged = name.to_owned();
     staged.push(".tmp");
-    let put = |folder: &Path| {
-        let dir = Dir::at(folder)?;
-        let mut file = File::create(folder.join(&staged))?;
+    let put = |directory: &Path| {
+        let dir = Dir::at(directory)?;
+        let mut file = File::create(directory.join(&staged))?;
         file.write_all(content)?;
         file.sync_all()?;
         drop(file);
@@ -499,7 +507,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether the service runs, and whether it is another one than is wanted.
+/// Returns whether the service runs, and whether it differs from the wanted one.
 fn state(service: &Service) -> io::Result<(bool, bool)> {
     Ok((service.is_running()?, service.command()? != WANTED.command))
 }
@@ -569,7 +577,8 @@ fn delete_task() -> Result<()> {
     ))
 }
 
-/// Puts the new program in the place of the old one, which may run: then it can be renamed, but neither replaced nor removed.
+/// Puts the new program in the place of the old one, which may run: then it can be renamed, but
+/// neither replaced nor removed.
 fn swap(new: &Path, path: &Path) -> Result<()> {
     let old = path.with_extension(format!("exe.old-{}", std::process::id()));
     let there_was_one = path.exists();
@@ -586,15 +595,18 @@ fn swap(new: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes the programs that [`swap`] has put aside. One that still runs (a command of the platform) is left for the next time.
+/// Removes the programs that [`swap`] has put aside. One that still runs (a command of the
+/// platform) is left for the next time.
 fn clear_old(path: &Path) {
-    let Some(folder) = path.parent() else { return };
+    let Some(directory) = path.parent() else {
+        return;
+    };
     let is_old = |name: &OsStr| name.as_encoded_bytes().starts_with(b"confd.exe.");
-    let names = Dir::at(folder).and_then(|dir| dir.names(is_old));
+    let names = Dir::at(directory).and_then(|dir| dir.names(is_old));
     for name in names.unwrap_or_default() {
         // A service that has said it is stopped takes another moment to end.
         for _ in 0..20 {
-            match fs::remove_file(folder.join(&name)) {
+            match fs::remove_file(directory.join(&name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     thread::sleep(Duration::from_millis(50));
                 }

@@ -1,4 +1,5 @@
-//! Ctrl-C, Ctrl-Break and shutdown of a console program, and what a service is asked, as the events that signals are on Unix.
+//! Ctrl-C, Ctrl-Break and shutdown of a console program, and what a service is asked, as the events
+//! that signals are on Unix.
 
 use std::io;
 use std::sync::{OnceLock, mpsc};
@@ -48,14 +49,15 @@ pub fn post(signal: Signal) {
 /// Called by the system in a thread of its own.
 unsafe extern "system" fn handle(event: u32) -> BOOL {
     let signal = match event {
-        // Services are told whenever anybody logs off, which is nothing to them.
+        // Services receive it for every user who logs off, which does not concern them.
         CTRL_LOGOFF_EVENT => return 1,
         CTRL_BREAK_EVENT => Signal::Reload,
         _ => Signal::Terminate,
     };
     post(signal);
     while !matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT) {
-        // The console closes or the machine goes down: the process would be ended as soon as this returns.
+        // The console closes or the machine goes down: the process would be ended as soon as this
+        // returns.
         thread::park();
     }
     1

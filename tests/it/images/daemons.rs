@@ -1,6 +1,7 @@
-//! daemons.sh: finds the daemons of one installation by their program, whoever started them, and ends them.
+//! daemons.sh: finds the daemons of one installation by their program, whoever started them, and
+//! ends them.
 //!
-//! The stand-in for the program is a copy of a shell, which is a process of that name and waits as long as it is wanted.
+//! The stand-in for the program is a copy of a shell, which waits as a process of that name.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! exec.sh: the platform's command runs once for each id, arrives as it was sent, and its fate stands in cmd.log.
+//! exec.sh: the platform's command runs once for each id, arrives as it was sent, and its verdict
+//! is in cmd.log.
 
 use std::fs;
 use std::process::{Command, ExitStatus, Stdio};
@@ -6,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use super::{shells, source, under, works};
 use crate::env::{Env, until};
 
-/// An image's app-agent folder with exec.sh in it.
+/// An image's app-agent directory with exec.sh in it.
 struct Agent {
     env: Env,
     shell: &'static [&'static str],
@@ -15,8 +16,8 @@ struct Agent {
 impl Agent {
     fn new(shell: &'static [&'static str]) -> Agent {
         let env = Env::new();
-        for folder in ["bin", "log", "data"] {
-            fs::create_dir(env.path(folder)).expect("a folder of the agent");
+        for directory in ["bin", "log", "data"] {
+            fs::create_dir(env.path(directory)).expect("a directory of the agent");
         }
         fs::copy(source("exec.sh"), env.path("bin/exec.sh")).expect("exec.sh");
         Agent { env, shell }
@@ -52,7 +53,7 @@ impl Agent {
     }
 }
 
-/// Whether `text` is `YYYY-mm-dd HH:MM:SS `.
+/// Returns true if `text` is `YYYY-mm-dd HH:MM:SS `.
 fn is_time(text: &str) -> bool {
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
     text.chars().map(shape).collect::<String>() == "0000-00-00 00:00:00 "
@@ -159,7 +160,7 @@ fn nothing_but_the_command_gets_the_text() {
     under_each_shell(|agent| {
         let info = "c-1:printf '%s|' \"$#\" \"$PWD\"; cat";
         assert!(agent.run(info).success());
-        let here = std::env::current_dir().expect("a folder");
+        let here = std::env::current_dir().expect("a directory");
         assert_eq!(agent.app_log(), format!("0|{}|", here.display()));
     });
 }
@@ -492,12 +493,12 @@ fn a_signal_to_the_script_does_not_hide_how_the_command_ended() {
 }
 
 #[test]
-fn the_agent_may_lie_in_a_folder_with_an_odd_name() {
+fn the_agent_may_lie_in_a_directory_with_an_odd_name() {
     for shell in shells() {
         let env = Env::new();
         let base = env.path("a b'c \u{76ee}\u{5f55}");
-        for folder in ["bin", "log"] {
-            fs::create_dir_all(base.join(folder)).expect("a folder of the agent");
+        for directory in ["bin", "log"] {
+            fs::create_dir_all(base.join(directory)).expect("a directory of the agent");
         }
         fs::copy(source("exec.sh"), base.join("bin/exec.sh")).expect("exec.sh");
         fs::write(base.join("log/cmd.info"), "c-1:echo x").expect("cmd.info");

@@ -1,5 +1,6 @@
-//! install.sh in throw-away roots that look like each image: what lands where, that a second run changes nothing, that an upgrade
-//! keeps what somebody edited, that it can be removed, and that a failure stops it.
+//! install.sh in throw-away roots that look like each image: where files go, that a second run
+//! changes nothing, that an upgrade keeps edited files, that it can be removed, and that a failure
+//! stops it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{said, shells, source, under};
 use crate::env::Env;
 
-/// What an image's installer can see of its system.
+/// The part of a system that the installer looks at.
 struct Look {
     name: &'static str,
     /// The shell that is /bin/sh there.
@@ -185,8 +186,8 @@ const ARCHIVE: &[&str] = &[
 impl Site {
     fn new(shell: &'static [&'static str]) -> Site {
         let env = Env::new();
-        for folder in ["archive", "root"] {
-            fs::create_dir(env.path(folder)).expect("a folder of the test");
+        for directory in ["archive", "root"] {
+            fs::create_dir(env.path(directory)).expect("a directory of the test");
         }
         for name in ARCHIVE {
             fs::copy(source(name), env.path("archive").join(name)).expect("a file of the archive");
@@ -204,18 +205,18 @@ impl Site {
         Some(site)
     }
 
-    /// Adds `file`, `folder/` or `link -> target` to the root.
+    /// Adds `file`, `directory/` or `link -> target` to the root.
     fn add(&self, file: &str) {
         let (path, target) = match file.split_once(" -> ") {
             Some((path, target)) => (self.root(path), Some(target)),
             None => (self.root(file), None),
         };
-        let folder = if file.ends_with('/') {
+        let directory = if file.ends_with('/') {
             path.as_path()
         } else {
-            path.parent().expect("a folder")
+            path.parent().expect("a directory")
         };
-        fs::create_dir_all(folder).expect("a folder of the image");
+        fs::create_dir_all(directory).expect("a directory of the image");
         match target {
             Some(target) => run(Command::new("ln").arg("-s").arg(target).arg(&path)),
             None if file.ends_with('/') => (),
@@ -295,7 +296,7 @@ fn run(command: &mut Command) {
     assert!(status.is_ok_and(|status| status.success()), "{command:?}");
 }
 
-/// What is to be where, with which mode, from which file of the archive.
+/// The installed files: path, mode, and name in the archive.
 const LANDS: &[(&str, &str, &str)] = &[
     ("opt/qingcloud/app-agent/bin/confd", "755", "confd"),
     ("opt/qingcloud/app-agent/bin/exec.sh", "755", "exec.sh"),
@@ -337,11 +338,11 @@ fn everything_lands_in_its_place_on_each_image_and_a_second_run_changes_nothing(
         let expected = fs::read_to_string(source(init)).expect("the init script");
         assert_eq!(site.text("etc/init.d/confd"), expected, "{}", look.name);
         assert_eq!(site.mode("etc/init.d/confd"), "755", "{}", look.name);
-        for folder in ["log", "run"] {
+        for directory in ["log", "run"] {
             assert_eq!(
-                site.mode(&format!("{BASE}/{folder}")),
+                site.mode(&format!("{BASE}/{directory}")),
                 "755",
-                "{}: {folder}",
+                "{}: {directory}",
                 look.name
             );
         }
@@ -358,7 +359,7 @@ fn everything_lands_in_its_place_on_each_image_and_a_second_run_changes_nothing(
 }
 
 #[test]
-fn it_is_removed_without_a_trace_from_each_image_but_for_the_records() {
+fn removal_leaves_no_trace_except_records_on_each_image() {
     for look in LOOKS {
         // Their own tools take the service out; these roots only look as if they had any.
         if look.files.iter().any(|file| {
@@ -372,17 +373,17 @@ fn it_is_removed_without_a_trace_from_each_image_but_for_the_records() {
         let Some(site) = Site::with_look(look) else {
             continue;
         };
-        for folder in [
+        for directory in [
             "etc/init.d/",
             "etc/logrotate.d/",
             "etc/systemd/system/",
             "opt/",
         ] {
-            site.add(folder);
+            site.add(directory);
         }
         let before = site.content();
         site.installs(&[]);
-        // What confd leaves in its folders when it has run.
+        // What confd leaves in its directories when it has run.
         for path in [".confd.lock", "conf.d/.confd.lock", "status.json"] {
             fs::write(site.root("etc/confd").join(path), "").expect("a file of confd's");
         }
@@ -685,10 +686,10 @@ fn the_pages_for_image_builders_name_all_that_is_installed() {
                 let (path, _) = line.split_once('\t').expect("a path");
                 // By its usual name, which is a link there.
                 let path = path.replace("etc/rc.d/init.d", "etc/init.d");
-                let (folder, name) = path.rsplit_once('/').expect("a folder");
+                let (directory, name) = path.rsplit_once('/').expect("a directory");
                 let named = [format!("`/{path}`"), format!("`{name}`")];
                 assert!(named.iter().any(|text| page.contains(text)), "{path}");
-                assert!(page.contains(&format!("`/{folder}")), "{folder}");
+                assert!(page.contains(&format!("`/{directory}")), "{directory}");
             }
         }
     }
@@ -711,7 +712,7 @@ fn a_narrow_umask_does_not_lock_anybody_out() {
 }
 
 #[test]
-fn it_works_from_any_folder_under_any_name() {
+fn it_works_from_any_directory_under_any_name() {
     for shell in shells() {
         let site = Site::new(shell);
         let odd = site.env.path("a b'c \u{76ee}\u{5f55}");
@@ -758,12 +759,12 @@ fn a_link_in_the_image_does_not_lead_out_of_it() {
     for shell in shells() {
         let site = Site::new(shell);
         let outside = site.env.path("outside");
-        fs::create_dir(&outside).expect("a folder");
+        fs::create_dir(&outside).expect("a directory");
         site.add(&format!("opt -> {}", outside.display()));
         let output = site.install(&[]);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains("leads out of"), "{}", said(&output));
-        assert_eq!(fs::read_dir(&outside).expect("the folder").count(), 0);
+        assert_eq!(fs::read_dir(&outside).expect("the directory").count(), 0);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the installers put on an image, under the shells of the images. Everything happens in throw-away folders, without root rights;
-//! `.ci/try-images` does the same on real systems.
+//! The files that the installers put on an image, under the shells of the images, in throw-away
+//! directories without root rights; `.ci/try-images` does the same on real systems.
 
 mod daemons;
 mod exec;
@@ -8,7 +8,8 @@ mod install;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The shells of the images: dash (Debian, Ubuntu), busybox (Alpine), bash as sh (Red Hat, SUSE). Those that are installed here.
+/// The shells of the images: dash (Debian, Ubuntu), busybox (Alpine), bash as sh (Red Hat, SUSE).
+/// Those that are installed here.
 fn shells() -> Vec<&'static [&'static str]> {
     let all: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
     let found: Vec<_> = all.into_iter().filter(|shell| works(shell)).collect();
@@ -28,7 +29,7 @@ fn under(shell: &[&str], script: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Where the file `name` of the archive lies in the sources.
+/// The path of the file `name` of the archive in the sources.
 fn source(name: &str) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     match name {
@@ -37,7 +38,7 @@ fn source(name: &str) -> PathBuf {
     }
 }
 
-/// What a program said, for messages of failed tests.
+/// The status and output of a program, for messages of failed tests.
 fn said(output: &Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     format!("{}\n{}", output.status, String::from_utf8_lossy(&text))

@@ -29,21 +29,21 @@ type Result<T> = std::result::Result<T, Error>;
 /// A value as reflection sees it: what lies in a `[]interface {}` or a map is an `interface {}` to it, until a
 /// pipeline passes it on.
 #[derive(Clone, Debug)]
-struct Cell {
+struct Reflected {
     value: Value,
     interface: bool,
 }
 
-impl Cell {
-    fn plain(value: Value) -> Cell {
-        Cell {
+impl Reflected {
+    fn plain(value: Value) -> Reflected {
+        Reflected {
             value,
             interface: false,
         }
     }
 
-    fn interface(value: Value) -> Cell {
-        Cell {
+    fn interface(value: Value) -> Reflected {
+        Reflected {
             value,
             interface: true,
         }
@@ -103,11 +103,11 @@ struct State<'t, 'h> {
     out: Vec<u8>,
     /// What is being executed, the innermost last.
     frames: Vec<Frame<'t>>,
-    dot: Cell,
+    dot: Reflected,
     /// Which template's text is being executed.
     running: TemplateId,
     /// The variables of all templates in execution; `None` for one whose declaration was left out by `and` or `or`.
-    vars: Vec<Option<Cell>>,
+    vars: Vec<Option<Reflected>>,
     /// Where the variables of the running template begin.
     base: usize,
     /// The arguments of the calls that are being evaluated.
@@ -130,7 +130,7 @@ struct Frame<'t> {
     /// The variables to keep at its end.
     mark: usize,
     /// The dot around it.
-    dot: Cell,
+    dot: Reflected,
     kind: FrameKind<'t>,
 }
 
@@ -170,20 +170,22 @@ impl Items {
     }
 
     /// The index or key, and the element.
-    fn get(&self, at: usize) -> Option<(Value, Cell)> {
+    fn get(&self, at: usize) -> Option<(Value, Reflected)> {
         let index = i64::try_from(at).ok()?;
         match self {
             Items::Elements(list @ Value::List(_)) => {
-                Some((Value::Int(index), Cell::interface(list.element(at)?)))
+                Some((Value::Int(index), Reflected::interface(list.element(at)?)))
             }
             Items::Elements(Value::Map(map)) => {
                 let (key, value) = map.entries().at(at)?;
-                Some((Value::Str(key.clone()), Cell::interface(value.clone())))
+                Some((Value::Str(key.clone()), Reflected::interface(value.clone())))
             }
-            Items::Elements(value) => Some((Value::Int(index), Cell::plain(value.element(at)?))),
+            Items::Elements(value) => {
+                Some((Value::Int(index), Reflected::plain(value.element(at)?)))
+            }
             Items::Numbers(end, count) => {
                 let number = (at < *count).then(|| end.same_integer(index))?;
-                Some((Value::Nil, Cell::plain(number)))
+                Some((Value::Nil, Reflected::plain(number)))
             }
         }
     }
@@ -204,9 +206,9 @@ impl<'t, 'h> State<'t, 'h> {
             options,
             out: Vec::new(),
             frames: Vec::new(),
-            dot: Cell::plain(data.clone()),
+            dot: Reflected::plain(data.clone()),
             running: MAIN,
-            vars: vec![Some(Cell::plain(data.clone()))],
+            vars: vec![Some(Reflected::plain(data.clone()))],
             base: 0,
             args: Vec::new(),
             scratch: Vec::new(),
@@ -298,7 +300,7 @@ impl State<'_, '_> {
         self.vars.truncate(mark);
     }
 
-    fn declare(&mut self, slot: Slot, value: Cell) {
+    fn declare(&mut self, slot: Slot, value: Reflected) {
         let at = self.base + slot;
         if self.vars.len() <= at {
             self.vars.resize_with(at + 1, || None);
@@ -307,7 +309,7 @@ impl State<'_, '_> {
     }
 
     /// A declared variable.
-    fn var(&mut self, slot: Slot) -> Option<&mut Cell> {
+    fn var(&mut self, slot: Slot) -> Option<&mut Reflected> {
         self.vars.get_mut(self.base + slot)?.as_mut()
     }
 }
@@ -434,7 +436,7 @@ impl<'t> State<'t, '_> {
             if value.is_true() {
                 self.push(&arm.list, mark, FrameKind::Block);
                 if with {
-                    self.dot = Cell::plain(value);
+                    self.dot = Reflected::plain(value);
                 }
                 return Ok(());
             }
@@ -515,11 +517,11 @@ impl<'t> State<'t, '_> {
         frame.nodes = node.list.iter();
         self.pop(mark);
         self.set_turn(node.element, element.clone());
-        self.set_turn(node.index, Cell::plain(index));
+        self.set_turn(node.index, Reflected::plain(index));
         self.dot = element;
     }
 
-    fn set_turn(&mut self, slot: Option<Slot>, value: Cell) {
+    fn set_turn(&mut self, slot: Option<Slot>, value: Reflected) {
         if let Some(var) = slot.and_then(|slot| self.var(slot)) {
             *var = value;
         }
@@ -544,7 +546,7 @@ impl<'t> State<'t, '_> {
         self.budget.templates = left;
         let mark = self.mark();
         self.enter(node.template, mark);
-        self.dot = Cell::plain(value);
+        self.dot = Reflected::plain(value);
         self.base = mark;
         self.declare(0, self.dot.clone());
         Ok(())

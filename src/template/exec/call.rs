@@ -1,7 +1,7 @@
 //! Calls of functions and methods: how many arguments, of which types, and what comes of a failure.
 
-use super::eval::Words;
-use super::{Cell, Result, State};
+use super::eval::Args;
+use super::{Reflected, Result, State};
 use crate::template::builtins::Builtin;
 use crate::template::methods::{self, Method};
 use crate::template::node::{Callee, NodeRef, Operand, OperandKind};
@@ -22,9 +22,9 @@ impl<'t> State<'t, '_> {
         &mut self,
         callee: Callee,
         node: NodeRef<'t>,
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         self.at(NodeRef::Operand(words.first));
         self.eval_call(Callable::Function(callee), node, words, last)
     }
@@ -33,9 +33,9 @@ impl<'t> State<'t, '_> {
         &mut self,
         callable: Callable,
         node: NodeRef<'t>,
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         let function = self.function(&callable, words.first)?;
         self.check_count(function, words.args.len(), last.is_some())
             .map_err(|error| {
@@ -58,13 +58,13 @@ impl<'t> State<'t, '_> {
             .cloned();
         self.args.truncate(base);
         match result {
-            Ok(value) => Ok(Cell::plain(value)),
+            Ok(value) => Ok(Reflected::plain(value)),
             Err(error) => {
                 self.at(node);
                 let hint = list.and_then(|list| self.hint_at_index(&list, &error));
                 let failed = self.call_failed(function.name, error);
                 failed.map_err(|error| error.or_hint(hint))?;
-                Ok(Cell::plain(Value::text("")))
+                Ok(Reflected::plain(Value::text("")))
             }
         }
     }
@@ -123,7 +123,7 @@ impl<'t> State<'t, '_> {
         if let Some(last) = last {
             let want = function.type_of(args.len());
             let last = self
-                .validate_type(Cell::plain(last), want)
+                .validate_type(Reflected::plain(last), want)
                 .map_err(|error| error.about(self.piped).or_signature(function))?;
             self.args.push(last);
         }
@@ -146,15 +146,20 @@ impl<'t> State<'t, '_> {
     }
 
     /// `and` and `or` evaluate arguments only until one decides.
-    fn eval_logic(&mut self, words: Words<'t>, last: Option<Value>, decides: bool) -> Result<Cell> {
+    fn eval_logic(
+        &mut self,
+        words: Args<'t>,
+        last: Option<Value>,
+        decides: bool,
+    ) -> Result<Reflected> {
         let mut value = Value::Nil;
         for arg in words.args {
             value = self.eval_arg(Type::Any, arg)?;
             if value.is_true() == decides {
-                return Ok(Cell::plain(value));
+                return Ok(Reflected::plain(value));
             }
         }
-        Ok(Cell::plain(last.unwrap_or(value)))
+        Ok(Reflected::plain(last.unwrap_or(value)))
     }
 
     /// An argument for a parameter of type `want`.
@@ -210,7 +215,7 @@ impl<'t> State<'t, '_> {
     }
 
     /// The value, if a parameter of type `want` takes it.
-    fn validate_type(&mut self, cell: Cell, want: Type) -> Result<Value> {
+    fn validate_type(&mut self, cell: Reflected, want: Type) -> Result<Value> {
         self.nil_interface = cell.is_nil_interface();
         if cell.is_invalid() {
             return match want.nil() {

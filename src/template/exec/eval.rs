@@ -1,6 +1,6 @@
 //! Evaluates pipelines, commands and their operands to values: fields, functions, constants.
 
-use super::{Cell, Result, State};
+use super::{Reflected, Result, State};
 use crate::template::lex::Span;
 use crate::template::methods;
 use crate::template::node::{
@@ -13,15 +13,15 @@ use super::call::Callable;
 
 /// The words of a command: the first, and the arguments behind it.
 #[derive(Clone, Copy)]
-pub(super) struct Words<'t> {
+pub(super) struct Args<'t> {
     pub first: &'t Operand,
     pub args: &'t [Operand],
 }
 
-impl<'t> Words<'t> {
+impl<'t> Args<'t> {
     /// A word that is itself an argument, and so has none.
     fn alone(first: &'t Operand) -> Self {
-        Words { first, args: &[] }
+        Args { first, args: &[] }
     }
 }
 
@@ -44,7 +44,7 @@ impl<'t> State<'t, '_> {
     }
 
     fn eval_declared(&mut self, variable: &Declared, assign: bool, value: &Value) -> Result<()> {
-        let value = Cell::plain(value.clone());
+        let value = Reflected::plain(value.clone());
         match variable.slot {
             Some(slot) if !assign => self.declare(slot, value),
             slot => match slot.and_then(|slot| self.var(slot)) {
@@ -61,12 +61,12 @@ impl<'t> State<'t, '_> {
     }
 
     /// `last` is the value of the command before, which becomes the last argument.
-    fn eval_command(&mut self, command: &'t Command, last: Option<Value>) -> Result<Cell> {
+    fn eval_command(&mut self, command: &'t Command, last: Option<Value>) -> Result<Reflected> {
         self.step()?;
         let Some((first, args)) = command.args.split_first() else {
-            return Ok(Cell::plain(Value::Nil));
+            return Ok(Reflected::plain(Value::Nil));
         };
-        let words = Words { first, args };
+        let words = Args { first, args };
         match &first.kind {
             OperandKind::Field(fields) => self.eval_field_node(fields, words, last),
             OperandKind::Chain { node, fields } => self.eval_chain_node(node, fields, words, last),
@@ -90,15 +90,15 @@ impl<'t> State<'t, '_> {
     }
 
     /// A pipeline in parentheses.
-    fn eval_nested(&mut self, pipeline: &'t Pipeline) -> Result<Cell> {
+    fn eval_nested(&mut self, pipeline: &'t Pipeline) -> Result<Reflected> {
         let entered = self.budget.enter();
         entered.map_err(|limit| self.limit(limit))?;
         let value = self.eval_pipeline(pipeline)?;
         self.budget.leave();
-        Ok(Cell::plain(value))
+        Ok(Reflected::plain(value))
     }
 
-    fn not_a_function(&self, words: Words<'t>, last: &Option<Value>) -> Result<()> {
+    fn not_a_function(&self, words: Args<'t>, last: &Option<Value>) -> Result<()> {
         if words.args.is_empty() && last.is_none() {
             return Ok(());
         }
@@ -107,8 +107,8 @@ impl<'t> State<'t, '_> {
     }
 
     /// A word that is evaluated the same way whatever type is wanted.
-    pub(super) fn eval_operand(&mut self, operand: &'t Operand) -> Result<Cell> {
-        let words = Words::alone(operand);
+    pub(super) fn eval_operand(&mut self, operand: &'t Operand) -> Result<Reflected> {
+        let words = Args::alone(operand);
         match &operand.kind {
             OperandKind::Field(fields) => self.eval_field_node(fields, words, None),
             OperandKind::Variable { name, slot, fields } => {
@@ -125,12 +125,12 @@ impl<'t> State<'t, '_> {
     }
 
     /// Dot, or a constant where nothing says what type it should have.
-    pub(super) fn eval_constant(&mut self, operand: &'t Operand) -> Result<Cell> {
+    pub(super) fn eval_constant(&mut self, operand: &'t Operand) -> Result<Reflected> {
         Ok(match &operand.kind {
             OperandKind::Dot => self.dot.clone(),
-            OperandKind::Bool(value) => Cell::plain(Value::Bool(*value)),
-            OperandKind::String(text) => Cell::plain(text.clone()),
-            OperandKind::Number(number) => Cell::plain(self.ideal_constant(operand, number)?),
+            OperandKind::Bool(value) => Reflected::plain(Value::Bool(*value)),
+            OperandKind::String(text) => Reflected::plain(text.clone()),
+            OperandKind::Number(number) => Reflected::plain(self.ideal_constant(operand, number)?),
             _ => return self.fail(Problem::NilCommand),
         })
     }
@@ -158,9 +158,9 @@ impl<'t> State<'t, '_> {
     fn eval_field_node(
         &mut self,
         fields: &'t [Span],
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         self.at(NodeRef::Operand(words.first));
         self.eval_field_chain(self.dot.clone(), fields, words, last)
     }
@@ -169,9 +169,9 @@ impl<'t> State<'t, '_> {
         &mut self,
         node: &'t Operand,
         fields: &'t [Span],
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         self.at(NodeRef::Operand(node));
         let receiver = self.eval_operand(node)?;
         self.eval_field_chain(receiver, fields, words, last)
@@ -181,9 +181,9 @@ impl<'t> State<'t, '_> {
         &mut self,
         (name, slot): (Span, Option<Slot>),
         fields: &'t [Span],
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         self.at(NodeRef::Operand(words.first));
         let Some(value) = slot.and_then(|slot| self.var(slot)).cloned() else {
             return self.undefined(name);
@@ -198,15 +198,15 @@ impl<'t> State<'t, '_> {
     /// `.a.b.c`: the last field, if it is a method, gets the arguments.
     fn eval_field_chain(
         &mut self,
-        mut receiver: Cell,
+        mut receiver: Reflected,
         fields: &'t [Span],
-        words: Words<'t>,
+        words: Args<'t>,
         mut last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         for (i, field) in fields.iter().enumerate() {
             let (words, last) = match i + 1 == fields.len() {
                 true => (words, last.take()),
-                false => (Words::alone(words.first), None),
+                false => (Args::alone(words.first), None),
             };
             receiver = self.eval_field(receiver, *field, words, last)?;
         }
@@ -215,11 +215,11 @@ impl<'t> State<'t, '_> {
 
     fn eval_field(
         &mut self,
-        receiver: Cell,
+        receiver: Reflected,
         field: Span,
-        words: Words<'t>,
+        words: Args<'t>,
         last: Option<Value>,
-    ) -> Result<Cell> {
+    ) -> Result<Reflected> {
         let template = self.template;
         let name = field.of(&template.source);
         if receiver.is_invalid() {
@@ -245,20 +245,20 @@ impl<'t> State<'t, '_> {
             return Err(Problem::KeyArguments(to_text(name)));
         }
         match map.entries().get(name) {
-            Some(value) => Ok(Cell::interface(value.clone())),
+            Some(value) => Ok(Reflected::interface(value.clone())),
             None if self.options.strict => Err(Problem::NoEntry(name.to_vec())),
-            None => Ok(Cell::plain(Value::Nil)),
+            None => Ok(Reflected::plain(Value::Nil)),
         }
     }
 }
 
-type Field = std::result::Result<Cell, Problem>;
+type Field = std::result::Result<Reflected, Problem>;
 
 fn to_text(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-fn struct_field(receiver: &Cell, name: &[u8], has_args: bool) -> Field {
+fn struct_field(receiver: &Reflected, name: &[u8], has_args: bool) -> Field {
     let value = match (&receiver.value, name) {
         (Value::Pair(pair), b"Key") => Value::Str(pair.key.clone()),
         (Value::Pair(pair), b"Value") => Value::Str(pair.value.clone()),
@@ -279,6 +279,6 @@ fn struct_field(receiver: &Cell, name: &[u8], has_args: bool) -> Field {
     };
     match has_args {
         true => Err(Problem::FieldArguments(to_text(name))),
-        false => Ok(Cell::plain(value)),
+        false => Ok(Reflected::plain(value)),
     }
 }

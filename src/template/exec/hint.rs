@@ -1,7 +1,7 @@
 //! Help for a failed execution that depends on the nodes around the failure.
 
 use super::State;
-use super::eval::Words;
+use super::eval::Args;
 use crate::template::lex::Span;
 use crate::template::node::{List, Node, NodeRef, Operand, OperandKind, Pipeline};
 use crate::template::problem::Problem;
@@ -22,7 +22,7 @@ impl<'t> State<'t, '_> {
 
     /// The help for a wrong number of arguments: an inner call without parentheses, whose arguments
     /// were taken for those of the outer one, as in `getv printf "/x/%s" $y`.
-    pub(super) fn hint_at_count(&self, words: Words<'t>, is_argument: bool) -> Option<String> {
+    pub(super) fn hint_at_count(&self, words: Args<'t>, is_argument: bool) -> Option<String> {
         if is_argument {
             let inner = self.print(NodeRef::Operand(words.first));
             return Some(format!("put the inner call in parentheses: ({inner} …)"));

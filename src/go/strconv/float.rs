@@ -18,6 +18,9 @@ fn parse(text: &[u8]) -> Result<f64, NumErrorKind> {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
+    if text.contains(&b'_') && !underscores_fit(text) {
+        return Err(NumErrorKind::Syntax);
+    }
     let magnitude = if is_any_of(rest, &["inf", "infinity"]) {
         f64::INFINITY
     } else if is_any_of(text, &["nan"]) {
@@ -27,9 +30,6 @@ fn parse(text: &[u8]) -> Result<f64, NumErrorKind> {
     } else {
         parse_decimal(rest)?
     };
-    if text.contains(&b'_') && !underscores_fit(text) {
-        return Err(NumErrorKind::Syntax);
-    }
     Ok(if negative { -magnitude } else { magnitude })
 }
 
@@ -410,6 +410,7 @@ mod tests {
             ("0x1p1024", range),
             ("1e309", range),
             ("-1e400", range),
+            ("1e_400", syntax),
             ("1e-400", Ok(0.0)),
             ("0x10", syntax),
             ("0xp1", syntax),

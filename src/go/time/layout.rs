@@ -149,7 +149,7 @@ fn push_part(out: &mut Vec<u8>, part: Part, civil: &Civil, nanos: u32) {
     let text = match part {
         Part::LongYear if civil.year < 0 => format!("-{:04}", civil.year.unsigned_abs()),
         Part::LongYear => format!("{:04}", civil.year),
-        Part::Year => format!("{:02}", civil.year.max(0) % 100),
+        Part::Year => format!("{:02}", civil.year.unsigned_abs() % 100),
         Part::LongMonth => month_name(civil.month),
         Part::Month => month_name(civil.month).chars().take(3).collect(),
         Part::ZeroMonth => format!("{:02}", civil.month),
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn years_before_and_after_four_digits() {
-        assert_eq!(show(&utc(-62_167_219_201, 0), "2006 06"), "-0001 00");
+        assert_eq!(show(&utc(-62_167_219_201, 0), "2006 06"), "-0001 01");
         assert_eq!(show(&utc(253_402_300_800, 0), "2006 06"), "10000 00");
     }
 }

@@ -440,5 +440,6 @@ fn is_basic(value: &Value) -> bool {
             | Value::Float(_)
             | Value::Complex(..)
             | Value::Str(_)
+            | Value::Bytes(_)
     )
 }

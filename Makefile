@@ -9,7 +9,7 @@ WINDOWS = dist/app-agent-$(VERSION)-windows-amd64.zip
 # What of this repository is shell.
 SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init src/image/confd.openrc src/image/confd.bash-completion $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test torture fleet lint bench fuzz generated dist release try twice toolchain help
+.PHONY: build run test compare torture fleet lint bench fuzz generated dist release try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -21,6 +21,9 @@ run: build ## render the ZooKeeper example from recorded metadata into target/ru
 test: export RUST_TEST_THREADS ?= 8
 test: ## run all tests; PROOF_SHARE=1 runs the long ones in full
 	$(CARGO) test --locked
+
+compare: ## compare with a real Go of version 1.19: GO=path; COMPARE_BATCHES=1000 asks more
+	COMPARE_GO=$(GO) $(CARGO) test --locked --test it compare -- --nocapture
 
 lint: ## check the formatting, clippy's findings and the scripts
 	$(CARGO) fmt --check

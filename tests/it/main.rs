@@ -3,6 +3,7 @@
 mod answers;
 mod apply;
 mod command;
+mod compare;
 mod conformance;
 mod daemon;
 mod docs;

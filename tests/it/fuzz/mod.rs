@@ -6,14 +6,14 @@
 mod answer;
 mod bytes;
 pub mod choices;
-mod grammar;
+pub mod grammar;
 mod host;
 mod lint;
 mod mutate;
 mod reads;
 mod render;
 mod targets;
-mod values;
+pub mod values;
 mod words;
 
 use std::fs;

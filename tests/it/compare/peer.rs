@@ -1,0 +1,103 @@
+//! The Go program that answers: built with COMPARE_GO, asked through its standard input and output.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use app_agent::go::hex;
+
+use super::Question;
+
+/// The version of Unicode, and so of Go, whose answers are ours.
+const UNICODE: &[u8] = b"13.0.0";
+
+pub struct Peer {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// Builds and starts the program; none when no Go is named.
+    pub fn start() -> Option<Peer> {
+        let go = std::env::var_os("COMPARE_GO").filter(|go| !go.is_empty())?;
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let program = here.join("target/compare");
+        let built = Command::new(&go)
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(here.join("tests/compare"))
+            .status();
+        assert!(
+            built.is_ok_and(|status| status.success()),
+            "{go:?} builds tests/compare"
+        );
+        let mut child = Command::new(&program)
+            .env_clear()
+            .env("TZ", "UTC")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let input = child.stdin.take().expect("its input");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut peer = Peer {
+            child,
+            input,
+            output,
+        };
+        let version = peer.ask("unicode", &[Vec::new()]);
+        assert_eq!(version, [[UNICODE.to_vec()]], "a Go with this Unicode");
+        Some(peer)
+    }
+
+    /// The answers to questions of one kind.
+    pub fn ask(&mut self, kind: &str, questions: &[Question]) -> Vec<Vec<Vec<u8>>> {
+        let mut lines = String::new();
+        for question in questions {
+            lines += &hex::encode(kind.as_bytes());
+            for part in question {
+                lines.push(' ');
+                lines += &hex::encode(part);
+            }
+            lines.push('\n');
+        }
+        let input = &mut self.input;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                input.write_all(lines.as_bytes()).expect("it reads");
+                input.flush().expect("it reads");
+            });
+            let output = &mut self.output;
+            questions.iter().map(|_| answer(output)).collect()
+        })
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Whatever comes of it: the test is over.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer(output: &mut impl BufRead) -> Vec<Vec<u8>> {
+    let mut line = String::new();
+    output.read_line(&mut line).expect("an answer");
+    assert!(line.ends_with('\n'), "Go gave up");
+    let line = line.trim_end_matches('\n');
+    line.split(' ').map(decode).collect()
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).expect("hexadecimal") as u8)
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
+}

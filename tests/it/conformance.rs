@@ -13,6 +13,8 @@ use app_agent::template::{Budget, ErrorKind, Host, Options, Template, Value};
 use app_agent::tree::{Tree, View};
 use serde_json::Value as Json;
 
+use crate::env::Env;
+
 /// One line of `cases.jsonl`.
 struct Case {
     id: String,
@@ -45,6 +47,39 @@ fn conformance() {
         failed.join("\n"),
         failed.len()
     );
+}
+
+/// The program renders what the original rendered, and no file where that failed; the messages are the library's.
+#[test]
+fn the_program_conforms() {
+    let tree: Json = serde_json::from_str(&read("datasets.json")).unwrap();
+    let mut env = Env::with_tree(&tree);
+    env.var("TZ", "UTC");
+    env.var("BB_ENV", "from-env");
+    let cases = cases();
+    for case in &cases {
+        let Case { id, data, .. } = case;
+        env.template(&format!("{id}.tmpl"), &case.template);
+        env.resource(
+            &format!("{id}.toml"),
+            &format!(
+                "[template]\nsrc = \"{id}.tmpl\"\ndest = \"$ROOT/out/{id}\"\nprefix = \"/{data}\"\nkeys = [\"/\"]\n"
+            ),
+        );
+    }
+    let run = env.onetime();
+    run.expect_code(1);
+    let wrong = cases.iter().filter(|case| match &case.want {
+        Ok(want) => {
+            std::fs::read_to_string(env.path(&format!("out/{}", case.id)))
+                .ok()
+                .as_ref()
+                != Some(want)
+        }
+        Err(_) => env.path(&format!("out/{}", case.id)).exists(),
+    });
+    let wrong: Vec<&str> = wrong.map(|case| case.id.as_str()).collect();
+    assert!(wrong.is_empty(), "{} differ: {wrong:?}", wrong.len());
 }
 
 /// The program's own path through the library: parse, execute, and the message that it logs.

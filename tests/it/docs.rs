@@ -9,11 +9,16 @@ use app_agent::tree::Tree;
 use crate::env::Env;
 
 const DOCUMENT: &str = include_str!("../../docs/templates.md");
+const CHINESE: &str = include_str!("../../docs/templates.zh-CN.md");
 
-/// The fenced blocks: what stands after the fence, and the text.
+/// The fenced blocks of the document: what stands after the fence, and the text.
 fn blocks() -> Vec<(&'static str, String)> {
+    blocks_of(DOCUMENT)
+}
+
+fn blocks_of(document: &'static str) -> Vec<(&'static str, String)> {
     let mut blocks = Vec::new();
-    let mut lines = DOCUMENT.lines();
+    let mut lines = document.lines();
     while let Some(line) = lines.next() {
         if let Some(kind) = line.strip_prefix("```") {
             let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
@@ -85,9 +90,11 @@ struct Row {
 
 /// The rows of the table of functions.
 fn rows() -> Vec<Row> {
-    let (_, table) = DOCUMENT
-        .split_once("| function | meaning |")
-        .expect("the table");
+    rows_of(DOCUMENT, "| function | meaning |")
+}
+
+fn rows_of(document: &'static str, head: &str) -> Vec<Row> {
+    let (_, table) = document.split_once(head).expect("the table");
     let rows = table
         .lines()
         .skip(2)
@@ -129,6 +136,16 @@ fn the_table_is_that_of_the_program() {
         assert_eq!(row.meaning, doc.help, "{}", doc.name);
         assert_eq!(row.example, doc.example, "{}", doc.name);
     }
+}
+
+#[test]
+fn the_chinese_document_has_the_same_examples() {
+    assert_eq!(blocks_of(CHINESE), blocks());
+    let codes = |row: &Row| [row.signature, row.example, row.prints];
+    let chinese = rows_of(CHINESE, "| 函数 | 含义 |");
+    let chinese: Vec<_> = chinese.iter().map(codes).collect();
+    let english: Vec<_> = rows().iter().map(codes).collect();
+    assert_eq!(chinese, english);
 }
 
 #[test]

@@ -44,7 +44,7 @@ func render(args []string) []string {
 		if out.full {
 			return []string{"skip", ""}
 		}
-		return []string{"error", renamed(err.Error())}
+		return []string{"error", renamed(strings.TrimRight(err.Error(), " "))}
 	}
 	return []string{"out", renamed(string(out.text))}
 }

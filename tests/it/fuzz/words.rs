@@ -83,6 +83,12 @@ pub const METHODS: &[(&str, &[Kind])] = &[
     ("Truncate", &[Number]),
     ("Sub", &[Time]),
     ("Date", &[]),
+    ("Location", &[]),
+    ("In", &[Any]),
+    ("IsDST", &[]),
+    ("MarshalText", &[]),
+    ("MarshalJSON", &[]),
+    ("AppendFormat", &[Any, Text]),
     ("String", &[]),
 ];
 

@@ -12,7 +12,11 @@ const NONE: usize = usize::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfSteps;
 
+/// The instructions that are made ready for a search in the time of one step.
+const INSTRUCTIONS_A_STEP: usize = 64;
+
 /// The threads at one place in the string, by priority.
+#[derive(Default)]
 struct Threads {
     /// The turn in which each instruction was last visited.
     visited: Vec<u32>,
@@ -55,13 +59,15 @@ enum Task {
     Restore(usize, usize),
 }
 
-/// One search.
-struct Machine<'r, 't, 's> {
+/// The searches of one expression in one string.
+pub(super) struct Machine<'r, 't, 's> {
     regexp: &'r Regexp,
     text: &'t [u8],
     steps: &'s mut u64,
-    /// How many slots are wanted.
+    /// The number of slots that are wanted.
     wanted: usize,
+    now: Threads,
+    after: Threads,
     tasks: Vec<Task>,
     scratch: Vec<usize>,
 }
@@ -74,33 +80,46 @@ struct Place {
     next: Option<char>,
 }
 
-impl Regexp {
-    /// The first match at or after `start`: the places where each group begins and ends, the whole match being the first.
-    /// Fills `wanted` slots at most, and takes the steps that it needs from `steps`.
-    pub(super) fn search(
-        &self,
-        text: &[u8],
-        start: usize,
+impl<'r, 't, 's> Machine<'r, 't, 's> {
+    /// A machine that fills `wanted` slots at most, and takes the steps that it needs from `steps`.
+    pub(super) fn new(
+        regexp: &'r Regexp,
+        text: &'t [u8],
         wanted: usize,
-        steps: &mut u64,
-    ) -> Result<Option<Vec<usize>>, OutOfSteps> {
+        steps: &'s mut u64,
+    ) -> Result<Machine<'r, 't, 's>, OutOfSteps> {
+        let instructions = regexp.code.len();
         let mut machine = Machine {
-            regexp: self,
+            regexp,
             text,
             steps,
             wanted,
+            now: Threads::new(instructions),
+            after: Threads::new(instructions),
             tasks: Vec::new(),
             scratch: vec![NONE; wanted],
         };
-        machine.run(start)
+        machine.spend(instructions / INSTRUCTIONS_A_STEP)?;
+        Ok(machine)
     }
-}
 
-impl Machine<'_, '_, '_> {
-    fn run(&mut self, start: usize) -> Result<Option<Vec<usize>>, OutOfSteps> {
-        let instructions = self.regexp.code.len();
-        let mut now = Threads::new(instructions);
-        let mut after = Threads::new(instructions);
+    /// The first match at or after `start`: the places where each group begins and ends, the whole match being the first.
+    pub(super) fn search(&mut self, start: usize) -> Result<Option<Vec<usize>>, OutOfSteps> {
+        let mut now = std::mem::take(&mut self.now);
+        let mut after = std::mem::take(&mut self.after);
+        now.clear();
+        after.clear();
+        let found = self.run(start, &mut now, &mut after);
+        (self.now, self.after) = (now, after);
+        found
+    }
+
+    fn run(
+        &mut self,
+        start: usize,
+        now: &mut Threads,
+        after: &mut Threads,
+    ) -> Result<Option<Vec<usize>>, OutOfSteps> {
         let mut found = None;
         let mut at = start;
         loop {
@@ -114,7 +133,7 @@ impl Machine<'_, '_, '_> {
             if found.is_none() {
                 self.scratch.fill(NONE);
                 let before = self.text.get(..at).and_then(last_char);
-                self.add(&mut now, 0, Place { at, before, next })?;
+                self.add(now, 0, Place { at, before, next })?;
             }
             self.spend(now.order.len())?;
             let place = Place {
@@ -122,10 +141,10 @@ impl Machine<'_, '_, '_> {
                 before: next,
                 next: self.next(at + width).0,
             };
-            if let Some(slots) = self.step(&now, &mut after, place)? {
+            if let Some(slots) = self.step(now, after, place)? {
                 found = Some(slots);
             }
-            std::mem::swap(&mut now, &mut after);
+            std::mem::swap(now, after);
             after.clear();
             if next.is_none() || (found.is_some() && self.wanted == 0) {
                 return Ok(found);

@@ -14,6 +14,7 @@ use std::fmt;
 
 use super::{unicode, utf8};
 use class::Class;
+use exec::Machine;
 use program::Code;
 
 pub use exec::OutOfSteps;
@@ -74,7 +75,7 @@ impl Regexp {
 
     /// `Regexp.Match`: whether it matches anywhere in the string.
     pub fn is_match(&self, text: &[u8], steps: &mut u64) -> Result<bool, OutOfSteps> {
-        Ok(self.search(text, 0, 0, steps)?.is_some())
+        Ok(Machine::new(self, text, 0, steps)?.search(0)?.is_some())
     }
 
     /// `Regexp.Find`: the first match.
@@ -83,7 +84,7 @@ impl Regexp {
         text: &'t [u8],
         steps: &mut u64,
     ) -> Result<Option<&'t [u8]>, OutOfSteps> {
-        let found = self.search(text, 0, 2, steps)?;
+        let found = Machine::new(self, text, 2, steps)?.search(0)?;
         Ok(found.and_then(|slots| group(text, &slots, 0)))
     }
 
@@ -95,10 +96,11 @@ impl Regexp {
         limit: usize,
         steps: &mut u64,
     ) -> Result<Vec<u8>, OutOfSteps> {
+        let mut machine = Machine::new(self, text, 2 * self.names.len(), steps)?;
         let mut out = Vec::new();
         let (mut copied, mut at) = (0, 0);
         while at <= text.len() && out.len() <= limit {
-            let Some(slots) = self.search(text, at, 2 * self.names.len(), steps)? else {
+            let Some(slots) = machine.search(at)? else {
                 break;
             };
             let [start, end, ..] = slots[..] else { break };

@@ -163,6 +163,7 @@ impl Agent {
                 command,
                 since: status::now(),
             }),
+            notes: slot.resource.notes(),
             ..bare_entry(conf_d, path, condition(slot, command))
         };
         entry.take_reload_error(self.health.reload_errors.get(dest));

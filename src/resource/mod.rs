@@ -242,6 +242,21 @@ impl Resource {
         &self.dest
     }
 
+    /// What deserves attention and is no error: an owner or group that this machine does not have.
+    pub fn notes(&self) -> Vec<String> {
+        let unknown = |id: &Id, kind: &str, find: fn(&str) -> io::Result<Option<u32>>| {
+            let Id::Named(name, is_reported) = id else {
+                return None;
+            };
+            // Only one that was missing is looked up again: it may have been made since.
+            let is_missing = is_reported.get() && !matches!(find(name), Ok(Some(_)));
+            is_missing.then(|| format!("this machine has no {kind} {name:?}"))
+        };
+        let user = unknown(&self.owner, "user", platform::user_id);
+        let group = unknown(&self.group, "group", platform::group_id);
+        user.into_iter().chain(group).collect()
+    }
+
     /// The `check_cmd` as configured; `None` when there is none.
     pub fn check_cmd(&self) -> Option<&str> {
         Some(self.check_cmd.as_str()).filter(|command| !command.is_empty())

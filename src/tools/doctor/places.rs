@@ -42,6 +42,8 @@ struct Place {
     size: u64,
     /// The staged files of killed runs beside it.
     leftovers: usize,
+    /// The resource, and what deserves attention about it.
+    notes: Vec<String>,
     /// What root cannot replace, and the letter of its attribute in chattr.
     protected: Option<(PathBuf, char)>,
     /// The file and its label, if that is unusual.
@@ -78,6 +80,10 @@ pub fn check(case: &Case) -> Vec<Finding> {
             Some(None) => {}
         }
     }
+    for note in places.iter().flat_map(|place| &place.notes) {
+        let help = "correct the name, or create it (useradd, groupadd)";
+        findings.push(Finding::new("dest", Severity::Warning, note, help));
+    }
     add_protected(&places, &mut findings);
     add_rights(case, &places, &mut findings);
     findings.extend(leftovers(case, &places));
@@ -91,9 +97,16 @@ pub fn check(case: &Case) -> Vec<Finding> {
 
 /// None when the resource cannot be read.
 fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
-    let target = match is_state {
-        true => Target::resolve(file, Attributes::default()),
-        false => Resource::load(file, config).ok()?.target(config),
+    let mut notes = Vec::new();
+    let target = if is_state {
+        Target::resolve(file, Attributes::default())
+    } else {
+        let resource = Resource::load(file, config).ok()?;
+        let target = resource.target(config);
+        for note in resource.notes() {
+            notes.push(format!("{}: {note}", file.display()));
+        }
+        target
     };
     Some(target.map(|target| Place {
         is_state,
@@ -102,6 +115,7 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         disk: platform::disk(target.directory()).ok(),
         size: target.old_size().unwrap_or(0),
         leftovers: count_leftovers(&target).unwrap_or(0),
+        notes,
         protected: protected(&target),
         odd_label: odd_label(target.path()),
     }))

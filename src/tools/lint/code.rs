@@ -75,6 +75,8 @@ codes! {
     W213;
     /// No resource uses the template.
     W214;
+    /// The owner or group does not exist.
+    E215;
     // Templates.
     /// The template does not parse.
     E301;

@@ -1,6 +1,7 @@
 //! One conf.d file, and what two of them can do to each other.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::go::path;
 use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
+use crate::platform;
 use crate::resource::{Resource, template_path};
 use crate::tools::finding::{Finding, Place, Report};
 use crate::tree::View;
@@ -115,6 +117,8 @@ impl<'d> Section<'d> {
 
     fn check(&self, start: usize, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
         let mode = self.check_mode(report);
+        self.check_id("owner", "uid", platform::user_id, report);
+        self.check_id("group", "gid", platform::group_id, report);
         let prefix = self.prefix(report);
         let mut keys = Vec::new();
         for (key, at) in self.keys() {
@@ -161,6 +165,28 @@ impl<'d> Section<'d> {
         let help = "list what it reads below the prefix, or everything: keys = [\"/\"]";
         let finding = || self.finding(start, Code::E209, message.into(), help.into());
         (keys.is_empty() && self.document.is_whole()).then(finding)
+    }
+
+    /// Reports a name that this machine does not have, unless a number is used in its place.
+    fn check_id(
+        &self,
+        key: &str,
+        number: &str,
+        find: fn(&str) -> io::Result<Option<u32>>,
+        report: &mut Report,
+    ) {
+        let has_number = self.document.entry(self.table, number).is_some();
+        let Some((name, entry)) = self.text(key).filter(|_| !has_number) else {
+            return;
+        };
+        // An answer that cannot be had is no mistake of the file.
+        if matches!(find(name), Ok(None)) && platform::HAS_OWNERS {
+            let message =
+                format!("this machine has no {key} {name}; the file is written without it");
+            let help = "correct the name, or create it before confd runs (useradd, groupadd)";
+            let help = help.to_owned();
+            report.add(self.finding(entry.span.start, Code::E215, message, help));
+        }
     }
 
     /// Returns the mode that the file will have; without one, that of a new file.

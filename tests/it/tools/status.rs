@@ -525,3 +525,39 @@ fn the_documents_name_every_key() {
         }
     }
 }
+
+#[test]
+fn an_unknown_owner_is_shown_by_every_tool() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    let lines = "owner = \"no-such-user\"\ngroup = \"no-such-group\"";
+    env.simple_with("app", r#"{{getv "/k"}}"#, lines);
+    env.simple_with("number", "x", "owner = \"no-such-user\"\nuid = 0");
+    let daemon = env.daemon(&["-watch"]);
+    wait_state(&env, "in_sync");
+    let notes = [
+        "this machine has no user \"no-such-user\"",
+        "this machine has no group \"no-such-group\"",
+    ];
+    let state = json(&env);
+    assert_eq!(state["resources"][0]["notes"], json!(notes));
+    assert_eq!(state["resources"][1]["notes"], json!([]));
+    let run = status(&env, &[]);
+    run.expect_code(0);
+    let tool = |tool: &str| env.run(&["-config-file", "$ROOT/etc/confd.toml", tool]);
+    let (lint, doctor) = (tool("-lint"), tool("-doctor"));
+    for note in notes {
+        assert!(
+            run.stdout.contains(&format!("note: {note}")),
+            "{}",
+            run.stdout
+        );
+        let shown = doctor.stdout.lines().filter(|line| line.contains(note));
+        // As a warning of the place and of the daemon's status.
+        assert_eq!(shown.count(), 2, "{}", doctor.stdout);
+    }
+    lint.expect_code(1);
+    let errors = lint.stdout.lines().filter(|line| line.contains(" E215 "));
+    assert_eq!(errors.count(), 2, "{}", lint.stdout);
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -17,7 +17,7 @@ pub fn start_a_process(env: &Env) {
     run(env.command_of("/bin/true", &[]));
 }
 
-/// The least that a safe swap of so many files costs here: write and sync them side by side, rename each, sync the directory.
+/// The least that a safe swap of `count` files costs here: write and sync them side by side, rename each, sync the directory.
 pub fn swap_files(env: &Env, count: usize) {
     let path = |kind: &str, number: usize| env.path(&format!("out/{kind}{number:02}"));
     let write = |number| {

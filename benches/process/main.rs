@@ -47,7 +47,7 @@ fn main() {
     }
 }
 
-/// The metadata of a cluster of so many hosts, with a value that changes.
+/// The metadata of a cluster with this number of hosts, and a value that changes.
 fn tree(hosts: usize, value: &str) -> Json {
     let host = |number: usize| {
         let ip = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
@@ -63,7 +63,7 @@ fn tree(hosts: usize, value: &str) -> Json {
     json!({"hosts": hosts, "env": {"value": value}})
 }
 
-/// So many resources, each with a line for every host.
+/// This number of resources, each with a line for every host.
 fn environment(metad: &Metad, resources: usize) -> Env {
     let mut env = Env::with_metad(metad);
     env.settings("backend = \"metad\"");

@@ -77,7 +77,7 @@ fn parse(figures: &mut Figures) -> f64 {
     growth(small, large)
 }
 
-/// The metadata of a cluster of so many hosts.
+/// The metadata of a cluster with this number of hosts.
 fn cluster(hosts: usize) -> Arc<Tree> {
     let mut pairs = Vec::new();
     for host in 0..hosts {

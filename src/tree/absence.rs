@@ -9,14 +9,14 @@ use super::{DirId, LeafId, leaf_order};
 use crate::go::path;
 use crate::nearest::Word;
 
-/// So many names of one directory are compared with a wrong one.
+/// At most this many names of one directory are compared with a wrong one.
 const MOST_NAMES: usize = 1000;
-/// So many ways to spell a path are followed at once.
+/// At most this many ways to spell a path are followed at once.
 const MOST_WAYS: usize = 8;
-/// So many segments of a path are compared.
+/// At most this many segments of a path are compared.
 const MOST_SEGMENTS: usize = 16;
-/// So many names of a directory are told.
-const TOLD_NAMES: usize = 4;
+/// At most this many names of a directory are shown.
+const SHOWN_NAMES: usize = 4;
 
 /// Why a key has no value.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,11 +140,11 @@ impl View {
 
     fn directory(&self, key: &str) -> Absence {
         let mut names = self.names(key.trim_end_matches('/'));
-        let mut told = Vec::new();
-        for name in names.by_ref().take(TOLD_NAMES) {
-            told.push(name.to_owned());
+        let mut shown = Vec::new();
+        for name in names.by_ref().take(SHOWN_NAMES) {
+            shown.push(name.to_owned());
         }
-        Absence::Directory(told, names.next().is_some())
+        Absence::Directory(shown, names.next().is_some())
     }
 
     /// The names directly below a clean path (empty for the root), sorted by key.
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn each_case_is_told_from_the_others() {
+    fn each_case_has_its_own_answer() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let elsewhere = |key: &str| Some(Absence::Elsewhere(key.to_owned()));
         for (key, want) in [

@@ -71,6 +71,11 @@ impl Changes {
         self.list.is_empty()
     }
 
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The changes, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
         self.list.iter()

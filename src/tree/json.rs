@@ -159,6 +159,7 @@ impl<'b> Scan<'b> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Seeded;
     use super::*;
 
     fn leaves(body: &str) -> Vec<(String, String)> {
@@ -257,6 +258,46 @@ mod tests {
             assert!(!problem.contains("secret"), "{problem}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    /// An object, mostly as the service writes it.
+    fn random_object(random: &mut Seeded, depth: usize, out: &mut String) {
+        let mut names = vec!["a", "a-b", "a.b", "b", "c", "i-1", "i-10", "z\u{1}中"];
+        names.retain(|_| random.below(3) > 0);
+        if random.below(30) == 0 {
+            names.push(random.pick(&["a", "..", "", "b/c", "/", "."]));
+        }
+        out.push('{');
+        for (place, name) in names.into_iter().enumerate() {
+            out.push_str(if place > 0 { "," } else { "" });
+            out.push_str(&serde_json::to_string(name).unwrap());
+            out.push_str(if random.below(9) == 0 { " : " } else { ":" });
+            match random.below(12) {
+                0..4 if depth > 0 => random_object(random, depth - 1, out),
+                4 if random.below(9) == 0 => out.push_str(r#"[1,{"name":"n","v":[]},null,true]"#),
+                5 => out.push_str(r#""\u003c\"\\x\n""#),
+                _ => out.push_str(random.pick(&[r#""""#, r#""10.0.0.1""#, r#""中 ""#])),
+            }
+        }
+        out.push('}');
+    }
+
+    #[test]
+    fn random_json_is_read_alike_both_ways() {
+        let mut random = Seeded(0x1234_5678_9ABC_DEF1);
+        let mut plain = 0;
+        for _ in 0..2000 {
+            let mut body = String::new();
+            random_object(&mut random, 3, &mut body);
+            let flat = flatten::parse(body.as_bytes()).expect(&body);
+            if let Some(tree) = parse_plain(body.as_bytes()) {
+                plain += 1;
+                let leaves: Vec<_> = tree.leaves().collect();
+                assert_eq!(leaves, flat.leaves().collect::<Vec<_>>(), "{body}");
+                assert_eq!(tree, flat);
+            }
+        }
+        assert!((500..2000).contains(&plain), "{plain}");
     }
 
     #[test]

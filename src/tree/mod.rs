@@ -84,6 +84,10 @@ struct Dir {
     dirs: Span,
 }
 
+/// More changes than this are found again for each resource that asks: they would take too much memory for as long as the
+/// tree is there.
+const MOST_KEPT: usize = 10_000;
+
 /// A leaf's place in [`Tree::leaves`].
 type LeafId = usize;
 /// A directory's place in [`Tree::dirs`].
@@ -135,7 +139,9 @@ impl Tree {
             return Arc::clone(changes);
         }
         let changes = Arc::new(Changes::between(older, self));
-        *since = Some((Arc::downgrade(older), Arc::clone(&changes)));
+        if changes.len() <= MOST_KEPT {
+            *since = Some((Arc::downgrade(older), Arc::clone(&changes)));
+        }
         changes
     }
 

@@ -7,17 +7,17 @@ use crate::go::filepath::Pattern;
 use crate::go::path::{clean, key_dir};
 
 /// A small deterministic generator (xorshift), so that a failure can be repeated.
-struct Seeded(u64);
+pub(super) struct Seeded(pub u64);
 
 impl Seeded {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % limit as u64) as usize
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 

@@ -35,11 +35,57 @@ pub fn fprintf(
     args: &[Value],
     budget: &mut Budget,
 ) -> Result<(), Limit> {
+    let before = out.len();
+    if print_plain(out, format, args) {
+        return budget.spend_bytes(out.len() - before);
+    }
+    out.truncate(before);
     Printer::append(out, budget, |printer| {
         // Most arguments are short texts: one piece of memory will do.
         printer.expect(format.len().saturating_add(args.len().saturating_mul(16)));
         Format::new(format, args, printer).run()
     })
+}
+
+/// The formats of nearly all templates: `%s` for strings, `%d` for integers, nothing else. False when it is another one.
+fn print_plain(out: &mut Vec<u8>, format: &[u8], args: &[Value]) -> bool {
+    let (mut rest, mut args) = (format, args.iter());
+    while let Some(percent) = rest.iter().position(|byte| *byte == b'%') {
+        let (text, directive) = rest.split_at(percent);
+        out.extend_from_slice(text);
+        match (directive, args.next()) {
+            ([_, b's', after @ ..], Some(Value::Str(text))) => {
+                out.extend_from_slice(text.as_bytes());
+                rest = after;
+            }
+            ([_, b'd', after @ ..], Some(Value::Int(number) | Value::Int64(number))) => {
+                out.extend_from_slice(decimal(*number, &mut [0; 20]));
+                rest = after;
+            }
+            _ => return false,
+        }
+    }
+    out.extend_from_slice(rest);
+    args.next().is_none()
+}
+
+/// An integer in decimal, at the end of `room`, which is enough for any.
+fn decimal(number: i64, room: &mut [u8; 20]) -> &[u8] {
+    let mut rest = number.unsigned_abs();
+    let mut first = room.len();
+    for (place, byte) in room.iter_mut().enumerate().rev() {
+        first = place;
+        if rest == 0 && place < 19 {
+            *byte = b'-';
+            break;
+        }
+        *byte = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 && number >= 0 {
+            break;
+        }
+    }
+    room.get(first..).unwrap_or_default()
 }
 
 /// `fmt.Sprint`: as [`fprint`].
@@ -112,7 +158,7 @@ pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Res
 fn print_printed(value: &Value, printer: &mut Printer) -> Result<(), Limit> {
     match value {
         Value::Nil => printer.push(NO_VALUE.as_bytes()),
-        Value::Int(number) | Value::Int64(number) => printer.push_decimal(*number),
+        Value::Int(number) | Value::Int64(number) => printer.push(decimal(*number, &mut [0; 20])),
         // The template package follows pointers before it prints.
         Value::Service(service) => printer.print_service(service, 'v'),
         _ => printer.print(value, 'v'),
@@ -153,25 +199,11 @@ impl<'a, 'p> Format<'a, 'p> {
             let (text, rest) = self.rest.split_at(percent.unwrap_or(self.rest.len()));
             self.printer.push(text)?;
             self.rest = rest.get(1..).unwrap_or_default();
-            if percent.is_some() && !self.plain_directive()? {
+            if percent.is_some() {
                 self.directive()?;
             }
         }
         self.extra()
-    }
-
-    /// The directives of nearly every template, `%s` for a string and `%d` for an integer, if it is one of these.
-    fn plain_directive(&mut self) -> Result<bool, Limit> {
-        match (self.rest.first(), self.args.get(self.next)) {
-            (Some(b's'), Some(Value::Str(text))) => self.printer.push(text.as_bytes())?,
-            (Some(b'd'), Some(Value::Int(number) | Value::Int64(number))) => {
-                self.printer.push_decimal(*number)?;
-            }
-            _ => return Ok(false),
-        }
-        self.next += 1;
-        self.advance(1);
-        Ok(true)
     }
 
     /// One `%…` after its percent sign: flags, index, width, precision, index, verb.

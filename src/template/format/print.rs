@@ -68,25 +68,6 @@ impl Printer {
         Ok(())
     }
 
-    /// An integer without any flag.
-    pub fn push_decimal(&mut self, number: i64) -> Result<(), Limit> {
-        let mut digits = [0; 20];
-        let mut first = digits.len();
-        let mut rest = number.unsigned_abs();
-        for (place, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            first = place;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            self.push(b"-")?;
-        }
-        self.push(digits.get(first..).unwrap_or_default())
-    }
-
     pub fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), Limit> {
         self.reserve(count)?;
         self.out.resize(self.out.len() + count, byte);

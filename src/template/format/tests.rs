@@ -462,3 +462,48 @@ fn what_is_printed_is_charged() {
     assert!(sprintf(b"%100000d", &[Value::Int(1)], &mut budget).is_ok());
     assert_eq!(before - budget.bytes, 100_000);
 }
+
+#[test]
+fn plain_formats_print_as_the_others_do() {
+    let numbers = [
+        0,
+        7,
+        -7,
+        10,
+        -10,
+        123_456_789,
+        i64::MAX,
+        i64::MIN,
+        -1,
+        i64::MIN + 1,
+    ];
+    for number in numbers {
+        assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+    }
+    let args = [Value::text("é"), Value::Int(-5), Value::Int64(6)];
+    for (format, plain) in [
+        ("%s:%d-%d", true),
+        ("%s%d%d!", true),
+        ("%s:%d", false),
+        ("%s:%d:%d:%d", false),
+        ("%d:%d:%d", false),
+        ("%5s:%d:%d", false),
+        ("%s:%d:%d%%", false),
+        ("%s:%d:%d%", false),
+        ("%s:%d:%x", false),
+    ] {
+        let mut out = b"before".to_vec();
+        assert_eq!(
+            print_plain(&mut out, format.as_bytes(), &args),
+            plain,
+            "{format}"
+        );
+        let mut budget = Budget::default();
+        let slow = Printer::run(&mut budget, |printer| {
+            Format::new(format.as_bytes(), &args, printer).run()
+        });
+        let mut fast = Vec::new();
+        fprintf(&mut fast, format.as_bytes(), &args, &mut Budget::default()).unwrap();
+        assert_eq!(Ok(fast), slow, "{format}");
+    }
+}

@@ -37,8 +37,9 @@ torture: ## kill it, fail its calls, lie to it, flood it; a few minutes, the fig
 fleet: ## measure 500 daemons at one metadata server: a change, a restart, an idle minute
 	$(CARGO) bench --locked --bench fleet
 
-bench: ## measure; CONFD=path measures that program, OTHER=path another confd beside it
-	$(CARGO) bench --locked --bench process --bench template
+bench: ## measure; CONFD=path measures that program, OTHER=path another confd beside it, CASES=names only those
+	$(CARGO) bench --locked --bench process -- $(CASES)
+	$(if $(CASES),,$(CARGO) bench --locked --bench template)
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs cargo-fuzz
 	.ci/fuzz.sh

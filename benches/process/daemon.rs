@@ -13,6 +13,8 @@ use crate::{RESOURCES, environments, name_of, tree};
 
 /// How long the idle daemons are watched.
 const IDLE: Duration = Duration::from_secs(60);
+/// After this time an agent that had something to do is idle.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// A daemon at its place, with everything in sync and a poll open.
 fn start(program: &Program, metad: &Metad, env: &Env) -> Daemon {
@@ -186,6 +188,8 @@ pub fn idle_memory(programs: &[Program]) {
                 wait_value(&env, number, "1");
             }
             metad.wait_idle();
+            // The files are right before the agent is at rest.
+            thread::sleep(SETTLED);
             let [all, own] = ["VmRSS:", "RssAnon:"].map(|name| status(&daemon, name));
             let times = (all << 10) as f64 / json as f64;
             println!(

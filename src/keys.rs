@@ -105,6 +105,7 @@ pub const RESOURCE: &[Key] = &[
     key("reload_cmd",         Kind::String,   "",      "runs after the swap"),
     key("reload_cmd_timeout", Kind::Duration, "",      "kills a reload_cmd that runs longer"),
     key("reload_retry",       Kind::Boolean,  "false", "repeats a failed reload until it succeeds"),
+    key("output",             Kind::String,   "",      "fails unless the result is valid json, toml, ini or xml"),
     key("strict",             Kind::Boolean,  "false", "treats warnings about this resource as errors"),
 ];
 

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{self, Result};
-use app_agent::tools::{console, diff, doctor, dump, functions, lint, rehearse, status};
+use app_agent::tools::{
+    console, diff, doctor, dump, functions, get, lint, rehearse, render, status,
+};
 use app_agent::{agent, errand, log, platform};
 
 fn main() -> ExitCode {
@@ -59,6 +61,8 @@ fn look(tool: Tool, args: Args) -> Result<ExitCode> {
     match tool {
         Tool::Diff => diff::run(&load(&args)?, args.is_on("show-secrets")),
         Tool::Dump => dump::run(&load(&args)?, &dump::Options::from_args(&args)),
+        Tool::Render => render::run(&load(&args)?, &args),
+        Tool::Get => get::run(&load(&args)?, &args),
         Tool::HelpFunctions => functions::run(&args),
         // These read the settings themselves, which may be what is wrong.
         Tool::Status => status::run(&args),

@@ -357,7 +357,7 @@ fn wrong_values_are_told_with_their_place() {
 #[test]
 fn every_flag_of_a_setting_is_its_key() {
     for key in keys::names(keys::SETTINGS) {
-        let flagless = ["onetime_wait", "poll_limit", "settle", "splay", "strict"].contains(&key);
+        let flagless = ["onetime_wait", "poll_limit", "settle", "splay"].contains(&key);
         let name = if key == "nodes" {
             "node".to_owned()
         } else {

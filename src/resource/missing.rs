@@ -17,6 +17,16 @@ pub struct Sight<'r> {
 }
 
 impl<'r> Sight<'r> {
+    /// The sight of what was typed in place of a resource.
+    pub fn of_flags(view: &'r View, keys: &'r [String], prefix: &'r str) -> Sight<'r> {
+        Sight {
+            view,
+            toml: Path::new("the command line"),
+            keys,
+            prefix,
+        }
+    }
+
     /// The sight of a resource that has this view.
     pub fn of(resource: &'r Resource, view: &'r View) -> Sight<'r> {
         Sight {

@@ -3,8 +3,9 @@
 //! Knows nothing of other resources and of when it is taken up; that is the agent's.
 
 pub mod command;
+mod format;
 pub mod funcs;
-mod missing;
+pub mod missing;
 pub mod owed;
 pub mod stage;
 mod stamp;
@@ -22,10 +23,11 @@ use crate::error::{self, Error, Result};
 use crate::keys;
 use crate::log;
 use crate::platform;
-use crate::template::{Budget, CallError, Function, Host, Options, Template, Value};
-use crate::tree::{ReadSet, Tree};
+use crate::template::{self, Budget, CallError, Function, Host, Options, Template, Value};
+use crate::tree::{ReadSet, Tree, View};
 
 use command::Invocation;
+use format::Format;
 use funcs::{Funcs, HostEnv};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::Stamp;
@@ -47,6 +49,7 @@ pub struct Resource {
     reload_timeout: Option<Duration>,
     reload_retry: bool,
     strict: bool,
+    output: Option<Format>,
     template: Option<(Stamp, Template)>,
 }
 
@@ -220,6 +223,7 @@ impl Resource {
             reload_timeout: table.duration("reload_cmd_timeout")?,
             reload_retry: table.boolean("reload_retry")?.unwrap_or(false),
             strict: table.boolean("strict")?.unwrap_or(config.strict),
+            output: output(table)?,
             template: None,
         };
         for warning in file
@@ -274,18 +278,22 @@ impl Resource {
         let options = Options {
             strict: self.strict,
         };
-        let around = HostEnv::of_process(&templates, options);
-        let mut funcs = Funcs::new(view.clone(), around);
         let template = self.parsed(&templates)?;
-        let content = template.execute(&mut funcs, &Value::Nil, options, &mut Budget::default());
-        let content = content.map_err(|mut error| {
+        let executed = execute(template, &view, &templates, options);
+        let (content, reads) = executed.map_err(|mut error| {
             let sight = missing::Sight::of(self, &view);
             error.explain(&mut |key| sight.answer(key));
             error
         })?;
-        let reads = funcs.into_reads();
+        self.check_output(&content)?;
         let seen = Seen { reads };
         Ok(Rendered { content, seen })
+    }
+
+    /// Checks what was rendered against the format that the resource promises.
+    fn check_output(&self, content: &[u8]) -> Result<()> {
+        let checked = self.output.map_or(Ok(()), |format| format.check(content));
+        checked.map_err(|problem| Error::resource(&self.dest, &problem))
     }
 
     /// The error with the resource: behind the words of a template, which people search their logs for as Go has them.
@@ -377,6 +385,20 @@ impl Resource {
         };
         Ok(&self.template.insert(template).1)
     }
+}
+
+/// Executes a template for a view of the metadata: the output, and what it read.
+pub fn execute(
+    template: &Template,
+    view: &View,
+    templates: &Path,
+    options: Options,
+) -> Result<(Vec<u8>, ReadSet), template::Error> {
+    let around = HostEnv::of_process(templates, options);
+    let mut funcs = Funcs::new(view.clone(), around);
+    let budget = &mut Budget::default();
+    let content = template.execute(&mut funcs, &Value::Nil, options, budget)?;
+    Ok((content, funcs.into_reads()))
 }
 
 /// Stages a file; with `-keep-stage-file` it stays there unless it takes the place of dest.
@@ -489,6 +511,21 @@ fn mode(table: &Table) -> Result<Option<u32>> {
     let mode = mode.filter(|mode| *mode <= 0o7777);
     mode.map(Some)
         .ok_or_else(|| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+/// The format that the rendered file must have.
+fn output(table: &Table) -> Result<Option<Format>> {
+    let Some(name) = table.string("output")?.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let format = Format::named(&name);
+    let must = || {
+        table.error(
+            "output",
+            &format!("must be {}, not {name:?}", format::NAMES),
+        )
+    };
+    format.map(Some).ok_or_else(must)
 }
 
 impl Id {

@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::go::unicode;
 use crate::resource::stage::{self, Attributes, Stage, Target};
 use crate::tools::console;
-use crate::tree::Tree;
 
 /// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide, and templates ask for it.
 const HIDDEN: &str = "REDACTED";
@@ -45,7 +44,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let mut backend = Backend::new(config);
     let tree = console::patiently("asking for the metadata", || backend.fetch())?.tree;
     let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
-    let text = format!("{:#}\n", to_json(&tree, hides));
+    let text = format!("{:#}\n", to_json(tree.leaves(), hides));
     match options.path {
         "-" => console::print(&text)?,
         path => write(Path::new(path), &text)?,
@@ -65,10 +64,13 @@ fn write(path: &Path, text: &str) -> Result<()> {
     stage::sync_directories(&[stage.commit()?])
 }
 
-/// The leaves as nested objects, sorted, without the values of keys for which `hides` holds.
-fn to_json(tree: &Tree, hides: impl Fn(&str) -> bool) -> Json {
+/// Leaves as nested objects, sorted, without the values of keys for which `hides` holds.
+pub fn to_json<'t>(
+    leaves: impl Iterator<Item = (String, &'t str)>,
+    hides: impl Fn(&str) -> bool,
+) -> Json {
     let mut root = Map::new();
-    for (key, value) in tree.leaves() {
+    for (key, value) in leaves {
         let hidden = !value.is_empty() && hides(&key);
         let value = if hidden { HIDDEN } else { value };
         insert(&mut root, key.trim_start_matches('/'), value);
@@ -156,10 +158,11 @@ fn looks_secret(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Tree;
 
     fn json(pairs: &[(&str, &str)]) -> String {
         let tree = Tree::from_pairs(pairs.iter().copied());
-        to_json(&tree, |_| false).to_string()
+        to_json(tree.leaves(), |_| false).to_string()
     }
 
     #[test]
@@ -196,7 +199,7 @@ mod tests {
         ];
         for pairs in trees {
             let tree = Tree::from_pairs(pairs.iter().copied());
-            let text = to_json(&tree, |_| false).to_string();
+            let text = to_json(tree.leaves(), |_| false).to_string();
             assert_eq!(Tree::from_json(text.as_bytes()), Ok(tree), "{text:.200}");
         }
     }
@@ -249,7 +252,7 @@ mod tests {
     #[test]
     fn an_empty_value_needs_no_hiding() {
         let tree = Tree::from_pairs([("/password", ""), ("/token", "t")]);
-        let text = to_json(&tree, |_| true).to_string();
+        let text = to_json(tree.leaves(), |_| true).to_string();
         assert_eq!(text, r#"{"password":"","token":"REDACTED"}"#);
     }
 }

@@ -8,6 +8,8 @@ pub mod doctor;
 pub mod dump;
 pub mod finding;
 pub mod functions;
+pub mod get;
 pub mod lint;
 pub mod rehearse;
+pub mod render;
 pub mod status;

@@ -17,6 +17,7 @@ mod logs;
 mod lookup;
 mod metad;
 mod onetime;
+mod output;
 mod rows;
 mod security;
 mod stage;

@@ -10,4 +10,5 @@ mod image;
 mod lint;
 mod lint_more;
 mod rehearse;
+mod render;
 mod status;

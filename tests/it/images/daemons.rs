@@ -185,6 +185,7 @@ const OF_DAEMONS: &[&str] = &[
     "watch",
     "interval",
     "sync-only",
+    "strict",
     "keep-stage-file",
     "backend",
     "node",

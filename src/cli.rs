@@ -99,6 +99,9 @@ const GROUPS: &[Group] = &[
         flag("keys",               Repeated("PATH"),      "with -render: see only this part of the metadata"),
         flag("get",                Value("PATH"),         "print a value, a directory or what matches"),
         flag("rehearse",           Value("PATH"),         "render the life cycle of a recorded cluster"),
+        flag("expect",             Value("PATH"),         "with -rehearse: compare with the files below PATH"),
+        flag("update",             Switch,                "with -expect: rewrite the files below PATH"),
+        flag("check",              Switch,                "with -rehearse: run each check_cmd"),
         flag("format",             Value("NAME"),         "with a tool: print text or json (text)"),
     ] },
     Group { title: "Settings", flags: &[
@@ -228,12 +231,16 @@ const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
     ("redact", &["dump"]),
     ("keys", &["render"]),
+    ("expect", &["rehearse"]),
+    ("update", &["rehearse"]),
+    ("check", &["rehearse"]),
     (
         "format",
         &[
             "status",
             "doctor",
             "lint",
+            "rehearse",
             "render",
             "get",
             "help-functions",

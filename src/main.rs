@@ -68,10 +68,7 @@ fn look(tool: Tool, args: Args) -> Result<ExitCode> {
         Tool::Status => status::run(&args),
         Tool::Lint => lint::run(&args),
         Tool::Doctor => doctor::run(args),
-        Tool::Rehearse => {
-            let recording = args.last("rehearse").unwrap_or_default();
-            rehearse::run(load(&args)?, recording)
-        }
+        Tool::Rehearse => rehearse::run(load(&args)?, &args),
     }
 }
 

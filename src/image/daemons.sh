@@ -11,7 +11,7 @@
 
 bin=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd) || exit 1
 # Flags with which confd is no daemon, or one that changes nothing here.
-tools='onetime|noop|root|version|help|help-functions|h|diff|dump|redact|render|get|lint|rehearse|keys|status|doctor|cmd-info|errand|setup'
+tools='onetime|noop|root|version|help|help-functions|h|diff|dump|redact|render|get|lint|rehearse|keys|expect|update|check|status|doctor|cmd-info|errand|setup'
 
 # The value of field $2 in the status of process $1.
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status" 2>/dev/null; }

@@ -85,6 +85,13 @@ pub struct Rendered {
     seen: Seen,
 }
 
+impl Rendered {
+    /// The bytes, and what they were rendered from.
+    pub fn into_parts(self) -> (Vec<u8>, Seen) {
+        (self.content, self.seen)
+    }
+}
+
 /// So many changed keys are named in the log.
 const MOST_SHOWN: usize = 20;
 
@@ -420,14 +427,20 @@ impl Resource {
         if self.check_cmd.is_empty() || config.sync_only {
             return Ok(None);
         }
-        let src = prepared.stage.path();
-        Ok(Some(Invocation {
+        let mut check = self.check_on(&prepared.stage.path())?;
+        check.changed_keys = prepared.change.keys.clone();
+        Ok(Some(check))
+    }
+
+    /// The `check_cmd` for the file at `src`.
+    pub fn check_on(&self, src: &Path) -> Result<Invocation> {
+        Ok(Invocation {
             text: self.expand_check(&src.to_string_lossy())?,
-            src,
+            src: src.to_path_buf(),
             dest: self.dest.clone(),
-            changed_keys: prepared.change.keys.clone(),
+            changed_keys: Vec::new(),
             time_limit: self.check_timeout,
-        }))
+        })
     }
 
     /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.

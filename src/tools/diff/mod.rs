@@ -3,7 +3,7 @@
 //! Content that not everyone may read is not shown unless asked for: what is printed ends up in tickets and logs.
 
 mod search;
-mod text;
+pub mod text;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;

@@ -31,6 +31,7 @@ pub struct Node {
     pub leaves: BTreeMap<String, String>,
 }
 
+const HOST: &str = "/host";
 const HOSTS: &str = "/hosts";
 const ADDING: &str = "/adding-hosts";
 const DELETING: &str = "/deleting-hosts";
@@ -98,6 +99,86 @@ impl Cluster {
             .or_else(|| same("/instance_id"))
             .or_else(|| same("/ip"))
             .unwrap_or(false)
+    }
+
+    /// The node that the metadata was recorded on.
+    fn own(&self) -> Option<&Node> {
+        self.nodes.iter().find(|node| self.is_own(node))
+    }
+
+    /// True when there is something in /host by which a node knows itself.
+    pub fn can_tell_nodes(&self) -> bool {
+        let leaves = ["/instance_id", "/ip"].into_iter();
+        let mut leaves = leaves.filter(|leaf| self.rest.contains_key(&format!("{HOST}{leaf}")));
+        leaves.any(|leaf| {
+            leaf == "/instance_id" || self.nodes.iter().all(|node| node.leaves.contains_key(leaf))
+        })
+    }
+
+    /// The cluster as `node` sees it: everything is the same except /host.
+    pub fn seen_from(&self, node: &Node) -> Cluster {
+        let mut cluster = self.clone();
+        if self.is_own(node) {
+            return cluster;
+        }
+        cluster.remove(HOST);
+        let recorded = self.own().map(|own| &own.leaves);
+        let is_in_hosts = |leaf: &str| recorded.is_some_and(|leaves| leaves.contains_key(leaf));
+        let mut host: BTreeMap<&str, String> = BTreeMap::new();
+        for (key, value) in &self.rest {
+            let Some(leaf) = key.strip_prefix(HOST).filter(|leaf| leaf.starts_with('/')) else {
+                continue;
+            };
+            let value = match (leaf, node.leaves.get(leaf), &node.role) {
+                (_, Some(value), _) => value,
+                ("/instance_id", None, _) => &node.id,
+                ("/role", None, Some(role)) => role,
+                // The recorded node has it, and this one has not.
+                _ if is_in_hosts(leaf) => continue,
+                _ => value,
+            };
+            host.insert(leaf, value.clone());
+        }
+        for (leaf, value) in &node.leaves {
+            if !is_in_hosts(leaf) {
+                host.insert(leaf, value.clone());
+            }
+        }
+        for (leaf, value) in host {
+            cluster.rest.insert(format!("{HOST}{leaf}"), value);
+        }
+        cluster
+    }
+
+    /// Removes a key, and all that is below it.
+    pub fn remove(&mut self, key: &str) {
+        self.rest.retain(|known, _| {
+            let rest = known.strip_prefix(key);
+            !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+    }
+
+    /// Gives every node twice the CPUs and memory; false when no node says how much it has.
+    pub fn enlarge(&mut self) -> bool {
+        let double = |value: &mut String| match value.parse::<u64>() {
+            Ok(size) => {
+                *value = size.saturating_mul(2).to_string();
+                true
+            }
+            Err(_) => false,
+        };
+        let mut enlarged = false;
+        for size in ["/cpu", "/memory"] {
+            let own = self.rest.get_mut(&format!("{HOST}{size}"));
+            let nodes = self
+                .nodes
+                .iter_mut()
+                .filter_map(|node| node.leaves.get_mut(size));
+            for value in nodes.chain(own) {
+                enlarged |= double(value);
+            }
+        }
+        enlarged
     }
 
     /// A node that joins a role, the like of its last one.
@@ -168,6 +249,12 @@ impl Cluster {
 }
 
 impl Node {
+    /// `ROLE/ID`, or the id where there are no roles.
+    pub fn name(&self) -> String {
+        let role = self.role.iter().map(String::as_str);
+        role.chain([self.id.as_str()]).collect::<Vec<_>>().join("/")
+    }
+
     fn add_to(&self, pairs: &mut Vec<(String, String)>, dir: &str) {
         let role = self
             .role
@@ -297,6 +384,46 @@ mod tests {
             .collect();
         assert_eq!(leaves, ["/cpu=4", "/ip=10.0.1.0", "/sid=8"]);
         assert_eq!(cluster.newcomer(&Some("web".to_owned()), 1), None);
+    }
+
+    #[test]
+    fn each_node_has_its_own_host() {
+        let cluster = Cluster::of(&tree(&[
+            ("/host/ip", "10.0.0.1"),
+            ("/host/instance_id", "i-1"),
+            ("/host/role", "web"),
+            ("/host/eip", "1.2.3.4"),
+            ("/host/own", "x"),
+            ("/host/cpu", "2"),
+            ("/hosts/web/i-1/ip", "10.0.0.1"),
+            ("/hosts/web/i-1/eip", "1.2.3.4"),
+            ("/hosts/db/i-2/ip", "10.0.0.2"),
+            ("/hosts/db/i-2/disk", "d"),
+            ("/hosts/db/i-2/cpu", "8"),
+        ]));
+        let db = cluster.nodes.first().expect("a node");
+        assert_eq!(db.name(), "db/i-2");
+        let seen = cluster.seen_from(db);
+        let host: Vec<String> = seen
+            .rest
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(
+            host,
+            [
+                "/host/cpu=8",
+                "/host/disk=d",
+                "/host/instance_id=i-2",
+                "/host/ip=10.0.0.2",
+                "/host/own=x",
+                "/host/role=db",
+            ]
+        );
+        assert!(seen.is_own(db) && seen.own() == Some(db));
+        let mut larger = seen.clone();
+        assert!(larger.enlarge());
+        assert_eq!(larger.rest.get("/host/cpu").map(String::as_str), Some("16"));
     }
 
     #[test]

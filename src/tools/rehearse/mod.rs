@@ -1,140 +1,125 @@
-//! `-rehearse`: renders everything for each stage in the life of a cluster, derived from one recording, in memory. Says what
-//! would fail, and which reloads would run.
+//! `-rehearse`: renders every resource for each stage in the life of a cluster, derived from one
+//! recording, as each kind of node sees it. Reports failures and the reloads that would run.
 //!
-//! Writes no file and runs no command.
+//! Works in memory. Writes only below `-root` and with `-update`, and runs a command only with
+//! `-check`.
 
+mod check;
 mod cluster;
+mod gallery;
+mod json;
+mod report;
 mod stages;
+mod steps;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::backend::Backend;
+use crate::cli::Args;
 use crate::config::{Config, Source};
-use crate::error::Result;
-use crate::resource::{self, Resource};
+use crate::error::{Error, Result};
 use crate::tools::console;
-use crate::tree::Tree;
 
-use stages::{Before, Stage};
+use gallery::{Difference, Gallery};
+use stages::Plan;
+use steps::Rehearsal;
 
-/// Rehearses with the recording at `path`, prints what came of it, and ends with 1 when anything failed.
-pub fn run(mut config: Config, path: &str) -> Result<ExitCode> {
-    config.source = Source::File(vec![PathBuf::from(path)]);
-    let recorded = Backend::new(&config).fetch()?.tree;
-    let (stages, missing) = stages::stages(&recorded);
-    let mut troupe = Troupe::load(&config)?;
-    let acts = console::patiently("rehearsing", || troupe.play(&stages, &config));
-    let text = table::show(&stages, &troupe, &acts, &missing);
+/// The directories that were typed, and what to do with them.
+struct Options<'a> {
+    recording: &'a str,
+    /// Every rendered file is written below it.
+    root: Option<&'a Path>,
+    /// Every rendered file must be as it is below it.
+    expected: Option<&'a Path>,
+    /// The expected files become the rendered ones.
+    update: bool,
+    /// Each check_cmd runs.
+    check: bool,
+    json: bool,
+}
+
+impl Options<'_> {
+    fn from_args(args: &Args) -> Result<Options<'_>> {
+        let path = |name| {
+            args.last(name)
+                .filter(|path| !path.is_empty())
+                .map(Path::new)
+        };
+        let options = Options {
+            recording: args.last("rehearse").unwrap_or_default(),
+            root: path("root"),
+            expected: path("expect"),
+            update: args.is_on("update"),
+            check: args.is_on("check"),
+            json: console::wants_json(args)?,
+        };
+        if options.update && options.expected.is_none() {
+            let message = "-update goes with -expect: it rewrites that directory";
+            return Err(Error::usage(message.to_owned()));
+        }
+        Ok(options)
+    }
+}
+
+/// Rehearses with a recording, and prints the result. Exits with 1 when a resource fails in the
+/// life of the cluster, or when a file is not as expected.
+pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
+    let options = Options::from_args(args)?;
+    config.source = Source::File(vec![PathBuf::from(options.recording)]);
+    let plan = Plan::of(&Backend::new(&config).fetch()?.tree);
+    let mut rehearsal = Rehearsal::load(&config, options.check)?;
+    console::patiently("rehearsing", || rehearsal.run(&plan, &config));
+    let gallery = Gallery::of(&rehearsal);
+    if let Some(root) = options.root {
+        gallery.write(root)?;
+    }
+    let differences = match options.expected {
+        Some(directory) if options.update => {
+            gallery.write(directory)?;
+            Vec::new()
+        }
+        Some(directory) => gallery.compare(directory)?,
+        None => Vec::new(),
+    };
+    let has_failed = rehearsal.has_failed() || !differences.is_empty();
+    let text = if options.json {
+        json::show(&rehearsal, &plan.missing, &differences, has_failed)
+    } else {
+        let mut text = table::show(&rehearsal, &plan.missing);
+        if let Some(directory) = options.expected {
+            text.push_str(&show_comparison(
+                &gallery,
+                directory,
+                &differences,
+                options.update,
+            ));
+        }
+        text
+    };
     console::print(&text)?;
-    let failed = acts.iter().any(|act| !act.failures.is_empty());
-    Ok(ExitCode::from(u8::from(
-        failed || !troupe.broken.is_empty(),
-    )))
+    Ok(ExitCode::from(u8::from(has_failed)))
 }
 
-/// The resources that take part.
-struct Troupe {
-    actors: Vec<Actor>,
-    /// What was said against the files that could not be read.
-    broken: Vec<String>,
-}
-
-struct Actor {
-    /// The conf.d file below conf.d.
-    name: String,
-    resource: Resource,
-    /// The reload's command.
-    reload: Option<String>,
-}
-
-/// What came of a stage.
-#[derive(Default)]
-struct Act {
-    /// The resources, by index, whose files differ from those before.
-    changed: Vec<usize>,
-    failures: Vec<Failure>,
-    /// The file of each resource on the disk, as a run at that time leaves it.
-    files: Vec<File>,
-}
-
-/// A file's content; none before it was made.
-type File = Option<Rc<[u8]>>;
-
-/// A resource that fails in a scene.
-struct Failure {
-    actor: usize,
-    /// What tells the scene from the others of its stage.
-    about: String,
-    words: String,
-}
-
-impl Troupe {
-    fn load(config: &Config) -> Result<Troupe> {
-        let directory = config.confdir.join("conf.d");
-        let (mut actors, mut broken) = (Vec::new(), Vec::new());
-        for (path, _) in resource::find(&directory)? {
-            let name = path.strip_prefix(&directory).unwrap_or(&path);
-            match Resource::load(&path, config) {
-                Ok(resource) => actors.push(Actor {
-                    name: name.display().to_string(),
-                    reload: resource.reload(Vec::new()).map(|reload| reload.text),
-                    resource,
-                }),
-                Err(error) => broken.push(error.chain()),
-            }
-        }
-        Ok(Troupe { actors, broken })
+fn show_comparison(
+    gallery: &Gallery,
+    directory: &Path,
+    differences: &[Difference],
+    update: bool,
+) -> String {
+    let count = gallery.len();
+    let files = if count == 1 { "file" } else { "files" };
+    let directory = directory.display();
+    if update {
+        return format!("\n{directory}: {count} {files} written\n");
     }
-
-    fn play(&mut self, stages: &[Stage], config: &Config) -> Vec<Act> {
-        let mut acts: Vec<Act> = Vec::new();
-        for stage in stages {
-            let before = match stage.before {
-                Before::Stage(index) => acts.get(index).map(|act| act.files.clone()),
-                Before::Unknown | Before::Nothing => None,
-            };
-            let before = before.unwrap_or_else(|| vec![None; self.actors.len()]);
-            acts.push(self.play_stage(stage, &before, config));
-        }
-        acts
+    if differences.is_empty() {
+        return format!("\n{directory}: {count} {files} as expected\n");
     }
-
-    fn play_stage(&mut self, stage: &Stage, before: &[File], config: &Config) -> Act {
-        let mut act = Act::default();
-        for scene in stage.scenes() {
-            act.files = before.to_vec();
-            for (index, actor) in self.actors.iter_mut().enumerate() {
-                match (actor.render(&scene.tree, config), act.files.get_mut(index)) {
-                    (Ok(content), Some(file)) => {
-                        if file.as_deref() != Some(&*content) {
-                            *file = Some(content);
-                            act.changed.push(index);
-                        }
-                    }
-                    (Err(words), _) => act.failures.push(Failure {
-                        actor: index,
-                        about: scene.about.clone(),
-                        words,
-                    }),
-                    (Ok(_), None) => {}
-                }
-            }
-        }
-        act.changed.sort_unstable();
-        act.changed.dedup();
-        act
+    let mut text = format!("\ndifferences from {directory} (-update accepts them):\n");
+    for difference in differences {
+        text.push_str(&difference.text());
     }
-}
-
-impl Actor {
-    fn render(&mut self, tree: &Arc<Tree>, config: &Config) -> Result<Rc<[u8]>, String> {
-        match self.resource.render(tree, config) {
-            Ok(rendered) => Ok(rendered.content.into()),
-            Err(error) => Err(error.chain()),
-        }
-    }
+    text
 }

@@ -1,67 +1,120 @@
-//! The rehearsal as a table of 80 columns: a line for each stage, then the reloads and the failures in words.
+//! The rehearsal as a table: a line for each stage, then the reloads, the failures and the warnings
+//! in words.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::stages::{Before, Stage};
-use super::{Act, Failure, Troupe};
-use crate::tools::console::{Colour, Style, wrap};
+use super::report::Report;
+use super::stages::{Before, Group};
+use super::steps::{Rehearsal, StageInfo, Step};
+use crate::tools::console::{Colour, Style};
 
 /// The width of a stage's name in the table.
 const NAME: usize = 43;
 
 /// The whole report.
-pub fn show(stages: &[Stage], troupe: &Troupe, acts: &[Act], missing: &[&str]) -> String {
+pub fn show(rehearsal: &Rehearsal, missing: &[&str]) -> String {
     let style = Style::of_stdout();
-    let reloads = Reloads::of(troupe);
-    let mut text = format!(
-        "{:>3}  {:<NAME$} {:>5} {:>7}  {:<8} {:>6}\n",
+    let mut text = nodes(rehearsal, style);
+    let _ = writeln!(
+        text,
+        "{:>3}  {:<NAME$} {:>5} {:>7}  {:<8} {:>6}",
         "", "stage", "after", "changed", "reloads", "failed"
     );
-    for (number, (stage, act)) in stages.iter().zip(acts).enumerate() {
-        let row = row(number + 1, stage, act, troupe.actors.len(), &reloads);
-        let failed = !act.failures.is_empty();
-        let row = if failed {
-            style.paint(Colour::Red, &row)
-        } else {
-            row
+    let mut group = Group::Life;
+    for (index, stage) in rehearsal.stages.iter().enumerate() {
+        if stage.group != group {
+            group = stage.group;
+            let _ = writeln!(text, "{}", style.paint(Colour::Bold, title(group)));
+        }
+        let (row, failed) = row(rehearsal, index, stage);
+        let row = match (failed, group) {
+            (false, _) => row,
+            (true, Group::Life) => style.paint(Colour::Red, &row),
+            (true, _) => style.paint(Colour::Yellow, &row),
         };
-        text.push_str(row.trim_end());
-        text.push('\n');
+        let _ = writeln!(text, "{}", row.trim_end());
     }
-    reloads.show(&mut text);
-    show_failures(troupe, acts, style, &mut text);
+    show_reloads(rehearsal, style, &mut text);
+    show_failures(rehearsal, style, &mut text);
     if !missing.is_empty() {
         text.push_str("\nnot rehearsed:\n");
         for why in missing {
-            let _ = writeln!(text, "  {}", wrap(why, 2));
+            let _ = writeln!(text, "  {}", style.wrap(why, 2));
         }
     }
     text
 }
 
-fn row(number: usize, stage: &Stage, act: &Act, files: usize, reloads: &Reloads<'_>) -> String {
-    let (after, changed, reloads) = match stage.before {
-        Before::Unknown => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
-        Before::Nothing => ("-".to_owned(), changed(act, files), reloads.of_act(act)),
-        Before::Stage(index) => (
-            (index + 1).to_string(),
-            changed(act, files),
-            reloads.of_act(act),
-        ),
-    };
-    let mut failing: Vec<usize> = act.failures.iter().map(|failure| failure.actor).collect();
-    failing.sort_unstable();
-    failing.dedup();
-    let name = shortened(&stage.name);
-    format!(
-        "{number:>3}  {name:<NAME$} {after:>5} {changed:>7}  {reloads:<8} {:>6}",
-        failing.len()
-    )
+/// The line above the stages of a group.
+fn title(group: Group) -> &'static str {
+    match group {
+        Group::Life => "the life of the cluster:",
+        Group::Between => "between two writes of the platform (only warnings):",
+        Group::Absent => "parameters that the application does not have (only warnings):",
+    }
 }
 
-/// How many files change, of how many.
-fn changed(act: &Act, files: usize) -> String {
-    format!("{}/{files}", act.changed.len())
+/// The nodes that look, where there are several.
+fn nodes(rehearsal: &Rehearsal, style: Style) -> String {
+    let names = |joins: bool| {
+        let nodes = rehearsal.nodes.iter().filter(|node| node.1 == joins);
+        let names = nodes.map(|(name, _)| style.show(name));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let (present, joining) = (names(false), names(true));
+    if present.is_empty() {
+        return String::new();
+    }
+    let line = match joining.is_empty() {
+        true => format!("seen from {present}"),
+        false => format!("seen from {present}, and as they join from {joining}"),
+    };
+    format!("{}\n\n", style.wrap(&line, 0))
+}
+
+/// A row, and whether a resource fails in it.
+fn row(rehearsal: &Rehearsal, index: usize, stage: &StageInfo) -> (String, bool) {
+    let steps: Vec<&Step> = rehearsal
+        .steps
+        .iter()
+        .filter(|step| step.stage == index)
+        .collect();
+    let failures = steps.iter().flat_map(|step| &step.failures);
+    let failing: BTreeSet<usize> = failures.map(|failure| failure.resource).collect();
+    let after = match stage.before {
+        Before::Unknown | Before::Nothing => "-".to_owned(),
+        Before::Stage(before) => (before + 1).to_string(),
+    };
+    let (changed, reloads) = match stage.before {
+        Before::Unknown => ("-".to_owned(), "-".to_owned()),
+        _ => (changed(rehearsal, &steps), reloads(rehearsal, &steps)),
+    };
+    let (number, name, failed) = (index + 1, shortened(&stage.name), failing.len());
+    let row =
+        format!("{number:>3}  {name:<NAME$} {after:>5} {changed:>7}  {reloads:<8} {failed:>6}");
+    (row, failed > 0)
+}
+
+/// The number of files that change, on all nodes, and of all files there.
+fn changed(rehearsal: &Rehearsal, steps: &[&Step]) -> String {
+    let files = steps
+        .iter()
+        .flat_map(|step| step.changed.iter().map(|file| (step.node, *file)));
+    let changed = files.collect::<BTreeSet<_>>().len();
+    let nodes: BTreeSet<usize> = steps.iter().map(|step| step.node).collect();
+    format!("{changed}/{}", nodes.len() * rehearsal.resources.len())
+}
+
+/// The letters of the reload commands that run on any node.
+fn reloads(rehearsal: &Rehearsal, steps: &[&Step]) -> String {
+    let commands = steps.iter().flat_map(|step| rehearsal.reloads_of(step));
+    let commands: BTreeSet<usize> = commands.collect();
+    let letters: Vec<String> = commands.into_iter().map(letter).collect();
+    match letters.is_empty() {
+        true => "-".to_owned(),
+        false => letters.join(" "),
+    }
 }
 
 fn shortened(name: &str) -> String {
@@ -71,132 +124,69 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// The reload commands, each with a letter.
-struct Reloads<'t> {
-    troupe: &'t Troupe,
-    /// In the order of the resources.
-    commands: Vec<&'t str>,
-}
-
-impl<'t> Reloads<'t> {
-    fn of(troupe: &'t Troupe) -> Reloads<'t> {
-        let mut commands: Vec<&str> = Vec::new();
-        for actor in &troupe.actors {
-            if let Some(reload) = actor.reload.as_deref()
-                && !commands.contains(&reload)
-            {
-                commands.push(reload);
-            }
-        }
-        Reloads { troupe, commands }
+fn show_reloads(rehearsal: &Rehearsal, style: Style, text: &mut String) {
+    let commands = rehearsal.reloads();
+    if !commands.is_empty() {
+        text.push_str("\nreloads:\n");
     }
-
-    /// The letters of those that run because of a stage; identical commands run once.
-    fn of_act(&self, act: &Act) -> String {
-        let mut letters = Vec::new();
-        for (index, command) in self.commands.iter().enumerate() {
-            let mut actors = act.changed.iter().map(|actor| &self.troupe.actors[*actor]);
-            if actors.any(|actor| actor.reload.as_deref() == Some(command)) {
-                letters.push(letter(index));
-            }
-        }
-        match letters.is_empty() {
-            true => "-".to_owned(),
-            false => letters.join(" "),
-        }
-    }
-
-    fn show(&self, text: &mut String) {
-        if !self.commands.is_empty() {
-            text.push_str("\nreloads:\n");
-        }
-        for (index, command) in self.commands.iter().enumerate() {
-            let _ = writeln!(text, "  {}  {}", letter(index), wrap(command, 5));
-            let mut names = Vec::new();
-            for actor in &self.troupe.actors {
-                if actor.reload.as_deref() == Some(command) {
-                    names.push(actor.name.as_str());
-                }
-            }
-            let _ = writeln!(text, "       of {}", wrap(&names.join(" "), 10));
-        }
+    for (index, command) in commands.into_iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "  {}  {}",
+            letter(index),
+            style.wrap(&style.show(command), 5)
+        );
+        let resources = rehearsal.resources.iter();
+        let resources = resources.filter(|resource| resource.reload.as_deref() == Some(command));
+        let names: Vec<&str> = resources.map(|resource| resource.name.as_str()).collect();
+        let _ = writeln!(text, "       of {}", style.wrap(&names.join(" "), 10));
     }
 }
 
 /// a to z, then a1 and so on.
 fn letter(index: usize) -> String {
-    let letter = char::from(b"abcdefghijklmnopqrstuvwxyz"[index % 26]);
+    let letter = char::from(b'a' + u8::try_from(index % 26).unwrap_or_default());
     match index / 26 {
         0 => letter.to_string(),
         round => format!("{letter}{round}"),
     }
 }
 
-/// A failure and the stages that it comes in.
-struct Told<'t> {
-    name: &'t str,
-    words: &'t str,
-    stages: Vec<String>,
-}
-
-/// The failures in the order of the stages, each once.
-fn told<'t>(troupe: &'t Troupe, acts: &'t [Act]) -> Vec<Told<'t>> {
-    let mut all: Vec<Told<'t>> = Vec::new();
-    let failures = (1..).zip(acts).flat_map(|(number, act)| {
-        let failures = act.failures.iter();
-        failures.map(move |failure| (number, failure))
-    });
-    for (
-        number,
-        Failure {
-            actor,
-            about,
-            words,
-        },
-    ) in failures
-    {
-        let stage = match about.as_str() {
-            "" => format!("{number}"),
-            about => format!("{number} ({about})"),
-        };
-        let name = troupe.actors.get(*actor).map_or("", |actor| &actor.name);
-        match all
-            .iter_mut()
-            .find(|told| told.name == name && told.words == words)
-        {
-            Some(told) => told.stages.push(stage),
-            None => all.push(Told {
-                name,
-                words,
-                stages: vec![stage],
-            }),
-        }
-    }
-    all
-}
-
-fn show_failures(troupe: &Troupe, acts: &[Act], style: Style, text: &mut String) {
-    let failures = told(troupe, acts);
-    if !failures.is_empty() || !troupe.broken.is_empty() {
+fn show_failures(rehearsal: &Rehearsal, style: Style, text: &mut String) {
+    let reports = rehearsal.reports();
+    let (failures, warnings): (Vec<_>, Vec<_>) = reports.iter().partition(|report| report.counts);
+    if !failures.is_empty() || !rehearsal.unread.is_empty() {
         text.push_str("\nfailures:\n");
     }
-    for words in &troupe.broken {
-        let _ = writeln!(text, "  {}", wrap(&style.show(words), 2));
+    for words in &rehearsal.unread {
+        let _ = writeln!(text, "  {}", style.wrap(&style.show(words), 2));
     }
-    for Told {
-        name,
-        words,
-        stages,
-    } in failures
-    {
-        let title = wrap(&format!("{name} in stage {}:", stages.join(", ")), 4);
-        let _ = writeln!(text, "  {}", style.paint(Colour::Bold, &title));
-        for line in words.lines() {
-            // The lines of a template stay as they are, so that the mark below them fits.
-            let _ = match line.contains(" | ") {
-                true => writeln!(text, "    {}", style.show(line)),
-                false => writeln!(text, "    {}", wrap(&style.show(line.trim_start()), 4)),
-            };
-        }
+    for report in failures {
+        show_report(rehearsal, report, style, text);
+    }
+    if !warnings.is_empty() {
+        text.push_str("\nwarnings:\n");
+    }
+    for report in warnings {
+        show_report(rehearsal, report, style, text);
+    }
+}
+
+fn show_report(rehearsal: &Rehearsal, report: &Report<'_>, style: Style, text: &mut String) {
+    let resource = rehearsal.resources.get(report.resource);
+    let name = resource.map_or("", |resource| resource.name.as_str());
+    let title = format!("{name} in stage {}:", rehearsal.places(report));
+    let title = style.wrap(&style.show(&title), 4);
+    let _ = writeln!(text, "  {}", style.paint(Colour::Bold, &title));
+    for line in report.message.lines() {
+        // The lines of a template stay as they are, so that the mark below them fits.
+        let _ = match line.contains(" | ") {
+            true => writeln!(text, "    {}", style.show(line)),
+            false => writeln!(
+                text,
+                "    {}",
+                style.wrap(&style.show(line.trim_start()), 4)
+            ),
+        };
     }
 }

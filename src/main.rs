@@ -8,7 +8,7 @@ use app_agent::cli::{self, Args, Asked, Tool};
 use app_agent::config::Config;
 use app_agent::error::{self, Result};
 use app_agent::tools::{
-    console, diff, doctor, dump, functions, get, lint, rehearse, render, status,
+    console, diff, doctor, dump, functions, get, lint, preview, rehearse, render, status,
 };
 use app_agent::{agent, errand, log, platform};
 
@@ -49,12 +49,22 @@ fn run(asked: Asked) -> Result<ExitCode> {
             console::print(&(text + "\n"))?;
             Ok(ExitCode::SUCCESS)
         }
+        Asked::Run(args) if args.is_given("root") && args.is_on("watch") => watch_image(args),
         Asked::Run(args) => agent::run(Box::new(move || load(&args))),
         Asked::Look(tool, args) => {
             log::speak_plainly();
             look(tool, args)
         }
     }
+}
+
+/// A preview when the metadata is recorded, else a daemon that keeps an image up to date.
+fn watch_image(args: Args) -> Result<ExitCode> {
+    if !preview::is_meant(&load(&args)?) {
+        return agent::run(Box::new(move || load(&args)));
+    }
+    log::speak_plainly();
+    preview::run(&args, || load(&args))
 }
 
 fn look(tool: Tool, args: Args) -> Result<ExitCode> {

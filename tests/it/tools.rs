@@ -9,6 +9,7 @@ mod functions;
 mod image;
 mod lint;
 mod lint_more;
+mod preview;
 mod rehearse;
 mod render;
 mod status;

@@ -139,12 +139,8 @@ impl Preview<'_> {
             return Ok(());
         }
         let old = target.read_old(text::LARGEST as u64 + 1)?;
-        for Line { colour, text } in text::diff(&path, old.as_deref(), new) {
-            let shown = self.style.show(&text);
-            let painted = colour.map(|colour| self.style.paint(colour, &shown));
-            self.text.push_str(&painted.unwrap_or(shown));
-            self.text.push('\n');
-        }
+        self.text
+            .push_str(&painted(&path, old.as_deref(), new, self.style));
         Ok(())
     }
 
@@ -170,6 +166,18 @@ impl Preview<'_> {
             }
         }
     }
+}
+
+/// The unified diff of a file, for people; `None` is no file.
+pub fn painted(path: &str, old: Option<&[u8]>, new: &[u8], style: Style) -> String {
+    let mut painted = String::new();
+    for Line { colour, text } in text::diff(path, old, new) {
+        let shown = style.show(&text);
+        let line = colour.map(|colour| style.paint(colour, &shown));
+        painted.push_str(&line.unwrap_or(shown));
+        painted.push('\n');
+    }
+    painted
 }
 
 /// Adds a command, or a resource to the same one.

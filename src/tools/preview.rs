@@ -1,0 +1,216 @@
+//! `-watch -root OUT` with a recording: renders again when a template, a resource or the recording
+//! is saved, writes the files below OUT, and prints what changed.
+//!
+//! Runs no command. Looks at the files' sizes and times every tenth of a second, which works on any
+//! file system; an error leaves the file and goes on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::Backend;
+use crate::cli::Args;
+use crate::config::{self, Config, Source};
+use crate::error::Result;
+use crate::resource::stage::{self, Stage};
+use crate::resource::{self, Resource};
+use crate::tools::console::{self, Colour, Style};
+use crate::tools::diff;
+use crate::tree::Tree;
+
+/// How often the files are looked at. A change counts when two looks agree: an editor may be writing.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Larger directories of templates are not watched to the end.
+const MOST_FILES: usize = 10_000;
+/// Deeper directories are not entered.
+const DEEPEST: u32 = 64;
+
+/// True for settings that a preview is made with: a recording, and a directory in place of /.
+pub fn is_meant(config: &Config) -> bool {
+    config.root.is_some() && matches!(config.source, Source::File(_))
+}
+
+/// Renders again and again; `load` reads the settings. Returns only when they cannot be read at
+/// first.
+pub fn run(args: &Args, load: impl Fn() -> Result<Config>) -> Result<ExitCode> {
+    let mut preview = Preview {
+        style: Style::of_stdout(),
+        config: load()?,
+        tree: Arc::default(),
+        resources: BTreeMap::new(),
+        problems: BTreeMap::new(),
+    };
+    let mut rendered = None;
+    let mut looked = preview.look(args);
+    loop {
+        let now = preview.look(args);
+        if now == looked && rendered.as_ref() != Some(&now) {
+            if rendered.is_some() {
+                preview.reload(&load)?;
+            }
+            preview.fetch()?;
+            preview.render_all(&now)?;
+            rendered = Some(now.clone());
+        }
+        looked = now;
+        thread::sleep(PAUSE);
+    }
+}
+
+/// The look of a file from outside: size and time of change; none for one that is not there.
+type Look = Option<(u64, Option<SystemTime>)>;
+type Looks = BTreeMap<PathBuf, Look>;
+
+struct Preview {
+    style: Style,
+    config: Config,
+    /// The last metadata that could be read.
+    tree: Arc<Tree>,
+    /// By path, each with the look of the file that was read; none when it could not be read.
+    resources: BTreeMap<PathBuf, (Look, Option<Resource>)>,
+    /// By file, the error that was printed last and still holds.
+    problems: BTreeMap<PathBuf, String>,
+}
+
+impl Preview {
+    fn look(&self, args: &Args) -> Looks {
+        let mut looks = Looks::new();
+        for directory in ["conf.d", "templates"] {
+            look_below(&self.config.confdir.join(directory), 0, &mut looks);
+        }
+        if let Source::File(recordings) = &self.config.source {
+            looks.extend(recordings.iter().map(|path| (path.clone(), look(path))));
+        }
+        looks.extend(config::settings_file(args).map(|path| (path.clone(), look(&path))));
+        looks
+    }
+
+    /// Reads the settings again; wrong ones are reported, and the old ones stay.
+    fn reload(&mut self, load: &impl Fn() -> Result<Config>) -> Result<()> {
+        let place = PathBuf::from("settings");
+        match load() {
+            Ok(config) => {
+                if config != self.config {
+                    self.resources.clear();
+                }
+                self.config = config;
+                self.settle(&place, None)
+            }
+            Err(error) => self.settle(&place, Some(error.chain())),
+        }
+    }
+
+    /// Reads the recording; a wrong one is reported, and the metadata stays.
+    fn fetch(&mut self) -> Result<()> {
+        let place = PathBuf::from("recording");
+        match Backend::new(&self.config).fetch() {
+            Ok(fetched) => {
+                self.tree = fetched.tree;
+                self.settle(&place, None)
+            }
+            Err(error) => self.settle(&place, Some(error.chain())),
+        }
+    }
+
+    fn render_all(&mut self, looks: &Looks) -> Result<()> {
+        let directory = self.config.confdir.join("conf.d");
+        let found = match resource::find(&directory) {
+            Ok(found) => found,
+            Err(error) => return self.settle(&directory, Some(error.chain())),
+        };
+        self.settle(&directory, None)?;
+        for (path, _) in found {
+            let look = looks.get(&path).copied().flatten();
+            let problem = self.render(&path, look).err();
+            self.settle(&path, problem)?;
+        }
+        self.resources.retain(|path, _| looks.contains_key(path));
+        Ok(())
+    }
+
+    /// Renders one resource into its file, and prints the diff.
+    fn render(&mut self, path: &Path, look: Look) -> Result<(), String> {
+        let known = self.resources.remove(path);
+        let known = known.filter(|(known, _)| look.is_some() && *known == look);
+        let mut resource = match known {
+            Some((_, Some(resource))) => resource,
+            _ => Resource::load(path, &self.config).map_err(|error| error.chain())?,
+        };
+        let changed = self.write(&mut resource);
+        let changed = changed.map_err(|error| resource.words(&error));
+        self.resources
+            .insert(path.to_path_buf(), (look, Some(resource)));
+        changed
+    }
+
+    fn write(&self, resource: &mut Resource) -> Result<()> {
+        let content = resource.render(&self.tree, &self.config)?.content;
+        let target = resource.target(&self.config)?;
+        if target.compare(&content)?.is_none() {
+            return Ok(());
+        }
+        let path = shown(&self.config, resource.dest());
+        let old = target.read_old(diff::text::LARGEST as u64 + 1)?;
+        let text = diff::painted(&path, old.as_deref(), &content, self.style);
+        let stage = Stage::create(target, &content, false)?;
+        stage.sync()?;
+        stage::sync_directories(&[stage.commit()?])?;
+        console::print(&text)
+    }
+
+    /// Prints a problem that is new, and the end of one.
+    fn settle(&mut self, place: &Path, problem: Option<String>) -> Result<()> {
+        let before = self.problems.remove(place);
+        let Some(problem) = problem else {
+            return match before {
+                Some(_) => self.say(Colour::Green, &format!("{}: works again", place.display())),
+                None => Ok(()),
+            };
+        };
+        if before.as_ref() != Some(&problem) {
+            self.say(Colour::Red, &problem)?;
+        }
+        self.problems.insert(place.to_path_buf(), problem);
+        Ok(())
+    }
+
+    fn say(&self, colour: Colour, text: &str) -> Result<()> {
+        let lines: Vec<String> = text.lines().map(|line| self.style.show(line)).collect();
+        let text = self.style.paint(colour, &lines.join("\n"));
+        console::print(&format!("{text}\n"))
+    }
+}
+
+/// The path of dest in the image, as the user would write it.
+fn shown(config: &Config, dest: &Path) -> String {
+    let root = config.root.as_deref().unwrap_or("".as_ref()).display();
+    let root = root.to_string();
+    format!("{}{}", root.trim_end_matches('/'), dest.display())
+}
+
+fn look(path: &Path) -> Look {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()))
+}
+
+/// Adds the looks of the files below a directory.
+fn look_below(directory: &Path, depth: u32, looks: &mut Looks) {
+    // One that cannot be listed is reported by whoever reads it.
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries {
+        let path = entry.path();
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if looks.len() >= MOST_FILES {
+            return;
+        }
+        if !is_dir {
+            looks.insert(path.clone(), look(&path));
+        } else if depth < DEEPEST {
+            look_below(&path, depth + 1, looks);
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub enum Kind {
     Usage(String),
     /// A settings file is wrong; `place` is `path` or `path:line`.
     Config { place: String, message: String },
+    /// The settings cannot be read or are wrong; nothing has been done yet.
+    Settings(Error),
     /// A system call failed: `cannot VERB PATH: cause`.
     Io {
         verb: &'static str,
@@ -61,6 +63,14 @@ impl Error {
             place,
             message: message.to_owned(),
         })
+    }
+
+    /// The same error, as one of the settings. A wrong command line remains one.
+    pub fn in_settings(self) -> Error {
+        match self.kind() {
+            Kind::Usage(_) => self,
+            _ => Error::from(Kind::Settings(self)),
+        }
     }
 
     /// An I/O error with the verb and the path.
@@ -117,6 +127,7 @@ impl Error {
     /// The message and its causes.
     fn line(&self) -> String {
         match self.kind() {
+            Kind::Settings(cause) => cause.line(),
             Kind::Io { source, .. } => format!("{self}: {source}"),
             Kind::Check { cause, .. } => format!("{self}: {}", cause.line()),
             _ => self.to_string(),
@@ -142,6 +153,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
             Kind::Usage(message) => f.write_str(message),
+            Kind::Settings(cause) => cause.fmt(f),
             Kind::Config { place, message } => write!(f, "{place}: {message}"),
             Kind::Io { verb, path, .. } => write!(f, "cannot {verb} {}", path.display()),
             Kind::Backend { url, problem } => write!(f, "{url}: {problem}"),
@@ -170,6 +182,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self.kind() {
+            Kind::Settings(cause) => Some(cause),
             Kind::Io { source, .. } => Some(source),
             Kind::Check { cause, .. } => Some(cause),
             _ => None,

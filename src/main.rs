@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use app_agent::cli::{self, Args, Asked, Tool};
-use app_agent::config::Config;
-use app_agent::error::{self, Result};
+use app_agent::config::{self, Config};
+use app_agent::error::{self, Error, Result};
 use app_agent::tools::{
     console, diff, doctor, dump, functions, get, lint, preview, rehearse, render, status,
 };
@@ -27,6 +27,10 @@ fn program() -> ExitCode {
     done.unwrap_or_else(|error| match error.kind() {
         error::Kind::Usage(_) => {
             eprintln!("confd: {}", error.chain());
+            ExitCode::from(2)
+        }
+        error::Kind::Settings(_) => {
+            log::fatal(error.chain());
             ExitCode::from(2)
         }
         _ => {
@@ -84,7 +88,10 @@ fn look(tool: Tool, args: Args) -> Result<ExitCode> {
 
 /// The settings as they are now; what is odd about them is logged as they say.
 fn load(args: &Args) -> Result<Config> {
-    let config = Config::load(args, |name| env::var_os(name))?;
+    let config = Config::load(args, |name| env::var_os(name));
+    let mut config = config.map_err(Error::in_settings)?;
+    let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    config.warnings.extend(config::unknown_variables(variables));
     log::set_level(config.log_level);
     config.warnings.iter().for_each(log::warning);
     Ok(config)

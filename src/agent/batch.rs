@@ -143,13 +143,13 @@ impl Agent {
             Ok(Outcome::InSync(seen)) => {
                 log::debug(format_args!(
                     "Target config {} in sync",
-                    slot.resource.dest().display()
+                    slot.resource.shown_dest().display()
                 ));
                 slot.in_sync(seen);
             }
             Ok(Outcome::LeftAlone(seen, change)) => {
                 slot.say(&change);
-                let dest = slot.resource.dest().display();
+                let dest = slot.resource.shown_dest().display();
                 log::warning(format_args!(
                     "Noop mode enabled. {dest} will not be modified"
                 ));
@@ -278,7 +278,7 @@ impl Agent {
             match prepared.stage.commit() {
                 Ok(committed) => {
                     swapped.push(committed);
-                    let dest = slot.resource.dest().display();
+                    let dest = slot.resource.shown_dest().display();
                     log::info(format_args!("Target config {dest} has been updated"));
                     slot.swapped(prepared.seen, prepared.change.keys);
                 }

@@ -116,7 +116,7 @@ impl Slot {
         } else {
             Level::Info
         };
-        for line in change.lines(self.resource.dest()) {
+        for line in change.lines(self.resource.shown_dest()) {
             log::at(level, line);
         }
     }

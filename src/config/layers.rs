@@ -136,7 +136,7 @@ impl Layers<'_> {
 
     /// The value of `key` in the environment. An empty variable counts as not set.
     fn variable(&self, key: &str) -> Result<Option<(Place, Vec<String>)>> {
-        let name = format!("CONFD_{}", key.to_ascii_uppercase().replace('-', "_"));
+        let name = variable_name(key);
         match (self.env)(&name).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(text)) if text.is_empty() => Ok(None),
@@ -152,6 +152,11 @@ impl Layers<'_> {
         let texts = self.args.all(name);
         (!texts.is_empty()).then(|| (Place::Flag(name), texts.to_vec()))
     }
+}
+
+/// The environment variable of a setting: `CONFD_LOG_LEVEL` for `log-level`.
+pub fn variable_name(key: &str) -> String {
+    format!("CONFD_{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn last(texts: &[String]) -> &str {

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::go::path;
 use crate::keys;
 use crate::log::Level;
+use crate::nearest::nearest;
 use crate::platform;
 
 use layers::{Found, Layers, Variables};
@@ -184,6 +185,37 @@ pub fn settings_file(args: &Args) -> Option<PathBuf> {
             usual.symlink_metadata().is_ok().then_some(usual)
         }
     }
+}
+
+/// Variables that commands get from the daemon: confd may be run by one of them.
+const OF_COMMANDS: &[&str] = &["CONFD_SRC", "CONFD_DEST", "CONFD_CHANGED_KEYS"];
+
+/// One warning for each of these environment variables that begins like a setting's and is none,
+/// with the one that was probably meant.
+pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<Warning> {
+    let known: Vec<String> = keys::names(keys::SETTINGS)
+        .chain(keys::UNUSED_SETTINGS.iter().copied())
+        .map(layers::variable_name)
+        .collect();
+    let known = || {
+        known
+            .iter()
+            .map(String::as_str)
+            .chain(OF_COMMANDS.iter().copied())
+    };
+    let mut names: Vec<String> = names
+        .filter(|name| name.starts_with("CONFD_") && !known().any(|known| known == name))
+        .collect();
+    names.sort_unstable();
+    let warning = |name: String| {
+        let meant = nearest(&name, known());
+        let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
+        Warning {
+            place: "environment".to_owned(),
+            message: format!("unknown variable {name} is ignored{hint}"),
+        }
+    };
+    names.into_iter().map(warning).collect()
 }
 
 fn read_file(args: &Args) -> Result<Option<Table>> {

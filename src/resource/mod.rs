@@ -38,6 +38,7 @@ pub struct Resource {
     path: PathBuf,
     src: String,
     dest: PathBuf,
+    shown: PathBuf,
     keys: Vec<String>,
     prefix: String,
     mode: Option<u32>,
@@ -215,10 +216,13 @@ impl Resource {
             let value = table.string(key)?.filter(|value| !value.is_empty());
             value.ok_or_else(|| table.error(key, "is missing; a resource needs src and dest"))
         };
+        let src = required("src")?;
+        let dest = PathBuf::from(required("dest")?);
         let resource = Resource {
             path: path.to_path_buf(),
-            src: required("src")?,
-            dest: required("dest")?.into(),
+            src,
+            shown: below_root(&dest, config),
+            dest,
             keys: table.strings("keys")?.unwrap_or_default(),
             prefix: resource_prefix(table, config)?,
             mode: mode(table)?,
@@ -268,6 +272,11 @@ impl Resource {
         user.into_iter().chain(group).collect()
     }
 
+    /// The file as messages name it: below `-root`, if there is one.
+    pub fn shown_dest(&self) -> &Path {
+        &self.shown
+    }
+
     /// The `check_cmd` as configured; `None` when there is none.
     pub fn check_cmd(&self) -> Option<&str> {
         Some(self.check_cmd.as_str()).filter(|command| !command.is_empty())
@@ -300,7 +309,7 @@ impl Resource {
     /// Checks what was rendered against the format that the resource promises.
     fn check_output(&self, content: &[u8]) -> Result<()> {
         let checked = self.output.map_or(Ok(()), |format| format.check(content));
-        checked.map_err(|problem| Error::resource(&self.dest, &problem))
+        checked.map_err(|problem| Error::resource(&self.shown, &problem))
     }
 
     /// The error with the resource: behind the words of a template, which people search their logs for as Go has them.
@@ -524,6 +533,14 @@ fn mode(table: &Table) -> Result<Option<u32>> {
     let mode = mode.filter(|mode| *mode <= 0o7777);
     mode.map(Some)
         .ok_or_else(|| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+/// The path of `dest` below `-root`, or `dest` itself.
+fn below_root(dest: &Path, config: &Config) -> PathBuf {
+    match &config.root {
+        Some(root) => root.join(dest.strip_prefix("/").unwrap_or(dest)),
+        None => dest.to_path_buf(),
+    }
 }
 
 /// The format that the rendered file must have.

@@ -153,7 +153,7 @@ impl Preview {
         if target.compare(&content)?.is_none() {
             return Ok(());
         }
-        let path = shown(&self.config, resource.dest());
+        let path = resource.shown_dest().display().to_string();
         let old = target.read_old(diff::text::LARGEST as u64 + 1)?;
         let text = diff::painted(&path, old.as_deref(), &content, self.style);
         let stage = Stage::create(target, &content, false)?;
@@ -183,13 +183,6 @@ impl Preview {
         let text = self.style.paint(colour, &lines.join("\n"));
         console::print(&format!("{text}\n"))
     }
-}
-
-/// The path of dest in the image, as the user would write it.
-fn shown(config: &Config, dest: &Path) -> String {
-    let root = config.root.as_deref().unwrap_or("".as_ref()).display();
-    let root = root.to_string();
-    format!("{}{}", root.trim_end_matches('/'), dest.display())
 }
 
 fn look(path: &Path) -> Look {

@@ -166,8 +166,8 @@ fn version_is_printed() {
 fn an_explicit_settings_file_must_exist() {
     let env = Env::new();
     let run = env.run(&["-onetime", "-config-file", "$ROOT/none.toml"]);
-    assert_ne!(run.code(), Some(0));
-    run.expect_log(&env.expand("$ROOT/none.toml"));
+    run.expect_code(2)
+        .expect_log(&env.expand("$ROOT/none.toml"));
 }
 
 #[test]
@@ -195,9 +195,20 @@ fn a_settings_file_that_does_not_parse_is_named_with_its_line() {
     let mut env = Env::with_tree(&json!({"k": "v"}));
     env.settings("watch = maybe");
     let line = env.lines("etc/confd.toml").len();
-    let run = env.onetime();
-    assert_ne!(run.code(), Some(0));
-    run.expect_log(&env.expand(&format!("$ROOT/etc/confd.toml:{line}")));
+    let told = env.expand(&format!("$ROOT/etc/confd.toml:{line}"));
+    let config = ["-config-file", "$ROOT/etc/confd.toml"];
+    env.run(&config).expect_code(2).expect_log(&told);
+    for tool in [
+        "-onetime",
+        "-diff",
+        "-dump=-",
+        "-get=/",
+        "-rehearse=x",
+        "-watch",
+    ] {
+        let run = env.run(&[&[tool], &config[..]].concat());
+        run.expect_code(2).expect_log(&told);
+    }
 }
 
 #[test]
@@ -235,4 +246,22 @@ fn the_platforms_own_settings_file_is_read_without_a_warning() {
     run.expect_code(0);
     assert_eq!(env.read("out/app"), "v");
     assert_eq!(run.at("ERROR"), [""; 0]);
+}
+
+#[test]
+fn an_unknown_variable_is_harmless_and_named_with_the_likely_one() {
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("app", "x");
+    env.var("CONFD_PREFX", "/self");
+    env.var("CONFD_QUITE_DIFFERENT", "1");
+    env.var("CONFD_SRC", "/x");
+    env.var("CONFD_LOG_LEVEL", "info");
+    let run = env.onetime();
+    run.expect_code(0)
+        .expect_log(
+            "environment: unknown variable CONFD_PREFX is ignored; did you mean CONFD_PREFIX?",
+        )
+        .expect_log("environment: unknown variable CONFD_QUITE_DIFFERENT is ignored")
+        .expect_no_log("CONFD_SRC")
+        .expect_no_log("CONFD_LOG_LEVEL");
 }

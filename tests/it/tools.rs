@@ -13,3 +13,4 @@ mod preview;
 mod rehearse;
 mod render;
 mod status;
+mod tutorial;

@@ -37,7 +37,8 @@ fn an_image_is_made_once_below_its_root_without_commands() {
          reload_cmd = \"touch $ROOT/reloaded\"\nreload_retry = true",
     );
     let before = env.names("etc");
-    make(&env, &[]).expect_code(0);
+    let told = "Target config $ROOT/image/opt/app/app.conf has been updated";
+    make(&env, &[]).expect_code(0).expect_log(&env.expand(told));
     assert_eq!(env.read("image/opt/app/app.conf"), "v");
     let made = fs::metadata(env.path("image/opt/app/app.conf")).expect("the file");
     assert_eq!(made.permissions().mode() & 0o7777, 0o640);

@@ -237,6 +237,7 @@ const DETAILS: &[(&str, &[&str])] = &[
     (
         "format",
         &[
+            "diff",
             "status",
             "doctor",
             "lint",

@@ -73,7 +73,7 @@ fn watch_image(args: Args) -> Result<ExitCode> {
 
 fn look(tool: Tool, args: Args) -> Result<ExitCode> {
     match tool {
-        Tool::Diff => diff::run(&load(&args)?, args.is_on("show-secrets")),
+        Tool::Diff => diff::run(&load(&args)?, &args),
         Tool::Dump => dump::run(&load(&args)?, &dump::Options::from_args(&args)),
         Tool::Render => render::run(&load(&args)?, &args),
         Tool::Get => get::run(&load(&args)?, &args),

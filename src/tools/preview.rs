@@ -155,7 +155,8 @@ impl Preview {
         }
         let path = resource.shown_dest().display().to_string();
         let old = target.read_old(diff::text::LARGEST as u64 + 1)?;
-        let text = diff::painted(&path, old.as_deref(), &content, self.style);
+        let lines = diff::text::diff(&path, old.as_deref(), &content);
+        let text = diff::painted(&lines, self.style);
         let stage = Stage::create(target, &content, false)?;
         stage.sync()?;
         stage::sync_directories(&[stage.commit()?])?;

@@ -9,14 +9,17 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use crate::backend::Backend;
+use crate::cli::Args;
 use crate::config::Config;
 use crate::error::Result;
 use crate::log;
 use crate::resource::owed::Owed;
 use crate::resource::stage::{Difference, Target};
 use crate::resource::{self, Resource};
-use crate::tools::console::{self, Colour, Style};
+use crate::tools::console::{self, Colour, Format, Style};
 use crate::tree::Tree;
 
 use text::Line;
@@ -25,40 +28,61 @@ use text::Line;
 const PENDING: u8 = 3;
 
 /// Prints what would change. 0 when nothing would, 3 when something would, 1 when a resource fails.
-pub fn run(config: &Config, show_secrets: bool) -> Result<ExitCode> {
+pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
+    let format = Format::from_args(args)?;
     let mut backend = Backend::new(config);
     let fetched = console::patiently("asking for the metadata", || backend.fetch())?;
-    let tree = fetched.tree;
     let mut preview = Preview {
         config,
-        tree,
-        show_secrets,
-        style: Style::of_stdout(),
-        text: String::new(),
+        tree: fetched.tree,
+        show_secrets: args.is_on("show-secrets"),
+        files: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
-        failed: false,
+        failures: Vec::new(),
     };
     console::patiently("comparing the files", || preview.look_at_all())?;
-    preview.add_commands();
-    console::print(&preview.text)?;
-    Ok(match (preview.failed, preview.text.is_empty()) {
-        (true, _) => ExitCode::FAILURE,
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::from(PENDING),
+    console::print(&match format {
+        Format::Text => preview.to_text(Style::of_stdout()),
+        Format::Json => preview.to_json(),
+    })?;
+    Ok(if !preview.failures.is_empty() {
+        ExitCode::FAILURE
+    } else if preview.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(PENDING)
     })
 }
 
-/// The changes found so far.
+/// What would happen, as far as it has been looked at.
 struct Preview<'a> {
     config: &'a Config,
     tree: Arc<Tree>,
     show_secrets: bool,
-    style: Style,
-    text: String,
+    files: Vec<FileChange>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
-    failed: bool,
+    /// The resources that fail, with the reasons.
+    failures: Vec<(String, String)>,
+}
+
+/// A file that would be made or changed.
+struct FileChange {
+    resource: String,
+    path: String,
+    missing: bool,
+    /// The changes of owner and mode, one a line.
+    attributes: Vec<String>,
+    content: Content,
+}
+
+/// The change of a file's content.
+enum Content {
+    Same,
+    /// Not everyone may read it.
+    Secret,
+    Lines(Vec<Line>),
 }
 
 /// A command that would run, and for which resources.
@@ -81,8 +105,8 @@ impl Preview<'_> {
                 Err(error) => Err(error.chain()),
             };
             if let Err(message) = looked {
-                log::error(message);
-                self.failed = true;
+                log::error(&message);
+                self.failures.push((name, message));
             }
         }
         Ok(())
@@ -121,58 +145,128 @@ impl Preview<'_> {
         new: &[u8],
     ) -> Result<()> {
         let path = target.path().display().to_string();
-        let verb = if difference.missing {
-            "makes"
+        let content = if !difference.missing && difference.md5.is_none() {
+            Content::Same
+        } else if target.is_secret() && !self.show_secrets {
+            Content::Secret
         } else {
-            "changes"
+            let old = target.read_old(text::LARGEST as u64 + 1)?;
+            Content::Lines(text::diff(&path, old.as_deref(), new))
         };
-        self.line(Colour::Bold, &format!("{name} {verb} {path}"));
-        for line in attributes(target, difference) {
-            self.line(Colour::Yellow, &line);
-        }
-        if !difference.missing && difference.md5.is_none() {
-            return Ok(());
-        }
-        if target.is_secret() && !self.show_secrets {
-            let why = "its content is not for everyone to read; -show-secrets shows it";
-            self.line(Colour::Yellow, why);
-            return Ok(());
-        }
-        let old = target.read_old(text::LARGEST as u64 + 1)?;
-        self.text
-            .push_str(&painted(&path, old.as_deref(), new, self.style));
+        self.files.push(FileChange {
+            resource: name.to_owned(),
+            path,
+            missing: difference.missing,
+            attributes: attributes(target, difference),
+            content,
+        });
         Ok(())
     }
 
-    fn line(&mut self, colour: Colour, line: &str) {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.checks.is_empty() && self.reloads.is_empty()
+    }
+}
+
+/// The two forms of the result.
+impl Preview<'_> {
+    /// The files, then the commands in the order of running: all checks before anything is
+    /// replaced, then each different reload once.
+    fn to_text(&self, style: Style) -> String {
+        let mut lines = Lines {
+            style,
+            text: String::new(),
+        };
+        for file in &self.files {
+            lines.add_file(file);
+        }
+        for (verb, commands) in [("check", &self.checks), ("reload", &self.reloads)] {
+            for Command { text, resources } in commands {
+                let title = format!("would {verb}, for {}:", resources.join(", "));
+                lines.add(Colour::Bold, &title);
+                for line in text.lines() {
+                    let _ = writeln!(lines.text, "    {}", style.show(line));
+                }
+            }
+        }
+        lines.text
+    }
+
+    fn to_json(&self) -> String {
+        let files = self.files.iter().map(|file| {
+            let diff = match &file.content {
+                Content::Lines(lines) => {
+                    let lines = lines.iter().map(|line| format!("{}\n", line.text));
+                    Some(lines.collect::<String>())
+                }
+                Content::Same | Content::Secret => None,
+            };
+            json!({
+                "resource": file.resource,
+                "path": file.path,
+                "new": file.missing,
+                "attributes": file.attributes,
+                "secret": matches!(file.content, Content::Secret),
+                "diff": diff,
+            })
+        });
+        let failures = self.failures.iter();
+        let failures =
+            failures.map(|(resource, message)| json!({"resource": resource, "message": message}));
+        let report = json!({
+            "version": 1,
+            "files": files.collect::<Vec<_>>(),
+            "checks": commands(&self.checks),
+            "reloads": commands(&self.reloads),
+            "failures": failures.collect::<Vec<_>>(),
+        });
+        format!("{report:#}\n")
+    }
+}
+
+fn commands(commands: &[Command]) -> Vec<Json> {
+    let commands = commands.iter();
+    let to_json =
+        |Command { text, resources }: &Command| json!({"command": text, "resources": resources});
+    commands.map(to_json).collect()
+}
+
+/// Lines for people.
+struct Lines {
+    style: Style,
+    text: String,
+}
+
+impl Lines {
+    fn add(&mut self, colour: Colour, line: &str) {
         let line = self.style.show(line);
         self.text.push_str(&self.style.paint(colour, &line));
         self.text.push('\n');
     }
 
-    /// The commands, in the order of running: all checks before anything is replaced, then each different reload once.
-    fn add_commands(&mut self) {
-        let checks = std::mem::take(&mut self.checks);
-        let reloads = std::mem::take(&mut self.reloads);
-        for (verb, commands) in [("check", checks), ("reload", reloads)] {
-            for Command { text, resources } in commands {
-                self.line(
-                    Colour::Bold,
-                    &format!("would {verb}, for {}:", resources.join(", ")),
-                );
-                for line in text.lines() {
-                    let _ = writeln!(self.text, "    {}", self.style.show(line));
-                }
+    fn add_file(&mut self, file: &FileChange) {
+        let verb = if file.missing { "makes" } else { "changes" };
+        let title = format!("{} {verb} {}", file.resource, file.path);
+        self.add(Colour::Bold, &title);
+        for line in &file.attributes {
+            self.add(Colour::Yellow, line);
+        }
+        match &file.content {
+            Content::Same => {}
+            Content::Secret => {
+                let why = "its content is not for everyone to read; -show-secrets shows it";
+                self.add(Colour::Yellow, why);
             }
+            Content::Lines(lines) => self.text.push_str(&painted(lines, self.style)),
         }
     }
 }
 
-/// The unified diff of a file, for people; `None` is no file.
-pub fn painted(path: &str, old: Option<&[u8]>, new: &[u8], style: Style) -> String {
+/// The lines of a unified diff, for people.
+pub fn painted(lines: &[Line], style: Style) -> String {
     let mut painted = String::new();
-    for Line { colour, text } in text::diff(path, old, new) {
-        let shown = style.show(&text);
+    for Line { colour, text } in lines {
+        let shown = style.show(text);
         let line = colour.map(|colour| style.paint(colour, &shown));
         painted.push_str(&line.unwrap_or(shown));
         painted.push('\n');

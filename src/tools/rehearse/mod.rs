@@ -20,7 +20,7 @@ use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{Config, Source};
 use crate::error::{Error, Result};
-use crate::tools::console;
+use crate::tools::console::{self, Format};
 
 use gallery::{Difference, Gallery};
 use stages::Plan;
@@ -53,7 +53,7 @@ impl Options<'_> {
             expected: path("expect"),
             update: args.is_on("update"),
             check: args.is_on("check"),
-            json: console::wants_json(args)?,
+            json: Format::from_args(args)? == Format::Json,
         };
         if options.update && options.expected.is_none() {
             let message = "-update goes with -expect: it rewrites that directory";

@@ -237,3 +237,38 @@ fn colours_are_for_a_terminal_without_no_color() {
     assert!(!plain.stdout.contains('\u{1b}'), "{}", plain.stdout);
     assert!(plain.stdout.contains("+new"), "{}", plain.stdout);
 }
+
+#[test]
+fn what_would_change_is_also_json() {
+    let env = Env::with_tree(&json!({"port": "80"}));
+    env.simple_with(
+        "app",
+        "listen {{getv \"/port\"}}\n",
+        "check_cmd = \"true\"\nreload_cmd = \"touch reloaded\"",
+    );
+    env.simple_with("secret", "s\n", "mode = \"0600\"");
+    env.simple_with("bad", "{{getv \"/nope\"}}", "");
+    let run = env.run(&[
+        "-diff",
+        "-format",
+        "json",
+        "-config-file",
+        "$ROOT/etc/confd.toml",
+    ]);
+    run.expect_code(1).expect_log("key does not exist: /nope");
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(told["version"], 1);
+    let file = &told["files"][0];
+    assert_eq!(file["resource"], "app.toml");
+    assert_eq!(file["new"], true);
+    let diff = file["diff"].as_str().expect("a diff");
+    assert!(diff.ends_with("@@ -0,0 +1 @@\n+listen 80\n"), "{diff}");
+    assert_eq!(told["files"][1]["secret"], true);
+    assert_eq!(told["files"][1]["diff"], json!(null));
+    assert_eq!(
+        told["checks"],
+        json!([{"command": "true", "resources": ["app.toml"]}])
+    );
+    assert_eq!(told["reloads"][0]["command"], "touch reloaded");
+    assert_eq!(told["failures"][0]["resource"], "bad.toml");
+}

@@ -616,7 +616,7 @@ fn wrong_calls_of_lint_are_told() {
         (
             &["-format", "json"],
             2,
-            "-format goes with -status or -doctor or -lint",
+            "-format goes with -diff or -status or -doctor or -lint or",
         ),
         (
             &[

@@ -284,6 +284,8 @@ do_install() {
     restore_labels
     reload_systemd
     say "the app agent is installed"
+    # With a unit of its own, systemd does not look at the links that started the original agent.
+    if [ -z "$was_here" ] && [ "$(init_system)" = systemd ] && has_start_link; then do_enable; fi
     [ -n "$DESTDIR" ] || replace_daemons
 }
 
@@ -393,6 +395,11 @@ check_enabled() {
 do_disable() {
     rm -f "$DESTDIR$wanted" || fail "cannot remove $DESTDIR$wanted"
     case $(init_system) in
+    systemd)
+        # The original agent's.
+        rm -f "$DESTDIR"/etc/rc?.d/[SK]??confd "$DESTDIR"/etc/rc.d/rc?.d/[SK]??confd \
+            "$DESTDIR"/etc/init.d/rc?.d/[SK]??confd || fail "cannot remove the links to $init_script"
+        ;;
     openrc)
         [ ! -h "$DESTDIR/etc/runlevels/default/confd" ] || quietly inside rc-update del confd default || fail "rc-update failed"
         ;;
@@ -438,7 +445,9 @@ do_uninstall() {
     if [ "$(init_system)" = sysv ] && has update-rc.d; then
         quietly inside update-rc.d confd remove || fail "update-rc.d failed"
     fi
-    rm -f "$records" "$DESTDIR$base"/run/confd.pid* || fail "cannot remove $records"
+    # confd.lock is the original agent's.
+    rm -f "$records" "$DESTDIR$base"/run/confd.pid* "$DESTDIR$base/run/confd.lock" ||
+        fail "cannot remove $records"
     # What confd has made for itself.
     rm -rf "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json \
         "$DESTDIR"/etc/confd/owed || fail "cannot remove the locks and records of confd"

@@ -356,6 +356,12 @@ pub fn reserve(_file: &File, _size: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn set_read_only(path: &Path, readonly: bool) {
+        let mut permissions = fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(readonly);
+        fs::set_permissions(path, permissions).unwrap();
+    }
+
     fn scratch(name: &str) -> (Dir, PathBuf) {
         let path = std::env::temp_dir().join(format!("confd-dir-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
@@ -388,11 +394,7 @@ mod tests {
         let (new, old) = (OsStr::new("new"), OsStr::new("old \u{4e2d}"));
         fs::write(path.join(new), "new").unwrap();
         fs::write(path.join(old), "old").unwrap();
-        let set = |readonly| {
-            let mut permissions = fs::metadata(path.join(old)).unwrap().permissions();
-            permissions.set_readonly(readonly);
-            fs::set_permissions(path.join(old), permissions).unwrap();
-        };
+        let set = |readonly| set_read_only(&path.join(old), readonly);
         set(true);
         dir.replace(new, old).unwrap();
         assert_eq!(fs::read(path.join(old)).unwrap(), b"new");
@@ -412,11 +414,7 @@ mod tests {
         let (new, old) = (OsStr::new("new"), OsStr::new("old"));
         fs::write(path.join(new), "new").unwrap();
         fs::write(path.join(old), "old").unwrap();
-        let set = |readonly| {
-            let mut permissions = fs::metadata(path.join(old)).unwrap().permissions();
-            permissions.set_readonly(readonly);
-            fs::set_permissions(path.join(old), permissions).unwrap();
-        };
+        let set = |readonly| set_read_only(&path.join(old), readonly);
         set(true);
         let held = OpenOptions::new()
             .read(true)

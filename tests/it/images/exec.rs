@@ -36,6 +36,12 @@ impl Agent {
         self.exec().status().expect("exec.sh")
     }
 
+    /// Runs exec.sh with these options; it must succeed.
+    fn start(&self, options: &[&str]) {
+        let status = self.exec().args(options).status();
+        assert!(status.expect("exec.sh").success(), "{options:?}");
+    }
+
     fn app_log(&self) -> String {
         fs::read_to_string(self.env.path("log/app.log")).unwrap_or_default()
     }
@@ -303,9 +309,7 @@ fn narrow_path(env: &Env) -> String {
     for tool in [
         "cat", "date", "dd", "dirname", "grep", "mkdir", "od", "sed", "sleep", "sync", "tr",
     ] {
-        let found = std::env::var("PATH").expect("a PATH");
-        let mut places = found.split(':').map(|place| format!("{place}/{tool}"));
-        let place = places.find(|place| fs::exists(place).unwrap_or(false));
+        let place = program_of(tool);
         env.put("tools/empty", "");
         let link = env.path("tools").join(tool);
         std::os::unix::fs::symlink(place.expect(tool), link).expect("a link");
@@ -402,10 +406,7 @@ fn a_command_that_was_cut_off_gets_its_verdict_at_the_next_start() {
             fs::write(agent.env.path("log/app.log"), "").expect("app.log");
             let mut caller = agent.exec().spawn().expect("exec.sh");
             until("the command runs", || agent.app_log().ends_with('\n'));
-            let recover = || {
-                let status = agent.exec().args(next).status();
-                assert!(status.expect("exec.sh").success());
-            };
+            let recover = || agent.start(next);
             recover();
             assert!(!agent.cmd_log().contains("failed"), "it still runs");
 
@@ -433,14 +434,7 @@ fn another_boot_has_other_processes() {
         let record = format!("{} 1 no-such-boot\nc-1:echo x\n", std::process::id());
         agent.env.put("data/cmd.started/c-1", &record);
         agent.env.put("data/cmd.started/c-2", "");
-        assert!(
-            agent
-                .exec()
-                .arg("-recover")
-                .status()
-                .expect("exec.sh")
-                .success()
-        );
+        agent.start(&["-recover"]);
         assert_eq!(agent.cmd_log(), "c-1 [failed137]: echo x\n");
     });
 }
@@ -454,14 +448,7 @@ fn a_verdict_is_not_given_twice() {
             .put("data/cmd.started/c-1", "1 1 no-such-boot\nc-1:echo x\n");
         let log = "2016-10-11 13:54:41 c-1 [executing]: echo x\n2016-10-11 13:54:42 c-1 [successful]: echo x\n";
         fs::write(agent.env.path("log/cmd.log"), log).expect("cmd.log");
-        assert!(
-            agent
-                .exec()
-                .arg("-recover")
-                .status()
-                .expect("exec.sh")
-                .success()
-        );
+        agent.start(&["-recover"]);
         assert_eq!(agent.cmd_log().lines().count(), 2);
     });
 }

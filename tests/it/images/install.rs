@@ -638,6 +638,23 @@ fn it_starts_at_boot_only_when_asked_to() {
 }
 
 #[test]
+fn it_starts_at_boot_when_the_original_agent_did() {
+    for look in LOOKS.iter().filter(|look| look.systemd) {
+        let Some(site) = Site::with_look(look) else {
+            continue;
+        };
+        let link = "etc/rc3.d/S95confd -> ../init.d/confd";
+        site.add("etc/init.d/confd");
+        site.add(link);
+        site.installs(&[]);
+        assert!(site.root(WANTED).is_symlink(), "{}", look.name);
+        site.installs(&["--uninstall"]);
+        assert!(!site.root(WANTED).is_symlink(), "{}", look.name);
+        assert!(!site.root("etc/rc3.d/S95confd").is_symlink());
+    }
+}
+
+#[test]
 fn the_installed_copy_enables_without_an_archive() {
     let look = LOOKS
         .iter()

@@ -241,6 +241,7 @@ fn failed(message: &str) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go::time::{Local, Time, Zone};
     use crate::template::{Limit, format};
 
     fn budget() -> Budget {
@@ -249,6 +250,15 @@ mod tests {
 
     fn texts(items: &[&str]) -> Rc<[Str]> {
         items.iter().map(|item| Str::from(*item)).collect()
+    }
+
+    fn moment() -> Time {
+        Time {
+            seconds: 0,
+            nanos: 0,
+            utc: true,
+            local: Local::new(Zone::utc()),
+        }
     }
 
     fn shown(result: Result<Value, CallError>) -> String {
@@ -294,6 +304,12 @@ mod tests {
                 "error parsing regexp: missing closing ]: `[`",
             ),
             (Value::Strings(texts(&[])), "[", "[]"),
+            (
+                Value::list(vec![Value::text("a"), Value::Time(Rc::new(moment()))]).unwrap(),
+                "a",
+                "interface conversion: interface {} is time.Time, not memkv.KVPair",
+            ),
+            (Value::Bytes(b"ab"[..].into()), "a", "[]"),
             (Value::Nil, "[", "filter only support slice or array."),
             (Value::text("a"), "a", "filter only support slice or array."),
         ] {

@@ -14,7 +14,10 @@ fn failed(message: String) -> CallError {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::go::time::{Local, Time, Zone};
     use crate::template::value::{Pair, Str};
     use crate::template::{Budget, Limit, Value};
 
@@ -180,6 +183,27 @@ mod tests {
             decode(long.as_bytes(), Want::Any, &mut budget).err(),
             Some(Limit::Bytes.into())
         );
+    }
+
+    #[test]
+    fn times_zones_and_bytes() {
+        let time = |seconds| Time {
+            seconds,
+            nanos: 0,
+            utc: true,
+            local: Local::new(Zone::utc()),
+        };
+        let written = |value| match encode(&value, false, &mut Budget::default()) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        let zone = Value::Location(Rc::new(time(0).location()));
+        assert_eq!(written(zone), "{}");
+        assert_eq!(written(Value::Bytes(b"ab"[..].into())), "\"YWI=\"");
+        let first = Value::Time(Rc::new(time(0)));
+        assert_eq!(written(first), "\"1970-01-01T00:00:00Z\"");
+        let late = Value::Time(Rc::new(time(253_402_300_800)));
+        assert!(written(late).ends_with("Time.MarshalJSON: year outside of range [0,9999]"));
     }
 
     #[test]

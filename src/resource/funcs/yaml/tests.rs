@@ -213,3 +213,8 @@ fn letters_and_digits_of_keys_are_those_of_unicode() {
     );
     assert_eq!(order(&["k10", "k9", "k09"]), "k9 k09 k10");
 }
+
+#[test]
+fn bytes_are_numbers() {
+    assert_eq!(yaml(&Value::Bytes(b"ab"[..].into())), "- 97\n- 98\n");
+}

@@ -1,7 +1,8 @@
-//! `html`, `js` and `urlquery`: text made safe for another language, as text/template and net/url do it.
+//! `html`, `js` and `urlquery`: text made safe for another language, as text/template and net/url
+//! do it.
 //!
-//! Each takes the text of its arguments (see [`format::sprint_printed`](super::format::sprint_printed)) and gives at
-//! most nine bytes for one.
+//! Each takes the text of its arguments and returns at most
+//! nine bytes for one.
 
 use super::{unicode, utf8};
 
@@ -22,7 +23,8 @@ pub fn html(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `template.JSEscape`: for the inside of a JavaScript string. Bytes that are not UTF-8 stay as they are.
+/// `template.JSEscape`: for the inside of a JavaScript string. Bytes that are not UTF-8 stay
+/// unchanged.
 pub fn js(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,14 +1,15 @@
-//! Go's `path/filepath.Match` patterns: `*` and `?` stop at `/`, `[a-z]` and `[^a-z]` are classes, `\` takes the
-//! next character as it is.
+//! Go's `path/filepath.Match` patterns: `*` and `?` stop at `/`, `[a-z]` and `[^a-z]` are classes,
+//! `\` takes the next character unchanged.
 //!
-//! Matching follows Go's algorithm, not only its documentation: a part between stars takes the first place where
-//! it fits, and a class (but nothing else) matches a `/` too.
+//! Matching follows Go's algorithm, not only its documentation: a part between stars takes the
+//! first place where it fits, and a class (but nothing else) matches a `/` too.
 
-/// A pattern with a syntax error, Go's `ErrBadPattern`. Go reads a pattern while it matches, so that only a name that
-/// matches everything before the error finds it: see [`BadPattern::is_reached`].
+/// A pattern with a syntax error, Go's `ErrBadPattern`. Go reads a pattern while it matches, so
+/// that only a name that matches everything before the error finds it: see
+/// [`BadPattern::is_reached`].
 #[derive(Clone, Debug)]
 pub struct BadPattern {
-    /// What could be read: whole parts between stars.
+    /// The part that could be read: whole parts between stars.
     before: Pattern,
 }
 
@@ -24,10 +25,10 @@ pub struct Pattern {
     chunks: Vec<Chunk>,
 }
 
-/// What stands between stars.
+/// The part of a pattern between two stars.
 #[derive(Clone, Debug, Default)]
 struct Chunk {
-    /// Whether any text without a `/` may come first.
+    /// True if any text without a `/` may come first.
     star: bool,
     items: Vec<Item>,
 }
@@ -68,7 +69,7 @@ impl Pattern {
         Ok(Pattern { chunks })
     }
 
-    /// Whether the pattern matches the whole of `name`.
+    /// True if the pattern matches the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
         let mut name = name.as_bytes();
         for (index, chunk) in self.chunks.iter().enumerate() {
@@ -86,7 +87,7 @@ impl Pattern {
 }
 
 impl BadPattern {
-    /// Whether Go finds the error when it matches `name`.
+    /// True if Go finds the error when it matches `name`.
     pub fn is_reached(&self, mut name: &[u8]) -> bool {
         self.before.chunks.iter().all(|chunk| {
             let rest = chunk.find(name, false);
@@ -96,7 +97,8 @@ impl BadPattern {
     }
 }
 
-/// Parses one item at the head of `pattern`; returns what follows, nothing when the item is malformed.
+/// Parses one item at the head of `pattern`; returns what follows, nothing when the item is
+/// malformed.
 fn parse_item<'p>(pattern: &'p str, items: &mut Vec<Item>) -> Option<&'p str> {
     let mut rest = pattern.chars();
     match rest.next() {
@@ -149,7 +151,8 @@ fn class_char(pattern: &str) -> Option<(char, &str)> {
 }
 
 impl Chunk {
-    /// What is left of `name` behind this chunk; the last chunk must leave nothing.
+    /// The rest of `name` behind this chunk; nothing when it does not match. The last chunk must
+    /// leave no rest.
     fn find<'n>(&self, name: &'n [u8], last: bool) -> Option<&'n [u8]> {
         let fits = |rest: &&[u8]| !last || rest.is_empty();
         if let Some(rest) = self.take(name).filter(fits) {
@@ -162,7 +165,7 @@ impl Chunk {
             .find_map(|tail| self.take(tail).filter(fits))
     }
 
-    /// What is left of `name` when the chunk fits at its head.
+    /// The rest of `name` when the chunk matches at its head.
     fn take<'n>(&self, mut name: &'n [u8]) -> Option<&'n [u8]> {
         for item in &self.items {
             let (&first, after) = name.split_first()?;
@@ -190,7 +193,8 @@ fn in_ranges(character: char, ranges: &[(char, char)]) -> bool {
         .any(|&(low, high)| (low..=high).contains(&character))
 }
 
-/// The first character and what follows; a byte in the middle of a character counts as U+FFFD, as in Go.
+/// The first character and what follows; a byte in the middle of a character counts as U+FFFD, as
+/// in Go.
 fn after_char(name: &[u8]) -> (char, &[u8]) {
     let length = match name.first() {
         Some(0xC0..=0xDF) => 2,

@@ -1,4 +1,5 @@
-//! Go's package path, for keys and for the template functions `base` and `dir`: pure text, `/` only.
+//! Go's package path, for keys and for the template functions `base` and `dir`: pure text, `/`
+//! only.
 
 /// The shortest equivalent path, as Go's `path.Clean`: `.` for nothing, no `..` above the root.
 pub fn clean(path: &str) -> String {
@@ -24,7 +25,7 @@ pub fn clean(path: &str) -> String {
     }
 }
 
-/// Whether [`clean`] would return this rooted path as it is.
+/// True if [`clean`] would return this rooted path unchanged.
 pub fn is_clean_key(path: &str) -> bool {
     path == "/"
         || path

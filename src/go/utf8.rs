@@ -1,10 +1,11 @@
 //! Go's package unicode/utf8 for byte strings that may hold anything: invalid bytes count as one
 //! U+FFFD each, where std's lossy conversion would fold several of them into one.
 
-/// What stands for a byte that is not UTF-8.
+/// The character that stands for a byte that is not UTF-8.
 pub const ERROR: char = char::REPLACEMENT_CHARACTER;
 
-/// The first character and its width in bytes; `(U+FFFD, 1)` for an invalid byte, `(U+FFFD, 0)` for no bytes.
+/// The first character and its width in bytes; `(U+FFFD, 1)` for an invalid byte, `(U+FFFD, 0)` for
+/// no bytes.
 pub fn decode(bytes: &[u8]) -> (char, usize) {
     let Some(&first) = bytes.first() else {
         return (ERROR, 0);

@@ -1,7 +1,7 @@
-//! Go's own functions, but for the comparisons: the host brings its own.
+//! Go's own functions, except the comparisons: the host brings its own.
 //!
-//! Arguments come checked against the table. `and` and `or` are not called but evaluated, since they may leave
-//! arguments out.
+//! Arguments come checked against the table. `and` and `or` are not called but evaluated, since
+//! they may leave arguments out.
 
 use super::value::{Str, Value};
 use super::{Budget, CallError, Function, Options, Type, format};
@@ -225,7 +225,8 @@ fn index_arg(index: &Value, cap: usize) -> Result<usize, CallError> {
     fits.ok_or_else(|| failed(format!("index out of range: {number}")))
 }
 
-/// `slice x 1 2` is `x[1:2]`. A list's capacity is its length here, while Go's may be larger by chance.
+/// `slice x 1 2` is `x[1:2]`. A list's capacity is its length here, while Go's may be larger by
+/// chance.
 fn slice(item: &Value, indexes: &[Value], budget: &mut Budget) -> Result<Value, CallError> {
     if matches!(item, Value::Nil) {
         return Err(failed("slice of untyped nil"));

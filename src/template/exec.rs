@@ -1,7 +1,9 @@
-//! The executor: walks the parse tree and writes what it prints. `walk_*` print, `eval_*` (in `eval.rs`) return.
+//! The executor: walks the parse tree and writes what it prints. `walk_*` print, `eval_*` (in
+//! `eval.rs`) return.
 //!
-//! Blocks and templates in execution are frames on a heap of their own, not calls, so that templates may call each
-//! other as deep as Go lets them. Only parentheses and nested renderings use the native stack, as the budget allows.
+//! Blocks and templates in execution are frames on a heap of their own, not calls, so that
+//! templates may call each other as deep as Go lets them. Only parentheses and nested renderings
+//! use the native stack, as the budget allows.
 
 mod call;
 mod eval;
@@ -21,13 +23,13 @@ use super::problem::Problem;
 use super::value::Value;
 use super::{CallError, Failure, Host, Options};
 
-/// After so many missing keys a rendering gives up.
+/// The number of missing keys after which a rendering gives up.
 const MAX_MISSING: usize = 100;
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// A value as reflection sees it: what lies in a `[]interface {}` or a map is an `interface {}` to it, until a
-/// pipeline passes it on.
+/// A value as reflection sees it: what lies in a `[]interface {}` or a map is an `interface {}` to
+/// it, until a pipeline passes it on.
 #[derive(Clone, Debug)]
 struct Reflected {
     value: Value,
@@ -67,8 +69,9 @@ impl Reflected {
 }
 
 impl Template {
-    /// Executes the template with `data` as dot. The error is Go's first one; when keys are missing, all of
-    /// them are looked for, and the others are [`further`](Error::further) ones of the first.
+    /// Executes the template with `data` as dot. The error is Go's first one; when keys are
+    /// missing, all of them are looked for, and the others are [`further`](Error::further) ones of
+    /// the first.
     pub fn execute(
         &self,
         host: &mut dyn Host,
@@ -101,12 +104,13 @@ struct State<'t, 'h> {
     budget: &'h mut Budget,
     options: Options,
     out: Vec<u8>,
-    /// What is being executed, the innermost last.
+    /// The lists in execution, the innermost last.
     frames: Vec<Frame<'t>>,
     dot: Reflected,
     /// Which template's text is being executed.
     running: TemplateId,
-    /// The variables of all templates in execution; `None` for one whose declaration was left out by `and` or `or`.
+    /// The variables of all templates in execution; `None` for one whose declaration was left out
+    /// by `and` or `or`.
     vars: Vec<Option<Reflected>>,
     /// Where the variables of the running template begin.
     base: usize,
@@ -114,7 +118,7 @@ struct State<'t, 'h> {
     args: Vec<Value>,
     /// Where functions make text.
     scratch: Vec<u8>,
-    /// Whether the argument evaluated last was a nil interface, which `len` tells from nil.
+    /// True if the argument evaluated last was a nil interface, which `len` tells from nil.
     nil_interface: bool,
     /// The command whose value the running one gets as its last argument.
     piped: Span,
@@ -125,7 +129,7 @@ struct State<'t, 'h> {
 
 /// A list in execution.
 struct Frame<'t> {
-    /// What is left of it.
+    /// The nodes that are left of it.
     nodes: std::slice::Iter<'t, Node>,
     /// The variables to keep at its end.
     mark: usize,
@@ -153,7 +157,7 @@ struct Loop<'t> {
     mark: usize,
 }
 
-/// What a range goes through.
+/// The values that a range goes through.
 enum Items {
     /// A slice, a map, or nothing.
     Elements(Value),
@@ -265,7 +269,8 @@ impl<'t, 'h> State<'t, 'h> {
         spent.map_err(|limit| self.limit(limit))
     }
 
-    /// Puts a failed call on record, with its place: an error, unless the rendering can go on without the value.
+    /// Puts a failed call on record, with its place: an error, unless the rendering can go on
+    /// without the value.
     fn call_failed(&mut self, name: &'static str, error: CallError) -> Result<()> {
         let Failure::Nested(nested) = *error.0 else {
             let error = self.error(Problem::Calling { name, error });
@@ -408,7 +413,7 @@ impl<'t> State<'t, '_> {
         }
     }
 
-    /// What an action declares lives until the block ends, and is not printed.
+    /// A variable that an action declares lives until the block ends, and is not printed.
     fn walk_action(&mut self, pipeline: &'t Pipeline) -> Result<()> {
         let value = self.eval_pipeline(pipeline)?;
         if !pipeline.decl.is_empty() {

@@ -1,7 +1,8 @@
-//! The methods that a template may call on values: those of times, durations, zones, and of `memkv.KVPairs`.
+//! The methods that a template may call on values: those of times, durations, zones, and of
+//! `memkv.KVPairs`.
 //!
-//! A method is looked up by the receiver's type and its name; the executor checks the arguments against it, as it
-//! does for functions.
+//! A method is looked up by the receiver's type and its name; the executor checks the arguments
+//! against it, as it does for functions.
 
 use std::rc::Rc;
 
@@ -14,7 +15,8 @@ use crate::go::time::{self, Civil, Time, duration};
 pub struct Method {
     /// Its name and parameters, without the receiver.
     pub function: Function,
-    /// How many results Go's method has; a template can call only those with one, or with an error besides.
+    /// How many results Go's method has; a template can call only those with one, or with an error
+    /// besides.
     pub results: usize,
 }
 
@@ -99,7 +101,7 @@ const DURATION: &[Method] = &[
 /// Of months, weekdays and zones.
 const NAMED: &[Method] = &[plain("String")];
 
-/// What makes `KVPairs` sortable in Go.
+/// The methods that make `KVPairs` sortable in Go.
 const PAIRS: &[Method] = &[
     plain("Len"),
     takes("Less", &[Type::Int, Type::Int]),
@@ -306,7 +308,7 @@ mod tests {
         super::call(receiver, method, args).expect(name)
     }
 
-    /// What a method gives, as its Go type and text.
+    /// The result of a method, as its Go type and text.
     fn show(receiver: &Value, name: &str, args: &[Value]) -> String {
         let value = call(receiver, name, args);
         let text = match &value {

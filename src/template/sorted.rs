@@ -1,4 +1,5 @@
-//! A map that is made once: a vector of entries, sorted by key. Looked up by key and by place, which a `BTreeMap` is not.
+//! A map that is made once: a vector of entries, sorted by key. Looked up by key and by place,
+//! which a `BTreeMap` is not.
 
 use std::borrow::Borrow;
 
@@ -28,7 +29,7 @@ impl<K: Ord, V> From<Vec<(K, V)>> for SortedMap<K, V> {
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    /// Whether it has no entries.
+    /// True if it has no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,7 +1,8 @@
 //! The values that templates compute with: Go's dynamic types, as far as a template can reach them.
 //!
-//! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how much they
-//! hold, so that printing, comparing or dropping one neither recurses nor goes on without a limit.
+//! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how
+//! much they hold, so that printing, comparing or dropping one neither recurses nor goes on without
+//! a limit.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,8 +15,8 @@ use crate::go::time::{Location, Time};
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;
-/// How many values a list or map may hold, all told. A value that is shared counts each time: it is printed,
-/// compared and encoded each time.
+/// How many values a list or map may hold, all told. A value that is shared counts each time: it is
+/// printed, compared and encoded each time.
 pub const MAX_SIZE: u64 = 1 << 24;
 
 /// A Go string: any bytes, usually UTF-8. Copying one copies no text that is longer than [`SHORT`].
@@ -181,7 +182,7 @@ struct Extent {
 }
 
 impl Extent {
-    /// What holds these values.
+    /// The extent of something that holds these values.
     fn around<'a>(inner: impl Iterator<Item = &'a Value>) -> Result<Extent, Limit> {
         let mut extent = Extent { depth: 1, size: 0 };
         for value in inner {
@@ -205,7 +206,8 @@ impl List {
         &self.items
     }
 
-    /// Whether it is Go's nil slice: empty, but not the same as an empty list to `eq`, `toJson` and `%#v`.
+    /// True if it is Go's nil slice: empty, but not the same as an empty list to `eq`, `toJson` and
+    /// `%#v`.
     pub fn is_nil(&self) -> bool {
         self.extent.depth == 0
     }
@@ -217,7 +219,8 @@ impl Map {
         &self.entries
     }
 
-    /// Whether it is Go's nil map: empty, but not the same as an empty map to `eq`, `toJson` and `%#v`.
+    /// True if it is Go's nil map: empty, but not the same as an empty map to `eq`, `toJson` and
+    /// `%#v`.
     pub fn is_nil(&self) -> bool {
         self.extent.depth == 0
     }
@@ -344,9 +347,9 @@ impl Value {
     }
 }
 
-/// What Go's reflection tells of a value.
+/// The answers of Go's reflection about a value.
 impl Value {
-    /// Whether `if` takes it for true: not the zero of its type, and not empty.
+    /// True if `if` takes it for true: not the zero of its type, and not empty.
     pub fn is_true(&self) -> bool {
         match self {
             Value::Nil => false,

@@ -1,5 +1,5 @@
-//! What the original printed for some thousands of templates (`tests/conformance/`), in-process: the same bytes, or the
-//! same message.
+//! What the original printed for some thousands of templates (`tests/conformance/`), in-process:
+//! the same bytes, or the same message.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -49,7 +49,8 @@ fn conformance() {
     );
 }
 
-/// The program renders what the original rendered, and no file where that failed; the messages are the library's.
+/// The program renders what the original rendered, and no file where that failed; the messages are
+/// the library's.
 #[test]
 fn the_program_conforms() {
     let tree: Json = serde_json::from_str(&read("datasets.json")).unwrap();

@@ -1,5 +1,5 @@
-//! Every example in docs/templates.md prints what the document says, and its table is that of the program. The Chinese
-//! document has the same examples.
+//! Every example in docs/templates.md prints what the document says, and its table is that of the
+//! program. The Chinese document has the same examples.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! The machine's time zone as templates and the log see it, by `TZ`: zone files are read as Go reads them, also those with
-//! names that look like rules; a rule is one, which it is not to the original; everything else is UTC.
+//! The machine's time zone as templates and the log see it, by `TZ`: zone files are read as Go
+//! reads them, also those with names that look like rules; a rule is one, which it is not to the
+//! original; everything else is UTC.
 
 use std::path::Path;
 
@@ -7,8 +8,8 @@ use serde_json::json;
 
 use crate::env::Env;
 
-/// A day in winter and a day in summer that do not change: Go's `Truncate` counts from the year 1, and has come to the year
-/// 1755 for a long time to come.
+/// A day in winter and a day in summer that do not change: Go's `Truncate` counts from the year 1,
+/// and has come to the year 1755 for a long time to come.
 const TEMPLATE: &str = r#"{{$then := (datetime.Truncate 9223372036854775807).UTC -}}
 {{range split "xxxx,xxxxxxxxxx" "," -}}
 {{$day := ($then.AddDate 266 (len .) 0).Local}}{{$day.Format "2006-01-02 15:04 -0700 MST"}} {{$day.IsDST}}; {{end}}
@@ -23,7 +24,8 @@ fn check(zone: &str, want: &str) {
     assert_eq!(env.read("out/then"), env.expand(want), "{zone}");
 }
 
-/// Half an hour ahead of UTC for ever, called HALF; twice ahead from the second 0x60000000 (January 2021) on.
+/// Half an hour ahead of UTC for ever, called HALF; twice ahead from the second 0x60000000 (January
+/// 2021) on.
 fn zone_file() -> Vec<u8> {
     let mut bytes = b"TZif".to_vec();
     bytes.resize(20, 0);

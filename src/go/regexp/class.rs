@@ -68,7 +68,7 @@ impl Class {
         Class { ranges }
     }
 
-    /// Whether a finished set has this character.
+    /// True if a finished set has this character.
     pub(super) fn contains(&self, code: u32) -> bool {
         let after = self.ranges.partition_point(|(low, _)| *low <= code);
         let range = after

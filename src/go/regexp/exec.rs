@@ -1,5 +1,6 @@
-//! Matching: all alternatives at once, character by character (Pike's machine), so that the time is bounded by the length of
-//! the string times the size of the program, and the match is the one that Perl would find first.
+//! Matching: all alternatives at once, character by character (Pike's machine), so that the time is
+//! bounded by the length of the string times the size of the program, and the match is the one that
+//! Perl would find first.
 
 use super::Regexp;
 use super::program::{Assertion, Inst};
@@ -37,7 +38,7 @@ impl Threads {
         }
     }
 
-    /// Whether an instruction is visited for the first time in this turn.
+    /// True if an instruction is visited for the first time in this turn.
     fn visit(&mut self, at: usize) -> bool {
         let turn = self.turn;
         self.visited
@@ -52,7 +53,7 @@ impl Threads {
     }
 }
 
-/// What is still to do on the way through the instructions that take no character.
+/// The tasks on the way through the instructions that take no character.
 enum Task {
     Visit(usize),
     /// Puts a slot back, once what came after saving it has been visited.
@@ -103,7 +104,8 @@ impl<'r, 't, 's> Machine<'r, 't, 's> {
         Ok(machine)
     }
 
-    /// The first match at or after `start`: the places where each group begins and ends, the whole match being the first.
+    /// The first match at or after `start`: the places where each group begins and ends, the whole
+    /// match being the first.
     pub(super) fn search(&mut self, start: usize) -> Result<Option<Vec<usize>>, OutOfSteps> {
         let mut now = std::mem::take(&mut self.now);
         let mut after = std::mem::take(&mut self.after);
@@ -166,7 +168,8 @@ impl<'r, 't, 's> Machine<'r, 't, 's> {
         Some(at + skipped)
     }
 
-    /// Lets every thread take the character before `place`; returns the slots of the one that matches before it.
+    /// Lets every thread take the character before `place`; returns the slots of the one that
+    /// matches before it.
     fn step(
         &mut self,
         now: &Threads,
@@ -218,7 +221,8 @@ impl<'r, 't, 's> Machine<'r, 't, 's> {
         }
     }
 
-    /// Adds the threads that an instruction leads to without taking a character; `scratch` has its slots.
+    /// Adds the threads that an instruction leads to without taking a character; `scratch` has its
+    /// slots.
     fn add(
         &mut self,
         threads: &mut Threads,
@@ -274,7 +278,7 @@ impl<'r, 't, 's> Machine<'r, 't, 's> {
 }
 
 impl Assertion {
-    /// Whether it holds between two characters, or an end of the string.
+    /// True if it holds between two characters, or an end of the string.
     fn holds(self, before: Option<char>, next: Option<char>) -> bool {
         let is_word = |found: Option<char>| {
             found.is_some_and(|found| found == '_' || found.is_ascii_alphanumeric())

@@ -1,7 +1,7 @@
 //! Go's package regexp: its syntax, its error messages, its matches, on strings of any bytes.
 //!
-//! `parse` reads an expression and makes a program, `exec` runs it. Every search takes a number of steps that it may
-//! use: no expression can go on for ever.
+//! `parse` reads an expression and makes a program, `exec` runs it. Every search takes a number of
+//! steps that it may use: no expression can go on for ever.
 
 mod class;
 mod exec;
@@ -50,7 +50,7 @@ pub struct Regexp {
     classes: Vec<Class>,
     /// The groups' names, by number; the whole match is group 0.
     names: Vec<Option<String>>,
-    /// Whether a match can only begin where the string begins.
+    /// True if a match can only begin where the string begins.
     anchored: bool,
     /// The ASCII character that every match begins with, if it is known.
     first: Option<u8>,
@@ -88,7 +88,8 @@ impl Regexp {
         Ok(found.and_then(|slots| group(text, &slots, 0)))
     }
 
-    /// `Regexp.ReplaceAll`: `$1` and `${name}` in the replacement stand for groups. No more than `limit` bytes.
+    /// `Regexp.ReplaceAll`: `$1` and `${name}` in the replacement stand for groups. No more than
+    /// `limit` bytes.
     pub fn replace_all(
         &self,
         text: &[u8],
@@ -137,7 +138,8 @@ impl Regexp {
         out.extend_from_slice(rest);
     }
 
-    /// What a group has matched, by its number or its name: of several with one name, the first that has matched.
+    /// The match of a group, by its number or its name: of several with one name, the first that
+    /// has matched.
     fn group_named<'t>(&self, name: &[u8], text: &'t [u8], slots: &[usize]) -> Option<&'t [u8]> {
         let is_number = name.iter().all(u8::is_ascii_digit) && (name[0] != b'0' || name.len() == 1);
         let number = std::str::from_utf8(name).ok().filter(|_| is_number);

@@ -1,5 +1,5 @@
-//! Reads Go's syntax (RE2 with Perl's flags) and makes the program, in one pass: every group that is open has the code
-//! of its branches, and an operator works on the code of the last operand.
+//! Reads Go's syntax (RE2 with Perl's flags) and makes the program, in one pass: every group that
+//! is open has the code of its branches, and an operator works on the code of the last operand.
 
 use super::class::Class;
 use super::program::{Assertion, Code, Inst, Repeat, alternate};
@@ -47,10 +47,10 @@ impl Flags {
     }
 }
 
-/// What is known of a piece of the expression.
+/// The properties of a piece of the expression.
 #[derive(Clone, Copy, Default)]
 struct Shape {
-    /// Whether it may match nothing.
+    /// True if it may match nothing.
     nullable: bool,
     /// The height of its tree.
     height: u32,
@@ -171,7 +171,7 @@ struct Reader<'p> {
     names: Vec<Option<String>>,
     classes: Vec<Class>,
     classes_size: usize,
-    /// What is left of the pattern from the last repetition on, when nothing came after it.
+    /// The rest of the pattern from the last repetition on, when nothing came after it.
     repeated: Option<&'p str>,
 }
 
@@ -432,7 +432,8 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    /// `n}`, `n,}` or `n,m}`; anything else leaves the brace a literal. Too large numbers stay too large.
+    /// `n}`, `n,}` or `n,m}`; anything else leaves the brace a literal. Too large numbers stay too
+    /// large.
     fn counts(&mut self) -> Option<(u32, Option<u32>)> {
         let (inside, after) = self.rest.split_once('}')?;
         let number = |digits: &str| {
@@ -653,7 +654,7 @@ impl<'p> Reader<'p> {
 
 type Ranges = &'static [(u32, u32)];
 
-/// What `\d`, `\s` and `\w` stand for: Go's `\s` has no vertical tab.
+/// The characters of `\d`, `\s` and `\w`: Go's `\s` has no vertical tab.
 fn perl_class(name: char) -> Option<Ranges> {
     Some(match name {
         'd' => &[(0x30, 0x39)],

@@ -1,7 +1,7 @@
 //! The instructions of an expression, and how its operators combine them.
 //!
-//! Code goes on with the next instruction unless it says otherwise, and jumps are relative: so a piece can be copied,
-//! and pieces can be put one behind the other.
+//! Code goes on with the next instruction unless it says otherwise, and jumps are relative: so a
+//! piece can be copied, and pieces can be put one behind the other.
 
 /// A place to go to, relative to the instruction.
 type Offset = i32;
@@ -50,7 +50,7 @@ pub(super) struct Repeat {
     /// Any number when there is none.
     pub(super) max: Option<u32>,
     pub(super) greedy: bool,
-    /// Whether the operand may match nothing.
+    /// True if the operand may match nothing.
     pub(super) nullable: bool,
 }
 

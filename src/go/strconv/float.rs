@@ -1,6 +1,7 @@
 //! `ParseFloat` and `FormatFloat`, 64 bits: text to float and back, with Go's syntax and shapes.
 //!
-//! The hard part, correct rounding between decimal and binary, is std's; the syntax and the layout are Go's.
+//! The hard part, correct rounding between decimal and binary, is std's; the syntax and the layout
+//! are Go's.
 
 use std::borrow::Cow;
 
@@ -39,7 +40,8 @@ fn is_any_of(text: &[u8], words: &[&str]) -> bool {
         .any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Digits with at most one point, then perhaps an exponent, are std's syntax too; signs and words were dealt with.
+/// Digits with at most one point, then perhaps an exponent, are std's syntax too; signs and words
+/// were dealt with.
 fn parse_decimal(text: &[u8]) -> Result<f64, NumErrorKind> {
     let mut plain = Cow::Borrowed(text);
     if text.contains(&b'_') {
@@ -61,7 +63,8 @@ fn parse_decimal(text: &[u8]) -> Result<f64, NumErrorKind> {
     }
 }
 
-/// `MANTISSApEXPONENT` after the `0x`: the mantissa in hexadecimal, the exponent of two in decimal and required.
+/// `MANTISSApEXPONENT` after the `0x`: the mantissa in hexadecimal, the exponent of two in decimal
+/// and required.
 fn parse_hex(text: &[u8]) -> Result<f64, NumErrorKind> {
     let split = text.iter().position(|byte| matches!(byte, b'p' | b'P'));
     let (mantissa, exponent) = text.split_at(split.ok_or(NumErrorKind::Syntax)?);
@@ -92,7 +95,8 @@ fn parse_exponent(text: &[u8]) -> Result<i64, NumErrorKind> {
     Ok(if negative { -number } else { number })
 }
 
-/// At least the first 60 bits of the mantissa, the last one set if anything follows; and the power of two it counts in.
+/// At least the first 60 bits of the mantissa, the last one set if anything follows; and the power
+/// of two it counts in.
 fn read_hex_mantissa(text: &[u8]) -> Result<(u64, i64), NumErrorKind> {
     let (mut bits, mut scale) = (0_u64, 0_i64);
     let (mut digits, mut point) = (false, false);
@@ -120,13 +124,15 @@ fn read_hex_mantissa(text: &[u8]) -> Result<(u64, i64), NumErrorKind> {
     }
 }
 
-/// `bits * 2^exponent`, rounded once, half to even; the lowest bit of `bits` stands for all that was cut off.
+/// `bits * 2^exponent`, rounded once, half to even; the lowest bit of `bits` stands for all that
+/// was cut off.
 fn scale_by_two(bits: u64, exponent: i64) -> Result<f64, NumErrorKind> {
     if bits == 0 {
         return Ok(0.0);
     }
     let top = 63 - i64::from(bits.leading_zeros());
-    // The unit of the result's last place: 52 places below the top bit, but never below the smallest float.
+    // The unit of the result's last place: 52 places below the top bit, but never below the
+    // smallest float.
     let unit = (top + exponent - 52).max(-1074);
     let rounded = match unit - exponent {
         down @ 1..=63 => round_half_even(bits, down.unsigned_abs()),
@@ -163,8 +169,8 @@ struct Digits {
     point: i32,
 }
 
-/// `strconv.FormatFloat(number, verb, precision, 64)`: verb is one of `eEfgGbxX`, precision `None` is Go's -1, the
-/// fewest digits that read back as the same float. The caller bounds the precision.
+/// `strconv.FormatFloat(number, verb, precision, 64)`: verb is one of `eEfgGbxX`, precision `None`
+/// is Go's -1, the fewest digits that read back as the same float. The caller bounds the precision.
 pub fn format_float(number: f64, verb: u8, precision: Option<usize>) -> Vec<u8> {
     if number.is_nan() {
         return b"NaN".to_vec();
@@ -189,8 +195,8 @@ pub fn format_float(number: f64, verb: u8, precision: Option<usize>) -> Vec<u8> 
     out
 }
 
-/// The fewest digits that read back as the same float. Of two that are equally near, Go takes the even one, std the
-/// larger.
+/// The fewest digits that read back as the same float. Of two that are equally near, Go takes the
+/// even one, std the larger.
 fn shortest(number: f64) -> String {
     let text = format!("{number:e}");
     let digits = text.bytes().take_while(|byte| *byte != b'e');
@@ -300,7 +306,8 @@ fn format_f(out: &mut Vec<u8>, number: f64, precision: Option<usize>) {
 fn format_g(out: &mut Vec<u8>, number: f64, verb: u8, precision: Option<usize>) {
     let digits = Digits::of(number, precision);
     let exponent = digits.point - 1;
-    // From which exponent on `%e` takes over: the precision, but not for the sake of zeros that are not printed.
+    // From which exponent on `%e` takes over: the precision, but not for the sake of zeros that are
+    // not printed.
     let count = digits.count();
     let bound = match precision.map(|places| i32::try_from(places.max(1)).unwrap_or(i32::MAX)) {
         None => 6,

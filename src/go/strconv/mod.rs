@@ -1,6 +1,8 @@
-//! Go's package strconv: text to numbers and back, and quoted text, with Go's rules and error words.
+//! Go's package strconv: text to numbers and back, and quoted text, with Go's rules and error
+//! words.
 //!
-//! Text is bytes, since a template's strings need not be UTF-8. Nothing here knows templates or values.
+//! Text is bytes, since a template's strings need not be UTF-8. Nothing here knows templates or
+//! values.
 
 mod float;
 mod quote;
@@ -29,7 +31,7 @@ pub struct NumError<'t> {
     pub function: &'static str,
     /// The text as given.
     pub text: &'t [u8],
-    /// What is wrong with it.
+    /// The kind of the error.
     pub kind: NumErrorKind,
 }
 
@@ -126,7 +128,8 @@ fn unsigned(text: &[u8], base: u32, bits: u32) -> Result<u64, NumErrorKind> {
     Ok(number)
 }
 
-/// The base that a prefix asks for, and the digits after it. A lone `0` is the octal prefix of no digits.
+/// The base that a prefix asks for, and the digits after it. A lone `0` is the octal prefix of no
+/// digits.
 fn base_of(text: &[u8]) -> (u32, &[u8]) {
     match text {
         [b'0', b'b' | b'B', digits @ ..] if !digits.is_empty() => (2, digits),
@@ -141,7 +144,7 @@ fn digit_of(byte: u8) -> Option<u32> {
     char::from(byte).to_digit(36)
 }
 
-/// Whether every underscore stands between two digits, or between a base prefix and a digit.
+/// True if every underscore stands between two digits, or between a base prefix and a digit.
 fn underscores_fit(text: &[u8]) -> bool {
     let text = match text {
         [b'-' | b'+', rest @ ..] => rest,

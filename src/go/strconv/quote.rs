@@ -1,7 +1,4 @@
 //! Go string and character literals: writing them (`Quote…`) and reading them (`Unquote…`).
-//!
-//! What is printable is std's answer, made by Go's definition (letters, marks, numbers, punctuation, symbols,
-//! ASCII space) from a newer Unicode: characters assigned after Unicode 13 are printed where Go 1.19 escapes them.
 
 use super::super::unicode::is_print;
 use super::super::utf8;
@@ -82,9 +79,9 @@ fn push_hex(out: &mut Vec<u8>, letter: char, places: usize, number: u32) {
 pub struct Unquoted<'a> {
     /// The character's number, or the byte.
     pub value: u32,
-    /// Whether `value` stands for its UTF-8 and not for one byte.
+    /// True if `value` stands for its UTF-8 and not for one byte.
     pub multibyte: bool,
-    /// What follows it.
+    /// The rest of the text.
     pub rest: &'a [u8],
 }
 
@@ -98,8 +95,8 @@ impl Unquoted<'_> {
     }
 }
 
-/// `strconv.UnquoteChar`: the first character of a literal's inside; `quote` may only occur escaped.
-/// None is Go's `ErrSyntax`.
+/// `strconv.UnquoteChar`: the first character of a literal's inside; `quote` may only occur
+/// escaped. None is Go's `ErrSyntax`.
 pub fn unquote_char(text: &[u8], quote: u8) -> Option<Unquoted<'_>> {
     match text {
         [] => None,
@@ -175,8 +172,9 @@ fn unquote_octal(first: u8, text: &[u8]) -> Option<Unquoted<'_>> {
     })
 }
 
-/// `strconv.Unquote` for the two kinds of string literal, `"…"` and `` `…` ``, given with their quotes: the text
-/// that it stands for. Bytes that are not UTF-8 come out as U+FFFD, as in Go. None is Go's `ErrSyntax`.
+/// `strconv.Unquote` for the two kinds of string literal, `"…"` and `` `…` ``, given with their
+/// quotes: the text that it stands for. Bytes that are not UTF-8 come out as U+FFFD, as in Go. None
+/// is Go's `ErrSyntax`.
 pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
     match literal {
         [b'`', inside @ .., b'`'] if inside.contains(&b'`') => None,

@@ -23,7 +23,8 @@ pub fn to_text(duration: i64) -> String {
     }
 }
 
-/// `time.ParseDuration`: `1h2m3.5s`, with a sign before it or not; none when it is malformed or does not fit.
+/// `time.ParseDuration`: `1h2m3.5s`, with a sign before it or not; none when it is malformed or
+/// does not fit.
 pub fn parse(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -125,7 +126,8 @@ pub fn truncate(duration: i64, multiple: i64) -> i64 {
     duration - duration % multiple
 }
 
-/// `Duration.Round`: to the nearest multiple, half way away from zero; ends at the largest and smallest.
+/// `Duration.Round`: to the nearest multiple, half way away from zero; ends at the largest and
+/// smallest.
 pub fn round(duration: i64, multiple: i64) -> i64 {
     if multiple <= 0 {
         return duration;

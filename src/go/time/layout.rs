@@ -1,4 +1,5 @@
-//! `Time.Format`: a layout shows how the reference time, Mon Jan 2 15:04:05 MST 2006, would be printed.
+//! `Time.Format`: a layout shows how the reference time, Mon Jan 2 15:04:05 MST 2006, would be
+//! printed.
 
 use super::{Civil, Time, month_name, weekday_name};
 
@@ -29,7 +30,8 @@ enum Part {
     LowerPm,
     ZoneName,
     ZoneOffset(OffsetStyle),
-    /// A fraction of a second: the separator, the number of places, whether trailing zeros are left out.
+    /// A fraction of a second: the separator, the number of places, whether trailing zeros are left
+    /// out.
     Fraction(u8, usize, bool),
 }
 
@@ -89,7 +91,8 @@ const PARTS: [(&str, Part); 33] = [
     ("Z07", offset(true, false, false, false)),
 ];
 
-/// Prints `time` the way `layout` shows; text that is no part of the reference time stays as it is.
+/// Prints `time` the way `layout` shows; text that is no part of the reference time stays
+/// unchanged.
 pub fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
     let civil = Civil::of(time);
     let mut out = Vec::with_capacity(layout.len() + 8);

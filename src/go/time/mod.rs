@@ -1,7 +1,8 @@
 //! Go's package time: instants, the calendar, layouts, durations and zones.
 //!
-//! This file is the calendar and the arithmetic; `layout` prints, `duration` is time.Duration, `zone` and `rule` are
-//! time.Location. Nothing here reads a clock or a file: a [`Time`] brings its zone along.
+//! This file is the calendar and the arithmetic; `layout` prints, `duration` is time.Duration,
+//! `zone` and `rule` are time.Location. Nothing here reads a clock or a file: a [`Time`] brings its
+//! zone along.
 
 pub mod duration;
 mod layout;
@@ -55,7 +56,7 @@ pub struct Time {
     pub seconds: i64,
     /// Nanoseconds within the second, 0..1_000_000_000.
     pub nanos: u32,
-    /// Whether its calendar is read in UTC, not in the machine's zone.
+    /// True if its calendar is read in UTC, not in the machine's zone.
     pub utc: bool,
     /// The machine's zone.
     pub local: Local,
@@ -155,7 +156,8 @@ impl Civil {
 
 /// Year, month and day of a number of days since 1970, in the Gregorian calendar.
 fn date_of(days: i64) -> (i64, u8, u8) {
-    // Years are counted from March, so that the leap day is the last of its year; 719,468 days before 1970.
+    // Years are counted from March, so that the leap day is the last of its year; 719,468 days
+    // before 1970.
     let days = days.saturating_add(719_468);
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era =
@@ -205,7 +207,8 @@ impl Time {
         narrow(self.unix_nanos() - other.unix_nanos())
     }
 
-    /// `Time.AddDate`: the calendar moves, the clock stays; days beyond a month's end run into the next.
+    /// `Time.AddDate`: the calendar moves, the clock stays; days beyond a month's end run into the
+    /// next.
     pub fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
         let civil = Civil::of(self);
         let months = i128::from(civil.month) - 1 + i128::from(months);
@@ -269,7 +272,8 @@ impl Time {
         fits.then(|| self.format(RFC3339_NANO))
     }
 
-    /// `Time.MarshalBinary`: a version, seconds since year 1, nanoseconds, the offset in minutes (-1 for UTC).
+    /// `Time.MarshalBinary`: a version, seconds since year 1, nanoseconds, the offset in minutes
+    /// (-1 for UTC).
     pub fn marshal_binary(&self) -> Vec<u8> {
         let offset = self.offset_at(self.seconds).seconds;
         let (minutes, seconds) = if self.utc {
@@ -292,7 +296,8 @@ impl Time {
         layout::format(self, layout)
     }
 
-    /// `Time.String`, without the reading of the monotonic clock (`m=+0.01`) that Go adds to what `time.Now` gives.
+    /// `Time.String`, without the reading of the monotonic clock (`m=+0.01`) that Go adds to what
+    /// `time.Now` gives.
     pub fn to_text(&self) -> Vec<u8> {
         self.format(b"2006-01-02 15:04:05.999999999 -0700 MST")
     }
@@ -321,8 +326,8 @@ impl Time {
         self.local.0.offset_at(seconds)
     }
 
-    /// The instant (Unix seconds) at which its zone's clock shows `clock`, counted as if in UTC. A time that a
-    /// change of the clock skips or repeats is taken as `time.Date` takes it.
+    /// The instant (Unix seconds) at which its zone's clock shows `clock`, counted as if in UTC. A
+    /// time that a change of the clock skips or repeats is taken as `time.Date` takes it.
     fn instant_of(&self, clock: i64) -> i64 {
         let guess = self.offset_at(clock).seconds;
         if guess == 0 {

@@ -1,4 +1,5 @@
-//! A time zone's rule as POSIX writes it in `TZ` and zone files in their last line: `CET-1CEST,M3.5.0,M10.5.0/3`.
+//! A time zone's rule as POSIX writes it in `TZ` and zone files in their last line:
+//! `CET-1CEST,M3.5.0,M10.5.0/3`.
 
 use std::borrow::Cow;
 
@@ -135,7 +136,7 @@ impl Day {
     }
 }
 
-/// What is left of a rule.
+/// The rest of a rule.
 struct Reader<'r>(&'r str);
 
 impl<'r> Reader<'r> {
@@ -227,8 +228,8 @@ mod tests {
 
     #[test]
     fn rules_say_when_the_clock_changes() {
-        // 2021: summer time in Europe from 28 March to 31 October, in New York from 14 March to 7 November, in Sydney
-        // until 4 April and from 3 October.
+        // 2021: summer time in Europe from 28 March to 31 October, in New York from 14 March to 7
+        // November, in Sydney until 4 April and from 3 October.
         let (europe, new_york) = ("CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT");
         let sydney = "AEST-10AEDT,M10.1.0,M4.1.0/3";
         for (rule, seconds, want) in [

@@ -1,4 +1,5 @@
-//! Time zones: Go's `Location`, read from a zone file (TZif) or a rule as POSIX writes it, or known to the system alone.
+//! Time zones: Go's `Location`, read from a zone file (TZif) or a rule as POSIX writes it, or known
+//! to the system alone.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ pub struct Offset {
     pub seconds: i32,
     /// The abbreviation, such as `CST`.
     pub name: Cow<'static, str>,
-    /// Whether daylight saving time is in force.
+    /// True if daylight saving time is in force.
     pub is_dst: bool,
 }
 
@@ -39,13 +40,13 @@ enum Kind {
     System(fn(i64) -> Offset),
 }
 
-/// What a zone file says.
+/// The content of a zone file.
 #[derive(Clone, Debug)]
 struct File {
     offsets: Vec<Offset>,
     /// From which second on which offset holds; never empty.
     changes: Vec<(i64, u8)>,
-    /// What holds after the last change.
+    /// The rule that holds after the last change.
     rule: Option<Rule>,
 }
 
@@ -66,7 +67,8 @@ impl Zone {
         }
     }
 
-    /// A rule such as `CST-8` or `EST5EDT,M3.2.0,M11.1.0`, which is also the zone's name; none when it is malformed.
+    /// A rule such as `CST-8` or `EST5EDT,M3.2.0,M11.1.0`, which is also the zone's name; none when
+    /// it is malformed.
     pub fn of_rule(rule: &str) -> Option<Zone> {
         Some(Zone {
             name: rule.to_owned(),
@@ -111,7 +113,8 @@ impl File {
         self.offsets.get(index).cloned().unwrap_or(Offset::UTC)
     }
 
-    /// The offset before the first change: one that no change leads to, or one without daylight saving.
+    /// The offset before the first change: one that no change leads to, or one without daylight
+    /// saving.
     fn first_offset(&self) -> usize {
         if self.changes.iter().all(|(_, index)| *index != 0) {
             return 0;
@@ -226,7 +229,7 @@ impl Counts {
     }
 }
 
-/// What is left of a file.
+/// The rest of a file.
 struct Reader<'f>(&'f [u8]);
 
 impl<'f> Reader<'f> {

@@ -1,7 +1,8 @@
-//! Go's package unicode, with the tables of the version that Go 1.19 has: categories, scripts, cases and folding.
+//! Go's package unicode, with the tables of the version that Go 1.19 has: categories, scripts,
+//! cases and folding.
 //!
-//! The tables are in `tables.rs`, written by `generate.go`. std's own are of a newer version of Unicode, and have
-//! neither categories nor scripts.
+//! The tables are in `tables.rs`, written by `generate.go`. std's own are of a newer version of
+//! Unicode, and have neither categories nor scripts.
 
 mod tables;
 
@@ -34,7 +35,8 @@ pub fn lowered(text: &str) -> String {
     text.chars().map(lower).collect()
 }
 
-/// Go's `unicode.SimpleFold`: the next larger character that is the same but for case, or the smallest of them.
+/// Go's `unicode.SimpleFold`: the next larger character that is the same but for case, or the
+/// smallest of them.
 pub fn simple_fold(code: u32) -> u32 {
     mapped(code, &FOLD)
         .or_else(|| mapped(code, &LOWER))
@@ -100,7 +102,8 @@ pub fn is_print(found: char) -> bool {
     category(found).starts_with(['L', 'M', 'N', 'P', 'S'])
 }
 
-/// The ranges, first and last, of a general category (`Lu`), of a group of them (`L`), or of a script (`Greek`).
+/// The ranges, first and last, of a general category (`Lu`), of a group of them (`L`), or of a
+/// script (`Greek`).
 pub fn ranges(name: &str) -> Option<Vec<(u32, u32)>> {
     if SCRIPT_NAMES.contains(&name) {
         return Some(ranges_of(&SCRIPTS, &SCRIPT_NAMES, |script| script == name));

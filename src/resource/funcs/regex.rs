@@ -1,4 +1,5 @@
-//! The regular expressions of `filter` and the regex functions: Go's, with their cost taken from the rendering's budget.
+//! The regular expressions of `filter` and the regex functions: Go's, with their cost taken from
+//! the rendering's budget.
 
 use crate::go::regexp::{OutOfSteps, Regexp};
 use crate::template::{Budget, CallError, Limit};
@@ -25,7 +26,7 @@ impl Expression {
         Ok(Expression(regexp))
     }
 
-    /// Whether the expression matches anywhere in the string.
+    /// True if the expression matches anywhere in the string.
     pub(super) fn is_match(&self, text: &[u8], budget: &mut Budget) -> Result<bool, CallError> {
         Ok(self.0.is_match(text, &mut budget.steps)?)
     }

@@ -1,7 +1,9 @@
-//! YAML as yaml.v2 prints it, the way the original's version of 2017 does: values in, block style out.
+//! YAML as yaml.v2 prints it, the way the original's version of 2017 does: values in, block style
+//! out.
 //!
-//! What decides a text's quotes is in `yaml/scalar.rs`; here is the layout: indents, lists, maps, and lines that are
-//! folded once they are past column 80. The names and flags are libyaml's, whose emitter has them, too.
+//! `yaml/scalar.rs` decides how a string is quoted; here is the layout: indents, lists, maps, and
+//! lines that are folded once they are past column 80. The names and flags are libyaml's, whose
+//! emitter has them, too.
 
 mod scalar;
 
@@ -19,7 +21,7 @@ const WIDTH: usize = 80;
 /// The longest key that stands before its `:` on one line.
 const SIMPLE_KEY: usize = 128;
 
-/// What is wrong with a time of another year than those of four digits.
+/// The error of a time whose year does not have four digits.
 const BEYOND: &str = "Time.MarshalText: year outside of range [0,9999]";
 
 /// `yaml.Marshal`: always ends with a newline.
@@ -39,7 +41,7 @@ pub(super) fn encode(value: &Value, budget: &mut Budget) -> Result<Vec<u8>, Call
     Ok(emitter.out)
 }
 
-/// What a node is part of.
+/// The place of a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Context {
     Root,
@@ -57,9 +59,9 @@ struct Emitter<'b> {
     column: usize,
     /// The column where lines of this block begin; none outside of any block.
     indent: Option<usize>,
-    /// Whether the last thing written was blank.
+    /// True if the last thing written was blank.
     whitespace: bool,
-    /// Whether nothing but indicators of blocks stands on this line.
+    /// True if nothing but indicators of blocks stands on this line.
     indention: bool,
     budget: &'b mut Budget,
 }
@@ -380,7 +382,7 @@ impl Emitter<'_> {
     }
 }
 
-/// What is no text and needs no quotes.
+/// A value that is not a string and needs no quotes.
 fn plain_text(value: &Value) -> Result<String, CallError> {
     Ok(match value {
         Value::Bool(yes) => yes.to_string(),

@@ -9,7 +9,7 @@ use crate::template::problem::Problem;
 use crate::template::value::Value;
 use crate::template::{CallError, Function, Type};
 
-/// What can be called.
+/// The target of a call.
 pub(super) enum Callable {
     Function(Callee),
     /// A method, with its receiver.
@@ -255,8 +255,8 @@ impl Type {
         }
     }
 
-    /// Whether a parameter of this type takes a value: Go's assignability, but that a list of nothing but strings,
-    /// such as confd's `filter` gives, passes for a `[]string`.
+    /// True if a parameter of this type takes a value: Go's assignability, except that a list of
+    /// nothing but strings, such as confd's `filter` gives, passes for a `[]string`.
     fn takes(self, value: &Value) -> bool {
         if let (Type::Strings, Value::List(list)) = (self, value) {
             let is_text = |item: &Value| matches!(item, Value::Str(_));

@@ -1,9 +1,10 @@
-//! What templates print, and how they fail: the tables hold what Go 1.19 does, but for those that say otherwise.
+//! The output of templates and their errors: the tables hold those of Go 1.19, except where they
+//! say otherwise.
 
 use crate::template::fixture::{render, render_with, shown};
 use crate::template::{Budget, ErrorKind, Options};
 
-/// What stands alone prints as its type does.
+/// A value that stands alone prints as its type does.
 #[test]
 fn constants() {
     for (text, want) in [
@@ -704,7 +705,7 @@ fn errors_show_what_a_function_takes() {
     }
 }
 
-/// What would not end, or not fit, is an error that says so.
+/// A template that would not end, or not fit, is an error that says so.
 #[test]
 fn limits() {
     for (text, want) in [

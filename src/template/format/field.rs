@@ -45,7 +45,7 @@ impl Field {
 pub struct Integer {
     pub negative: bool,
     pub magnitude: u64,
-    /// Whether its type is unsigned: `%#v` then prints hexadecimal.
+    /// True if its type is unsigned: `%#v` then prints hexadecimal.
     pub unsigned: bool,
 }
 
@@ -235,7 +235,8 @@ impl Printer {
         self.pad(&shown)
     }
 
-    /// A float in one of `strconv`'s shapes; `default` is the precision when none is given, `None` the shortest.
+    /// A float in one of `strconv`'s shapes; `default` is the precision when none is given, `None`
+    /// the shortest.
     pub fn float(&mut self, number: f64, shape: char, default: Option<usize>) -> Result<(), Limit> {
         let field = self.field;
         let precision = field.precision.or(default);
@@ -283,14 +284,15 @@ impl Printer {
     }
 }
 
-/// At least so many digits. (std's own zero filling panics beyond 65,535.)
+/// At least this many digits. (std's own zero filling panics beyond 65,535.)
 fn zero_filled(digits: &str, places: usize) -> Vec<u8> {
     let mut out = vec![b'0'; places.saturating_sub(digits.len())];
     out.extend_from_slice(digits.as_bytes());
     out
 }
 
-/// The sharp flag: always a decimal point, and for `%g` (and `%x`) all the digits that the precision asks for.
+/// The sharp flag: always a decimal point, and for `%g` (and `%x`) all the digits that the
+/// precision asks for.
 fn with_point(digits: &[u8], shape: u8, precision: Option<usize>) -> Vec<u8> {
     let is_hex = matches!(shape, b'x' | b'X');
     let is_tail = |byte: &u8| match byte {

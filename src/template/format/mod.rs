@@ -1,7 +1,8 @@
 //! Go's package fmt for template values: `printf`, `print`, `println`, and what `{{.}}` prints.
 //!
-//! This file reads formats (`%-8.3f`, `%[2]*d`); `print` decides how a value of each type answers a verb, `field`
-//! lays out one number or text with its flags. What is made is charged to the rendering's budget as it grows.
+//! This file reads formats (`%-8.3f`, `%[2]*d`); `print` decides how a value of each type answers a
+//! verb, `field` lays out one number or text with its flags. What is made is charged to the
+//! rendering's budget as it grows.
 
 mod field;
 mod print;
@@ -17,7 +18,7 @@ use print::Printer;
 /// Go's bound for widths and precisions that come from arguments.
 const MOST: i64 = 1_000_000;
 
-/// What an action prints for nil and for what is missing.
+/// The output of an action whose value is nil or missing.
 const NO_VALUE: &str = "<no value>";
 
 /// `fmt.Sprintf`: as [`fprintf`].
@@ -27,8 +28,8 @@ pub fn sprintf(format: &[u8], args: &[Value], budget: &mut Budget) -> Result<Vec
     Ok(out)
 }
 
-/// `fmt.Fprintf`, appended to `out`. Wrong formats and arguments are no errors, but shown in the text
-/// (`%!d(string=x)`), as in Go; the only error is an exhausted budget.
+/// `fmt.Fprintf`, appended to `out`. Wrong formats and arguments are no errors, but shown in the
+/// text (`%!d(string=x)`), as in Go; the only error is an exhausted budget.
 pub fn fprintf(
     out: &mut Vec<u8>,
     format: &[u8],
@@ -105,7 +106,8 @@ pub fn fprint(out: &mut Vec<u8>, args: &[Value], budget: &mut Budget) -> Result<
     })
 }
 
-/// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and `urlquery` escape.
+/// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and
+/// `urlquery` escape.
 pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
         let is_string = |value: &Value| matches!(value, Value::Str(_) | Value::Nil);
@@ -150,7 +152,7 @@ pub fn fprintln(out: &mut Vec<u8>, args: &[Value], budget: &mut Budget) -> Resul
     })
 }
 
-/// What an action prints for its value, appended to `out`: `fmt.Fprint`, with `<no value>` for nil.
+/// Appends the output of an action for its value to `out`: `fmt.Fprint`, with `<no value>` for nil.
 pub fn print_value(value: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), Limit> {
     Printer::append(out, budget, |printer| print_printed(value, printer))
 }
@@ -171,11 +173,11 @@ struct Format<'a, 'p> {
     args: &'a [Value],
     /// The next argument.
     next: usize,
-    /// Whether the format chose an argument itself (`%[2]d`): then unused ones are no mistake.
+    /// True if the format chose an argument itself (`%[2]d`): then unused ones are no mistake.
     reordered: bool,
-    /// Whether the verb's argument indexes are valid so far.
+    /// True if the verb's argument indexes are valid so far.
     good_index: bool,
-    /// Whether the last thing read was an argument index.
+    /// True if the last thing read was an argument index.
     after_index: bool,
     printer: &'p mut Printer,
 }
@@ -374,8 +376,8 @@ impl<'a, 'p> Format<'a, 'p> {
     }
 }
 
-/// A decimal number at the beginning of `text` and the bytes that it takes. A number beyond all bounds swallows the
-/// whole format, as Go's `parsenum` does.
+/// A decimal number at the beginning of `text` and the bytes that it takes. A number beyond all
+/// bounds swallows the whole format, as Go's `parsenum` does.
 fn read_number(text: &[u8]) -> (Option<usize>, usize) {
     let mut number = None;
     for (read, byte) in text.iter().enumerate() {

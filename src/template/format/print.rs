@@ -5,7 +5,8 @@ use super::super::{Budget, Limit};
 use super::field::{Field, Integer};
 use crate::go::time::{self, Time, duration};
 
-/// What stands for the address of anything: a template's text must not depend on where the memory lies.
+/// The number that stands for the address of anything: a template's text must not depend on where
+/// the memory lies.
 const ADDRESS: u64 = 0xc0_0000_0000;
 
 /// The text made so far, and the verb's flags.
@@ -19,7 +20,8 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// Appends what `body` prints to `out` and charges it to the budget. What was printed before an error stays.
+    /// Appends what `body` prints to `out` and charges it to the budget. What was printed before an
+    /// error stays.
     pub fn append(
         out: &mut Vec<u8>,
         budget: &mut Budget,
@@ -39,7 +41,7 @@ impl Printer {
         done
     }
 
-    /// What `body` prints, charged to the budget.
+    /// Returns the output of `body`, charged to the budget.
     pub fn run(
         budget: &mut Budget,
         body: impl FnOnce(&mut Printer) -> Result<(), Limit>,
@@ -49,7 +51,7 @@ impl Printer {
         Ok(out)
     }
 
-    /// Fails when so many more bytes would not fit; asked before they are made.
+    /// Fails when this many more bytes would not fit; asked before they are made.
     pub fn reserve(&self, bytes: usize) -> Result<(), Limit> {
         if bytes > self.limit - self.out.len() {
             return Err(Limit::Bytes);
@@ -57,7 +59,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Makes room for so many bytes, within the budget.
+    /// Makes room for this many bytes, within the budget.
     pub fn expect(&mut self, bytes: usize) {
         self.out.reserve(bytes.min(self.limit - self.out.len()));
     }
@@ -390,7 +392,8 @@ impl Printer {
         self.print_struct("net.SRV", &fields, verb)
     }
 
-    /// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The instant is enough.
+    /// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The
+    /// instant is enough.
     fn print_time_fields(&mut self, time: &Time, verb: char) -> Result<(), Limit> {
         let fields = [
             ("wall", Value::Int64(time.nanos.into())),

@@ -1,7 +1,8 @@
-//! The library against a real Go, for as many random questions as there is time for: `make compare GO=go`. Without
-//! COMPARE_GO, a Go 1.19, nothing is compared.
+//! The library against a real Go, for as many random questions as there is time for: `make compare
+//! GO=go`. Without COMPARE_GO, a Go 1.19, nothing is compared.
 //!
-//! `tests/compare` is a small Go program that answers the questions; here are the questions, and our answers to them.
+//! `tests/compare` is a small Go program that answers the questions; here are the questions, and
+//! our answers to them.
 
 mod answers;
 mod peer;
@@ -28,7 +29,7 @@ struct Kind {
     asks: &'static str,
     question: fn(&mut Seeded) -> Question,
     answer: fn(&[Vec<u8>]) -> Answer,
-    /// Whether Go's answer is one to compare with.
+    /// True if Go's answer is one to compare with.
     counts: fn(&[Vec<u8>]) -> bool,
 }
 

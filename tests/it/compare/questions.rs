@@ -482,14 +482,15 @@ fn printf(choices: &mut Seeded) -> Question {
     question(template)
 }
 
-/// What the original refuses and this program does on purpose (docs/templates.md has the list).
+/// Messages of what the original refuses and this program does on purpose (docs/templates.md has
+/// the list).
 const DELIBERATE: &[&str] = &[
     "unexpected <with> in else",
     "expected []string; got []interface {}",
     "range can't iterate over ",
 ];
 
-/// Whether Go's answer is about what both know, and nothing that is different on purpose.
+/// True if Go's answer is about what both know, and nothing that is different on purpose.
 fn is_comparable(answer: &[Vec<u8>]) -> bool {
     let kind = answer[0].as_slice();
     let text = String::from_utf8_lossy(answer.get(1).map_or(&[][..], Vec::as_slice));

@@ -8,11 +8,12 @@ use crate::go::utf8;
 use crate::template::value::{Map, Pair, Service, Str};
 use crate::template::{Budget, CallError, Value};
 
-/// What is wrong with a time of another year than those of four digits.
+/// The error of a time whose year does not have four digits.
 const BEYOND: &str = "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: \
                       year outside of range [0,9999]";
 
-/// `json.Marshal`, or with `pretty` `json.MarshalIndent(v, "", "  ")`. Keys are sorted, HTML's characters escaped.
+/// `json.Marshal`, or with `pretty` `json.MarshalIndent(v, "", "  ")`. Keys are sorted, HTML's
+/// characters escaped.
 pub fn encode(value: &Value, pretty: bool, budget: &mut Budget) -> Result<Vec<u8>, CallError> {
     let mut encoder = Encoder {
         out: Vec::new(),

@@ -1,4 +1,5 @@
-//! Which quotes a YAML text needs, how keys are sorted, and what is escaped: yaml.v2's rules for one scalar.
+//! Which quotes a YAML text needs, how keys are sorted, and what is escaped: yaml.v2's rules for
+//! one scalar.
 
 use std::borrow::Cow;
 
@@ -61,8 +62,8 @@ fn binary(bytes: &[u8]) -> String {
     lines
 }
 
-/// Whether a plain text would be read as something else than text: a bool, null, a number. (yaml.v2 forgets
-/// `<<`, the merge key.)
+/// True if a plain text would be read as something else than text: a bool, null, a number. (yaml.v2
+/// forgets `<<`, the merge key.)
 fn reads_otherwise(text: &str) -> bool {
     match text.as_bytes() {
         [] => true,
@@ -139,7 +140,7 @@ fn is_base60(text: &str) -> bool {
     text.contains(':') && first_fits && parts.all(part_fits) && fraction.bytes().all(digit_or_line)
 }
 
-/// What the characters of a text rule out.
+/// The properties of a text that rule out a style.
 #[derive(Debug, Default)]
 pub(super) struct Analysis {
     empty: bool,
@@ -228,13 +229,13 @@ pub(super) fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// What yaml.v2 prints as it is: no tab, no byte order mark, nothing beyond U+FFFD.
+/// The characters that yaml.v2 prints unchanged: no tab, no byte order mark, nothing beyond U+FFFD.
 fn is_printable(character: char) -> bool {
     matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && character != '\u{feff}'
 }
 
-/// What stands for a character in double quotes, when it cannot stand there itself.
+/// The escape of a character that cannot stand in double quotes itself.
 pub(super) fn escaped(character: char) -> Option<String> {
     if is_printable(character) && !is_break(character) && !matches!(character, '"' | '\\') {
         None
@@ -243,7 +244,7 @@ pub(super) fn escaped(character: char) -> Option<String> {
     }
 }
 
-/// What stands for any character in double quotes.
+/// The escape of any character in double quotes.
 pub(super) fn escape(character: char) -> String {
     let short = match character {
         '\0' => '0',
@@ -274,7 +275,8 @@ pub(super) fn escape(character: char) -> String {
 
 /// Keys in yaml.v2's natural order: numbers inside of keys by their value.
 ///
-/// Its comparison is no consistent order (`a10` < `a1b` < `a2` < `a10`), which std's sort may refuse.
+/// Its comparison is no consistent order (`a10` < `a1b` < `a2` < `a10`), which std's sort may
+/// refuse.
 pub(super) fn sorted<'k>(
     mut keys: Vec<&'k Str>,
     budget: &mut Budget,
@@ -324,7 +326,8 @@ fn is_less(one: &Str, two: &Str) -> bool {
     }
 }
 
-/// The number at the head of a string, and its digits. yaml.v2 takes every digit's distance from `0` for its value.
+/// The number at the head of a string, and its digits. yaml.v2 takes every digit's distance from
+/// `0` for its value.
 fn number(text: &[char]) -> (i64, usize) {
     let digits = text.iter().take_while(|c| unicode::is_digit(**c));
     digits.fold((0_i64, 0), |(value, count), digit| {

@@ -1,4 +1,4 @@
-//! What yaml.v2 printed, or what its rules say.
+//! The output of yaml.v2, or that of its rules.
 
 use super::*;
 

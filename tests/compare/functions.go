@@ -15,15 +15,9 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"compare/memkv"
 )
-
-// KVPair and KVPairs have the names and the order of the original's.
-type KVPair struct{ Key, Value string }
-type KVPairs []KVPair
-
-func (p KVPairs) Len() int           { return len(p) }
-func (p KVPairs) Less(i, j int) bool { return p[i].Key < p[j].Key }
-func (p KVPairs) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
 
 // store holds the leaves that templates see.
 var store = map[string]string{}
@@ -44,14 +38,9 @@ func render(args []string) []string {
 		if out.full {
 			return []string{"skip", ""}
 		}
-		return []string{"error", renamed(strings.TrimRight(err.Error(), " "))}
+		return []string{"error", strings.TrimRight(err.Error(), " ")}
 	}
-	return []string{"out", renamed(string(out.text))}
-}
-
-// renamed gives types of this program the names that the original's have.
-func renamed(text string) string {
-	return strings.ReplaceAll(text, "main.KVPair", "memkv.KVPair")
+	return []string{"out", string(out.text)}
 }
 
 // limited is an output that has an end.
@@ -142,12 +131,12 @@ var functions = template.FuncMap{
 	"datetime": func() time.Time { return time.Unix(1, 2).In(time.UTC) },
 }
 
-func get(key string) (KVPair, error) {
+func get(key string) (memkv.KVPair, error) {
 	value, ok := store[key]
 	if !ok {
-		return KVPair{}, fmt.Errorf("key does not exist: %s", key)
+		return memkv.KVPair{}, fmt.Errorf("key does not exist: %s", key)
 	}
-	return KVPair{key, value}, nil
+	return memkv.KVPair{Key: key, Value: value}, nil
 }
 
 func getv(key string, others ...string) (string, error) {
@@ -158,15 +147,15 @@ func getv(key string, others ...string) (string, error) {
 	return pair.Value, err
 }
 
-func gets(pattern string) (KVPairs, error) {
-	found := KVPairs{}
+func gets(pattern string) (memkv.KVPairs, error) {
+	found := memkv.KVPairs{}
 	for key, value := range store {
 		matched, err := filepath.Match(pattern, key)
 		if err != nil {
 			return nil, err
 		}
 		if matched {
-			found = append(found, KVPair{key, value})
+			found = append(found, memkv.KVPair{Key: key, Value: value})
 		}
 	}
 	sort.Sort(found)

@@ -31,7 +31,7 @@ const DEEPEST: u32 = 64;
 
 /// True for settings that a preview is made with: a recording, and a directory in place of /.
 pub fn is_meant(config: &Config) -> bool {
-    config.root.is_some() && matches!(config.source, Source::File(_))
+    config.root.is_some() && !config.noop && matches!(config.source, Source::File(_))
 }
 
 /// Renders again and again; `load` reads the settings. Returns only when they cannot be read at

@@ -18,11 +18,13 @@ use crate::tools::finding::{Finding, Place, Report};
 /// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
 /// error, as always.
 pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
+    check_environment(report);
     let file = config::settings_file(args);
     let Some(bytes) = file
         .as_deref()
         .map(|path| read_file(path, LARGEST))
-        .transpose()?
+        .transpose()
+        .map_err(Error::in_settings)?
     else {
         return Config::load(args, |name| env::var_os(name)).map(image);
     };
@@ -43,6 +45,19 @@ pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
             }
             guess(args, &path, document.as_ref())
         }
+    }
+}
+
+/// Checks the names of the environment variables that look like settings.
+fn check_environment(report: &mut Report) {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for warning in config::unknown_variables(names) {
+        let place = Place {
+            file: warning.place,
+            line: 1,
+            column: 1,
+        };
+        report.add(Code::W104.at(place, warning.message, ""));
     }
 }
 

@@ -15,12 +15,14 @@ mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{Config, Source};
 use crate::error::{Error, Result};
 use crate::tools::console::{self, Format};
+use crate::tree::Tree;
 
 use gallery::{Difference, Gallery};
 use stages::Plan;
@@ -63,12 +65,25 @@ impl Options<'_> {
     }
 }
 
+/// The prefix that the platform sets on every node. It replaces those of the resources.
+const PREFIX: &str = "/self";
+
+/// True for a recording of what a node sees below the platform's prefix.
+fn shows_a_node(tree: &Arc<Tree>) -> bool {
+    let everything = tree.view("", &["/".to_owned()]);
+    everything.has_below("/host") || everything.has_below("/hosts")
+}
+
 /// Rehearses with a recording, and prints the result. Exits with 1 when a resource fails in the
 /// life of the cluster, or when a file is not as expected.
 pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
     let options = Options::from_args(args)?;
     config.source = Source::File(vec![PathBuf::from(options.recording)]);
-    let plan = Plan::of(&Backend::new(&config).fetch()?.tree);
+    let recorded = Backend::new(&config).fetch()?.tree;
+    if config.prefix.is_none() && shows_a_node(&recorded) {
+        config.prefix = Some(PREFIX.to_owned());
+    }
+    let plan = Plan::of(&recorded);
     let mut rehearsal = Rehearsal::load(&config, options.check)?;
     console::patiently("rehearsing", || rehearsal.run(&plan, &config));
     let gallery = Gallery::of(&rehearsal);

@@ -640,3 +640,15 @@ fn wrong_calls_of_lint_are_told() {
         assert_eq!(run.stdout, "", "{arguments:?}");
     }
 }
+
+#[test]
+fn an_unknown_environment_variable_is_a_finding() {
+    let mut env = Env::new();
+    env.var("CONFD_PREFX", "/self");
+    let run = env.run(&["-lint", "-confdir", "etc"]);
+    run.expect_code(0);
+    let told = "environment:1:1: W104 unknown variable CONFD_PREFX is ignored; did you mean CONFD_PREFIX?\n";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    env.run(&["-lint", "-config-file", "none.toml"])
+        .expect_code(2);
+}

@@ -426,3 +426,16 @@ fn the_result_is_also_json() {
         json!({"stage": 14, "node": "db/i-3", "variant": "/env/port"})
     );
 }
+
+#[test]
+fn the_prefix_of_a_resource_is_replaced_as_on_a_node() {
+    let env = single(
+        &two_roles(),
+        "{{getv \"/env/port\"}}",
+        "prefix = \"/other\"",
+    );
+    rehearse(&env).expect_code(0);
+    let whole = json!({"other": two_roles()});
+    let env = single(&whole, "{{getv \"/env/port\"}}", "prefix = \"/other\"");
+    rehearse(&env).expect_code(0);
+}

@@ -280,9 +280,14 @@ impl Env {
         }
     }
 
-    /// Runs with these arguments where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system
-    /// does not permit that.
-    pub fn run_with_mounts(&self, test: &str, mounts: &str, arguments: &[&str]) -> Option<Run> {
+    /// The program with these arguments where `mounts` were made, in a mount namespace of its own.
+    /// None, and a line that says so, where the system does not permit that.
+    pub fn command_with_mounts(
+        &self,
+        test: &str,
+        mounts: &str,
+        arguments: &[&str],
+    ) -> Option<Command> {
         let private = ["-m", "--propagation", "private"];
         let allowed = Command::new("unshare").args(private).arg("true").status();
         if !allowed.is_ok_and(|status| status.success()) {
@@ -292,7 +297,13 @@ impl Env {
         let script = format!("set -e; {mounts}; exec \"$0\" \"$@\"");
         let fixed = ["/bin/sh", "-c", &script, confd()];
         let arguments = [&private[..], &fixed, arguments].concat();
-        Some(self.finish(self.command_of("unshare", &arguments)))
+        Some(self.command_of("unshare", &arguments))
+    }
+
+    /// Runs [`Env::command_with_mounts`] and waits for the end.
+    pub fn run_with_mounts(&self, test: &str, mounts: &str, arguments: &[&str]) -> Option<Run> {
+        let command = self.command_with_mounts(test, mounts, arguments)?;
+        Some(self.finish(command))
     }
 
     /// `confd -onetime` with this environment's confd.toml and these further arguments.

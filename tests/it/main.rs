@@ -16,6 +16,7 @@ mod images;
 mod logs;
 mod lookup;
 mod metad;
+mod names;
 mod onetime;
 mod output;
 mod rows;

@@ -12,6 +12,7 @@ mod kills;
 mod load;
 mod scene;
 mod service;
+mod soak;
 mod time;
 
 use std::sync::Mutex;

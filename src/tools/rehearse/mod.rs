@@ -79,6 +79,8 @@ fn shows_a_node(tree: &Arc<Tree>) -> bool {
 pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
     let options = Options::from_args(args)?;
     config.source = Source::File(vec![PathBuf::from(options.recording)]);
+    // Here it is the directory of all files, and stands for / of no node.
+    config.root = None;
     let recorded = Backend::new(&config).fetch()?.tree;
     if config.prefix.is_none() && shows_a_node(&recorded) {
         config.prefix = Some(PREFIX.to_owned());

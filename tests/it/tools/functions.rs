@@ -41,3 +41,42 @@ fn the_functions_as_json_render_their_own_examples() {
     assert_eq!(function("seq")["signature"], "seq FIRST LAST");
     assert_eq!(function("add")["example"], "{{add \"1\" 2}}");
 }
+
+#[test]
+fn the_document_has_every_field_of_the_json() {
+    let document = include_str!("../../../docs/json.md");
+    let chinese = include_str!("../../../docs/json.zh-CN.md");
+    let env = Env::with_tree(&serde_json::json!({"k": "v"}));
+    env.simple("app", "{{getv \"/k\"}}");
+    env.simple("bad", "{{getv \"/nope\"}}");
+    env.put("x.tmpl", "x");
+    let config = ["-format", "json", "-config-file", "$ROOT/etc/confd.toml"];
+    for tool in ["-diff", "-get=/k", "-render=x.tmpl", "-help-functions"] {
+        let run = env.run(&[&[tool], &config[..]].concat());
+        let told: Json = serde_json::from_str(&run.stdout).expect("JSON");
+        let mut names = Vec::new();
+        fields(&told, &mut names);
+        assert!(names.len() > 1, "{tool}");
+        for name in names {
+            let documented = format!("`{name}`");
+            for page in [document, chinese] {
+                let known = page.contains(&documented) || name == "version";
+                assert!(known, "{tool}: {name}");
+            }
+        }
+    }
+}
+
+/// The names of all fields of an object and of the objects in it.
+fn fields(value: &Json, names: &mut Vec<String>) {
+    match value {
+        Json::Object(entries) => {
+            for (name, below) in entries {
+                names.push(name.clone());
+                fields(below, names);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| fields(item, names)),
+        _ => {}
+    }
+}

@@ -381,7 +381,7 @@ fn the_promised_format_is_checked_in_every_stage() {
     let template = "{\"nodes\": [{{range $i, $ip := getvs \"/hosts/*/*/ip\"}}{{if $i}},{{end}}\"{{$ip}}\"{{end}}], \
                     \"port\": {{getv \"/env/port\"}}}";
     let env = single(&two_roles(), template, "output = \"json\"");
-    let run = rehearse(&env);
+    let run = rehearse_with(&env, &["-root", "kept"]);
     run.expect_code(1);
     let told = "app.toml in stage 11 (/env/port):\n    /opt/app.conf: the output is not valid json: line 1, column ";
     assert!(run.stdout.contains(told), "{}", run.stdout);

@@ -370,6 +370,10 @@ impl Resource {
             return Ok(Outcome::LeftAlone(seen, change));
         }
         let stage = create(target, &content, config)?;
+        if change.difference.is_of_attributes() && stage.keeps_owner_and_mode() {
+            // The file system keeps neither: the new file would differ from what is wanted as much.
+            return Ok(Outcome::InSync(seen));
+        }
         Ok(Outcome::Staged(Box::new(Prepared {
             stage,
             seen,

@@ -8,6 +8,7 @@ mod conformance;
 mod daemon;
 mod docs;
 mod env;
+mod filesystems;
 mod flags;
 mod fuzz;
 mod harness;

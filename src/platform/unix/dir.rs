@@ -2,13 +2,16 @@
 //! whoever renames or replaces a directory above changes nothing for the one that is open.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use crate::platform::{Kind, Meta};
 
@@ -20,24 +23,40 @@ const LONGEST_LINK: usize = 4096;
 pub struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// Holds a shared lock on the directory.
+    claim: OnceLock<File>,
 }
+
+/// A directory that no other process has claimed; none may until this is dropped.
+#[derive(Debug)]
+pub struct Alone {
+    _lock: Option<File>,
+}
+
+/// How long a claim waits for a process that clears the directory.
+const CLAIM_ATTEMPTS: u32 = 20;
+const CLAIM_PAUSE: Duration = Duration::from_millis(5);
 
 impl Dir {
     /// Where the walk along `path` begins: the root, or the working directory.
     pub fn start(path: &Path) -> io::Result<Dir> {
         let path = Path::new(if path.has_root() { "/" } else { "." });
         let fd = open_at(libc::AT_FDCWD, path.as_os_str(), DIRECTORY, 0)?;
-        Ok(Dir {
-            fd,
-            path: path.to_owned(),
-        })
+        Ok(Dir::new(fd, path.to_owned()))
     }
 
     /// The directory at `path`, whose last name is no link.
     pub fn at(path: &Path) -> io::Result<Dir> {
         let fd = open_at(libc::AT_FDCWD, path.as_os_str(), DIRECTORY, 0)?;
-        let path = path.to_owned();
-        Ok(Dir { fd, path })
+        Ok(Dir::new(fd, path.to_owned()))
+    }
+
+    fn new(fd: OwnedFd, path: PathBuf) -> Dir {
+        Dir {
+            fd,
+            path,
+            claim: OnceLock::new(),
+        }
     }
 
     /// How it was reached: for messages and for commands.
@@ -100,8 +119,7 @@ impl Dir {
     /// The directory `name` in this one (`..` too); an error when it is a link.
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
         let fd = open_at(self.fd.as_raw_fd(), name, DIRECTORY, 0)?;
-        let path = self.path.join(name);
-        Ok(Dir { fd, path })
+        Ok(Dir::new(fd, self.path.join(name)))
     }
 
     /// Makes the directory `name`, 0755 whatever the umask, and opens it. One that somebody else has just made will do as it is.
@@ -144,6 +162,49 @@ impl Dir {
         open_at(self.fd.as_raw_fd(), name, flags, 0).map(File::from)
     }
 
+    /// Tells other processes that files are in progress here, as long as this value lives. Does
+    /// nothing on a file system without locks.
+    pub fn claim(&self) {
+        if self.claim.get().is_some() {
+            return;
+        }
+        let Ok(file) = self.open_readable() else {
+            return;
+        };
+        for _ in 0..CLAIM_ATTEMPTS {
+            match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => thread::sleep(CLAIM_PAUSE),
+                Err(TryLockError::Error(_)) => return,
+                Ok(()) => {
+                    // Another thread may have been faster, which is as good.
+                    let _first = self.claim.set(file);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Keeps others from claiming the directory; `None` when somebody has claimed it already.
+    pub fn claim_alone(&self) -> Option<Alone> {
+        let file = self.open_readable().ok();
+        let locked = file.as_ref().map(File::try_lock);
+        match locked {
+            Some(Err(TryLockError::WouldBlock)) => None,
+            _ => Some(Alone { _lock: file }),
+        }
+    }
+
+    /// True when names may only be added here (`chattr +a`).
+    pub fn is_append_only(&self) -> bool {
+        let Ok(file) = self.open_readable() else {
+            return false;
+        };
+        let mut flags: libc::c_int = 0;
+        // SAFETY: the descriptor is open, and `flags` valid to be written: the kernel writes an int.
+        let code = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) };
+        code == 0 && flags & FS_APPEND_FL != 0
+    }
+
     /// Makes the file `name`, which must not exist, 0600.
     pub fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
@@ -181,14 +242,7 @@ impl Dir {
     pub fn sync(&self) -> io::Result<()> {
         match self.open_readable()?.sync_all() {
             // Some file systems cannot do this for directories, and keep their names safe by themselves, or not at all.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::InvalidInput | ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(())
-            }
+            Err(error) if is_unsupported(&error) => Ok(()),
             result => result,
         }
     }
@@ -198,6 +252,17 @@ impl Dir {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
         open_at(self.fd.as_raw_fd(), OsStr::new("."), flags, 0).map(File::from)
     }
+}
+
+/// Linux's flag of an append-only file or directory.
+const FS_APPEND_FL: libc::c_int = 0x20;
+
+/// True for the errors of a file system that does not know the operation: EINVAL, ENOSYS, EOPNOTSUPP.
+pub fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)
+    )
 }
 
 /// Linux before 2.6.39 knows no O_PATH, and opens for reading instead.

@@ -16,7 +16,7 @@ use std::process::{Command, ExitCode};
 
 use crate::platform::{Kind, Roles};
 
-pub use dir::{Dir, file_meta, is_executable, own_user, set_mode, set_owner};
+pub use dir::{Dir, file_meta, is_executable, is_unsupported, own_user, set_mode, set_owner};
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };
@@ -24,7 +24,8 @@ pub use proc::{lock_holder, process, processes, same_file};
 pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
 pub use storage::{
-    copy_access_list, copy_label, disk, label, protection, reserve, selinux_enforces,
+    copy_access_list, copy_label, copy_user_attributes, disk, label, protection, reserve,
+    selinux_enforces,
 };
 
 /// Files have an owner, a group and a mode.

@@ -1,6 +1,6 @@
 //! What a file has beside its content: labels of the security modules, access lists, reserved blocks, room on its disk.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::dir::file_meta;
+use super::dir::{file_meta, is_unsupported};
 use crate::platform::Disk;
 
 const SELINUX_LABEL: &CStr = c"security.selinux";
@@ -51,6 +51,45 @@ pub fn copy_access_list(old: &File, new: &File) -> io::Result<()> {
     match attribute(old, ACCESS_LIST)? {
         Some(list) => set_attribute(new, ACCESS_LIST, &list),
         None => Ok(()),
+    }
+}
+
+/// Gives `new` the `user.*` attributes of `old`, as far as its file system has them.
+pub fn copy_user_attributes(old: &File, new: &File) -> io::Result<()> {
+    for name in attribute_names(old)? {
+        if name.to_bytes().starts_with(b"user.")
+            && let Some(value) = attribute(old, &name)?
+        {
+            match set_attribute(new, &name, &value) {
+                Err(error) if is_unsupported(&error) => {}
+                result => result?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names of all attributes; none where the file system has no attributes.
+fn attribute_names(file: &File) -> io::Result<Vec<CString>> {
+    let mut names = vec![0_u8; 1024];
+    loop {
+        // SAFETY: the descriptor is open, and the buffer has the length given.
+        let length =
+            unsafe { libc::flistxattr(file.as_raw_fd(), names.as_mut_ptr().cast(), names.len()) };
+        if let Ok(length) = usize::try_from(length) {
+            names.truncate(length);
+            let each = names.split(|byte| *byte == 0);
+            let each = each.filter(|name| !name.is_empty());
+            return each.map(|name| Ok(CString::new(name)?)).collect();
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::ERANGE) if names.len() < LARGEST_ATTRIBUTE => {
+                names.resize(LARGEST_ATTRIBUTE, 0);
+            }
+            Some(libc::ENOTSUP | libc::ENOSYS) => return Ok(Vec::new()),
+            _ => return Err(error),
+        }
     }
 }
 

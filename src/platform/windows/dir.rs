@@ -29,6 +29,10 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(120),
 ];
 
+/// A directory that no other process has claimed: here nobody can claim one.
+#[derive(Debug)]
+pub struct Alone;
+
 /// A directory.
 #[derive(Debug)]
 pub struct Dir {
@@ -128,6 +132,19 @@ impl Dir {
     pub fn open_to_overwrite(&self, name: &OsStr) -> io::Result<File> {
         let path = self.path.join(name);
         OpenOptions::new().read(true).write(true).open(path)
+    }
+
+    /// Nothing to do: directories have no locks here.
+    pub fn claim(&self) {}
+
+    /// Always: nobody can claim a directory here.
+    pub fn claim_alone(&self) -> Option<Alone> {
+        Some(Alone)
+    }
+
+    /// There are no such directories here.
+    pub fn is_append_only(&self) -> bool {
+        false
     }
 
     /// Makes the file `name`, which must not exist.
@@ -299,12 +316,22 @@ pub fn own_user() -> u32 {
     0
 }
 
+/// False: file systems here can do all that is asked of them.
+pub fn is_unsupported(_: &io::Error) -> bool {
+    false
+}
+
 /// Nothing to do: there are no such labels here.
 pub fn copy_label(_old: &File, _new: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing to do: [`Dir::replace`] does it.
+/// Nothing to do: there are no such attributes here.
+pub fn copy_user_attributes(_old: &File, _new: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Access lists are kept by [`Dir::replace`].
 pub fn copy_access_list(_old: &File, _new: &File) -> io::Result<()> {
     Ok(())
 }

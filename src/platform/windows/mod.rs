@@ -26,8 +26,8 @@ use windows_sys::Win32::System::Console::{STD_ERROR_HANDLE, SetStdHandle};
 use crate::platform::Roles;
 
 pub use dir::{
-    Dir, copy_access_list, copy_label, disk, file_meta, is_executable, label, own_user, protection,
-    reserve, selinux_enforces, set_mode, set_owner,
+    Dir, copy_access_list, copy_label, copy_user_attributes, disk, file_meta, is_executable,
+    is_unsupported, label, own_user, protection, reserve, selinux_enforces, set_mode, set_owner,
 };
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,

@@ -33,6 +33,11 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// True when only owner, group or mode differ.
+    pub fn is_of_attributes(&self) -> bool {
+        !self.missing && self.md5.is_none()
+    }
+
     /// The original's log lines, such as `D has md5sum X should be Y`; none when dest is missing.
     pub fn lines(&self, dest: &Path) -> Vec<String> {
         let dest = dest.display();

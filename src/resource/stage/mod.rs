@@ -2,11 +2,13 @@
 //!
 //! Whenever the process is killed or a disk is full, dest is the old file or the new one, whole, with its owner and mode.
 //! A [`Target`] says where dest really is, [`Target::compare`] whether anything is to be done; a [`Stage`] can be committed once.
-//! Knows no templates, no commands and no log.
+//! Knows no templates and no commands, and logs only what a file system cannot do.
 
+mod attributes;
 mod compare;
 mod mount;
 mod names;
+mod quirks;
 mod shared;
 mod target;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use crate::threads::{self, Work};
 
 pub use compare::Difference;
 pub use names::{clear_leftovers, count_leftovers, without_random_parts};
+use quirks::Quirk;
 pub use shared::Directories;
 pub use target::{Attributes, Target};
 
@@ -69,9 +72,7 @@ impl Stage {
         let mut stage = Stage { target, file };
         let made = writer
             .write_all(content)
-            .and_then(|()| stage.give_label(&writer))
-            .and_then(|()| stage.give_owner_and_mode(&writer))
-            .and_then(|()| stage.give_access_list(&writer))
+            .and_then(|()| stage.give_attributes(&writer))
             .and_then(|()| platform::file_meta(&writer));
         let made = made.map_err(|error| refused("write", &stage.path(), error))?;
         stage.file.made = Some(made);
@@ -98,8 +99,19 @@ impl Stage {
         self.file
             .open()
             .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
-            .and_then(|file| file.sync_all())
+            .and_then(|file| self.sync_file(&file))
             .map_err(|error| refused("sync", &self.path(), error))
+    }
+
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        match file.sync_all() {
+            Err(error) if platform::is_unsupported(&error) => {
+                let device = platform::file_meta(file)?.id.0;
+                quirks::report(Quirk::Sync, device, self.target.dir.path());
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power cut could leave an empty dest.
@@ -113,49 +125,12 @@ impl Stage {
                     .open()
                     .and_then(|new| mount::overwrite(&dir, new, &self.target.name))
                     .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
-                    .and_then(|file| file.sync_all())
+                    .and_then(|file| self.sync_file(&file))
                     .map_err(|error| refused("write over", &self.target.path(), error))?;
             }
             Err(error) => return Err(refused("replace", &self.target.path(), error)),
         }
         Ok(Committed { dir })
-    }
-
-    /// The owner and mode that are configured, else those of the old file. Changes only what differs, and the mode last: a
-    /// change of owner clears the set-id bits, and nobody is let in before the file is whole.
-    fn give_owner_and_mode(&self, file: &File) -> io::Result<()> {
-        let (wanted, old) = (&self.target.wanted, self.target.old.as_ref());
-        let now = platform::file_meta(file)?;
-        let uid = wanted.uid.or(old.map(|old| old.uid)).unwrap_or(now.uid);
-        let gid = wanted.gid.or(old.map(|old| old.gid)).unwrap_or(now.gid);
-        let mode = wanted.mode.or(old.map(|old| old.mode));
-        if (uid, gid) != (now.uid, now.gid) {
-            platform::set_owner(file, uid, gid)?;
-        }
-        let mode = mode.unwrap_or(NEW_FILE);
-        if platform::file_meta(file)?.mode != mode {
-            platform::set_mode(file, mode)?;
-        }
-        Ok(())
-    }
-
-    /// The label of the old file. What a new file's is, the policy has decided when it was made.
-    fn give_label(&self, file: &File) -> io::Result<()> {
-        match self.target.open_old()? {
-            Some(old) => platform::copy_label(&old, file),
-            None => Ok(()),
-        }
-    }
-
-    /// The access list of the old file; but a configured mode is all there is to say about who may do what.
-    fn give_access_list(&self, file: &File) -> io::Result<()> {
-        if self.target.wanted.mode.is_some() {
-            return Ok(());
-        }
-        match self.target.open_old()? {
-            Some(old) => platform::copy_access_list(&old, file),
-            None => Ok(()),
-        }
     }
 }
 
@@ -182,6 +157,13 @@ struct StagedFile {
 
 impl StagedFile {
     fn create(target: &Target, keep: bool) -> Result<(StagedFile, File)> {
+        if target.dir.is_append_only() {
+            let text =
+                "it is append-only (chattr +a): files can be neither replaced nor removed there";
+            let error = io::Error::new(ErrorKind::PermissionDenied, text);
+            return Err(refused("make a file in", target.dir.path(), error));
+        }
+        target.dir.claim();
         let (name, file) = names::create(&target.dir, &target.name, keep)
             .map_err(|error| refused("make a file in", target.dir.path(), error))?;
         let staged = StagedFile {

@@ -108,6 +108,10 @@ pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
 }
 
 fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>) -> io::Result<()> {
+    // A confd of another confdir may be staging here, under another lock.
+    let Some(_alone) = dir.claim_alone() else {
+        return Ok(());
+    };
     for name in staged_files(dir, prefixes)? {
         if !is_claimed(dir, &name) {
             dir.remove(&name)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use app_agent::resource::command::{Ended, Invocation, Status};
 
-use crate::env::{Env, until};
+use crate::env::{Env, confd, until};
 
 fn invocation(text: &str) -> Invocation {
     Invocation {
@@ -155,6 +155,40 @@ fn row_11_a_daemon_may_go_on_writing_when_confd_is_gone() {
     env.onetime().expect_code(0);
     gate.open();
     env.wait_content("answer", "alive\n");
+}
+
+#[test]
+fn a_service_that_a_reload_started_survives_a_kill_of_confd() {
+    let mut gate = Pipe::new();
+    let env = Env::with_tree(&serde_json::json!({"k": "v"}));
+    let write = "head -c 1000000 /dev/zero && echo alive > $ROOT/answer";
+    let reload = format!("reload_cmd = \"({}; {write}) &\"", gate.wait());
+    env.simple_with("x", "{{getv \"/k\"}}", &reload);
+    let mut daemon = env.daemon(&["-interval", "600", "-log-level", "debug"]);
+    daemon.wait_log("succeeded");
+    daemon.kill();
+    gate.open();
+    env.wait_content("answer", "alive\n");
+}
+
+#[test]
+fn descriptors_that_confd_inherited_are_not_passed_on() {
+    let env = Env::with_tree(&serde_json::json!({"k": "v"}));
+    let list = "ls -l /proc/self/fd > $ROOT";
+    let lines = format!("check_cmd = \"{list}/check\"\nreload_cmd = \"{list}/reload\"");
+    env.simple_with("x", "{{getv \"/k\"}}", &lines);
+    env.put("inherited", "");
+    let script = "exec 7<$ROOT/inherited 200<$ROOT/inherited; exec \"$0\" \"$@\"";
+    let program = ["-c", script, confd(), "-onetime", "-config-file"];
+    let arguments = [&program[..], &["$ROOT/etc/confd.toml"]].concat();
+    // Not every sh can redirect a descriptor of more than one digit.
+    env.finish(env.command_of("bash", &arguments))
+        .expect_code(0);
+    for command in ["check", "reload"] {
+        let listed = env.read(command);
+        assert!(listed.contains("/dev/null"), "{listed}");
+        assert!(!listed.contains("inherited"), "{listed}");
+    }
 }
 
 #[test]

@@ -111,6 +111,7 @@ pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
 
 /// Whatever was typed: neither a service nor exec.sh has another way in.
 pub fn start(roles: &Roles) -> ExitCode {
+    process::keep_inherited_descriptors();
     (roles.program)()
 }
 

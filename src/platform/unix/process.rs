@@ -4,6 +4,7 @@
 
 use std::io::{self, PipeReader};
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::ptr;
@@ -22,6 +23,22 @@ pub fn shell(command: &str) -> Command {
     // SAFETY: the function only makes system calls that are allowed between fork and exec.
     unsafe { shell.pre_exec(restore) };
     shell
+}
+
+/// Keeps descriptors that this process was started with from the commands that it starts: a lock or
+/// a socket of a supervisor is not theirs. Standard input, output and error are replaced anyhow.
+pub(super) fn keep_inherited_descriptors() {
+    let first = libc::STDERR_FILENO + 1;
+    let numbers = std::fs::read_dir("/proc/self/fd").map(|entries| {
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let numbers = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
+        numbers.filter(|number| *number >= first).collect()
+    });
+    // Without /proc, those that are usual.
+    for number in numbers.unwrap_or_else(|_| Vec::from_iter(first..256)) {
+        // SAFETY: changes a flag of a descriptor, and fails where there is none.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// How many files this process might have open before [`raise_open_files`]; zero when that has raised nothing.
@@ -193,14 +210,33 @@ fn ended_child() -> Option<libc::pid_t> {
     (code == 0 && pid > 0).then_some(pid)
 }
 
-/// Leaves a pipe to a process of its own that reads it to the end, so that whoever writes to it is not killed by SIGPIPE
-/// when confd is gone.
+/// Leaves a pipe that somebody may still write to to a process of its own, which reads it to its
+/// end: a writer must not be killed by SIGPIPE when confd is gone, even by SIGKILL.
 pub fn leave_to_reader(pipe: PipeReader) -> io::Result<()> {
-    shell("exec cat >/dev/null 2>&1")
+    if !has_writers(&pipe)? {
+        return Ok(());
+    }
+    // The shell ends at once, so that its child is not ours to wait for.
+    let mut reader = shell("exec 3<&0; cat <&3 3<&- >/dev/null 2>&1 &");
+    reader
         .current_dir("/")
         .stdin(pipe)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
+        .stderr(Stdio::null());
+    Process::start(&mut reader)?.finish()?;
     Ok(())
+}
+
+/// True while a process has the writing end open.
+fn has_writers(pipe: &PipeReader) -> io::Result<bool> {
+    let mut state = libc::pollfd {
+        fd: pipe.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: the descriptor is open, and there is one entry, valid for the call.
+    match unsafe { libc::poll(&raw mut state, 1, 0) } {
+        0.. => Ok(state.revents & libc::POLLHUP == 0),
+        _ => Err(io::Error::last_os_error()),
+    }
 }

@@ -174,10 +174,10 @@ pub fn end_signal(_status: ExitStatus) -> Option<i32> {
     None
 }
 
-/// Nothing to do: writing to a pipe without a reader is an ordinary error here, and does not end a
-/// process.
+/// Always `Unsupported`: a write to a pipe that nobody reads is an ordinary error here, and does not
+/// end a process.
 pub fn leave_to_reader(_pipe: PipeReader) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //!
 //! A daemon that a command leaves behind may keep the pipe for ever, so its end says nothing about the command's. Instead,
 //! when the command has ended, a mark is written into the same pipe: what stands before it is the command's output. After the
-//! mark a thread goes on reading, since a daemon that writes to a pipe without a reader is killed by SIGPIPE.
+//! mark the pipe is left to a process that only reads, since a daemon that writes to a pipe without a
+//! reader is killed by SIGPIPE, and confd itself may be killed.
 
 use std::fmt;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Builder};
 use std::time::Duration;
@@ -78,9 +79,15 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
     let reader = Arc::new(reader);
     open_outputs().push(Arc::clone(&reader));
     let listen = move || {
-        read_output(&reader, &mark, &sender);
+        let output = read_output(&reader, &mark);
+        let left = reader.try_clone().and_then(platform::leave_to_reader);
+        // Nobody listens only when the command could not be started.
+        let _not_started = sender.send(output);
         drop(sender);
-        while read(&reader, &mut [0; CHUNK]).is_some() {}
+        if left.is_err() {
+            // Where there is no process to be had, this one reads.
+            while read(&reader, &mut [0; CHUNK]).is_some() {}
+        }
         open_outputs().retain(|open| !Arc::ptr_eq(open, &reader));
     };
     let thread = Builder::new().name("output".to_owned()).stack_size(STACK);
@@ -122,7 +129,8 @@ fn random_mark() -> [u8; MARK] {
     mark
 }
 
-fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &SyncSender<Output>) {
+/// What comes before the mark, or before the end.
+fn read_output(reader: &PipeReader, mark: &[u8; MARK]) -> Output {
     let mut output = Output::default();
     let mut chunk = [0; CHUNK];
     while let Some(bytes) = read(reader, &mut chunk) {
@@ -130,8 +138,7 @@ fn read_output(reader: &PipeReader, mark: &[u8; MARK], sender: &SyncSender<Outpu
             break;
         }
     }
-    // Nobody listens only when the command could not be started.
-    let _not_started = sender.send(output);
+    output
 }
 
 /// `None` at the end: nobody can write any more, or reading fails for good.
@@ -154,12 +161,19 @@ fn open_outputs() -> MutexGuard<'static, Vec<Arc<PipeReader>>> {
 }
 
 /// To be called when this process is about to end: commands that still run, and daemons that commands have left behind, keep
-/// somebody who reads what they write. On Unix that is one `cat >/dev/null` for each pipe, which ends when its last writer does.
+/// somebody who reads what they write. On Unix that is one `cat` for each pipe, which ends when its last
+/// writer does.
 pub fn leave_open_outputs() -> io::Result<()> {
     open_outputs()
         .drain(..)
         .map(|open| platform::leave_to_reader(open.try_clone()?))
+        .filter(|left| !is_unsupported(left))
         .fold(Ok(()), io::Result::and)
+}
+
+/// Where a write to a pipe without a reader ends nobody, nothing is to be done.
+fn is_unsupported(left: &io::Result<()>) -> bool {
+    matches!(left, Err(error) if error.kind() == ErrorKind::Unsupported)
 }
 
 #[cfg(test)]

@@ -54,13 +54,16 @@ pub struct Resource {
     template: Option<(Stamp, Template)>,
 }
 
+/// Looks up a user or group by name.
+type FindId = fn(&str) -> io::Result<Option<u32>>;
+
 /// A user or group as configured.
 #[derive(Debug)]
 enum Id {
     /// As the file has it.
     Kept,
     Number(u32),
-    /// A name, and whether it was said that this machine does not know it.
+    /// A name, and whether it was reported as unknown.
     Named(String, Cell<bool>),
 }
 
@@ -331,13 +334,33 @@ impl Resource {
             ..Attributes::default()
         };
         if config.root.is_none() || platform::own_user() == 0 {
-            wanted.uid = self.owner.number("user", platform::user_id);
-            wanted.gid = self.group.number("group", platform::group_id);
+            wanted.uid = self.number(&self.owner, "user", platform::user_id);
+            wanted.gid = self.number(&self.group, "group", platform::group_id);
         }
         match &config.root {
             None => Target::resolve(&self.dest, wanted),
             Some(root) => Target::resolve_below(root, &self.dest, wanted),
         }
+    }
+
+    /// The number of a user or group, looked up each time for a name: another resource's reload may
+    /// make it.
+    fn number(&self, id: &Id, kind: &str, find: FindId) -> Option<u32> {
+        let (name, said) = match id {
+            Id::Kept => return None,
+            Id::Number(number) => return Some(*number),
+            Id::Named(name, said) => (name, said),
+        };
+        let problem = match find(name) {
+            Ok(Some(number)) => return Some(number),
+            Ok(None) => format!("this machine has no {kind} {name:?}"),
+            Err(error) => format!("cannot look up {kind} {name:?}: {error}"),
+        };
+        if !said.replace(true) {
+            let (path, dest) = (self.path.display(), self.dest.display());
+            log::warning(format!("{path}: {problem}; {dest} is written without it"));
+        }
+        None
     }
 
     /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest was rendered from.
@@ -571,23 +594,6 @@ impl Id {
             Some(id) => u32::try_from(id)
                 .map(Id::Number)
                 .map_err(|_| table.error(number, "is not a user or group id")),
-        }
-    }
-
-    /// The number, asked anew each time for a name: it may be made by another resource's reload.
-    fn number(&self, kind: &str, find: fn(&str) -> io::Result<Option<u32>>) -> Option<u32> {
-        match self {
-            Id::Kept => None,
-            Id::Number(number) => Some(*number),
-            Id::Named(name, said) => {
-                let found = find(name).ok().flatten();
-                if found.is_none() && !said.replace(true) {
-                    log::warning(format!(
-                        "this machine knows no {kind} {name}; going on without it"
-                    ));
-                }
-                found
-            }
         }
     }
 }

@@ -119,12 +119,13 @@ fn row_10_a_name_that_nobody_has_is_a_warning_and_no_more() {
     );
     let run = env.onetime();
     run.expect_code(0);
-    for name in ["no-such-user", "no-such-group"] {
-        assert!(
-            run.at("WARNING").iter().any(|line| line.contains(name)),
-            "{}",
-            run.stderr
-        );
+    let warnings = run.at("WARNING");
+    assert_eq!(warnings.len(), 2, "{}", run.stderr);
+    let dest = env.expand("$ROOT/out/app");
+    for (warning, name) in warnings.iter().zip(["no-such-user", "no-such-group"]) {
+        for word in [name, "conf.d/app.toml", &dest] {
+            assert!(warning.contains(word), "{word} in {warning}");
+        }
     }
     assert_eq!(env.read("out/app"), "x");
 }

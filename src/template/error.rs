@@ -3,11 +3,13 @@
 //!
 //! The first line is Go's, word for word. The rest shows the source line and, where possible, help.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::hint;
 use super::lex::Span;
+use super::missing::{pattern, with_commas};
 use super::problem::{Problem, quoted};
 use super::{Failure, Function};
 use crate::go::utf8;
@@ -15,6 +17,8 @@ use crate::go::utf8;
 /// The number of characters of a source line that a snippet shows. With margins it fits into 80
 /// columns.
 const SNIPPET_WIDTH: usize = 64;
+/// The number of places with missing keys that are reported, with two lines each.
+const SHOWN_PLACES: usize = 4;
 
 /// The kinds of failures, for decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +68,9 @@ struct Details {
     hint: Option<String>,
     executing: Option<Executing>,
     further: Vec<Error>,
-    /// The explanation of the missing key.
+    /// The missing keys at this place.
+    keys: BTreeSet<String>,
+    /// The explanation of the first one.
     answer: Option<String>,
 }
 
@@ -88,6 +94,7 @@ impl Error {
             hint: None,
             executing,
             further,
+            keys: BTreeSet::new(),
             answer: None,
         }))
     }
@@ -140,7 +147,46 @@ impl Error {
         std::iter::once(self).chain(further)
     }
 
-    /// Lets `why` say what is known of each key that is missing, here and in the further errors.
+    /// True when both errors are about one place in the text, called from the same places.
+    pub(super) fn is_at_place_of(&self, other: &Error) -> bool {
+        let (here, there) = (&self.0.place, &other.0.place);
+        let nested = match (self.0.problem.nested(), other.0.problem.nested()) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_at_place_of(other),
+            _ => false,
+        };
+        nested && here.pos == there.pos && here.name == there.name
+    }
+
+    /// The missing keys at this place, as [`Error::add_missing_keys`] has added them.
+    pub(super) fn missing_keys(&self) -> &BTreeSet<String> {
+        &self.0.keys
+    }
+
+    pub(super) fn add_missing_keys(&mut self, keys: BTreeSet<String>) {
+        self.0.keys.extend(keys);
+    }
+
+    /// Takes the missing keys out, those of a nested rendering for the error that passes them on.
+    pub(super) fn take_missing_keys(&mut self) -> BTreeSet<String> {
+        let keys = std::mem::take(&mut self.0.keys);
+        if !keys.is_empty() {
+            return keys;
+        }
+        match self.0.problem.failure_mut() {
+            Some(Failure::Missing(key)) => BTreeSet::from([key.clone()]),
+            Some(Failure::Nested(nested)) => nested.take_missing_keys(),
+            _ => keys,
+        }
+    }
+
+    /// The number of missing keys, here and in the further errors.
+    fn missing_count(&self) -> usize {
+        let further = self.0.further.iter().map(Error::missing_count);
+        self.0.keys.len() + further.sum::<usize>()
+    }
+
+    /// Lets `why` explain the missing keys that are shown: of each place the first one.
     pub fn explain(&mut self, why: &mut dyn FnMut(&str) -> String) {
         let Details {
             problem,
@@ -148,14 +194,12 @@ impl Error {
             answer,
             ..
         } = &mut *self.0;
-        if let Problem::Calling { error, .. } = problem {
-            match &mut *error.0 {
-                Failure::Missing(key) => *answer = Some(why(key)),
-                Failure::Nested(nested) => nested.explain(why),
-                _ => {}
-            }
+        match problem.failure_mut() {
+            Some(Failure::Missing(key)) => *answer = Some(why(key)),
+            Some(Failure::Nested(nested)) => nested.explain(why),
+            _ => {}
         }
-        for error in further {
+        for error in further.iter_mut().take(SHOWN_PLACES - 1) {
             error.explain(why);
         }
     }
@@ -176,10 +220,11 @@ impl Error {
         };
         if let Some(answer) = self.answer() {
             text.push('\n');
-            text.push_str(answer);
+            text.push_str(&answer);
         }
-        if let count @ 1.. = self.further().len() {
-            text.push_str(&format!("\nand {count} more; the log has them"));
+        if !self.further().is_empty() {
+            let count = with_commas(self.missing_count());
+            text.push_str(&format!("\n{count} keys are missing; the log has more"));
         }
         text
     }
@@ -226,15 +271,20 @@ impl Error {
     /// errors, each with its own.
     pub fn details(&self) -> String {
         let mut text = self.indented_answer();
-        for error in &self.0.further {
+        let further = &self.0.further;
+        for error in further.iter().take(SHOWN_PLACES - 1) {
             text.push_str(&format!("\n{error}\n{}", error.indented_answer()));
+        }
+        // Those of one place have their number with them.
+        let count = self.missing_count();
+        if !further.is_empty() && count > SHOWN_PLACES {
+            text.push_str(&format!("\n{} keys are missing", with_commas(count)));
         }
         text
     }
 
     fn indented_answer(&self) -> String {
-        let answer = self.answer().map(str::to_owned);
-        let answer = answer.unwrap_or_else(|| self.snippet());
+        let answer = self.answer().unwrap_or_else(|| self.snippet());
         let mut text = String::new();
         for line in answer.lines() {
             text.push_str(if text.is_empty() { "  " } else { "\n  " });
@@ -243,9 +293,28 @@ impl Error {
         text
     }
 
-    fn answer(&self) -> Option<&str> {
+    /// The explanation of the missing key; of several at this place their pattern as well.
+    fn answer(&self) -> Option<String> {
         let nested = || self.0.problem.nested().and_then(Error::answer);
-        self.0.answer.as_deref().or_else(nested)
+        let answer = self.0.answer.clone().or_else(nested)?;
+        Some(match (self.0.keys.len(), self.first_missing_key()) {
+            (count @ 2.., Some(key)) => {
+                let (pattern, count) = (pattern(&self.0.keys), with_commas(count));
+                format!("{pattern}: {count} keys, such as {key}: {answer}")
+            }
+            _ => answer,
+        })
+    }
+
+    fn first_missing_key(&self) -> Option<&str> {
+        match &self.0.problem {
+            Problem::Calling { error, .. } => match &*error.0 {
+                Failure::Missing(key) => Some(key),
+                Failure::Nested(nested) => nested.first_missing_key(),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The beginning of Go's line.

@@ -15,6 +15,7 @@ use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
 use super::format;
 use super::lex::Span;
+use super::missing::Missing;
 use super::node::{
     Branch, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId, TemplateNode,
 };
@@ -22,9 +23,6 @@ use super::parse::{MAIN, Template};
 use super::problem::Problem;
 use super::value::Value;
 use super::{CallError, Failure, Host, Options};
-
-/// The number of missing keys after which a rendering gives up.
-const MAX_MISSING: usize = 100;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -82,18 +80,15 @@ impl Template {
         let (depth, templates) = (budget.depth, budget.templates);
         let mut state = State::new(self, host, data, options, budget);
         let result = state.render();
-        let State {
-            out, mut missing, ..
-        } = state;
+        let State { out, missing, .. } = state;
         // What was entered when it failed, it did not leave.
         budget.depth = depth;
         budget.templates = templates;
-        if missing.is_empty() {
-            return result.map(|()| out);
+        match missing.into_error() {
+            None => result.map(|()| out),
+            // What fails after a missing key may fail because of it.
+            Some(error) => Err(error),
         }
-        // What fails after a missing key may fail because of it.
-        let first = missing.remove(0);
-        Err(first.with_further(missing))
     }
 }
 
@@ -124,7 +119,7 @@ struct State<'t, 'h> {
     piped: Span,
     /// The node that an error would be about.
     node: Option<NodeRef<'t>>,
-    missing: Vec<Error>,
+    missing: Missing,
 }
 
 /// A list in execution.
@@ -219,7 +214,7 @@ impl<'t, 'h> State<'t, 'h> {
             nil_interface: false,
             piped: Span { start: 0, end: 0 },
             node: None,
-            missing: Vec::new(),
+            missing: Missing::default(),
         }
     }
 
@@ -285,12 +280,10 @@ impl<'t, 'h> State<'t, 'h> {
     }
 
     fn record(&mut self, error: Error) -> Result<()> {
-        if error.kind() != ErrorKind::Missing || self.missing.len() >= MAX_MISSING {
+        if error.kind() != ErrorKind::Missing || !self.missing.has_room() {
             return Err(error);
         }
-        if !self.missing.contains(&error) {
-            self.missing.push(error);
-        }
+        self.missing.push(error);
         Ok(())
     }
 }

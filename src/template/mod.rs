@@ -16,6 +16,7 @@ mod hint;
 pub mod interner;
 mod lex;
 mod methods;
+mod missing;
 mod node;
 mod number;
 pub mod outline;

@@ -149,6 +149,14 @@ impl Problem {
         }
     }
 
+    /// Why a call failed.
+    pub(super) fn failure_mut(&mut self) -> Option<&mut Failure> {
+        match self {
+            Problem::Calling { error, .. } => Some(&mut error.0),
+            _ => None,
+        }
+    }
+
     /// One line for the author of the template, from the problem alone.
     pub fn help(&self) -> Option<String> {
         match self {

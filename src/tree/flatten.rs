@@ -7,7 +7,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::Value as Json;
 
 use super::Tree;
@@ -16,19 +19,42 @@ use crate::go::path;
 
 /// Reads one whole JSON object.
 pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
-    let mut walk = Walk::default();
+    let mut walk = Walk {
+        flat: Flat::within(most_text(body)),
+        ..Walk::default()
+    };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     walk.deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(|error| format!("the body is not valid JSON: {error}"))?;
+    if walk.flat.is_full {
+        let most = walk.flat.most;
+        return Err(format!("its keys and values have more than {most} bytes"));
+    }
     Ok(walk.flat.into_tree())
 }
 
+/// The limit of all keys and values. Each key is a whole path here, so a small body with long names
+/// around many leaves could take any memory; 32 times its size is more than lists of digits need.
+fn most_text(body: &[u8]) -> usize {
+    body.len().saturating_mul(32).saturating_add(16 << 20)
+}
+
 /// Leaves in any order, each with its whole key.
-#[derive(Default)]
 pub(super) struct Flat {
     text: String,
     leaves: Vec<FlatLeaf>,
+    /// The limit of the text in bytes.
+    most: usize,
+    /// True when there was a leaf beyond the limit.
+    is_full: bool,
+}
+
+impl Default for Flat {
+    /// Without a limit.
+    fn default() -> Self {
+        Flat::within(usize::MAX)
+    }
 }
 
 /// Where in the text a leaf's key begins, its value begins, and its value ends.
@@ -40,6 +66,15 @@ struct FlatLeaf {
 }
 
 impl Flat {
+    fn within(most: usize) -> Flat {
+        Flat {
+            text: String::new(),
+            leaves: Vec::new(),
+            most,
+            is_full: false,
+        }
+    }
+
     /// Adds a leaf whose path may have no leading slash.
     pub fn push_any(&mut self, path: &str, value: &str) {
         if path.starts_with('/') {
@@ -50,6 +85,11 @@ impl Flat {
     }
 
     fn push(&mut self, path: &str, value: &str) {
+        let length = path.len().saturating_add(value.len());
+        if length > self.most.saturating_sub(self.text.len()) {
+            self.is_full = true;
+            return;
+        }
         let key = self.text.len();
         if path::is_clean_key(path) {
             self.text.push_str(path);
@@ -140,6 +180,41 @@ impl Walk {
         read(self)?;
         self.path.truncate(length);
         Ok(())
+    }
+
+    /// An element of an array, by its name or its index.
+    fn element(&mut self, index: usize, element: &Json) {
+        let name = element.get("name").and_then(Json::as_str);
+        let segment = name.map_or_else(|| index.to_string(), str::to_owned);
+        self.member(&segment, element);
+    }
+
+    fn member(&mut self, segment: &str, value: &Json) {
+        let length = self.path.len();
+        self.path.push('/');
+        self.path.push_str(segment);
+        self.json(value);
+        self.path.truncate(length);
+    }
+
+    /// A value that was read whole. Recursive, but no deeper than the parser lets values nest (128).
+    fn json(&mut self, value: &Json) {
+        match value {
+            Json::Null => self.leaf("null"),
+            Json::Bool(value) => self.leaf(if *value { "true" } else { "false" }),
+            Json::Number(number) => self.number(number.as_f64().unwrap_or_default()),
+            Json::String(value) => self.leaf(value),
+            Json::Array(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    self.element(index, element);
+                }
+            }
+            Json::Object(members) => {
+                for (name, value) in members {
+                    self.member(name, value);
+                }
+            }
+        }
     }
 
     /// The leaves of all but the last of equal names, of those from `first` on.
@@ -252,19 +327,75 @@ impl<'de> Visitor<'de> for &mut Walk {
         Ok(())
     }
 
-    /// An object's `name` stands for its index. It may come last, so elements are the one thing read whole first.
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0_usize;
-        while let Some(element) = seq.next_element::<Json>()? {
-            let name = element
-                .get("name")
-                .and_then(Json::as_str)
-                .map(str::to_owned);
-            let segment = name.unwrap_or_else(|| index.to_string());
-            self.below(&segment, |walk| walk.deserialize(element))
-                .map_err(serde::de::Error::custom)?;
+        while seq.next_element_seed(Element { walk: self, index })?.is_some() {
             index += 1;
         }
+        Ok(())
+    }
+}
+
+/// An element of an array. An object's `name` stands for its index; it may come last, so objects are
+/// read whole first.
+struct Element<'w> {
+    walk: &'w mut Walk,
+    index: usize,
+}
+
+impl Element<'_> {
+    /// Reads anything except an object.
+    fn read<T, E>(self, read: impl FnOnce(&mut Walk) -> Result<T, E>) -> Result<(), E> {
+        self.walk.below(&self.index.to_string(), read)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Element<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.read(|walk| walk.visit_bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.read(|walk| walk.visit_i64(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.read(|walk| walk.visit_u64(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.read(|walk| walk.visit_f64(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.read(|walk| walk.visit_str(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.read(|walk| walk.visit_unit())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        self.read(|walk| walk.visit_seq(seq))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let element = Json::deserialize(MapAccessDeserializer::new(map))?;
+        self.walk.element(self.index, &element);
         Ok(())
     }
 }

@@ -133,6 +133,57 @@ fn one_run_reports_every_missing_key() {
     );
 }
 
+/// The lines of the log about app.tmpl, from the first error on.
+fn failure_lines(hosts: usize, template: &str) -> Vec<String> {
+    let hosts: serde_json::Map<String, serde_json::Value> = (0..hosts)
+        .map(|number| (format!("i-{number:06}"), json!({"ip": "10.0.0.1"})))
+        .collect();
+    let env = Env::with_tree(&json!({"hosts": hosts}));
+    env.template("app.tmpl", template);
+    env.resource(
+        "app.toml",
+        "[template]\nsrc = \"app.tmpl\"\ndest = \"$ROOT/out/app\"\nkeys = [\"/\"]\n",
+    );
+    errors(&env)
+}
+
+#[test]
+fn missing_keys_of_one_place_are_folded() {
+    let template =
+        "{{range $host := lsdir \"/hosts\"}}\n{{getv (printf \"/hosts/%s/sid\" $host)}}{{end}}";
+    let lines = failure_lines(1000, template);
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(
+        lines[0].ends_with("error calling getv: key does not exist: /hosts/i-000000/sid"),
+        "{lines:#?}"
+    );
+    assert_eq!(
+        lines[1].trim(),
+        "/hosts/*/sid: 1,000 keys, such as /hosts/i-000000/sid: the metadata has no such key"
+    );
+    // In a template that another one includes, too.
+    let env = Env::with_tree(&json!({"hosts": {"a": {"ip": "1"}, "b": {"ip": "2"}}}));
+    env.simple("app", r#"{{include "inc.tmpl"}}"#);
+    env.template(
+        "inc.tmpl",
+        r#"{{range lsdir "/hosts"}}{{getv (printf "/hosts/%s/sid" .)}}{{end}}"#,
+    );
+    env.onetime()
+        .expect_code(1)
+        .expect_log("/hosts/*/sid: 2 keys, such as /hosts/a/sid: ");
+}
+
+#[test]
+fn a_template_with_many_missing_keys_has_ten_lines_and_the_total() {
+    let calls: String = (0..30)
+        .map(|number| format!("{{{{getv (printf \"/hosts/%s/k{number}\" .)}}}}"))
+        .collect();
+    let template = format!("{{{{range lsdir \"/hosts\"}}}}{calls}{{{{end}}}}");
+    let lines = failure_lines(100, &template);
+    assert_eq!(lines.len(), 10, "{lines:#?}");
+    assert_eq!(lines[8].trim(), "3,000 keys are missing");
+}
+
 #[test]
 fn other_mistakes_show_their_line() {
     for (template, shown) in [

@@ -8,9 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::Tree;
@@ -329,7 +327,10 @@ impl<'de> Visitor<'de> for &mut Walk {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0_usize;
-        while seq.next_element_seed(Element { walk: self, index })?.is_some() {
+        while seq
+            .next_element_seed(Element { walk: self, index })?
+            .is_some()
+        {
             index += 1;
         }
         Ok(())

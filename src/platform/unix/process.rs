@@ -211,8 +211,12 @@ fn ended_child() -> Option<libc::pid_t> {
 }
 
 /// Leaves a pipe that somebody may still write to to a process of its own, which reads it to its
-/// end: a writer must not be killed by SIGPIPE when confd is gone, even by SIGKILL.
+/// end: a writer must not be killed by SIGPIPE when confd is gone, even by SIGKILL. `Unsupported` for
+/// the first process of a container, with which all others end.
 pub fn leave_to_reader(pipe: PipeReader) -> io::Result<()> {
+    if std::process::id() == 1 {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     if !has_writers(&pipe)? {
         return Ok(());
     }

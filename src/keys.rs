@@ -58,6 +58,7 @@ pub const SETTINGS: &[Key] = &[
     key("onetime_wait",    Kind::Duration, "15s",          "with -onetime, wait this long for metadata"),
     key("poll_limit",      Kind::Duration, "60s",          "renew a long poll after this time"),
     key("prefix",          Kind::String,   "",             "use this part of the metadata, such as /self"),
+    key("reconcile",       Kind::Boolean,  "false",        "in watch mode, put back at the interval what others change"),
     key("scheme",          Kind::String,   "http",         "use this protocol; only http"),
     key("settle",          Kind::Duration, "0s",           "wait until metadata has not changed for this long"),
     key("splay",           Kind::Duration, "0s",           "wait up to this long, at random, before a change"),
@@ -106,6 +107,7 @@ pub const RESOURCE: &[Key] = &[
     key("reload_cmd_timeout", Kind::Duration, "",      "kills a reload_cmd that runs longer"),
     key("reload_retry",       Kind::Boolean,  "false", "repeats a failed reload until it succeeds"),
     key("output",             Kind::String,   "",      "fails unless the result is valid json, toml, ini or xml"),
+    key("reconcile",          Kind::Boolean,  "false", "puts back at the interval what others change, in watch mode too"),
     key("strict",             Kind::Boolean,  "false", "treats warnings about this resource as errors"),
 ];
 

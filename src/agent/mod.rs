@@ -1,16 +1,39 @@
-//! The story: one loop over one queue of events. Decides when resources are taken up, never how they are rendered.
+//! The agent: one loop over one queue of events. It decides when resources are rendered and applied.
 //!
-//! The metadata source and each running command have a thread of their own and do nothing but post to the queue.
+//! ```text
+//! poller ──Tree──▶ ┌──────┐ ──Job──▶ renderer threads (templates, files, names)
+//! signals ───────▶ │ loop │ ◀─Rendered, Inspected──┘
+//! commands ◀─start─│      │ ──▶ compare, stage, sync, rename (its own short work, under the lock)
+//!    └─Checked,    └──────┘
+//!      ReloadStarted, Reloaded
+//! ```
+//!
+//! What is due is taken up in a round ([`Phase`]): it is rendered by a thread; then, with the lock,
+//! compared, staged and checked; then swapped, and its reloads begin. The loop itself never waits
+//! for a name server, a command, the lock or a file system other than those of dest and confdir.
+//!
+//! What holds at any moment, and where:
+//! - No older metadata over newer: each tree carries the generation of the files that was noted
+//!   before its request; a change of it by others makes the tree stale (`freshness`, `apply`).
+//! - Nobody waits for a stranger: a rendering or a check that takes long is left to itself after two
+//!   seconds, and applied by itself when it ends (`round`, `apply`).
+//! - Every swap has its reload started, and each command runs once at a time (`reload`, and
+//!   `resource::pending` for the files).
+//! - In watch mode a resource is taken up only when something that it depends on has changed
+//!   (`resource::inputs`).
 
+mod apply;
 mod backoff;
-mod batch;
 mod commands;
+mod freshness;
 mod pacing;
 mod poller;
 mod reload;
 mod reminders;
+mod renderer;
 mod report;
 mod resources;
+mod round;
 mod slot;
 pub mod status;
 
@@ -18,6 +41,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -27,15 +51,21 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
 use crate::random;
-use crate::resource::command;
+use crate::resource::{Rendered, command};
 use crate::tree::Tree;
 
-use batch::Batch;
+use apply::{Apply, Locking};
+use commands::End;
+use freshness::Freshness;
 use poller::Poller;
+use reload::Reloads;
+use renderer::{Inspection, Renderer};
 use report::Health;
-use slot::{Slot, State};
+use resources::Broken;
+use round::Round;
+use slot::Slot;
 
-/// What the threads tell the loop.
+/// What the threads post to the loop.
 #[derive(Debug)]
 pub enum Event {
     /// The source gave a tree that differs from the one before.
@@ -43,6 +73,8 @@ pub enum Event {
         poller: u32,
         version: Version,
         tree: Arc<Tree>,
+        /// The generation of the files before the request; none when it is unknown.
+        noted: Option<u64>,
     },
     /// The source gave nothing usable; `last` when it will not be asked again.
     FetchFailed {
@@ -50,21 +82,36 @@ pub enum Event {
         error: Error,
         last: bool,
     },
+    /// A rendering has ended.
+    Rendered {
+        path: PathBuf,
+        job: u64,
+        outcome: Result<Box<Rendered>>,
+    },
+    /// The inputs of a rendering were looked at.
+    Inspected {
+        path: PathBuf,
+        job: u64,
+        found: Box<Inspection>,
+    },
     /// The `check_cmd` of this resource ended.
-    Checked { path: PathBuf, outcome: Result<()> },
-    /// The reload command of these resources ended.
-    Reloaded {
-        paths: Vec<PathBuf>,
+    Checked {
+        path: PathBuf,
+        check: u64,
         outcome: Result<()>,
     },
+    /// A reload command runs.
+    ReloadStarted { run: u64 },
+    /// A reload command ended.
+    Reloaded { run: u64, end: End },
     /// The system asks for something.
     Signal(Signal),
 }
 
 /// How long the loop waits when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(3600);
-/// How long a busy lock is left alone before it is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// How many rounds a one-time run makes, when each changes something.
+const MOST_ROUNDS: u64 = 16;
 
 /// Reads the settings as they are now.
 pub type Load = Box<dyn Fn() -> Result<Config>>;
@@ -75,18 +122,21 @@ pub fn run(load: Load) -> Result<ExitCode> {
         .map_err(|source| Error::io("block the signals of", "this process".as_ref(), source))?;
     let (queue, events) = mpsc::sync_channel(1);
     let signals = queue.clone();
+    let ending = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&ending);
     platform::listen_for_signals(move |signal| {
+        if signal == Signal::Terminate {
+            ends.store(true, Ordering::Relaxed);
+        }
         // The loop has ended: nobody is left to tell.
         let _ = signals.send(Event::Signal(signal));
     })
     .map_err(|source| Error::io("watch for signals on", "this process".as_ref(), source))?;
     let config = load()?;
     if let Err(error) = platform::raise_open_files() {
-        log::debug(format_args!(
-            "the limit of open files stays as it is: {error}"
-        ));
+        log::debug(format_args!("cannot raise the open-file limit: {error}"));
     }
-    let agent = Agent::start(config, load, queue)?;
+    let agent = Agent::start(config, load, queue, ending)?;
     platform::say_ready();
     let done = agent.run(&events);
     if let Err(error) = command::leave_open_outputs() {
@@ -97,28 +147,58 @@ pub fn run(load: Load) -> Result<ExitCode> {
     done
 }
 
+/// What the loop does as a whole, apart from commands and single inspections.
+#[derive(Debug)]
+enum Phase {
+    /// Nothing.
+    Idle,
+    /// Everything that was due is being rendered.
+    Rendering(Round),
+    /// What is rendered waits for the lock, or for a newer tree.
+    Locking(Locking),
+    /// What is staged is being checked. Holds the lock.
+    Checking(Apply),
+}
+
 struct Agent {
-    config: Config,
+    config: Arc<Config>,
     load: Load,
     queue: SyncSender<Event>,
+    /// Set as soon as the process is asked to end.
+    ending: Arc<AtomicBool>,
+    started: Instant,
     poller: Poller,
     /// Why the last fetch failed, as it was logged.
     fetch_error: Option<String>,
     tree: Option<Arc<Tree>>,
+    /// The generation of the files before the tree was asked for.
+    noted: Option<u64>,
+    freshness: Freshness,
+    renderer: Renderer,
     slots: BTreeMap<PathBuf, Slot>,
-    /// conf.d files that cannot be used, with what was said of them.
-    broken: BTreeMap<PathBuf, String>,
-    batch: Option<Batch>,
-    batches: u64,
+    /// conf.d files that cannot be used.
+    broken: BTreeMap<PathBuf, Broken>,
+    phase: Phase,
+    rounds: u64,
+    last_check: u64,
+    reloads: Reloads,
     /// When the first tree of an unsettled series came.
     unsettled: Option<Instant>,
-    reconcile: Instant,
-    /// HUP: all resources are to be read again.
-    stale: bool,
-    lock_retry: Option<Instant>,
-    /// What was last said of the lock.
-    lock_said: Option<String>,
-    /// `-onetime`: the source gave up.
+    /// No round begins before: the metadata has to settle.
+    apply_from: Option<Instant>,
+    /// When everything is looked at again.
+    interval_at: Instant,
+    /// conf.d was not read yet, or is to be read again (HUP).
+    unread: bool,
+    /// When conf.d is read again because a file was changed as it was read.
+    look_at: Option<Instant>,
+    /// It was logged that there are no resources.
+    is_empty_logged: bool,
+    /// What was last logged about the lock.
+    lock_logged: Option<String>,
+    /// `-onetime`: something was swapped, or a reload has ended, since the last round began.
+    has_swapped: bool,
+    /// `-onetime`: it is no use to go on.
     gave_up: bool,
     /// Which metadata `tree` is.
     metadata: Option<status::Metadata>,
@@ -127,25 +207,41 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(config: Config, load: Load, queue: SyncSender<Event>) -> Result<Agent> {
+    fn start(
+        config: Config,
+        load: Load,
+        queue: SyncSender<Event>,
+        ending: Arc<AtomicBool>,
+    ) -> Result<Agent> {
         let poller = Poller::start(&config, queue.clone())?;
+        let now = Instant::now();
         Ok(Agent {
             health: Health::start(&config),
-            reconcile: Instant::now() + config.interval,
-            config,
+            interval_at: now + config.interval,
+            reloads: Reloads::new(&config.confdir),
+            config: Arc::new(config),
             load,
+            renderer: Renderer::new(queue.clone()),
             queue,
+            ending,
+            started: now,
             poller,
             fetch_error: None,
             tree: None,
+            noted: None,
+            freshness: Freshness::default(),
             slots: BTreeMap::new(),
             broken: BTreeMap::new(),
-            batch: None,
-            batches: 0,
+            phase: Phase::Idle,
+            rounds: 0,
+            last_check: 0,
             unsettled: None,
-            stale: false,
-            lock_retry: None,
-            lock_said: None,
+            apply_from: None,
+            unread: true,
+            look_at: None,
+            is_empty_logged: false,
+            lock_logged: None,
+            has_swapped: false,
             gave_up: false,
             metadata: None,
         })
@@ -158,60 +254,84 @@ impl Agent {
         self.log_start();
         self.report();
         loop {
-            if self.finished() {
+            if self.is_finished(Instant::now()) {
                 self.report_end();
-                let failed = self.gave_up
-                    || !self.broken.is_empty()
-                    || self.slots.values().any(|slot| slot.failure.is_some());
-                return Ok(ExitCode::from(u8::from(failed)));
+                return Ok(ExitCode::from(u8::from(self.has_failed())));
             }
             let wait = self.next_due().saturating_duration_since(Instant::now());
             match events.recv_timeout(wait) {
                 Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
                 Ok(event) => self.take(event),
-                // Something is due: nobody hangs up while the loop itself has a sender.
+                // Something is due: nobody disconnects while the loop itself has a sender.
                 Err(_) => {}
             }
-            self.turn(Instant::now());
-            self.report();
+            self.turn();
+            // The end of a rendering alone is no news, and there may be hundreds.
+            if !matches!(self.phase, Phase::Rendering(_)) {
+                self.report();
+            }
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        let failed = |slot: &Slot| slot.failure.is_some() || slot.reload_failure.is_some();
+        self.gave_up || !self.broken.is_empty() || self.slots.values().any(failed)
     }
 
     /// Takes one event in; what follows from it is done in [`Agent::turn`].
     fn take(&mut self, event: Event) {
+        let now = Instant::now();
         match event {
             Event::Tree {
                 poller,
                 version,
                 tree,
-            } if poller == self.poller.number() => self.take_tree(version, tree),
+                noted,
+            } if poller == self.poller.number() => self.take_tree(version, tree, noted),
             Event::FetchFailed {
                 poller,
                 error,
                 last,
             } if poller == self.poller.number() => self.take_fetch_error(&error, last),
             Event::Tree { .. } | Event::FetchFailed { .. } => {}
-            Event::Checked { path, outcome } => self.take_checked(&path, outcome),
-            Event::Reloaded { paths, outcome } => self.take_reloaded(&paths, outcome),
+            Event::Rendered { path, job, outcome } => self.take_rendered(&path, job, outcome, now),
+            Event::Inspected { path, job, found } => self.take_inspected(&path, job, *found, now),
+            Event::Checked {
+                path,
+                check,
+                outcome,
+            } => self.take_checked(&path, check, outcome, now),
+            Event::ReloadStarted { run } => self.take_reload_started(run),
+            Event::Reloaded { run, end } => self.take_reloaded(run, end, now),
             Event::Signal(Signal::Reload) => self.reread(),
             Event::Signal(Signal::Terminate) => {}
         }
     }
 
-    fn take_tree(&mut self, version: Version, tree: Arc<Tree>) {
+    fn take_tree(&mut self, version: Version, tree: Arc<Tree>, noted: Option<u64>) {
         log::debug(format!("metadata has version {version}"));
         if self.fetch_error.take().is_some() {
             log::info("metadata is back");
+        }
+        let now = Instant::now();
+        self.noted = noted;
+        if let Phase::Locking(locking) = &mut self.phase
+            && locking.is_refetching
+        {
+            *locking = Locking::new(now);
         }
         if self.tree.as_ref() == Some(&tree) {
             return;
         }
         self.metadata = Some(status::Metadata::come_now(version));
-        let at = self.when_to_apply(Instant::now());
-        if self.tree.replace(tree).is_none() {
-            self.reconcile = at;
+        let at = self.when_to_apply(now);
+        self.apply_from = Some(at).filter(|at| *at > now);
+        for slot in self.slots.values_mut() {
+            if !slot.follow(&tree) {
+                slot.renew(at);
+            }
         }
-        self.slots.values_mut().for_each(|slot| slot.renew(at));
+        self.tree = Some(tree);
     }
 
     /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then some time at random.
@@ -227,8 +347,7 @@ impl Agent {
     fn take_fetch_error(&mut self, error: &Error, last: bool) {
         let problem = error.chain();
         if last {
-            log::error(format!("no metadata, nothing was changed: {problem}"));
-            self.gave_up = true;
+            self.give_up(&format!("no metadata, nothing was changed: {problem}"));
         } else if self.fetch_error.is_none() {
             log::warning(format_args!("no metadata, trying again: {problem}"));
         } else if self.fetch_error.as_ref() != Some(&problem) {
@@ -237,21 +356,68 @@ impl Agent {
         self.fetch_error = Some(problem);
     }
 
+    /// `-onetime`: it is no use to go on.
+    fn give_up(&mut self, reason: &str) {
+        log::error(reason);
+        self.gave_up = true;
+    }
+
     /// Does all that is due.
-    fn turn(&mut self, now: Instant) {
-        if let Some(batch) = &self.batch {
-            if batch.complete(&self.slots, now) {
-                self.commit();
+    fn turn(&mut self) {
+        loop {
+            let now = Instant::now();
+            if self.config.mode == Mode::Onetime {
+                self.hold_back(now);
             }
-        } else if self.due(now) {
-            self.begin(now);
+            self.give_up_renderings(now);
+            if !self.step(now) {
+                self.inspect_next(now);
+                if !(self.config.mode == Mode::Onetime && self.is_between_rounds(now)) {
+                    self.start_reloads(now);
+                }
+                return;
+            }
         }
     }
 
-    fn due(&self, now: Instant) -> bool {
-        self.tree.is_some()
-            && self.lock_retry.is_none_or(|at| at <= now)
-            && (self.reconcile <= now || self.slots.values().any(|slot| slot.ready(now)))
+    /// Goes on to the next phase; false when that has to wait.
+    fn step(&mut self, now: Instant) -> bool {
+        if self.gave_up || self.ending.load(Ordering::Relaxed) {
+            return false;
+        }
+        match &self.phase {
+            Phase::Idle if self.is_to_be_applied(now) => {
+                self.phase = Phase::Locking(Locking::new(now));
+                true
+            }
+            Phase::Idle if self.is_due(now) => {
+                self.begin_round(now);
+                true
+            }
+            Phase::Idle => self.config.mode == Mode::Onetime && self.begin_next_round(now),
+            Phase::Rendering(_) => {
+                if self.go_on_rendering(now) {
+                    self.phase = if self.is_to_be_applied(now) {
+                        Phase::Locking(Locking::new(now))
+                    } else {
+                        Phase::Idle
+                    };
+                    return true;
+                }
+                false
+            }
+            Phase::Locking(_) => {
+                self.try_apply(now);
+                matches!(self.phase, Phase::Checking(_))
+            }
+            Phase::Checking(_) => {
+                let is_over = self.checks_end().is_none_or(|end| end <= now);
+                if is_over {
+                    self.commit(now);
+                }
+                is_over
+            }
+        }
     }
 
     /// When the loop has to look again, if nothing happens before.
@@ -262,43 +428,33 @@ impl Agent {
 
     fn next_work(&self) -> Instant {
         let now = Instant::now();
-        if let Some(batch) = &self.batch {
-            return if batch.complete(&self.slots, now) {
-                now
-            } else {
-                batch.until()
-            };
-        }
-        if self.tree.is_none() {
-            return now + IDLE;
-        }
-        let slots = self
-            .slots
-            .values()
-            .filter(|slot| slot.idle())
-            .filter_map(|slot| slot.due);
-        let first = slots.fold(self.reconcile, Instant::min);
-        self.lock_retry.map_or(first, |at| at.max(first))
-    }
-
-    /// `-onetime`: nothing is left to do.
-    fn finished(&self) -> bool {
-        self.config.mode == Mode::Onetime
-            && (self.gave_up
-                || (self.batches > 0
-                    && self.batch.is_none()
-                    && self.slots.values().all(Slot::finished)))
+        let phase = match &self.phase {
+            Phase::Idle => self.next_round(),
+            Phase::Rendering(_) => None,
+            Phase::Locking(locking) => locking.retry(),
+            Phase::Checking(_) => Some(self.checks_end().unwrap_or(now)),
+        };
+        [
+            phase,
+            self.next_rendering(),
+            self.next_inspection(),
+            self.next_late_swap(),
+            self.reloads.next_due(),
+            self.patience(),
+            self.health.next_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(now + IDLE, Instant::min)
     }
 
     /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.
     fn terminate(mut self) -> ExitCode {
         self.report_end();
-        let running = self
-            .slots
-            .values()
-            .filter(|slot| matches!(slot.state, State::Reloading))
-            .count();
-        log::info(format!("told to end; {running} commands are left running"));
+        let running = self.reloads.running();
+        log::info(format!(
+            "shutting down; {running} commands are still running"
+        ));
         ExitCode::from(u8::from(self.config.mode == Mode::Onetime))
     }
 
@@ -315,14 +471,104 @@ impl Agent {
         };
         if !self.config.asks_like(&config) {
             self.poller.restart(&config, self.queue.clone());
+        }
+        if !self.config.sees_like(&config) {
             // What the old source said may not be what the new one says.
             self.tree = None;
         }
         log::info("the settings, resources and templates are read again");
-        self.config = config;
+        let now = Instant::now();
+        self.config = Arc::new(config);
         self.health.take_config(&self.config);
         self.health.note("settings", None);
-        self.stale = true;
-        self.reconcile = Instant::now();
+        // The round in progress may be about the old settings.
+        self.phase = Phase::Idle;
+        for slot in self.slots.values_mut() {
+            slot.drop_work();
+            slot.reread = true;
+            slot.wake(now);
+        }
+        self.unread = true;
+        self.interval_at = now + self.config.interval;
+    }
+}
+
+/// `-onetime`: rounds, until one changes nothing.
+impl Agent {
+    /// Nothing is tried again because time has passed.
+    fn hold_back(&mut self, now: Instant) {
+        self.look_at = None;
+        self.interval_at = now + self.config.interval;
+        self.broken
+            .values_mut()
+            .for_each(|broken| broken.due = None);
+        for slot in self.slots.values_mut() {
+            slot.due = slot.due.filter(|due| *due <= now);
+            slot.inspect_at = slot.inspect_at.filter(|at| *at <= now);
+        }
+    }
+
+    /// True while the files are not final: no reload begins.
+    fn is_between_rounds(&self, now: Instant) -> bool {
+        !matches!(self.phase, Phase::Idle) || !self.is_quiet(now)
+    }
+
+    /// True when no resource is in progress, or waits for a round.
+    fn is_quiet(&self, now: Instant) -> bool {
+        let is_quiet = |slot: &Slot| {
+            slot.is_at_rest()
+                && slot.due.is_none_or(|due| due > now || !slot.is_free())
+                && slot.inspection.is_none()
+                && slot.inspect_at.is_none_or(|at| at > now)
+        };
+        self.slots.values().all(is_quiet)
+    }
+
+    /// After something was swapped, or a reload has ended, what failed is tried again, and what can
+    /// be different now is looked at; true if there is anything.
+    fn begin_next_round(&mut self, now: Instant) -> bool {
+        if !self.has_swapped || self.rounds == 0 || !self.is_quiet(now) {
+            return false;
+        }
+        self.has_swapped = false;
+        if self.rounds >= MOST_ROUNDS {
+            return false;
+        }
+        for slot in self.slots.values_mut() {
+            if slot.failure.is_some() {
+                slot.wake(now);
+            } else {
+                slot.inspect(now);
+            }
+        }
+        true
+    }
+
+    fn is_finished(&mut self, now: Instant) -> bool {
+        if self.config.mode != Mode::Onetime {
+            return false;
+        }
+        if !self.gave_up && self.patience().is_some_and(|end| end <= now) {
+            let problem = self.fetch_error.as_deref().unwrap_or("no answer in time");
+            let message = format!("no metadata, nothing was changed: {problem}");
+            self.give_up(&message);
+        }
+        let is_done = self.rounds > 0
+            && matches!(self.phase, Phase::Idle)
+            && self.is_quiet(now)
+            && !self.has_swapped
+            && self.reloads.are_done(now);
+        self.gave_up || is_done
+    }
+
+    /// `-onetime`: when there is no metadata to wait for any more.
+    fn patience(&self) -> Option<Instant> {
+        let is_waiting = match &self.phase {
+            Phase::Locking(locking) => locking.is_refetching,
+            _ => self.tree.is_none(),
+        };
+        // The poller itself gives up in time, unless it hangs.
+        let wait = self.config.onetime_wait + Duration::from_millis(500);
+        (self.config.mode == Mode::Onetime && is_waiting).then(|| self.started + wait)
     }
 }

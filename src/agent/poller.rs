@@ -4,6 +4,7 @@
 //! There is one thread and one connection at a time, whatever the settings change to: the thread
 //! goes on to the new source when the old one's request has been cut off.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::pacing::Pacing;
 use crate::backend::{Backend, Cancel, Fetched, Version};
 use crate::config::{Config, Mode, Source};
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::threads;
 use crate::tree::Tree;
 
@@ -100,6 +102,8 @@ struct Job {
     cancel: Cancel,
     queue: SyncSender<Event>,
     outage: Outage,
+    /// The confdir whose generation is noted; none when no file is written.
+    confdir: Option<PathBuf>,
     /// The last tree posted, so that an equal one is not posted again.
     last: Option<Arc<Tree>>,
 }
@@ -115,6 +119,7 @@ impl Job {
             cancel: cancel.clone(),
             queue,
             outage: Outage::new(config.jitter()),
+            confdir: (!config.looks_only()).then(|| config.confdir.clone()),
             last: None,
         };
         (job, cancel)
@@ -131,9 +136,10 @@ impl Job {
     fn once(&mut self, limit: Duration) {
         let start = Instant::now();
         while self.is_wanted() {
+            let noted = self.note();
             match self.backend.fetch() {
                 Ok(fetched) => {
-                    self.post_tree(fetched);
+                    self.post_tree(fetched, noted);
                     return;
                 }
                 Err(error) => {
@@ -151,10 +157,11 @@ impl Job {
 
     fn interval(&mut self, pause: Duration) {
         while self.is_wanted() {
+            let noted = self.note();
             match self.backend.fetch() {
                 Ok(fetched) => {
                     self.outage.end();
-                    self.post_tree(fetched);
+                    self.post_tree(fetched, noted);
                     self.cancel.sleep(pause);
                 }
                 Err(error) => self.pause_after(error),
@@ -168,7 +175,7 @@ impl Job {
         let mut version: Option<Version> = None;
         let mut pacing = Pacing::new(Instant::now());
         while self.is_wanted() {
-            let asked = Instant::now();
+            let (asked, noted) = (Instant::now(), self.note());
             let answer = match version {
                 None => self.backend.fetch().map(Some),
                 Some(version) => self.backend.wait(version),
@@ -179,7 +186,7 @@ impl Job {
                     self.outage.end();
                     let (before, moved_to) = (version, fetched.version);
                     version = Some(moved_to);
-                    if self.post_tree(fetched) {
+                    if self.post_tree(fetched, noted) {
                         pacing.reset();
                     } else if let Some(before) = before
                         && let Some(pause) = pacing.pause(before != moved_to, asked, Instant::now())
@@ -203,12 +210,18 @@ impl Job {
         self.cancel.sleep(pause);
     }
 
+    /// The generation of the files, before a request: what others write later may be newer than
+    /// the answer.
+    fn note(&self) -> Option<u64> {
+        platform::generation(self.confdir.as_ref()?).ok()
+    }
+
     fn is_wanted(&self) -> bool {
         !self.cancel.is_cancelled()
     }
 
     /// Posts a tree unless it equals the last one; true when it was posted.
-    fn post_tree(&mut self, fetched: Fetched) -> bool {
+    fn post_tree(&mut self, fetched: Fetched, noted: Option<u64>) -> bool {
         let Fetched { tree, version } = fetched;
         let is_last = |last: &Arc<Tree>| Arc::ptr_eq(last, &tree) || *last == tree;
         if self.last.as_ref().is_some_and(is_last) {
@@ -219,6 +232,7 @@ impl Job {
             poller: self.number,
             version,
             tree,
+            noted,
         });
         true
     }

@@ -1,113 +1,531 @@
-//! Reload commands: started in file order after all swaps, identical ones once, each beside the others.
+//! Reload commands: one run of a command at a time, whoever asks for it; in the daemon beside each
+//! other, in a one-time run one after the other in file order.
+//!
+//! Each is pending from its swap until its command has started, or, with `reload_retry`, until that
+//! has succeeded; the journal keeps that over a crash.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::slot::State;
-use super::{Agent, Event, commands};
-use crate::error::Result;
+use super::Agent;
+use super::Event;
+use super::backoff::Backoff;
+use super::commands::{self, End};
+use crate::config::Mode;
+use crate::error::{Error, Result};
 use crate::log;
-use crate::resource::Prepared;
+use crate::platform::Announcement;
 use crate::resource::command::Invocation;
-use crate::resource::owed::Owed;
+use crate::resource::pending::{Claim, Journal, Record};
 
-/// One run of a command, for one resource or several.
-struct Run {
-    paths: Vec<PathBuf>,
+/// How long a command that runs in another process is left alone before it is looked at again.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A reload that is to be started.
+#[derive(Debug)]
+pub struct PendingReload {
     invocation: Invocation,
+    /// One run may serve others with the same command.
+    is_shared: bool,
+    /// To be repeated until it succeeds.
+    is_retried: bool,
+    /// Its entries in the journal.
+    numbers: Vec<u64>,
+    due: Instant,
+    backoff: Backoff,
+}
+
+/// A command that runs, or is being started.
+#[derive(Debug)]
+struct Run {
+    number: u64,
+    served: Vec<(PathBuf, PendingReload)>,
+    claim: Option<Claim>,
+    text: String,
+    is_starting: bool,
+    /// The command has cleared its entries in the journal.
+    is_confirmed: bool,
+}
+
+/// All reloads.
+#[derive(Debug)]
+pub struct Reloads {
+    journal: Journal,
+    /// By conf.d file.
+    pending: BTreeMap<PathBuf, PendingReload>,
+    runs: Vec<Run>,
+    last_run: u64,
+    /// When a command that another process runs is looked at again.
+    retry_at: Option<Instant>,
+    busy_since: Option<Instant>,
+    /// The last problem that was logged.
+    logged: Option<String>,
+}
+
+impl Reloads {
+    /// None yet.
+    pub fn new(confdir: &Path) -> Reloads {
+        Reloads {
+            journal: Journal::new(confdir),
+            pending: BTreeMap::new(),
+            runs: Vec::new(),
+            last_run: 0,
+            retry_at: None,
+            busy_since: None,
+            logged: None,
+        }
+    }
+
+    /// The number of commands that run.
+    pub fn running(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// True when a reload waits to be started.
+    pub fn is_pending(&self, path: &Path) -> bool {
+        self.pending.contains_key(path)
+    }
+
+    /// True when nothing runs, and nothing is to be started at `now`.
+    pub fn are_done(&self, now: Instant) -> bool {
+        self.runs.is_empty() && self.pending.values().all(|reload| reload.due > now)
+    }
+
+    /// When a reload has to be started.
+    pub fn next_due(&self) -> Option<Instant> {
+        let due = self
+            .pending
+            .values()
+            .filter(|reload| !self.runs_now(&reload.invocation.text));
+        let first = due.map(|reload| reload.due).min()?;
+        Some(self.retry_at.map_or(first, |at| at.max(first)))
+    }
+
+    fn runs_now(&self, text: &str) -> bool {
+        self.runs.iter().any(|run| run.text == text)
+    }
+
+    /// Logs a problem once.
+    fn warn(&mut self, message: String) {
+        if self.logged.as_ref() != Some(&message) {
+            log::warning(&message);
+            self.logged = Some(message);
+        }
+    }
+
+    fn add(&mut self, path: &Path, mut reload: PendingReload) {
+        if let Some(known) = self.pending.remove(path) {
+            let keys = &mut reload.invocation.changed_keys;
+            keys.extend(known.invocation.changed_keys);
+            keys.sort_unstable();
+            keys.dedup();
+            reload.numbers.extend(known.numbers);
+            reload.due = reload.due.min(known.due);
+        }
+        self.pending.insert(path.to_path_buf(), reload);
+    }
 }
 
 impl Agent {
-    /// Before the swap: marks the reloads that must not be forgotten if this process ends before they worked.
-    pub(super) fn owe(&mut self, synced: &[(PathBuf, Box<Prepared>)]) {
-        if self.config.sync_only {
+    fn runs_reloads(&self) -> bool {
+        !self.config.sync_only && !self.config.looks_only()
+    }
+
+    /// Records reloads; returns their numbers, as far as there are any.
+    pub(super) fn record(&mut self, records: Vec<Option<Record>>) -> Vec<Option<u64>> {
+        if !self.runs_reloads() {
+            return Vec::new();
+        }
+        let wanted: Vec<Record> = records.iter().flatten().cloned().collect();
+        match self.reloads.journal.record(&wanted) {
+            Ok(numbers) => {
+                let mut numbers = numbers.into_iter();
+                let number = |record: Option<Record>| record.and_then(|_| numbers.next());
+                records.into_iter().map(number).collect()
+            }
+            Err(error) => {
+                // Better a reload that a crash would lose than a file that is not replaced.
+                let chain = error.chain();
+                self.reloads
+                    .warn(format!("{chain}; reloads would not survive a crash"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The swap for which this was recorded has failed.
+    pub(super) fn clear_reload(&mut self, number: Option<u64>) {
+        self.clear_reloads(&Vec::from_iter(number));
+    }
+
+    fn clear_reloads(&mut self, numbers: &[u64]) {
+        if let Err(error) = self.reloads.journal.clear(numbers) {
+            let chain = error.chain();
+            self.reloads.warn(format!(
+                "{chain}; this reload is started again after a restart"
+            ));
+        }
+    }
+
+    /// The file of this resource is new: its reload is due.
+    pub(super) fn want_reload(
+        &mut self,
+        path: &Path,
+        changed: Vec<String>,
+        number: Option<u64>,
+        now: Instant,
+    ) {
+        let is_run = self.runs_reloads();
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        match slot.resource.reload(changed).filter(|_| is_run) {
+            Some(invocation) => {
+                let reload = PendingReload {
+                    invocation,
+                    is_shared: slot.resource.shared_reload().is_some(),
+                    is_retried: slot.resource.retries_reload(),
+                    numbers: Vec::from_iter(number),
+                    due: now,
+                    backoff: Backoff::default(),
+                };
+                self.reloads.add(path, reload);
+            }
+            None => {
+                self.health.take_reload(slot.resource.dest(), None);
+                slot.reloaded();
+                self.clear_reload(number);
+            }
+        }
+    }
+
+    /// Takes over the reloads of processes that are gone. One whose resource is not in conf.d any
+    /// more is started all the same: its file was replaced.
+    pub(super) fn take_over_reloads(&mut self, now: Instant) {
+        if !self.runs_reloads() || !self.config.confdir.exists() {
             return;
         }
-        for (path, _) in synced {
-            let Some(slot) = self
-                .slots
-                .get_mut(path)
-                .filter(|slot| slot.resource.retries_reload())
-            else {
-                continue;
-            };
-            slot.owes = true;
-            if slot.owed.is_none() {
-                match Owed::mark(&self.config.confdir, slot.resource.dest()) {
-                    Ok(owed) => slot.owed = Some(owed),
-                    Err(error) => log::warning(format_args!(
-                        "{}; this reload would not survive a restart",
-                        error.chain()
-                    )),
-                }
+        let left = self.reloads.journal.take_over();
+        left.problems
+            .into_iter()
+            .for_each(|problem| self.reloads.warn(problem));
+        for (number, record) in left.pending {
+            if !record.took_place() {
+                self.clear_reload(Some(number));
+            } else if self.slots.contains_key(&record.file) {
+                self.want_reload(&record.file, record.keys, Some(number), now);
+            } else {
+                self.want_orphan(number, record, now);
             }
+        }
+        for dest in left.old {
+            self.take_over_old(&dest, now);
         }
     }
 
-    /// Starts the reload of every resource that wants one.
-    pub(super) fn start_reloads(&mut self) {
-        for Run { paths, invocation } in self.runs() {
-            for path in &paths {
-                if let Some(slot) = self.slots.get_mut(path) {
-                    slot.state = State::Reloading;
-                }
-            }
-            let event = {
-                let paths = paths.clone();
-                move |outcome| Event::Reloaded { paths, outcome }
-            };
-            if let Err(error) = commands::start(invocation, &self.queue, event) {
-                self.take_reloaded(&paths, Err(error));
-            }
+    fn want_orphan(&mut self, number: u64, record: Record, now: Instant) {
+        let reload = PendingReload {
+            invocation: Invocation {
+                text: record.command,
+                src: record.dest.clone(),
+                dest: record.dest,
+                changed_keys: record.keys,
+                time_limit: None,
+            },
+            is_shared: false,
+            is_retried: false,
+            numbers: vec![number],
+            due: now,
+            backoff: Backoff::default(),
+        };
+        self.reloads.add(&record.file, reload);
+    }
+
+    /// Takes over what the version before this one has noted.
+    fn take_over_old(&mut self, dest: &Path, now: Instant) {
+        let owner = self
+            .slots
+            .iter()
+            .find(|(_, slot)| slot.resource.dest() == dest);
+        let Some((path, reload)) =
+            owner.and_then(|(path, slot)| Some((path.clone(), slot.resource.reload(Vec::new())?)))
+        else {
+            return self.reloads.journal.remove_old(dest);
+        };
+        let record = Record {
+            file: path.clone(),
+            dest: dest.to_path_buf(),
+            md5: String::new(),
+            replaces: None,
+            command: reload.text,
+            keys: Vec::new(),
+        };
+        if let [Some(number)] = self.record(vec![Some(record)]).as_slice() {
+            self.reloads.journal.remove_old(dest);
+            self.want_reload(&path, Vec::new(), Some(*number), now);
         }
     }
 
-    /// The wanted reloads in file order, resources with the same command together.
-    fn runs(&mut self) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        for (path, slot) in self.slots.iter_mut() {
-            let Some(changed) = slot.wants_reload.take() else {
-                continue;
-            };
-            let Some(invocation) = slot
-                .resource
-                .reload(changed)
-                .filter(|_| !self.config.sync_only)
-            else {
-                self.health.take_reload(slot.resource.dest(), &Ok(()));
-                slot.succeed();
-                continue;
-            };
-            match runs
-                .iter_mut()
-                .find(|run| run.invocation.text == invocation.text)
-            {
-                Some(run) => {
-                    run.paths.push(path.clone());
-                    run.invocation.also_serve(invocation);
-                }
-                None => runs.push(Run {
-                    paths: vec![path.clone()],
-                    invocation,
-                }),
-            }
+    /// Starts the reloads that are due. Those of resources that are about to be swapped again wait
+    /// for that.
+    pub(super) fn start_reloads(&mut self, now: Instant) {
+        if self.reloads.retry_at.is_some_and(|at| at > now) {
+            return;
         }
-        runs
-    }
-
-    /// A reload command ended: its resources are free again, and due if something came in the meantime.
-    pub(super) fn take_reloaded(&mut self, paths: &[PathBuf], outcome: Result<()>) {
+        self.reloads.retry_at = None;
+        let paths: Vec<PathBuf> = self.reloads.pending.keys().cloned().collect();
         for path in paths {
-            let Some(slot) = self.slots.get_mut(path) else {
-                continue;
-            };
-            slot.state = State::Idle;
-            self.health.take_reload(slot.resource.dest(), &outcome);
-            match &outcome {
-                Ok(()) => slot.reloaded(),
-                Err(error) if slot.resource.retries_reload() => slot.fail(error, Instant::now()),
-                Err(error) => slot.fail_for_now(error),
+            let is_alone = self.config.mode == Mode::Onetime;
+            if is_alone && !self.reloads.runs.is_empty() {
+                return;
+            }
+            if self.is_reload_due(&path, now) {
+                self.start_reload(&path, now);
+                if is_alone && self.reloads.retry_at.is_some() {
+                    return;
+                }
             }
         }
+        if self.reloads.retry_at.is_none() {
+            self.reloads.busy_since = None;
+        }
+    }
+
+    fn is_reload_due(&self, path: &Path, now: Instant) -> bool {
+        let Some(reload) = self.reloads.pending.get(path) else {
+            return false;
+        };
+        let is_in_apply = self.slots.get(path).is_some_and(|slot| slot.is_in_apply());
+        reload.due <= now && !is_in_apply && !self.reloads.runs_now(&reload.invocation.text)
+    }
+
+    fn start_reload(&mut self, path: &Path, now: Instant) {
+        let Some(text) = self
+            .reloads
+            .pending
+            .get(path)
+            .map(|reload| reload.invocation.text.clone())
+        else {
+            return;
+        };
+        let claim = match Claim::take(&self.config.confdir, &text) {
+            Ok(Some(claim)) => Some(claim),
+            Ok(None) => return self.wait_for_command(path, &text, now),
+            Err(error) => {
+                log::debug(format_args!("{}; {text:?} runs unguarded", error.chain()));
+                None
+            }
+        };
+        let served = self.take_served(path, &text, now);
+        self.run_reload(text, served, claim, now);
+    }
+
+    /// Another process runs this command.
+    fn wait_for_command(&mut self, path: &Path, text: &str, now: Instant) {
+        let since = *self.reloads.busy_since.get_or_insert(now);
+        let waited = now.saturating_duration_since(since);
+        if self.config.mode == Mode::Onetime && waited > self.config.onetime_wait {
+            // It stays in the journal, for the next process.
+            let problem = "was not started: it is still running for another process";
+            self.reloads.pending.remove(path);
+            if let Some(slot) = self.slots.get_mut(path) {
+                slot.fail_reload(&Error::command(text, problem.to_owned()));
+            }
+            return;
+        }
+        if waited.is_zero() {
+            log::info(format_args!(
+                "command {text:?} is still running; its next run waits"
+            ));
+        }
+        self.reloads.retry_at = Some(now + BUSY_PAUSE);
+    }
+
+    /// The reloads that one run of a command serves.
+    fn take_served(
+        &mut self,
+        path: &Path,
+        text: &str,
+        now: Instant,
+    ) -> Vec<(PathBuf, PendingReload)> {
+        let first = self.reloads.pending.remove(path);
+        let is_shared = first.as_ref().is_some_and(|reload| reload.is_shared);
+        let others = self.reloads.pending.iter().filter(|(other, reload)| {
+            is_shared
+                && reload.is_shared
+                && reload.invocation.text == text
+                && self.is_reload_due(other, now)
+        });
+        let others: Vec<PathBuf> = others.map(|(other, _)| other.clone()).collect();
+        let mut served = Vec::from_iter(first.map(|reload| (path.to_path_buf(), reload)));
+        for other in others {
+            if let Some(reload) = self.reloads.pending.remove(&other) {
+                served.push((other, reload));
+            }
+        }
+        served
+    }
+
+    fn run_reload(
+        &mut self,
+        text: String,
+        served: Vec<(PathBuf, PendingReload)>,
+        claim: Option<Claim>,
+        now: Instant,
+    ) {
+        let mut invocations = served.iter().map(|(_, reload)| reload.invocation.clone());
+        let Some(mut invocation) = invocations.next() else {
+            return;
+        };
+        invocations.for_each(|other| invocation.also_serve(other));
+        let clears = served.iter().filter(|(_, reload)| !reload.is_retried);
+        let clears: Vec<u64> = clears
+            .flat_map(|(_, reload)| reload.numbers.clone())
+            .collect();
+        let mut announcement = Announcement::default();
+        announcement
+            .lines
+            .extend(self.reloads.journal.clearance(&clears));
+        if let Some(claim) = &claim {
+            claim.announce(&mut announcement);
+        }
+        self.reloads.last_run += 1;
+        let number = self.reloads.last_run;
+        for (path, _) in &served {
+            if let Some(slot) = self.slots.get_mut(path) {
+                slot.reloading = Some(now);
+            }
+        }
+        self.reloads.runs.push(Run {
+            number,
+            served,
+            claim,
+            text,
+            is_starting: true,
+            is_confirmed: false,
+        });
+        let started = Some(Event::ReloadStarted { run: number });
+        let ended = move |end| Event::Reloaded { run: number, end };
+        if let Err(error) = commands::start(invocation, announcement, &self.queue, started, ended) {
+            self.take_reloaded(number, End::NotStarted(error), now);
+        }
+    }
+
+    /// A reload command runs: its entries in the journal are cleared.
+    pub(super) fn take_reload_started(&mut self, number: u64) {
+        let Reloads { runs, journal, .. } = &mut self.reloads;
+        if let Some(run) = runs.iter_mut().find(|run| run.number == number) {
+            run.is_starting = false;
+            run.is_confirmed = journal.confirm(&run.to_clear());
+        }
+        self.tidy_journal();
+    }
+
+    fn tidy_journal(&mut self) {
+        let is_starting = self
+            .reloads
+            .runs
+            .iter()
+            .any(|run| run.is_starting || !run.is_confirmed);
+        if !is_starting && let Err(error) = self.reloads.journal.tidy() {
+            self.reloads.warn(error.chain());
+        }
+    }
+
+    /// A reload command has ended, or could not be started.
+    pub(super) fn take_reloaded(&mut self, number: u64, end: End, now: Instant) {
+        let runs = &mut self.reloads.runs;
+        let Some(index) = runs.iter().position(|run| run.number == number) else {
+            return;
+        };
+        let run = runs.remove(index);
+        let to_clear = run.to_clear();
+        let outcome = match end {
+            End::NotStarted(error) => Err((error, false)),
+            // Killed before it ran its program, or it would have cleared its entries.
+            End::Ended {
+                outcome: Err(error),
+                killed: true,
+            } if !run.is_confirmed && !to_clear.is_empty() => Err((error, false)),
+            End::Ended { outcome, .. } => outcome.map_err(|error| (error, true)),
+        };
+        if !run.is_confirmed && !matches!(outcome, Err((_, false))) {
+            self.clear_reloads(&to_clear);
+        }
+        if let Some(claim) = run.claim {
+            claim.end();
+        }
+        // A one-time run tries again what has failed before this reload.
+        self.has_swapped = true;
+        for (path, reload) in run.served {
+            self.take_outcome(&path, reload, &outcome, now);
+        }
+        self.tidy_journal();
+    }
+
+    /// The outcome of one resource's reload; `false` beside the error if it was not even started.
+    fn take_outcome(
+        &mut self,
+        path: &Path,
+        mut reload: PendingReload,
+        outcome: &Result<(), (Error, bool)>,
+        now: Instant,
+    ) {
+        let slot = self.slots.get_mut(path);
+        match outcome {
+            Ok(()) => {
+                self.health.take_reload(&reload.invocation.dest, None);
+                if let Some(slot) = slot {
+                    slot.reloading = None;
+                    slot.reloaded();
+                }
+                if reload.is_retried {
+                    self.clear_reloads(&reload.numbers);
+                }
+            }
+            Err((error, was_started)) => {
+                self.health
+                    .take_reload(&reload.invocation.dest, Some(error));
+                match slot {
+                    Some(slot) => {
+                        slot.reloading = None;
+                        slot.fail_reload(error);
+                    }
+                    None => log::error(error.chain()),
+                }
+                if reload.is_retried || !was_started {
+                    reload.due = now + reload.backoff.pause();
+                    self.put_back(path, reload, *was_started);
+                }
+            }
+        }
+    }
+
+    /// A reload is to be started again later.
+    fn put_back(&mut self, path: &Path, mut reload: PendingReload, was_started: bool) {
+        if !was_started && self.reloads.journal.confirm(&reload.numbers) {
+            // The new process had cleared its entries, but the system could not run its program.
+            let record = Record {
+                file: path.to_path_buf(),
+                dest: reload.invocation.dest.clone(),
+                md5: String::new(),
+                replaces: None,
+                command: reload.invocation.text.clone(),
+                keys: reload.invocation.changed_keys.clone(),
+            };
+            let numbers = self.record(vec![Some(record)]);
+            reload.numbers = numbers.into_iter().flatten().collect();
+        }
+        self.reloads.add(path, reload);
+    }
+}
+
+impl Run {
+    /// The entries that the command clears itself as it starts.
+    fn to_clear(&self) -> Vec<u64> {
+        let once = self.served.iter().filter(|(_, reload)| !reload.is_retried);
+        once.flat_map(|(_, reload)| reload.numbers.clone())
+            .collect()
     }
 }

@@ -10,7 +10,7 @@ use super::reminders::Reminders;
 use super::slot::{Slot, State};
 use super::status::{self, Command, Condition, Entry, Report, Reporter, Running};
 use crate::config::{Config, Mode, Nodes, Source};
-use crate::error::Result;
+use crate::error::Error;
 use crate::log;
 use crate::resource;
 
@@ -64,17 +64,13 @@ impl Health {
         found.len()
     }
 
-    /// Takes the result of a reload of `dest`; one that has no reload command has succeeded.
-    pub fn take_reload(&mut self, dest: &Path, outcome: &Result<()>) {
-        match outcome {
-            Ok(()) => {
-                self.reload_errors.remove(dest);
-            }
-            Err(error) => {
-                let error = error.redacted();
-                self.reload_errors.insert(dest.to_owned(), error);
-            }
-        }
+    /// Takes the result of a reload of `dest`: its error, if it failed. One that has no reload command
+    /// has succeeded.
+    pub fn take_reload(&mut self, dest: &Path, error: Option<&Error>) {
+        match error {
+            None => self.reload_errors.remove(dest),
+            Some(error) => self.reload_errors.insert(dest.to_owned(), error.redacted()),
+        };
     }
 
     /// Takes a note about what is wrong with `cause`, or that nothing is any more.
@@ -131,14 +127,14 @@ impl Agent {
     fn to_report(&self) -> Report {
         let conf_d = self.config.confdir.join("conf.d");
         let mut resources = Vec::new();
-        if self.batches == 0 {
+        if self.rounds == 0 {
             resources.clone_from(&self.health.expected);
         }
         for (path, slot) in self.slots.iter() {
             resources.push(self.entry(&conf_d, path, slot));
         }
-        for (path, reason) in self.broken.iter() {
-            let condition = Condition::Failed(reason.clone());
+        for (path, broken) in self.broken.iter() {
+            let condition = Condition::Failed(broken.message.clone());
             resources.push(bare_entry(&conf_d, path, condition));
         }
         resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
@@ -153,18 +149,20 @@ impl Agent {
     fn entry(&self, conf_d: &Path, path: &Path, slot: &Slot) -> Entry {
         let dest = slot.resource.dest();
         let command = match &slot.state {
-            State::Staged { checked: false, .. } => Some(Command::Check),
-            State::Reloading => Some(Command::Reload),
-            State::Staged { .. } | State::Idle => None,
+            _ if slot.reloading.is_some() => Some(Command::Reload),
+            State::Checking(_) => Some(Command::Check),
+            _ => None,
         };
+        let is_reload_pending = self.reloads.is_pending(path);
+        let condition = condition(slot, command, is_reload_pending);
         let mut entry = Entry {
             dest: dest.display().to_string(),
             running: command.map(|command| Running {
                 command,
                 since: status::now(),
             }),
-            notes: slot.resource.notes(),
-            ..bare_entry(conf_d, path, condition(slot, command))
+            notes: notes(slot),
+            ..bare_entry(conf_d, path, condition)
         };
         entry.take_reload_error(self.health.reload_errors.get(dest));
         entry
@@ -198,7 +196,7 @@ impl Agent {
             mode,
             interval,
             ..
-        } = &self.config;
+        } = &*self.config;
         let prefix = self.config.prefix.as_deref().unwrap_or("none");
         let mode = match mode {
             Mode::Onetime => "once".to_owned(),
@@ -228,20 +226,42 @@ fn bare_entry(conf_d: &Path, path: &Path, condition: Condition) -> Entry {
 }
 
 /// A failure holds until an attempt succeeds, whatever is done about it meanwhile.
-fn condition(slot: &Slot, command: Option<Command>) -> Condition {
-    let is_staged = matches!(slot.state, State::Staged { .. });
+fn condition(slot: &Slot, command: Option<Command>, is_reload_pending: bool) -> Condition {
     let pending = |detail: &str| Condition::Pending(detail.to_owned());
     if let Some(reason) = &slot.failure {
         Condition::Failed(reason.clone())
     } else if let Some(command) = command {
         pending(&format!("{} is running", command.name()))
-    } else if is_staged || slot.wants_reload.is_some() {
-        pending("waiting for the others of this change")
-    } else if slot.due.is_some() {
-        pending("waiting to be rendered")
+    } else if is_reload_pending {
+        pending("waiting for its reload_cmd to start")
     } else {
-        Condition::InSync
+        match &slot.state {
+            State::Rendering { .. } | State::Hanging { .. } => pending("being rendered"),
+            State::Rendered(..) | State::Checking(_) | State::Checked(_) => {
+                pending("waiting for the others of this change")
+            }
+            State::Idle if slot.due.is_some() && slot.shadowed_by.is_none() => {
+                pending("waiting to be rendered")
+            }
+            State::Idle => Condition::InSync,
+        }
     }
+}
+
+/// What deserves attention and is no failure.
+fn notes(slot: &Slot) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(winner) = &slot.shadowed_by {
+        let winner = winner.display();
+        notes.push(format!("not applied: {winner} makes the same file"));
+    }
+    if slot.changed_by_others {
+        notes.push("changed by another program".to_owned());
+    }
+    for name in &slot.unknown_owners {
+        notes.push(name.clone());
+    }
+    notes
 }
 
 impl Entry {

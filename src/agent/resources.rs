@@ -1,88 +1,184 @@
-//! Keeps the slots in step with the files below conf.d: new and changed ones are read, deleted ones dropped.
+//! Keeps the slots in step with the files below conf.d: new and changed ones are read, deleted ones
+//! dropped, broken ones tried again with growing pauses.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Agent;
-use super::slot::{Slot, State};
+use super::backoff::Backoff;
+use super::slot::Slot;
+use crate::config::Mode;
+use crate::error::Error;
 use crate::log;
-use crate::resource::owed::Owed;
-use crate::resource::{self, Resource, Stamp};
+use crate::resource::{self, Resource, SETTLED, Stamp};
+
+/// A conf.d file that cannot be used.
+#[derive(Debug, Default)]
+pub struct Broken {
+    /// The reason, as it was logged.
+    pub message: String,
+    /// When it is read again.
+    pub due: Option<Instant>,
+    backoff: Backoff,
+}
 
 impl Agent {
-    /// Reads what is new or changed below conf.d; on the reconcile interval everything becomes due.
+    /// Reads what is new or changed below conf.d.
     pub(super) fn refresh_resources(&mut self, now: Instant) {
-        if self.reconcile <= now {
-            self.reconcile = now + self.config.interval;
-            self.slots.values_mut().for_each(|slot| slot.wake(now));
-        }
-        let found = match resource::find(&self.config.confdir.join("conf.d")) {
+        self.unread = false;
+        self.look_at = None;
+        self.take_interval(now);
+        let conf_d = self.config.confdir.join("conf.d");
+        let found = match resource::find(&conf_d) {
             Ok(found) => found,
             Err(error) => {
-                // Going on with what was read before: a directory that cannot be read is not an empty one.
-                self.say_broken(&self.config.confdir.join("conf.d"), error.chain());
+                // What was read before stays: a directory that cannot be read is not an empty one.
+                self.break_resource(&conf_d, &error, now);
                 return;
             }
         };
-        if found.is_empty() && self.batches == 1 {
-            log::warning(format_args!(
-                "there are no resources below {}/conf.d",
-                self.config.confdir.display()
-            ));
+        self.broken.remove(&conf_d);
+        if found.is_empty() && self.slots.is_empty() {
+            self.log_empty();
         }
-        let stale = std::mem::take(&mut self.stale);
         for (path, stamp) in &found {
-            self.refresh(path, *stamp, stale, now);
+            self.refresh(path, *stamp, now);
         }
-        let gone = |path: &PathBuf| !found.iter().any(|(found, _)| found == path);
-        self.slots
-            .retain(|path, slot| !(gone(path) && matches!(slot.state, State::Idle)));
-        self.broken.retain(|path, _| !gone(path));
-        self.find_owed(now);
+        let is_there = |path: &PathBuf| found.iter().any(|(found, _)| found == path);
+        self.slots.retain(|path, _| is_there(path));
+        self.broken.retain(|path, _| is_there(path));
+        self.find_shadowed(now);
     }
 
-    fn refresh(&mut self, path: &Path, stamp: Stamp, stale: bool, now: Instant) {
+    /// Once: there is nothing to do.
+    fn log_empty(&mut self) {
+        if std::mem::replace(&mut self.is_empty_logged, true) {
+            return;
+        }
+        let confdir = self.config.confdir.display();
+        if self.config.confdir.exists() {
+            log::warning(format_args!(
+                "there are no resources below {confdir}/conf.d"
+            ));
+        } else {
+            log::warning(format_args!(
+                "Cannot load template resources: confdir '{confdir}' does not exist"
+            ));
+        }
+    }
+
+    /// At the interval everything is looked at again. In watch mode, what others change is left
+    /// alone where the settings do not say otherwise.
+    fn take_interval(&mut self, now: Instant) {
+        if self.interval_at > now {
+            return;
+        }
+        self.interval_at = now + self.config.interval;
+        let is_watching = self.config.mode == Mode::Watch;
+        for slot in self.slots.values_mut() {
+            if is_watching && !slot.resource.reconciles() {
+                slot.inspect(now);
+            } else {
+                slot.wake(now);
+            }
+        }
+    }
+
+    fn refresh(&mut self, path: &Path, stamp: Stamp, now: Instant) {
+        let broken_due = self.broken.get(path).map(|broken| broken.due);
         if let Some(slot) = self.slots.get(path)
-            && ((slot.stamp.still(&stamp) && !stale) || !slot.idle())
+            && broken_due.is_none()
+            && slot.stamp.still(&stamp)
+            && !slot.reread
         {
+            return;
+        }
+        if broken_due.flatten().is_some_and(|due| due > now) {
             return;
         }
         match Resource::load(path, &self.config) {
             Ok(resource) => {
                 self.broken.remove(path);
-                match self.slots.get_mut(path) {
-                    Some(slot) => slot.replace(resource, stamp, now),
-                    None => {
-                        let slot = Slot::new(resource, stamp, now);
-                        self.slots.insert(path.to_path_buf(), slot);
-                    }
-                }
+                self.take_resource(path, resource, stamp, now);
             }
-            Err(error) => {
-                self.slots.remove(path);
-                self.say_broken(path, error.chain());
+            Err(error) => self.break_resource(path, &error, now),
+        }
+    }
+
+    fn take_resource(&mut self, path: &Path, resource: Resource, stamp: Stamp, now: Instant) {
+        if !stamp.is_settled() {
+            // It may have been read in the middle of a change.
+            let at = now + SETTLED + Duration::from_millis(100);
+            self.look_at = Some(self.look_at.map_or(at, |due| due.min(at)));
+        }
+        match self.slots.get_mut(path) {
+            Some(slot) if *slot.resource == resource && !slot.reread => slot.stamp = stamp,
+            Some(slot) => {
+                resource.warnings().iter().for_each(log::warning);
+                slot.replace(resource, stamp, now);
+            }
+            None => {
+                resource.warnings().iter().for_each(log::warning);
+                let slot = Slot::new(resource, stamp, now);
+                self.slots.insert(path.to_path_buf(), slot);
             }
         }
     }
 
-    /// Says once what is wrong with a file; said again only when that changes.
-    fn say_broken(&mut self, path: &Path, message: String) {
-        if self.broken.get(path) != Some(&message) {
+    /// Logs once what is wrong with a file, again when that changes, and sees to it that it is read
+    /// again.
+    fn break_resource(&mut self, path: &Path, error: &Error, now: Instant) {
+        let message = error.chain();
+        let broken = self.broken.entry(path.to_path_buf()).or_default();
+        if broken.message != message {
             log::error(&message);
-            self.broken.insert(path.to_path_buf(), message);
+            broken.message = message;
         }
+        broken.due = Some(now + broken.backoff.pause());
     }
 
-    /// Reloads that an earlier run did not come to, or that failed in it.
-    fn find_owed(&mut self, now: Instant) {
-        for slot in self.slots.values_mut() {
-            if slot.owed.is_none() && slot.idle() && slot.resource.retries_reload() {
-                slot.owed = Owed::find(&self.config.confdir, slot.resource.dest());
-                if slot.owed.is_some() {
-                    slot.owes = true;
-                    slot.wake(now);
-                }
+    /// Of several resources with one dest the last in file order is applied, which is what remains
+    /// in the original.
+    pub(super) fn find_shadowed(&mut self, now: Instant) {
+        let place = |slot: &Slot| {
+            let place = slot.place.clone();
+            place.unwrap_or_else(|| clean(slot.resource.dest()))
+        };
+        let all = self.slots.iter();
+        let winners: BTreeMap<PathBuf, PathBuf> = all
+            .map(|(path, slot)| (place(slot), path.clone()))
+            .collect();
+        for (path, slot) in &mut self.slots {
+            let winner = winners.get(&place(slot)).filter(|winner| *winner != path);
+            if slot.shadowed_by.as_ref() != winner {
+                slot.shadow(winner, path, now);
             }
         }
     }
+}
+
+impl Slot {
+    /// Gives way to another resource with the same dest, or takes its place.
+    fn shadow(&mut self, winner: Option<&PathBuf>, path: &Path, now: Instant) {
+        if let Some(winner) = winner {
+            log::warning(format_args!(
+                "{} and {} both make {}; only the last one is applied",
+                path.display(),
+                winner.display(),
+                self.resource.dest().display()
+            ));
+            self.failure = None;
+            self.drop_work();
+        } else {
+            self.wake(now);
+        }
+        self.shadowed_by = winner.cloned();
+    }
+}
+
+/// The path without `.` and `..`, taken as text.
+fn clean(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    crate::go::path::clean(&text).into()
 }

@@ -1,49 +1,90 @@
-//! One resource in the agent's hands: what it is doing, when it is due, and what is still owed.
+//! One resource in the agent's hands: what it is doing, when it is due, what its file was made from.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use crate::error::Error;
 use crate::log::{self, Level};
-use crate::resource::owed::Owed;
-use crate::resource::{Change, Prepared, Resource, Seen, Stamp, stage};
+use crate::resource::{Change, Inputs, Prepared, Rendered, Resource, SETTLED, Stamp, stage};
+use crate::tree::Tree;
 
 /// What a resource is doing.
 #[derive(Debug)]
 pub enum State {
     /// Nothing; it may be taken up.
     Idle,
-    /// Its new file is staged; with batch `batch` it waits for its check and for the swap.
-    Staged {
-        prepared: Box<Prepared>,
-        batch: u64,
-        checked: bool,
-    },
-    /// Its reload command runs.
-    Reloading,
+    /// It is being rendered.
+    Rendering { job: u64, since: Instant },
+    /// Its rendering hangs and has been given up, but has not returned yet.
+    Hanging { job: u64 },
+    /// It waits for the lock.
+    Rendered(Box<Rendered>, Origin),
+    /// Its file is staged, and its check runs.
+    Checking(Staged),
+    /// Its file is staged and good, and waits for the swap.
+    Checked(Staged),
+}
+
+/// Which metadata something was rendered from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The generation that was noted before the request for the tree.
+    pub noted: Option<u64>,
+}
+
+/// A staged file.
+#[derive(Debug)]
+pub struct Staged {
+    pub prepared: Box<Prepared>,
+    pub origin: Origin,
+    /// The number of its check, and when that began.
+    pub check: u64,
+    pub since: Instant,
+    /// The apply in which it was staged went on without it.
+    pub is_late: bool,
+    /// If it is late: its template was looked at again and is still the same.
+    pub is_verified: bool,
 }
 
 /// One resource and its state.
 #[derive(Debug)]
 pub struct Slot {
-    /// The conf.d file and its template.
-    pub resource: Resource,
+    /// The conf.d file.
+    pub resource: Arc<Resource>,
     /// The conf.d file as it was read.
     pub stamp: Stamp,
     /// What it is doing.
     pub state: State,
     /// When it is to be taken up; never, when nothing is to be done.
     pub due: Option<Instant>,
+    /// HUP: the conf.d file is to be read again.
+    pub reread: bool,
+    /// When its inputs are to be looked at, without rendering.
+    pub inspect_at: Option<Instant>,
+    /// The number of the job that looks at them.
+    pub inspection: Option<u64>,
     /// What the file on disk was rendered from.
-    pub seen: Option<Seen>,
-    /// The reload is to be started, because of these keys.
-    pub wants_reload: Option<Vec<String>>,
-    /// A reload has not worked yet, where the resource says `reload_retry`.
-    pub owes: bool,
-    /// The same on the disk.
-    pub owed: Option<Owed>,
+    pub inputs: Option<Inputs>,
+    /// Where the file is, all links followed, once that was looked at.
+    pub place: Option<PathBuf>,
+    /// The file as this process left it, or last saw it.
+    pub dest: Option<Stamp>,
+    /// Another program has changed or removed the file since, and that is left alone.
+    pub changed_by_others: bool,
+    /// The conf.d file of another resource with the same dest, which is applied instead.
+    pub shadowed_by: Option<PathBuf>,
+    /// The users and groups in the resource that this machine does not know.
+    pub unknown_owners: Vec<String>,
+    /// Since when its reload runs.
+    pub reloading: Option<Instant>,
     /// Why the last attempt failed, for anybody to read; none when it did not.
     pub failure: Option<String>,
+    /// Why the last reload failed; none when it did not.
+    pub reload_failure: Option<String>,
+    /// The last rendering took long: others go first.
+    pub is_slow: bool,
     backoff: Backoff,
     /// The gist of the last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
@@ -53,49 +94,93 @@ impl Slot {
     /// A resource that is due at once.
     pub fn new(resource: Resource, stamp: Stamp, now: Instant) -> Slot {
         Slot {
-            resource,
+            resource: Arc::new(resource),
             stamp,
             state: State::Idle,
             due: Some(now),
-            seen: None,
-            wants_reload: None,
-            owes: false,
-            owed: None,
+            reread: false,
+            inspect_at: None,
+            inspection: None,
+            inputs: None,
+            place: None,
+            dest: None,
+            changed_by_others: false,
+            shadowed_by: None,
+            unknown_owners: Vec::new(),
+            reloading: None,
             failure: None,
+            reload_failure: None,
+            is_slow: false,
             backoff: Backoff::default(),
             said: None,
         }
     }
 
-    /// Its conf.d file was read again. What is known of the same dest stays known.
+    /// Its conf.d file was read again. What is known of the same dest stays known. Whatever was in
+    /// progress with the old one is dropped; a reload goes on.
     pub fn replace(&mut self, resource: Resource, stamp: Stamp, now: Instant) {
         if resource.dest() != self.resource.dest() {
-            self.seen = None;
-            self.owes = false;
-            self.owed = None;
+            self.inputs = None;
+            self.place = None;
+            self.dest = None;
         }
-        self.resource = resource;
+        self.resource = Arc::new(resource);
         self.stamp = stamp;
-        self.state = State::Idle;
+        self.reread = false;
+        self.shadowed_by = None;
+        self.unknown_owners.clear();
+        self.drop_work();
         self.renew(now);
     }
 
-    /// True when no check and no reload runs.
-    pub fn idle(&self) -> bool {
-        matches!(
-            self.state,
-            State::Idle | State::Staged { checked: true, .. }
-        )
+    /// Drops what is rendered or staged, and whatever comes of the rendering in progress.
+    pub fn drop_work(&mut self) {
+        self.state = match self.state {
+            State::Rendering { job, .. } | State::Hanging { job } => State::Hanging { job },
+            _ => State::Idle,
+        };
     }
 
-    /// True when nothing is staged and no command runs.
-    pub fn finished(&self) -> bool {
-        matches!(self.state, State::Idle)
+    /// Goes on to a newer tree; false when it has to be rendered again.
+    pub fn follow(&mut self, tree: &Arc<Tree>) -> bool {
+        let inputs = match &mut self.state {
+            State::Rendered(rendered, _) => Some(&mut rendered.inputs),
+            State::Checking(staged) | State::Checked(staged) => Some(&mut staged.prepared.inputs),
+            State::Rendering { .. } => None,
+            State::Idle | State::Hanging { .. } => {
+                self.inputs.as_mut().filter(|_| self.failure.is_none())
+            }
+        };
+        inputs.is_some_and(|inputs| inputs.follow(tree))
+    }
+
+    /// True when a new rendering can begin.
+    pub fn is_free(&self) -> bool {
+        let is_waiting = match &self.state {
+            State::Idle => true,
+            State::Checked(staged) => staged.is_late,
+            _ => false,
+        };
+        is_waiting && self.reloading.is_none() && self.shadowed_by.is_none()
+    }
+
+    /// True when nothing is in progress that ends by itself.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Idle | State::Hanging { .. })
+    }
+
+    /// True when it is on its way to a swap that its apply waits for.
+    pub fn is_in_apply(&self) -> bool {
+        match &self.state {
+            State::Rendering { .. } | State::Rendered(..) => true,
+            State::Checking(staged) | State::Checked(staged) => !staged.is_late,
+            State::Idle | State::Hanging { .. } => false,
+        }
     }
 
     /// True when it can be taken up at `now`.
-    pub fn ready(&self, now: Instant) -> bool {
-        self.idle() && self.due.is_some_and(|due| due <= now)
+    pub fn is_ready(&self, now: Instant) -> bool {
+        self.is_free() && self.due.is_some_and(|due| due <= now)
     }
 
     /// Taken up at `at`, or earlier if it was due earlier.
@@ -103,10 +188,15 @@ impl Slot {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
-    /// There is a new tree: what failed with the old one may work now.
+    /// Something has changed: what failed before may work now.
     pub fn renew(&mut self, at: Instant) {
         self.backoff.reset();
         self.due = Some(at);
+    }
+
+    /// Looked at, without rendering, at `at` or earlier.
+    pub fn inspect(&mut self, at: Instant) {
+        self.inspect_at = Some(self.inspect_at.map_or(at, |due| due.min(at)));
     }
 
     /// Logs what is to be changed; the same again after a failure is not news.
@@ -121,54 +211,49 @@ impl Slot {
         }
     }
 
-    /// The file on disk is right, rendered from `seen`.
-    pub fn in_sync(&mut self, seen: Seen) {
-        self.seen = Some(seen);
-        if self.owes {
-            self.wants_reload = Some(Vec::new());
-        } else {
-            self.succeed();
+    /// The file on disk is right, and was rendered from `inputs`.
+    pub fn settle(&mut self, inputs: Inputs, now: Instant) {
+        if inputs.system.are_young() {
+            self.inspect(now + SETTLED + Duration::from_millis(100));
         }
-    }
-
-    /// The new file is in place, rendered from `seen`, because of the `changed` keys.
-    pub fn swapped(&mut self, seen: Seen, changed: Vec<String>) {
-        self.seen = Some(seen);
-        self.wants_reload = Some(changed);
-    }
-
-    /// The reload worked.
-    pub fn reloaded(&mut self) {
-        self.owes = false;
-        if let Some(owed) = self.owed.take()
-            && let Err(error) = owed.settle()
-        {
-            log::warning(format!(
-                "{}; this reload will run once more after a restart",
-                error.chain()
-            ));
-        }
-        self.succeed();
-    }
-
-    /// The last attempt worked: nothing to try again.
-    pub fn succeed(&mut self) {
+        self.inputs = Some(inputs);
+        let metadata = self
+            .place
+            .as_ref()
+            .and_then(|place| std::fs::metadata(place).ok());
+        self.dest = metadata.map(|metadata| Stamp::of(&metadata));
+        self.changed_by_others = false;
         self.failure = None;
-        self.said = None;
+        if self.reload_failure.is_none() {
+            self.said = None;
+        }
         self.backoff.reset();
     }
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a pause.
     pub fn fail(&mut self, error: &Error, now: Instant) {
         self.state = State::Idle;
-        self.fail_for_now(error);
+        self.failure = Some(error.redacted());
+        self.log_failure(error);
         let pause = self.backoff.pause();
         self.wake(now + pause);
     }
 
-    /// The last attempt failed, and is not tried again before something changes.
-    pub fn fail_for_now(&mut self, error: &Error) {
-        self.failure = Some(error.redacted());
+    /// The last reload failed.
+    pub fn fail_reload(&mut self, error: &Error) {
+        self.reload_failure = Some(error.redacted());
+        self.log_failure(error);
+    }
+
+    /// The reload worked.
+    pub fn reloaded(&mut self) {
+        self.reload_failure = None;
+        if self.failure.is_none() {
+            self.said = None;
+        }
+    }
+
+    fn log_failure(&mut self, error: &Error) {
         let message = self.resource.words(error);
         // The staged file of each attempt has a name of its own.
         let gist = stage::without_random_parts(&error.redacted());

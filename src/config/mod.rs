@@ -59,6 +59,8 @@ pub struct Config {
     pub keep_stage_file: bool,
     /// The default of `strict` in a resource.
     pub strict: bool,
+    /// In watch mode, put back at the interval what others change, where the resource does not say.
+    pub reconcile: bool,
     /// The time without changes of the metadata before a change is applied.
     pub settle: Duration,
     /// The longest random wait before a change is applied, and before a service that was lost is asked again, so that a
@@ -135,6 +137,7 @@ impl Config {
             sync_only: root.is_some() || layers.is_on("sync-only")?,
             keep_stage_file: layers.is_on("keep-stage-file")?,
             strict: layers.is_on("strict")?,
+            reconcile: layers.is_on("reconcile")?,
             settle: settle.map_or(Duration::ZERO, |found| found.value),
             splay: splay.map_or(Duration::ZERO, |found| found.value),
             poll_limit: poll_limit(layers.duration("poll_limit")?)?,
@@ -153,6 +156,11 @@ impl Config {
         (&self.source, &self.prefix, self.mode) == (&other.source, &other.prefix, other.mode)
             && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
             && self.splay == other.splay
+    }
+
+    /// Returns true if both see the same metadata.
+    pub fn sees_like(&self, other: &Config) -> bool {
+        (&self.source, &self.prefix) == (&other.source, &other.prefix)
     }
 
     /// The time over which nodes that lost the service in the same moment ask it again.

@@ -49,6 +49,7 @@ fn defaults() {
             noop: false,
             sync_only: false,
             keep_stage_file: false,
+            reconcile: false,
             strict: false,
             settle: Duration::ZERO,
             splay: Duration::ZERO,
@@ -153,6 +154,7 @@ fn every_key_has_a_variable() {
             noop: true,
             sync_only: true,
             keep_stage_file: true,
+            reconcile: false,
             strict: true,
             settle: Duration::from_millis(500),
             splay: Duration::from_secs(10),
@@ -357,7 +359,8 @@ fn wrong_values_are_told_with_their_place() {
 #[test]
 fn every_flag_of_a_setting_is_its_key() {
     for key in keys::names(keys::SETTINGS) {
-        let flagless = ["onetime_wait", "poll_limit", "settle", "splay"].contains(&key);
+        let flagless =
+            ["onetime_wait", "poll_limit", "reconcile", "settle", "splay"].contains(&key);
         let name = if key == "nodes" {
             "node".to_owned()
         } else {

@@ -2,15 +2,22 @@
 //!
 //! It is on a file of its own in the directory, which nobody but its owner can open: whoever could might hold the lock and make
 //! confd wait. The file is empty, stays, and means nothing by itself.
+//!
+//! Beside it stands the generation: a number that the holder of the lock increases before it
+//! replaces files. Whoever notes it before a request for metadata, and finds it changed once it
+//! holds the lock, knows that others may have written newer files meanwhile. It is a file of its
+//! own because Windows lets nobody read a locked one.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::{lock_holder, open_for_lock, open_to_look};
+use super::{lock_holder, open_for_lock, open_private, open_to_look};
 
 /// In the directory; every version of confd must use the same.
 const NAME: &str = ".confd.lock";
+/// The file with the generation, in the same directory.
+const GENERATION: &str = ".confd.generation";
 
 /// Held from [`Lock::acquire`] until it is dropped or the process is gone. Commands do not inherit it.
 #[derive(Debug)]
@@ -68,6 +75,16 @@ impl Lock {
         lock_holder(&directory.join(NAME)).or_else(|| lock_holder(directory))
     }
 
+    /// Increases the generation of `directory`, whose lock this is; returns the new one. It is not
+    /// synced: after a power cut no process is left that has noted an older one.
+    pub fn advance(&self, directory: &Path) -> io::Result<u64> {
+        let next = generation(directory)?.wrapping_add(1);
+        let mut file = open_private(&directory.join(GENERATION))?;
+        // In one write of a fixed length, which no reader sees in part.
+        file.write_all(format!("{next:020}\n").as_bytes())?;
+        Ok(next)
+    }
+
     fn tried(file: File, locked: Result<(), TryLockError>) -> io::Result<Option<Lock>> {
         match locked {
             Ok(()) => Ok(Some(Lock { file })),
@@ -75,6 +92,17 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// The generation of the files that are made from `directory`: 0 before the first change. Needs no
+/// lock.
+pub fn generation(directory: &Path) -> io::Result<u64> {
+    let text = match fs::read_to_string(directory.join(GENERATION)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        text => text?,
+    };
+    // Whatever else stands there, the next change puts a number in its place.
+    Ok(text.trim_end().parse().unwrap_or(0))
 }
 
 impl Drop for Lock {
@@ -116,6 +144,21 @@ mod tests {
         let lock = Lock::try_acquire(&confdir).unwrap();
         assert!(lock.is_some());
         assert!(Lock::try_share(&confdir).unwrap().is_none());
+        drop(lock);
+        std::fs::remove_dir_all(confdir).unwrap();
+    }
+
+    #[test]
+    fn a_generation_grows_with_each_change() {
+        let confdir = directory("generation");
+        assert_eq!(generation(&confdir).unwrap(), 0);
+        let lock = Lock::acquire(&confdir).unwrap();
+        for expected in [1, 2] {
+            assert_eq!(lock.advance(&confdir).unwrap(), expected);
+            assert_eq!(generation(&confdir).unwrap(), expected);
+        }
+        std::fs::write(confdir.join(GENERATION), "no number").unwrap();
+        assert_eq!(lock.advance(&confdir).unwrap(), 1);
         drop(lock);
         std::fs::remove_dir_all(confdir).unwrap();
     }

@@ -5,21 +5,26 @@
 pub mod command;
 mod format;
 pub mod funcs;
+mod input;
+mod inputs;
 pub mod missing;
-pub mod owed;
+pub mod pending;
 pub mod stage;
 mod stamp;
+mod templates;
 
-use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use md5::{Digest, Md5};
+
 use crate::config::Config;
-use crate::config::table::Table;
+use crate::config::table::{Table, Warning};
 use crate::error::{self, Error, Result};
+use crate::go::hex;
 use crate::keys;
 use crate::log;
 use crate::platform;
@@ -29,11 +34,23 @@ use crate::tree::{ReadSet, Tree, View};
 use command::Invocation;
 use format::Format;
 use funcs::{Funcs, HostEnv};
+pub use inputs::{Inputs, SystemInputs};
 use stage::{Attributes, Difference, Stage, Target};
-pub use stamp::Stamp;
+pub use stamp::{SETTLED, Stamp};
+pub use templates::Templates;
 
-/// One conf.d file, and its template as last parsed.
-#[derive(Debug)]
+/// The words by which a command names the files that it is for.
+const FILE_NAMES: [&str; 6] = [
+    "CONFD_SRC",
+    "CONFD_DEST",
+    "{{.src}}",
+    "{{ .src }}",
+    "{{.dest}}",
+    "{{ .dest }}",
+];
+
+/// One conf.d file.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Resource {
     path: PathBuf,
     src: String,
@@ -51,34 +68,29 @@ pub struct Resource {
     reload_retry: bool,
     strict: bool,
     output: Option<Format>,
-    template: Option<(Stamp, Template)>,
+    reconcile: bool,
+    warnings: Vec<Warning>,
 }
 
 /// Looks up a user or group by name.
 type FindId = fn(&str) -> io::Result<Option<u32>>;
 
 /// A user or group as configured.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Id {
     /// As the file has it.
     Kept,
     Number(u32),
-    /// A name, and whether it was reported as unknown.
-    Named(String, Cell<bool>),
+    Named(String),
 }
 
-/// What a file was rendered from: a view, and what the template read of it.
-#[derive(Debug)]
-pub struct Seen {
-    reads: ReadSet,
-}
-
-impl Seen {
-    /// Goes on to a newer tree when a rendering of that would give the same; false when the resource has to be rendered
-    /// again.
-    pub fn follow(&mut self, tree: &Arc<Tree>) -> bool {
-        self.reads.follow(tree)
-    }
+/// The owner and mode that dest should have.
+#[derive(Clone, Debug, Default)]
+pub struct Ownership {
+    /// What is configured, as far as this machine knows it.
+    pub attributes: Attributes,
+    /// What is wrong with names, such as that this machine has no such user.
+    pub unknown: Vec<String>,
 }
 
 /// The new content of dest, and what it was rendered from.
@@ -86,14 +98,10 @@ impl Seen {
 pub struct Rendered {
     /// The bytes.
     pub content: Vec<u8>,
-    seen: Seen,
-}
-
-impl Rendered {
-    /// The bytes, and what they were rendered from.
-    pub fn into_parts(self) -> (Vec<u8>, Seen) {
-        (self.content, self.seen)
-    }
+    /// What it depends on.
+    pub inputs: Inputs,
+    /// The owner and mode that go with it.
+    pub ownership: Ownership,
 }
 
 /// So many changed keys are named in the log.
@@ -136,9 +144,9 @@ fn shown(keys: &[String]) -> String {
 #[derive(Debug)]
 pub enum Outcome {
     /// The file on disk is right.
-    InSync(Seen),
+    InSync(Inputs),
     /// The file on disk is to be replaced, but `-noop` leaves it alone.
-    LeftAlone(Seen, Change),
+    LeftAlone(Inputs, Change),
     /// The file on disk is to be replaced.
     Staged(Box<Prepared>),
 }
@@ -149,16 +157,11 @@ pub struct Prepared {
     /// The file beside dest.
     pub stage: Stage,
     /// What it was rendered from.
-    pub seen: Seen,
+    pub inputs: Inputs,
     /// What it changes.
     pub change: Change,
-}
-
-impl Prepared {
-    /// True when it was rendered from this very tree.
-    pub fn is_of(&self, tree: &Arc<Tree>) -> bool {
-        self.seen.reads.view().is_of(tree)
-    }
+    /// The MD5 of the new content, in hex.
+    pub md5: String,
 }
 
 /// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked directories are not entered.
@@ -207,7 +210,7 @@ pub fn template_path(templates: &Path, src: &str) -> PathBuf {
 }
 
 impl Resource {
-    /// Reads a conf.d file. Unknown keys are warned about; anything else that is wrong is an error.
+    /// Reads a conf.d file. Unknown keys are kept as warnings; anything else that is wrong is an error.
     pub fn load(path: &Path, config: &Config) -> Result<Resource> {
         let file = Table::read(path)?;
         let no_section = || {
@@ -221,7 +224,10 @@ impl Resource {
         };
         let src = required("src")?;
         let dest = PathBuf::from(required("dest")?);
-        let resource = Resource {
+        let known: Vec<&str> = keys::names(keys::RESOURCE).collect();
+        let mut warnings = file.unknown(&["template"]);
+        warnings.extend(table.unknown(&known));
+        Ok(Resource {
             path: path.to_path_buf(),
             src,
             shown: below_root(&dest, config),
@@ -238,16 +244,14 @@ impl Resource {
             reload_retry: table.boolean("reload_retry")?.unwrap_or(false),
             strict: table.boolean("strict")?.unwrap_or(config.strict),
             output: output(table)?,
-            template: None,
-        };
-        for warning in file
-            .unknown(&["template"])
-            .iter()
-            .chain(&table.unknown(&keys::names(keys::RESOURCE).collect::<Vec<_>>()))
-        {
-            log::warning(warning);
-        }
-        Ok(resource)
+            reconcile: table.boolean("reconcile")?.unwrap_or(config.reconcile),
+            warnings,
+        })
+    }
+
+    /// What is wrong with the conf.d file and does no harm.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The conf.d file.
@@ -258,21 +262,6 @@ impl Resource {
     /// The file that it makes.
     pub fn dest(&self) -> &Path {
         &self.dest
-    }
-
-    /// What deserves attention and is no error: an owner or group that this machine does not have.
-    pub fn notes(&self) -> Vec<String> {
-        let unknown = |id: &Id, kind: &str, find: fn(&str) -> io::Result<Option<u32>>| {
-            let Id::Named(name, is_reported) = id else {
-                return None;
-            };
-            // Only one that was missing is looked up again: it may have been made since.
-            let is_missing = is_reported.get() && !matches!(find(name), Ok(Some(_)));
-            is_missing.then(|| format!("this machine has no {kind} {name:?}"))
-        };
-        let user = unknown(&self.owner, "user", platform::user_id);
-        let group = unknown(&self.group, "group", platform::group_id);
-        user.into_iter().chain(group).collect()
     }
 
     /// The file as messages name it: below `-root`, if there is one.
@@ -290,23 +279,52 @@ impl Resource {
         self.reload_retry && !self.reload_cmd.is_empty()
     }
 
-    /// Renders its view of the tree, in memory.
-    pub fn render(&mut self, tree: &Arc<Tree>, config: &Config) -> Result<Rendered> {
-        let templates = config.confdir.join("templates");
+    /// Returns true if the daemon is to put back in watch mode what others change, as it does in
+    /// interval mode.
+    pub fn reconciles(&self) -> bool {
+        self.reconcile
+    }
+
+    /// The reload command, if one run of it can serve this and other resources: it does not name
+    /// files that are different for each.
+    pub fn shared_reload(&self) -> Option<&str> {
+        let command = self.reload_cmd.as_str();
+        let names_files = FILE_NAMES.iter().any(|name| command.contains(name));
+        (!command.is_empty() && !names_files).then_some(command)
+    }
+
+    /// Renders its view of the tree, in memory. May wait for a file system and for name servers.
+    pub fn render(
+        &self,
+        templates: &mut Templates,
+        tree: &Arc<Tree>,
+        config: &Config,
+    ) -> Result<Rendered> {
+        let directory = config.confdir.join("templates");
         let view = tree.view(&self.prefix, &self.keys);
         let options = Options {
             strict: self.strict,
         };
-        let template = self.parsed(&templates)?;
-        let executed = execute(template, &view, &templates, options);
-        let (content, reads) = executed.map_err(|mut error| {
+        let parsed = templates.get(&template_path(&directory, &self.src), &self.src)?;
+        let mut funcs = Funcs::new(view.clone(), HostEnv::of_process(&directory, options));
+        let (template, budget) = (parsed.template, &mut Budget::default());
+        let content = template.execute(&mut funcs, &Value::Nil, options, budget);
+        let content = content.map_err(|mut error| {
             let sight = missing::Sight::of(self, &view);
             error.explain(&mut |key| sight.answer(key));
             error
         })?;
         self.check_output(&content)?;
-        let seen = Seen { reads };
-        Ok(Rendered { content, seen })
+        let (reads, observed, mut files) = funcs.into_inputs();
+        files.push(parsed.file);
+        Ok(Rendered {
+            content,
+            inputs: Inputs {
+                reads,
+                system: SystemInputs { observed, files },
+            },
+            ownership: self.ownership(config)?,
+        })
     }
 
     /// Checks what was rendered against the format that the resource promises.
@@ -326,41 +344,39 @@ impl Resource {
         }
     }
 
-    /// Where dest is now, and which owner and mode it should have. An image may be made by a user who cannot give files away;
-    /// then they are his.
-    pub fn target(&self, config: &Config) -> Result<Target> {
-        let mut wanted = Attributes {
-            mode: self.mode,
-            ..Attributes::default()
-        };
-        if config.root.is_none() || platform::own_user() == 0 {
-            wanted.uid = self.number(&self.owner, "user", platform::user_id);
-            wanted.gid = self.number(&self.group, "group", platform::group_id);
+    /// The owner and mode that dest should have. A name that this machine does not know is left out,
+    /// and with `strict` an error. An image may be made by a user who cannot give files away; then
+    /// they belong to that user.
+    pub fn ownership(&self, config: &Config) -> Result<Ownership> {
+        let mut ownership = Ownership::default();
+        ownership.attributes.mode = self.mode;
+        if config.root.is_some() && platform::own_user() != 0 {
+            return Ok(ownership);
         }
+        let Ownership {
+            attributes,
+            unknown,
+        } = &mut ownership;
+        attributes.uid = self.owner.number("user", platform::user_id, unknown);
+        attributes.gid = self.group.number("group", platform::group_id, unknown);
+        if self.strict && !unknown.is_empty() {
+            let problem = format!("{}, and strict is set", unknown.join(", "));
+            return Err(Error::resource(&self.dest, &problem));
+        }
+        Ok(ownership)
+    }
+
+    /// The place of dest, and which owner and mode it should have.
+    pub fn target(&self, config: &Config) -> Result<Target> {
+        self.target_with(self.ownership(config)?.attributes, config)
+    }
+
+    /// The place of dest, with this owner and mode.
+    pub fn target_with(&self, wanted: Attributes, config: &Config) -> Result<Target> {
         match &config.root {
             None => Target::resolve(&self.dest, wanted),
             Some(root) => Target::resolve_below(root, &self.dest, wanted),
         }
-    }
-
-    /// The number of a user or group, looked up each time for a name: another resource's reload may
-    /// make it.
-    fn number(&self, id: &Id, kind: &str, find: FindId) -> Option<u32> {
-        let (name, said) = match id {
-            Id::Kept => return None,
-            Id::Number(number) => return Some(*number),
-            Id::Named(name, said) => (name, said),
-        };
-        let problem = match find(name) {
-            Ok(Some(number)) => return Some(number),
-            Ok(None) => format!("this machine has no {kind} {name:?}"),
-            Err(error) => format!("cannot look up {kind} {name:?}: {error}"),
-        };
-        if !said.replace(true) {
-            let (path, dest) = (self.path.display(), self.dest.display());
-            log::warning(format!("{path}: {problem}; {dest} is written without it"));
-        }
-        None
     }
 
     /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest was rendered from.
@@ -368,18 +384,20 @@ impl Resource {
         &self,
         rendered: Rendered,
         target: Target,
-        before: Option<&Seen>,
+        before: Option<&Inputs>,
         config: &Config,
     ) -> Result<Outcome> {
-        let Rendered { content, seen } = rendered;
+        let Rendered {
+            content, inputs, ..
+        } = rendered;
         let Some(difference) = target.compare(&content)? else {
             if config.keep_stage_file {
                 create(target, &content, config)?;
             }
-            return Ok(Outcome::InSync(seen));
+            return Ok(Outcome::InSync(inputs));
         };
         let changed = before.map(|before| {
-            let reads = &seen.reads;
+            let reads = &inputs.reads;
             reads.changed(before.reads.view(), reads.view())
         });
         let change = Change {
@@ -390,43 +408,20 @@ impl Resource {
             if config.keep_stage_file {
                 create(target, &content, config)?;
             }
-            return Ok(Outcome::LeftAlone(seen, change));
+            return Ok(Outcome::LeftAlone(inputs, change));
         }
+        let md5 = hex::encode(&Md5::digest(&content));
         let stage = create(target, &content, config)?;
         if change.difference.is_of_attributes() && stage.keeps_owner_and_mode() {
             // The file system keeps neither: the new file would differ from what is wanted as much.
-            return Ok(Outcome::InSync(seen));
+            return Ok(Outcome::InSync(inputs));
         }
         Ok(Outcome::Staged(Box::new(Prepared {
             stage,
-            seen,
+            inputs,
             change,
+            md5,
         })))
-    }
-
-    /// The template, parsed anew only when its file has changed.
-    fn parsed(&mut self, templates: &Path) -> Result<&Template> {
-        let path = template_path(templates, &self.src);
-        let read = |source| Error::io("read template", &path, source);
-        let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
-        let current = self
-            .template
-            .take()
-            .filter(|(parsed, _)| parsed.still(&stamp));
-        let template = match current {
-            Some(template) => template,
-            None => {
-                let text = fs::read(&path).map_err(read)?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let parsed = Template::parse(&name, &text, funcs::FUNCTIONS);
-                let unprocessed = |error| error::Kind::Unprocessed {
-                    src: self.src.clone(),
-                    error,
-                };
-                (stamp, parsed.map_err(unprocessed)?)
-            }
-        };
-        Ok(&self.template.insert(template).1)
     }
 }
 
@@ -590,10 +585,28 @@ impl Id {
     fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
         let named = table.string(name)?.filter(|name| !name.is_empty());
         match table.integer(number)? {
-            None | Some(-1) => Ok(named.map_or(Id::Kept, |name| Id::Named(name, Cell::new(false)))),
+            None | Some(-1) => Ok(named.map_or(Id::Kept, Id::Named)),
             Some(id) => u32::try_from(id)
                 .map(Id::Number)
                 .map_err(|_| table.error(number, "is not a user or group id")),
+        }
+    }
+
+    /// The number, asked for each time: the name may be made by another resource's reload. A name
+    /// that this machine does not know is added to `unknown`.
+    fn number(&self, kind: &str, find: FindId, unknown: &mut Vec<String>) -> Option<u32> {
+        match self {
+            Id::Kept => None,
+            Id::Number(number) => Some(*number),
+            Id::Named(name) => {
+                let problem = match find(name) {
+                    Ok(Some(number)) => return Some(number),
+                    Ok(None) => format!("this machine has no {kind} {name:?}"),
+                    Err(error) => format!("cannot look up {kind} {name:?}: {error}"),
+                };
+                unknown.push(problem);
+                None
+            }
         }
     }
 }

@@ -1,43 +1,61 @@
-//! Whether a file is still the one that was read, without reading it.
+//! Returns whether a file is still the one that was read, without reading it.
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime};
 
-/// Old file systems count whole seconds: a file changed this shortly before it was read may change again unseen.
-const GRANULARITY: Duration = Duration::from_secs(2);
+use crate::platform;
 
-/// What is remembered of a file that was read.
+/// A file that was changed less than this before it was read may be half written, and old file
+/// systems, which count whole seconds, may not show the rest of the change.
+pub const SETTLED: Duration = Duration::from_secs(3);
+
+/// The attributes of a file that change when the file does.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
+    revision: platform::Revision,
     settled: bool,
 }
 
 impl Stamp {
-    /// Of a file about which the system says nothing: it is read anew each time.
+    /// The stamp of a file about which the system says nothing: it has always changed.
     pub const UNKNOWN: Stamp = Stamp {
         len: 0,
         modified: None,
+        revision: platform::Revision::UNKNOWN,
         settled: false,
     };
 
     /// The stamp of a file from what the system says of it, taken before the file is read.
     pub fn of(metadata: &Metadata) -> Stamp {
         let modified = metadata.modified().ok();
-        let settled = modified
-            .and_then(|modified| SystemTime::now().duration_since(modified).ok())
-            .is_some_and(|age| age > GRANULARITY);
+        let revision = platform::Revision::of(metadata);
+        let changed = modified.max(revision.changed());
+        let settled = changed
+            .and_then(|changed| SystemTime::now().duration_since(changed).ok())
+            .is_some_and(|age| age > SETTLED);
         Stamp {
             len: metadata.len(),
             modified,
+            revision,
             settled,
         }
     }
 
-    /// True when the file of `now` is certainly the one that was read.
+    /// Returns true if the file of `now` is certainly the one that was read.
     pub fn still(&self, now: &Stamp) -> bool {
-        self.settled && self.len == now.len && self.modified == now.modified
+        self.settled && self.is_same(now)
+    }
+
+    /// Returns true if nothing that the system says about the file is different.
+    pub fn is_same(&self, now: &Stamp) -> bool {
+        (self.len, self.modified, self.revision) == (now.len, now.modified, now.revision)
+    }
+
+    /// Returns true if the last change was long enough ago to be complete.
+    pub fn is_settled(&self) -> bool {
+        self.settled
     }
 }
 
@@ -47,22 +65,32 @@ mod tests {
     use std::fs::{self, File};
 
     #[test]
-    fn a_young_file_is_read_again_and_an_old_one_only_when_changed() {
+    fn a_young_file_is_not_certain_and_every_change_shows() {
         let path = std::env::temp_dir().join(format!("confd-stamp-{}", std::process::id()));
         fs::write(&path, "a").unwrap();
         let stamp = || Stamp::of(&fs::metadata(&path).unwrap());
-        assert!(!stamp().still(&stamp()), "just written");
+        let first = stamp();
+        assert!(!first.still(&stamp()) && first.is_same(&stamp()));
         let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-        File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(hour_ago)
-            .unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(hour_ago).unwrap();
         let old = stamp();
-        assert!(old.still(&stamp()));
+        assert!(!first.is_same(&old));
+        fs::write(&path, "b").unwrap();
+        file.set_modified(hour_ago).unwrap();
+        if platform::Revision::of(&fs::metadata(&path).unwrap())
+            .changed()
+            .is_some()
+        {
+            assert!(!old.is_same(&stamp()), "of the same size and time");
+        }
+        let settled = Stamp {
+            settled: true,
+            ..stamp()
+        };
+        assert!(settled.still(&stamp()));
         fs::write(&path, "ab").unwrap();
-        assert!(!old.still(&stamp()));
+        assert!(!settled.still(&stamp()));
         fs::remove_file(&path).unwrap();
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::Args;
 use crate::config::{self, Config, Source};
 use crate::error::Result;
 use crate::resource::stage::{self, Stage};
-use crate::resource::{self, Resource};
+use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Style};
 use crate::tools::diff;
 use crate::tree::Tree;
@@ -43,6 +43,7 @@ pub fn run(args: &Args, load: impl Fn() -> Result<Config>) -> Result<ExitCode> {
         tree: Arc::default(),
         resources: BTreeMap::new(),
         problems: BTreeMap::new(),
+        templates: Templates::default(),
     };
     let mut rendered = None;
     let mut looked = preview.look(args);
@@ -74,6 +75,7 @@ struct Preview {
     resources: BTreeMap<PathBuf, (Look, Option<Resource>)>,
     /// By file, the error that was printed last and still holds.
     problems: BTreeMap<PathBuf, String>,
+    templates: Templates,
 }
 
 impl Preview {
@@ -136,19 +138,21 @@ impl Preview {
     fn render(&mut self, path: &Path, look: Look) -> Result<(), String> {
         let known = self.resources.remove(path);
         let known = known.filter(|(known, _)| look.is_some() && *known == look);
-        let mut resource = match known {
+        let resource = match known {
             Some((_, Some(resource))) => resource,
             _ => Resource::load(path, &self.config).map_err(|error| error.chain())?,
         };
-        let changed = self.write(&mut resource);
+        let changed = self.write(&resource);
         let changed = changed.map_err(|error| resource.words(&error));
         self.resources
             .insert(path.to_path_buf(), (look, Some(resource)));
         changed
     }
 
-    fn write(&self, resource: &mut Resource) -> Result<()> {
-        let content = resource.render(&self.tree, &self.config)?.content;
+    fn write(&mut self, resource: &Resource) -> Result<()> {
+        let content = resource
+            .render(&mut self.templates, &self.tree, &self.config)?
+            .content;
         let target = resource.target(&self.config)?;
         if target.compare(&content)?.is_none() {
             return Ok(());

@@ -1,8 +1,7 @@
 //! The metadata that one rendering depends on: which leaves it read, which keys it did not find, which names it listed and
 //! which patterns it matched; so that a new tree tells by itself which resources have to be rendered again.
 //!
-//! Exact for keys, listings and patterns. A rendering that asks others than the metadata too (the clock, a name server)
-//! depends on everything that its resource may see.
+//! Exact for keys, listings and patterns. Knows nothing of what a rendering asks others than the metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +26,7 @@ pub struct ReadSet {
     /// The listings by their cleaned paths.
     listings: BTreeMap<String, BTreeSet<Listing>>,
     patterns: BTreeSet<String>,
-    asks_others: bool,
+    reads_everything: bool,
 }
 
 /// One `ls` or `lsdir`.
@@ -49,7 +48,7 @@ impl ReadSet {
             absent: BTreeSet::new(),
             listings: BTreeMap::new(),
             patterns: BTreeSet::new(),
-            asks_others: false,
+            reads_everything: false,
         }
     }
 
@@ -106,9 +105,9 @@ impl ReadSet {
         }
     }
 
-    /// Notes that the rendering depends on something beside the metadata.
-    pub fn note_others(&mut self) {
-        self.asks_others = true;
+    /// Notes that the rendering depends on everything that it may see.
+    pub fn note_everything(&mut self) {
+        self.reads_everything = true;
     }
 
     /// The keys that a rendering with these reads depends on and that were added, removed or changed from `old` to
@@ -130,7 +129,7 @@ impl ReadSet {
         let mut reader = Reader::new(self, &self.view, &new);
         if changes
             .iter()
-            .any(|change| self.asks_others || reader.depends_on(change))
+            .any(|change| self.reads_everything || reader.depends_on(change))
         {
             return false;
         }

@@ -394,10 +394,10 @@ fn a_change_is_named_by_the_keys_that_were_read() {
 }
 
 #[test]
-fn whoever_asks_others_depends_on_all_that_it_sees() {
+fn a_set_of_everything_depends_on_all_that_it_sees() {
     let tree = |a: &str, b: &str| Arc::new(Tree::from_pairs([("/a", a), ("/b", b)]));
     let mut reads = ReadSet::new(tree("1", "1").view("", &["/a".to_owned()]));
-    reads.note_others();
+    reads.note_everything();
     assert!(reads.follow(&tree("1", "2")));
     assert!(!reads.follow(&tree("2", "2")));
 }

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use app_agent::resource::command::{Ended, Invocation, Status};
+use app_agent::platform::Announcement;
+use app_agent::resource::command::{Ended, Invocation, RunningCommand, Status};
 
 use crate::env::{Env, confd, until};
 
@@ -23,13 +24,19 @@ fn invocation(text: &str) -> Invocation {
 }
 
 fn run(text: &str) -> Ended {
-    invocation(text).run().expect("it starts")
+    run_invocation(&invocation(text))
+}
+
+fn run_invocation(invocation: &Invocation) -> Ended {
+    let running = invocation.start(&Announcement::default());
+    let ended = running.and_then(RunningCommand::wait);
+    ended.expect("it starts and ends")
 }
 
 fn run_within(limit: Duration, text: &str) -> Ended {
     let mut invocation = invocation(text);
     invocation.time_limit = Some(limit);
-    invocation.run().expect("it starts")
+    run_invocation(&invocation)
 }
 
 /// A named pipe between the test and what a command leaves behind. The test never waits in it.
@@ -110,7 +117,9 @@ fn a_command_reads_nothing() {
 #[test]
 fn a_command_longer_than_the_system_allows_is_an_error_that_names_it() {
     let long = "x".repeat(3 << 20);
-    let error = invocation(&long).run().expect_err("too long").to_string();
+    let long = invocation(&long);
+    let error = long.start(&Announcement::default()).expect_err("too long");
+    let error = error.to_string();
     assert!(error.contains("cannot be started: "));
 }
 

@@ -180,6 +180,22 @@ impl Env {
         names
     }
 
+    /// True while a journal in etc/reloads has an entry that is not cleared.
+    pub fn has_pending_reloads(&self) -> bool {
+        let Ok(entries) = fs::read_dir(self.path("etc/reloads")) else {
+            return false;
+        };
+        entries.flatten().any(|entry| {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            let numbers = |sign| {
+                let lines = text.lines().filter_map(move |line| line.strip_prefix(sign));
+                lines.filter_map(|line| line.split(' ').next())
+            };
+            entry.file_name().to_string_lossy().starts_with("journal-")
+                && numbers('+').any(|number| numbers('-').all(|cleared| cleared != number))
+        })
+    }
+
     /// Waits until a file has exactly this content.
     pub fn wait_content(&self, relative: &str, content: &str) {
         let path = self.path(relative);

@@ -7,12 +7,13 @@ mod process;
 mod signal;
 mod storage;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::platform::{Kind, Roles};
 
@@ -20,8 +21,8 @@ pub use dir::{Dir, file_meta, is_executable, is_unsupported, own_user, set_mode,
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };
-pub use proc::{lock_holder, process, processes, same_file};
-pub use process::{Process, end_signal, leave_to_reader, raise_open_files, shell};
+pub use proc::{is_still_running, lock_holder, process, processes, same_file};
+pub use process::{Announcement, Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
 pub use storage::{
     copy_access_list, copy_label, copy_user_attributes, disk, label, protection, reserve,
@@ -85,6 +86,43 @@ fn private(to_write: bool) -> OpenOptions {
     options.read(true).write(to_write).mode(0o600);
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
+}
+
+/// Opens a file to read it, without waiting for what is no file to be ready.
+pub fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    options.read(true).open(path)
+}
+
+/// The identity of a file, and the time of its last change of any kind, which no program can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    id: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Revision {
+    /// The revision of a file about which nothing is known.
+    pub const UNKNOWN: Revision = Revision {
+        id: (0, 0),
+        changed: (0, 0),
+    };
+
+    /// The revision of a file from what the system says of it.
+    pub fn of(metadata: &Metadata) -> Revision {
+        Revision {
+            id: (metadata.dev(), metadata.ino()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// The time of the last change, if the system knows it.
+    pub fn changed(&self) -> Option<SystemTime> {
+        let seconds = Duration::from_secs(self.changed.0.try_into().ok()?);
+        let nanos = Duration::from_nanos(self.changed.1.try_into().ok()?);
+        UNIX_EPOCH.checked_add(seconds + nanos)
+    }
 }
 
 /// The file that stands for the lock of `directory`. Not the directory itself, for whoever may open that could hold its lock;

@@ -43,6 +43,30 @@ fn parse_stat(stat: &[u8]) -> Option<(String, char)> {
     Some((name.to_owned(), rest.trim_start().chars().next()?))
 }
 
+/// Returns true if the process of this [`Announcement`] has not ended. Its number alone would not
+/// tell: another process may have it by now, but none that began at the same time.
+///
+/// [`Announcement`]: super::process::Announcement
+pub fn is_still_running(announced: &[u8]) -> bool {
+    let Some((pid, began)) = parse_begin(announced) else {
+        return false;
+    };
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    let is_dead = parse_stat(&stat).is_some_and(|(_, state)| matches!(state, 'Z' | 'X'));
+    !is_dead && parse_begin(&stat) == Some((pid, began))
+}
+
+/// The number of a process and the time when it began, fields 1 and 22 of its `stat`.
+fn parse_begin(stat: &[u8]) -> Option<(u32, u64)> {
+    let text = String::from_utf8_lossy(stat);
+    let (pid, _) = text.split_once(' ')?;
+    let (_, rest) = text.rsplit_once(')')?;
+    let began = rest.split_ascii_whitespace().nth(19)?;
+    Some((pid.parse().ok()?, began.parse().ok()?))
+}
+
 impl Running {
     fn at(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{name}", self.pid))
@@ -149,6 +173,19 @@ mod tests {
         ] {
             let parsed = parsed.map(|(name, state)| (name.to_owned(), state));
             assert_eq!(parse_stat(stat), parsed);
+        }
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_begin() {
+        let own = fs::read("/proc/self/stat").unwrap();
+        assert!(is_still_running(&own));
+        let (pid, began) = parse_begin(&own).unwrap();
+        let other = String::from_utf8(own).unwrap();
+        let other = other.replace(&format!(" {began} "), &format!(" {} ", began + 1));
+        assert!(!is_still_running(other.as_bytes()), "{pid}");
+        for nothing in [&b""[..], b"7", b"7 (x) S 1 2", b"0 (x"] {
+            assert!(!is_still_running(nothing));
         }
     }
 

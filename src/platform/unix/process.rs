@@ -2,6 +2,7 @@
 //!
 //! Beside it the reaper of PID 1, which must not take the status of one of our own processes.
 
+use std::fs::File;
 use std::io::{self, PipeReader};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -10,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::signal;
@@ -84,6 +85,51 @@ fn restore() -> io::Result<()> {
     signal::unblock_all()
 }
 
+/// What a new process writes on its way to its program, after everything that can keep it from
+/// starting but the program itself. The process that starts it may be killed at any moment: what
+/// stands there is true all the same.
+#[derive(Clone, Debug, Default)]
+pub struct Announcement {
+    /// What is appended to which file.
+    pub lines: Vec<(Arc<File>, Vec<u8>)>,
+    /// The file that gets the identity of the process, for [`is_still_running`].
+    ///
+    /// [`is_still_running`]: super::is_still_running
+    pub identity: Option<Arc<File>>,
+}
+
+impl Announcement {
+    /// Called in the new process, between fork and exec. What cannot be written is not: then the
+    /// command counts as not started, and is started once more after a crash.
+    fn make(&self) {
+        for (file, line) in &self.lines {
+            write_all(file, line);
+        }
+        let Some(file) = &self.identity else {
+            return;
+        };
+        let mut stat = [0_u8; 1024];
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        // SAFETY: the path is NUL-terminated, and the buffer has the length given. All calls are
+        // allowed between fork and exec.
+        let length = unsafe {
+            let own = libc::open(c"/proc/self/stat".as_ptr(), flags);
+            let length = libc::read(own, stat.as_mut_ptr().cast(), stat.len());
+            libc::close(own);
+            length
+        };
+        let length = usize::try_from(length).unwrap_or(0);
+        write_all(file, stat.get(..length).unwrap_or_default());
+    }
+}
+
+/// Writes without allocating anything, which is not allowed after a fork.
+fn write_all(file: &File, bytes: &[u8]) {
+    // SAFETY: the descriptor is open, and the buffer has the length given. A short write counts as
+    // none.
+    unsafe { libc::write(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+}
+
 /// The processes that somebody here waits for.
 static OURS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
@@ -109,6 +155,20 @@ impl Process {
             list.push(child.id());
         }
         Ok(Process { child, end: None })
+    }
+
+    /// The same for a process that announces itself.
+    pub fn start_announced(
+        command: &mut Command,
+        announcement: Announcement,
+    ) -> io::Result<Process> {
+        let make = move || {
+            announcement.make();
+            Ok(())
+        };
+        // SAFETY: the function only makes system calls that are allowed between fork and exec.
+        unsafe { command.pre_exec(make) };
+        Process::start(command)
     }
 
     /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.

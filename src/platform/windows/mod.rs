@@ -11,11 +11,13 @@ mod setup;
 mod signal;
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
+use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL, ERROR_SHARING_VIOLATION,
@@ -32,8 +34,10 @@ pub use dir::{
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };
-pub use proc::{lock_holder, process, processes, same_file};
-pub use process::{Process, end_signal, leave_to_reader, raise_open_files, script, shell};
+pub use proc::{is_still_running, lock_holder, process, processes, same_file};
+pub use process::{
+    Announcement, Process, end_signal, leave_to_reader, raise_open_files, script, shell,
+};
 pub use service::say_ready;
 pub use signal::{block_signals, listen_for_signals};
 
@@ -88,6 +92,34 @@ pub fn open_private(path: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .open(path)
+}
+
+/// Opens a file to read it.
+pub fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// The time when a file was made: another one that takes its place was made later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    made: u64,
+}
+
+impl Revision {
+    /// The revision of a file about which nothing is known.
+    pub const UNKNOWN: Revision = Revision { made: 0 };
+
+    /// The revision of a file from what the system says of it.
+    pub fn of(metadata: &Metadata) -> Revision {
+        Revision {
+            made: metadata.creation_time(),
+        }
+    }
+
+    /// The time of the last change: not known apart from that of the content.
+    pub fn changed(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 /// The file that stands for the lock of `directory`.

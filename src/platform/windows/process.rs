@@ -1,10 +1,12 @@
 //! A command and all that it starts, held together by a job object: started, waited for, ended.
 
-use std::io::{self, PipeReader};
+use std::fs::File;
+use std::io::{self, PipeReader, Seek, SeekFrom, Write};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, ptr};
 
@@ -18,6 +20,8 @@ use windows_sys::Win32::System::SystemInformation::GetVersion;
 use windows_sys::Win32::System::Threading::{INFINITE, WaitForSingleObject};
 
 use super::processes;
+
+use super::proc::began;
 
 /// The exit code of what was ended from outside, as Windows' own task manager sets it.
 const ENDED: u32 = 1;
@@ -91,6 +95,17 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     ))
 }
 
+/// What is written about a process as soon as it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Announcement {
+    /// What is appended to which file.
+    pub lines: Vec<(Arc<File>, Vec<u8>)>,
+    /// The file that gets the identity of the process, for [`is_still_running`].
+    ///
+    /// [`is_still_running`]: super::is_still_running
+    pub identity: Option<Arc<File>>,
+}
+
 /// A running command.
 #[derive(Debug)]
 pub struct Process {
@@ -110,6 +125,24 @@ impl Process {
             None
         };
         Ok(Process { child, job })
+    }
+
+    /// The same, announced. What cannot be written is not: then the command counts as not started,
+    /// and is started once more after a crash.
+    pub fn start_announced(
+        command: &mut Command,
+        announcement: Announcement,
+    ) -> io::Result<Process> {
+        let process = Process::start(command)?;
+        let pid = process.child.id();
+        let began = began(process.child.as_raw_handle()).unwrap_or(0);
+        for (file, line) in &announcement.lines {
+            let _once_more = append(file, line);
+        }
+        if let Some(file) = &announcement.identity {
+            let _not_recognized = append(file, format!("{pid} {began}\n").as_bytes());
+        }
+        Ok(process)
     }
 
     /// Waits for the end of the command itself; false when it still runs after `limit`. Its status
@@ -151,6 +184,11 @@ fn has_nested_jobs() -> bool {
     let version = unsafe { GetVersion() };
     let (major, minor) = (version & 0xff, version >> 8 & 0xff);
     (major, minor) >= (6, 2)
+}
+
+fn append(mut file: &File, line: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::End(0))?;
+    file.write_all(line)
 }
 
 /// A job with the child in it. The little that a child starts before it is in stays outside.

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::platform::{self, Process};
+use crate::platform::{self, Announcement, Process};
 
 use output::Capture;
 pub use output::{Output, leave_open_outputs};
@@ -71,8 +71,8 @@ impl fmt::Display for Status {
         match self {
             Status::Success => f.write_str("succeeded"),
             Status::Code(code) => write!(f, "failed with exit status {code}"),
-            Status::Signal(signal) => write!(f, "was ended by signal {signal}"),
-            Status::TimedOut(limit) => write!(f, "ran longer than {limit:?} and was ended"),
+            Status::Signal(signal) => write!(f, "killed by signal {signal}"),
+            Status::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
         }
     }
 }
@@ -87,34 +87,36 @@ impl Invocation {
         self.changed_keys.dedup();
     }
 
-    /// Runs the command and blocks until it has ended. It goes on when this process ends meanwhile. An error when it could not
-    /// be started; a failure of the command is a [`Status`].
+    /// Starts the command. It goes on when this process ends meanwhile.
+    pub fn start(&self, announcement: &Announcement) -> Result<RunningCommand<'_>> {
+        let started = self.start_when_possible(announcement);
+        let (capture, writer, process) =
+            started.map_err(|error| self.problem("be started", &error))?;
+        Ok(RunningCommand {
+            invocation: self,
+            capture,
+            writer,
+            process,
+        })
+    }
+
+    /// Runs the command and blocks until it has ended.
     pub fn run(&self) -> Result<Ended> {
-        let problem = |verb: &str, error: io::Error| {
-            Error::command(&self.text, format!("cannot be {verb}: {error}"))
-        };
-        let started = self.start_when_possible();
-        let (capture, writer, mut process) = started.map_err(|error| problem("started", error))?;
-        let limited = match self.time_limit {
-            Some(limit) => end_within(&mut process, limit),
-            None => Ok(false),
-        };
-        let status = process.finish();
-        let output = capture.finish(writer);
-        let status = status.map_err(|error| problem("waited for", error))?;
-        let timed_out = limited.map_err(|error| problem("timed", error))?;
-        let status = match self.time_limit {
-            Some(limit) if timed_out => Status::TimedOut(limit),
-            _ => status_of(status),
-        };
-        Ok(Ended { status, output })
+        self.start(&Announcement::default())?.wait()
+    }
+
+    fn problem(&self, verb: &str, error: &io::Error) -> Error {
+        Error::command(&self.text, format!("cannot {verb}: {error}"))
     }
 
     /// Where descriptors or processes have run out, as when hundreds of commands start at once, waits for others to end.
-    fn start_when_possible(&self) -> io::Result<(Capture, io::PipeWriter, Process)> {
+    fn start_when_possible(
+        &self,
+        announcement: &Announcement,
+    ) -> io::Result<(Capture, io::PipeWriter, Process)> {
         let begun = Instant::now();
         loop {
-            match self.start() {
+            match self.try_start(announcement) {
                 Err(error) if platform::is_shortage(&error) && begun.elapsed() < SHORTAGE => {
                     thread::sleep(SHORTAGE_PAUSE);
                 }
@@ -123,7 +125,10 @@ impl Invocation {
         }
     }
 
-    fn start(&self) -> io::Result<(Capture, io::PipeWriter, Process)> {
+    fn try_start(
+        &self,
+        announcement: &Announcement,
+    ) -> io::Result<(Capture, io::PipeWriter, Process)> {
         let (capture, output) = output::capture()?;
         let mut command = platform::shell(&self.text);
         command
@@ -133,8 +138,38 @@ impl Invocation {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?);
-        let process = Process::start(&mut command)?;
+        let process = Process::start_announced(&mut command, announcement.clone())?;
         Ok((capture, output, process))
+    }
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub struct RunningCommand<'a> {
+    invocation: &'a Invocation,
+    capture: Capture,
+    writer: io::PipeWriter,
+    process: Process,
+}
+
+impl RunningCommand<'_> {
+    /// Blocks until the command has ended. A failure of the command is a [`Status`].
+    pub fn wait(mut self) -> Result<Ended> {
+        let limit = self.invocation.time_limit;
+        let limited = match limit {
+            Some(limit) => end_within(&mut self.process, limit),
+            None => Ok(false),
+        };
+        let status = self.process.finish();
+        let output = self.capture.finish(self.writer);
+        let problem = |verb: &str, error| self.invocation.problem(verb, &error);
+        let status = status.map_err(|error| problem("be waited for", error))?;
+        let timed_out = limited.map_err(|error| problem("be timed", error))?;
+        let status = match limit {
+            Some(limit) if timed_out => Status::TimedOut(limit),
+            _ => status_of(status),
+        };
+        Ok(Ended { status, output })
     }
 }
 

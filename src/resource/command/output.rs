@@ -66,6 +66,7 @@ impl Output {
 }
 
 /// The reading side of one command's output.
+#[derive(Debug)]
 pub(super) struct Capture {
     mark: [u8; MARK],
     output: Receiver<Output>,
@@ -77,6 +78,7 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
     let (sender, output) = mpsc::sync_channel(1);
     let mark = random_mark();
     let reader = Arc::new(reader);
+    let open = Arc::clone(&reader);
     open_outputs().push(Arc::clone(&reader));
     let listen = move || {
         let output = read_output(&reader, &mark);
@@ -91,8 +93,13 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
         open_outputs().retain(|open| !Arc::ptr_eq(open, &reader));
     };
     let thread = Builder::new().name("output".to_owned()).stack_size(STACK);
-    thread.spawn(listen)?;
-    Ok((Capture { mark, output }, writer))
+    match thread.spawn(listen) {
+        Ok(_) => Ok((Capture { mark, output }, writer)),
+        Err(error) => {
+            open_outputs().retain(|known| !Arc::ptr_eq(known, &open));
+            Err(error)
+        }
+    }
 }
 
 impl Capture {

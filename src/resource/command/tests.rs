@@ -4,6 +4,11 @@ use std::path::Path;
 
 use super::*;
 
+fn run_invocation(invocation: &Invocation) -> Result<Ended> {
+    let running = invocation.start(&Announcement::default())?;
+    running.wait()
+}
+
 fn invocation(text: &str) -> Invocation {
     Invocation {
         text: text.to_owned(),
@@ -15,7 +20,7 @@ fn invocation(text: &str) -> Invocation {
 }
 
 fn run(text: &str) -> (Status, String) {
-    let ended = invocation(text).run().unwrap();
+    let ended = run_invocation(&invocation(text)).unwrap();
     (ended.status, ended.output.to_string().replace('\r', ""))
 }
 
@@ -31,7 +36,9 @@ fn a_command_ends_with_its_status_and_its_output() {
 
 #[test]
 fn a_command_that_cannot_be_started_is_named() {
-    let error = invocation("echo a\0b").run().unwrap_err().to_string();
+    let error = run_invocation(&invocation("echo a\0b"))
+        .unwrap_err()
+        .to_string();
     let name = r#"command "echo a\0b" cannot be started: "#;
     assert!(error.starts_with(name), "{error}");
 }
@@ -55,10 +62,10 @@ fn statuses_read_as_the_end_of_a_sentence() {
     for (status, text) in [
         (Status::Success, "succeeded"),
         (Status::Code(2), "failed with exit status 2"),
-        (Status::Signal(9), "was ended by signal 9"),
+        (Status::Signal(9), "killed by signal 9"),
         (
             Status::TimedOut(Duration::from_millis(1500)),
-            "ran longer than 1.5s and was ended",
+            "timed out after 1.5s",
         ),
     ] {
         assert_eq!(status.to_string(), text);

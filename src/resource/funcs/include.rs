@@ -4,15 +4,15 @@
 //! include itself, not through others either.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::Funcs;
 use super::table::FUNCTIONS;
+use crate::resource::input::FileInput;
 use crate::template::value::Str;
-use crate::template::{Budget, CallError, MAX_SOURCE, Template, Value};
+use crate::template::{Budget, CallError, Template, Value};
 
 /// How many files may be open at once: each takes some of the native stack.
 const MAX_OPEN: usize = 20;
@@ -24,6 +24,15 @@ pub(super) struct Included {
     files: BTreeMap<Str, Rc<Include>>,
     /// Those that are being rendered, the innermost last.
     open: Vec<Rc<Include>>,
+    /// The files as they were read.
+    read: Vec<FileInput>,
+}
+
+impl Included {
+    /// The files that were included.
+    pub(super) fn into_files(self) -> Vec<FileInput> {
+        self.read
+    }
 }
 
 #[derive(Debug)]
@@ -83,8 +92,10 @@ impl Funcs {
         }
         let name = file.to_text().into_owned();
         let path = resolve(&self.around.templates, &name)?;
-        let text =
-            read(&path).map_err(|cause| failed(format!("cannot read template {name}: {cause}")))?;
+        let read = FileInput::read(&path);
+        let (input, text) =
+            read.map_err(|cause| failed(format!("cannot read template {name}: {cause}")))?;
+        self.included.read.push(input);
         let template = Template::parse(&name, &text, FUNCTIONS).map_err(CallError::nested)?;
         let include = Rc::new(Include {
             name,
@@ -120,18 +131,6 @@ fn resolve(templates: &Path, name: &str) -> Result<PathBuf, CallError> {
     } else {
         Err(outside())
     }
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Anything but a file, such as a pipe, could keep us waiting.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
-    }
-    let mut text = Vec::new();
-    File::open(path)?
-        .take(MAX_SOURCE as u64 + 1)
-        .read_to_end(&mut text)?;
-    Ok(text)
 }
 
 fn failed(message: String) -> CallError {

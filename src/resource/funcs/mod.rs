@@ -7,6 +7,7 @@ mod data;
 mod include;
 mod json;
 mod number;
+mod observed;
 mod regex;
 mod store;
 mod system;
@@ -16,7 +17,6 @@ mod yaml;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -29,10 +29,13 @@ use self::text::Case;
 use crate::go::strconv;
 use crate::go::time::Local;
 use crate::platform;
+use crate::resource::input::FileInput;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::{ReadSet, View};
 
+pub use observed::Observed;
+use system::Lookups;
 pub use table::{Doc, FUNCTIONS, Kind, Reading, doc, docs};
 
 /// How many compiled regular expressions one rendering keeps.
@@ -72,6 +75,8 @@ pub struct Funcs {
     around: HostEnv,
     /// The view, and what was asked of it.
     reads: ReadSet,
+    observed: Observed,
+    lookups: Lookups,
     included: Included,
     expressions: BTreeMap<Str, Rc<Expression>>,
 }
@@ -82,6 +87,8 @@ impl Funcs {
         Funcs {
             around,
             reads: ReadSet::new(view),
+            observed: Observed::default(),
+            lookups: Lookups::default(),
             included: Included::default(),
             expressions: BTreeMap::new(),
         }
@@ -90,6 +97,12 @@ impl Funcs {
     /// The metadata that the rendering depends on.
     pub fn into_reads(self) -> ReadSet {
         self.reads
+    }
+
+    /// The metadata that the rendering depends on, the calls whose results may change by
+    /// themselves, and the files that it has included.
+    pub fn into_inputs(self) -> (ReadSet, Observed, Vec<FileInput>) {
+        (self.reads, self.observed, self.included.into_files())
     }
 
     /// A compiled expression, from an earlier call if need be.
@@ -131,11 +144,10 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::failed(format!("there is no function {index}")));
         };
-        if name.reads_system() {
-            self.reads.note_others();
-        }
         budget.spend_steps(args.iter().map(weight).sum())?;
-        self.run(name, args, budget)
+        let result = self.run(name, args, budget)?;
+        self.observed.note(name, args, &result);
+        Ok(result)
     }
 }
 
@@ -192,11 +204,19 @@ impl Funcs {
                 Ok(self.around.getenv(name, more.first()))
             }
             (Name::Datetime, []) => Ok(self.around.now()),
-            (Name::LookupIp | Name::LookupIpv4, [Value::Str(host)]) => {
-                Ok(system::lookup_ipv4(host))
+            (Name::LookupIp | Name::LookupIpv4 | Name::LookupIpv6, [Value::Str(host)]) => {
+                self.lookups.look_up(name, std::slice::from_ref(host))
             }
-            (Name::LookupSrv, [Value::Str(service), Value::Str(protocol), Value::Str(name)]) => {
-                Ok(system::lookup_srv(service, protocol, name))
+            (
+                Name::LookupSrv,
+                [
+                    Value::Str(service),
+                    Value::Str(protocol),
+                    Value::Str(domain),
+                ],
+            ) => {
+                let args = [service, protocol, domain].map(Str::clone);
+                self.lookups.look_up(name, &args)
             }
             (Name::FileExists, [Value::Str(path)]) => Ok(system::file_exists(path)),
             (Name::TrimSuffix, [Value::Str(text), Value::Str(suffix)]) => {
@@ -267,12 +287,8 @@ impl Funcs {
                 parsed(strconv::atoi(text.as_bytes()).map(Value::Int))
             }
             (Name::Hostname, []) => Ok(Value::text(platform::hostname())),
-            (Name::LookupIpv6, [Value::Str(host)]) => Ok(system::lookup_ipv6(host)),
-            (Name::LookupIfaceIpv4, [Value::Str(name)]) => {
-                Ok(system::interface_address(name, IpAddr::is_ipv4))
-            }
-            (Name::LookupIfaceIpv6, [Value::Str(name)]) => {
-                Ok(system::interface_address(name, IpAddr::is_ipv6))
+            (Name::LookupIfaceIpv4 | Name::LookupIfaceIpv6, [Value::Str(interface)]) => {
+                Ok(system::interface_address(name, interface))
             }
             (Name::Include, [Value::Str(file), data @ ..]) => self.include(file, data, budget),
             _ => Err(unchecked()),

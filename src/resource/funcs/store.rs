@@ -88,7 +88,7 @@ impl Funcs {
         match Pattern::parse(text) {
             Ok(pattern) => Ok(Some(pattern)),
             Err(bad) => {
-                self.reads.note_others();
+                self.reads.note_everything();
                 self.check_unreached(&bad, budget).map(|()| None)
             }
         }

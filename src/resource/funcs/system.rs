@@ -2,14 +2,16 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::HostEnv;
+use super::table::Name;
 use crate::go::time::Time;
-use crate::net;
+use crate::net::{self, SrvRecord};
 use crate::platform;
-use crate::template::Value;
 use crate::template::value::{Service, Str};
+use crate::template::{CallError, Value};
+use crate::threads;
 
 impl HostEnv {
     /// `getenv`: a variable that is empty counts as missing.
@@ -41,60 +43,118 @@ impl HostEnv {
     }
 }
 
-/// The addresses of a host, sorted as text; none when they cannot be found.
-fn addresses(host: &Str, wanted: fn(&IpAddr) -> bool) -> Value {
-    let host = host.to_text();
-    // To Windows no name means this machine.
-    let named = Some(&*host).filter(|host| !host.is_empty());
-    let found = named.and_then(|host| (host, 0).to_socket_addrs().ok());
-    let mut texts = Vec::new();
-    for address in found.unwrap_or_default() {
-        let ip = address.ip().to_canonical();
-        if wanted(&ip) {
-            texts.push(Str::from(ip.to_string()));
+/// The time that name servers get for all names of one rendering.
+const LOOKUP_TIME: Duration = Duration::from_secs(5);
+
+/// The name look-ups of one rendering, which share one deadline.
+#[derive(Debug)]
+pub(super) struct Lookups {
+    left: Duration,
+}
+
+impl Default for Lookups {
+    fn default() -> Lookups {
+        Lookups { left: LOOKUP_TIME }
+    }
+}
+
+/// The result of a look-up, on its way from one thread to another.
+enum Found {
+    Addresses(Vec<IpAddr>),
+    Records(Vec<SrvRecord>),
+}
+
+impl Lookups {
+    /// `lookupIP`, `lookupIPV4`, `lookupIPV6` and `lookupSRV`. A name that does not exist, or about
+    /// which the servers know nothing, has no addresses, as in the original. No answer in time is an
+    /// error: a file without its servers would be worse than the old one.
+    pub(super) fn look_up(&mut self, name: Name, args: &[Str]) -> Result<Value, CallError> {
+        let texts: Vec<String> = args.iter().map(|arg| arg.to_text().into_owned()).collect();
+        let (about, start) = (texts.join(" "), Instant::now());
+        let find = move || match (name, texts.as_slice()) {
+            (Name::LookupSrv, [service, protocol, domain]) => {
+                Found::Records(records(service, protocol, domain))
+            }
+            (_, texts) => {
+                Found::Addresses(texts.first().map_or(Vec::new(), |host| addresses(host)))
+            }
+        };
+        // A number needs no name server, and no thread.
+        let is_number = name != Name::LookupSrv && about.parse::<IpAddr>().is_ok();
+        let found = if is_number {
+            Some(find())
+        } else {
+            threads::run_within(self.left, find)
+        };
+        self.left = self.left.saturating_sub(start.elapsed());
+        match found {
+            Some(found) => Ok(found.into_value(name)),
+            None => Err(CallError::failed(format!(
+                "no name server has answered for {about} in time"
+            ))),
         }
     }
-    texts.sort_unstable();
-    Value::Strings(texts.into())
 }
 
-/// `lookupIP` and `lookupIPV4`: the original's is for IPv4 only.
-pub(super) fn lookup_ipv4(host: &Str) -> Value {
-    addresses(host, IpAddr::is_ipv4)
+impl Found {
+    fn into_value(self, name: Name) -> Value {
+        match self {
+            Found::Addresses(addresses) => {
+                let wanted = if name == Name::LookupIpv6 {
+                    IpAddr::is_ipv6
+                } else {
+                    // The original's lookupIP is for IPv4 only.
+                    IpAddr::is_ipv4
+                };
+                let wanted = addresses.into_iter().filter(wanted);
+                let mut texts: Vec<Str> = wanted.map(|ip| ip.to_string().into()).collect();
+                texts.sort_unstable();
+                Value::Strings(texts.into())
+            }
+            Found::Records(records) => {
+                let service = |record: SrvRecord| Service {
+                    target: record.target.into(),
+                    port: record.port,
+                    priority: record.priority,
+                    weight: record.weight,
+                };
+                Value::Services(records.into_iter().map(service).collect())
+            }
+        }
+    }
 }
 
-/// `lookupIPV6`
-pub(super) fn lookup_ipv6(host: &Str) -> Value {
-    addresses(host, IpAddr::is_ipv6)
+/// The addresses of a host; none when they cannot be found.
+fn addresses(host: &str) -> Vec<IpAddr> {
+    // To Windows no name means this machine.
+    let named = Some(host).filter(|host| !host.is_empty());
+    let found = named.and_then(|host| (host, 0).to_socket_addrs().ok());
+    let found = found.into_iter().flatten();
+    found.map(|address| address.ip().to_canonical()).collect()
 }
 
-/// `lookupIfaceIPV4` and `lookupIfaceIPV6`: the first address of a network interface, or nothing.
-pub(super) fn interface_address(name: &Str, wanted: fn(&IpAddr) -> bool) -> Value {
-    // No such interface, or none that may be asked: no address, as in confd's other lines.
-    let found = platform::interface_addresses(&name.to_text()).unwrap_or_default();
-    let first = found.into_iter().find(wanted);
-    Value::text(first.map(|ip| ip.to_string()).unwrap_or_default())
-}
-
-/// `lookupSRV`: records sorted by all their fields as one text; none when they cannot be found.
-pub(super) fn lookup_srv(service: &Str, protocol: &Str, name: &Str) -> Value {
-    let (service, protocol, name) = (service.to_text(), protocol.to_text(), name.to_text());
-    let name = match (&*service, &*protocol) {
-        ("", "") => name.into_owned(),
-        _ => format!("_{service}._{protocol}.{name}"),
+/// The records of a service, sorted by all their fields as one text; none when they cannot be found.
+fn records(service: &str, protocol: &str, domain: &str) -> Vec<SrvRecord> {
+    let name = match (service, protocol) {
+        ("", "") => domain.to_owned(),
+        _ => format!("_{service}._{protocol}.{domain}"),
     };
     let mut records = net::query_srv(&name).unwrap_or_default();
     records.sort_by_cached_key(|r| format!("{}{}{}{}", r.target, r.port, r.priority, r.weight));
-    let mut services = Vec::new();
-    for record in records {
-        services.push(Service {
-            target: record.target.into(),
-            port: record.port,
-            priority: record.priority,
-            weight: record.weight,
-        });
-    }
-    Value::Services(services.into())
+    records
+}
+
+/// `lookupIfaceIPV4` and `lookupIfaceIPV6`: the first address of a network interface, or nothing.
+pub(super) fn interface_address(name: Name, interface: &Str) -> Value {
+    let wanted = if name == Name::LookupIfaceIpv6 {
+        IpAddr::is_ipv6
+    } else {
+        IpAddr::is_ipv4
+    };
+    // No such interface, or none that may be asked: no address, as in confd's other lines.
+    let found = platform::interface_addresses(&interface.to_text()).unwrap_or_default();
+    let first = found.into_iter().find(wanted);
+    Value::text(first.map(|ip| ip.to_string()).unwrap_or_default())
 }
 
 /// `fileExists`: also what may not be looked at counts, as in the original.
@@ -119,16 +179,30 @@ mod tests {
         }
     }
 
+    fn looked_up(name: Name, host: &str) -> Vec<String> {
+        texts(Lookups::default().look_up(name, &[host.into()]).unwrap())
+    }
+
     #[test]
     fn addresses_need_no_name_server() {
-        assert_eq!(texts(lookup_ipv4(&"10.0.0.1".into())), ["10.0.0.1"]);
-        assert_eq!(texts(lookup_ipv4(&"::ffff:10.0.0.1".into())), ["10.0.0.1"]);
-        assert!(texts(lookup_ipv4(&"::1".into())).is_empty());
-        assert_eq!(texts(lookup_ipv6(&"::1".into())), ["::1"]);
-        assert!(texts(lookup_ipv4(&"".into())).is_empty());
-        assert!(
-            matches!(interface_address(&"no such".into(), IpAddr::is_ipv4), Value::Str(text) if text.as_bytes().is_empty())
-        );
+        assert_eq!(looked_up(Name::LookupIp, "10.0.0.1"), ["10.0.0.1"]);
+        assert_eq!(looked_up(Name::LookupIpv4, "::ffff:10.0.0.1"), ["10.0.0.1"]);
+        assert!(looked_up(Name::LookupIp, "::1").is_empty());
+        assert_eq!(looked_up(Name::LookupIpv6, "::1"), ["::1"]);
+        assert!(looked_up(Name::LookupIp, "").is_empty());
+        let none = interface_address(Name::LookupIfaceIpv4, &"no such".into());
+        assert!(matches!(none, Value::Str(text) if text.as_bytes().is_empty()));
+    }
+
+    #[test]
+    fn a_spent_deadline_fails_at_once() {
+        let mut spent = Lookups {
+            left: Duration::ZERO,
+        };
+        let error = spent.look_up(Name::LookupIp, &["a.invalid".into()]);
+        let words = error.unwrap_err().to_string();
+        assert!(words.contains("a.invalid"), "{words}");
+        assert!(spent.look_up(Name::LookupIp, &["127.0.0.1".into()]).is_ok());
     }
 
     #[test]

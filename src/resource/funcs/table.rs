@@ -87,10 +87,16 @@ pub fn doc(function: &Function) -> Option<&'static Doc> {
 }
 
 impl Name {
-    /// True if the result depends on the machine, which may change while the program runs.
-    pub(super) fn reads_system(self) -> bool {
+    /// Returns true if the result may change by itself, so that it is looked at again. That of
+    /// `datetime` always does, which is no reason; a file that is included is looked at by itself.
+    pub(super) fn is_observed(self) -> bool {
         let doc = DOCS.get(self as usize);
-        doc.is_some_and(|doc| doc.reads == Some(Reading::System))
+        let reads_system = doc.is_some_and(|doc| doc.reads == Some(Reading::System));
+        match self {
+            Name::Getenv => true,
+            Name::Datetime | Name::Include => false,
+            _ => reads_system,
+        }
     }
 }
 
@@ -101,7 +107,7 @@ macro_rules! functions {
         -> $result:ident $($reading:ident)?: $args:literal, $help:literal, $example:literal;
     )*) => {
         /// A function; its place in [`FUNCTIONS`] is its number.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub(super) enum Name {
             $($name,)*
         }

@@ -104,7 +104,7 @@ impl Target {
 }
 
 /// Whether the file reads as `content` and ends there. Stops at the first byte that differs.
-fn reads_as(mut file: &File, content: &[u8]) -> io::Result<bool> {
+pub(super) fn reads_as(mut file: &File, content: &[u8]) -> io::Result<bool> {
     let mut rest = content;
     let mut chunk = vec![0; CHUNK.min(content.len() + 1)];
     loop {

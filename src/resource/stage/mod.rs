@@ -16,7 +16,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,6 +82,32 @@ impl Stage {
     /// Where the staged file is.
     pub fn path(&self) -> PathBuf {
         self.file.dir.path().join(&self.file.name)
+    }
+
+    /// Which file it replaces, by its number on the file system; none where there is none, or where
+    /// files have no numbers.
+    pub fn replaces(&self) -> Option<u64> {
+        let old = self.target.old.as_ref()?;
+        Some(old.id.1).filter(|number| *number != 0)
+    }
+
+    /// Returns true if dest has become by itself what this file would make it.
+    pub fn is_in_place(&self) -> bool {
+        let compared = self.file.open().and_then(|file| {
+            let Some(now) = self.file.dir.look_up(&self.target.name)? else {
+                return Ok(false);
+            };
+            let staged = platform::file_meta(&file)?;
+            let attributes = |meta: &Meta| (meta.kind, meta.uid, meta.gid, meta.mode, meta.size);
+            if attributes(&now) != attributes(&staged) {
+                return Ok(false);
+            }
+            let mut content = Vec::new();
+            (&file).read_to_end(&mut content)?;
+            compare::reads_as(&self.file.dir.open(&self.target.name)?, &content)
+        });
+        // What cannot be compared is replaced.
+        compared.unwrap_or(false)
     }
 
     /// Keeps other processes from clearing the file away, which would take a lock on it first. Costs a descriptor.

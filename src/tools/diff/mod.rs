@@ -16,9 +16,9 @@ use crate::cli::Args;
 use crate::config::Config;
 use crate::error::Result;
 use crate::log;
-use crate::resource::owed::Owed;
+use crate::resource::pending;
 use crate::resource::stage::{Difference, Target};
-use crate::resource::{self, Resource};
+use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Format, Style};
 use crate::tree::Tree;
 
@@ -40,6 +40,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         checks: Vec::new(),
         reloads: Vec::new(),
         failures: Vec::new(),
+        templates: Templates::default(),
     };
     console::patiently("comparing the files", || preview.look_at_all())?;
     console::print(&match format {
@@ -65,6 +66,7 @@ struct Preview<'a> {
     reloads: Vec<Command>,
     /// The resources that fail, with the reasons.
     failures: Vec<(String, String)>,
+    templates: Templates,
 }
 
 /// A file that would be made or changed.
@@ -98,8 +100,9 @@ impl Preview<'_> {
             let name = path.strip_prefix(&directory).unwrap_or(&path);
             let name = name.display().to_string();
             let looked = match Resource::load(&path, self.config) {
-                Ok(mut resource) => {
-                    let looked = self.look_at(&name, &mut resource);
+                Ok(resource) => {
+                    resource.warnings().iter().for_each(log::warning);
+                    let looked = self.look_at(&name, &resource);
                     looked.map_err(|error| resource.words(&error))
                 }
                 Err(error) => Err(error.chain()),
@@ -112,9 +115,13 @@ impl Preview<'_> {
         Ok(())
     }
 
-    fn look_at(&mut self, name: &str, resource: &mut Resource) -> Result<()> {
-        let new = resource.render(&self.tree, self.config)?.content;
-        let target = resource.target(self.config)?;
+    fn look_at(&mut self, name: &str, resource: &Resource) -> Result<()> {
+        let rendered = resource.render(&mut self.templates, &self.tree, self.config)?;
+        let (new, ownership) = (rendered.content, rendered.ownership);
+        for problem in ownership.unknown {
+            log::warning(format_args!("{problem}; the file is written without it"));
+        }
+        let target = resource.target_with(ownership.attributes, self.config)?;
         let difference = target.compare(&new)?;
         if let Some(difference) = &difference {
             self.add_file(name, &target, difference, &new)?;
@@ -127,9 +134,8 @@ impl Preview<'_> {
         {
             note(&mut self.checks, check.to_owned(), name);
         }
-        let is_owed =
-            resource.retries_reload() && Owed::exists(&self.config.confdir, resource.dest());
-        if (difference.is_some() || is_owed)
+        let is_pending = pending::is_pending(&self.config.confdir, resource.dest());
+        if (difference.is_some() || is_pending)
             && let Some(reload) = resource.reload(Vec::new())
         {
             note(&mut self.reloads, reload.text, name);

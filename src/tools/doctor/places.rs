@@ -102,11 +102,13 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         Target::resolve(file, Attributes::default())
     } else {
         let resource = Resource::load(file, config).ok()?;
-        let target = resource.target(config);
-        for note in resource.notes() {
-            notes.push(format!("{}: {note}", file.display()));
-        }
-        target
+        resource.ownership(config).and_then(|ownership| {
+            for name in ownership.unknown {
+                let file = file.display();
+                notes.push(format!("{file}: {name}"));
+            }
+            resource.target_with(ownership.attributes, config)
+        })
     };
     Some(target.map(|target| Place {
         is_state,

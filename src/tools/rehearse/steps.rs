@@ -7,7 +7,7 @@ use super::check::Checks;
 use super::stages::{Before, Group, Plan, Stage, Variant, Viewpoint};
 use crate::config::Config;
 use crate::error::Result;
-use crate::resource::{self, Seen};
+use crate::resource::{self, Inputs, Templates};
 use crate::tree::Tree;
 
 /// A file's content; none before it is made.
@@ -33,6 +33,8 @@ pub struct Resource {
     /// The reload command.
     pub reload: Option<String>,
     pub resource: resource::Resource,
+    /// Its template, parsed.
+    templates: Templates,
 }
 
 /// What the report says about a stage.
@@ -71,7 +73,7 @@ pub struct Failure {
 /// The rendering of one resource at the recorded stage, which many variants have in common.
 struct Known {
     content: Rc<[u8]>,
-    seen: Seen,
+    inputs: Inputs,
 }
 
 impl Rehearsal {
@@ -86,6 +88,7 @@ impl Rehearsal {
                     name: name.display().to_string(),
                     reload: resource.reload(Vec::new()).map(|reload| reload.text),
                     resource,
+                    templates: Templates::default(),
                 }),
                 Err(error) => unread.push(error.chain()),
             }
@@ -217,17 +220,16 @@ impl Resource {
         config: &Config,
     ) -> Result<Rc<[u8]>, String> {
         if let Some(known) = known
-            && known.seen.follow(tree)
+            && known.inputs.follow(tree)
         {
             return Ok(Rc::clone(&known.content));
         }
-        let rendered = self.resource.render(tree, config);
+        let rendered = self.resource.render(&mut self.templates, tree, config);
         let rendered = rendered.map_err(|error| error.chain())?;
-        let (content, seen) = rendered.into_parts();
-        let content: Rc<[u8]> = content.into();
+        let (content, inputs): (Rc<[u8]>, _) = (rendered.content.into(), rendered.inputs);
         if known.is_none() {
             let content = Rc::clone(&content);
-            *known = Some(Known { content, seen });
+            *known = Some(Known { content, inputs });
         }
         Ok(content)
     }

@@ -7,7 +7,7 @@ use crate::metad::Metad;
 
 /// Waits until the end of a reload that worked has been seen, which comes a moment after what it has written.
 fn wait_settled(env: &Env) {
-    until("no reload is owed", || !env.path("etc/owed").exists());
+    until("no reload is pending", || !env.has_pending_reloads());
 }
 
 const RETRIED: &str = "reload_retry = true\n\

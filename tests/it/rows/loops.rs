@@ -93,7 +93,7 @@ fn row_12_a_one_time_run_beside_the_daemon_applies_after_it() {
     let mut beside = env.start(env.command(&arguments));
     // Either it says that it waits, or it wrongly comes to the gate as well.
     crate::env::until("the second run waits", || {
-        beside.log().contains("waiting for") || gate.started() > 1
+        beside.log().contains("; waiting") || gate.started() > 1
     });
     gate.open();
     assert_eq!(beside.wait_exit().code(), Some(0), "{}", beside.log());

@@ -68,10 +68,10 @@ fn a_user_who_locks_all_that_he_can_open_holds_nobody_up() {
         "reload_retry = true\nreload_cmd = \"echo run >> $ROOT/reloads; test -e $ROOT/works\"",
     );
     env.onetime().expect_code(1);
-    let owed = env.names("etc/owed").pop().expect("a reload is owed");
-    let owed = format!("etc/owed/{owed}");
+    let journal = env.names("etc/reloads").pop().expect("a reload is pending");
+    let owed = format!("etc/reloads/{journal}");
     let closed = ["etc/.confd.lock", "etc/conf.d/.confd.lock", &owed];
-    let open = ["etc", "etc/conf.d", "etc/owed", "etc/status.json"];
+    let open = ["etc", "etc/conf.d", "etc/reloads", "etc/status.json"];
     let holder = |path: &str| Holder::start(his_shell(&env, &hold(&format!("$ROOT/{path}"))));
     for path in closed {
         assert!(holder(path).is_none(), "{path} can be held");
@@ -79,7 +79,7 @@ fn a_user_who_locks_all_that_he_can_open_holds_nobody_up() {
     let held = open.map(|path| holder(path).expect("he may open it"));
     env.put("works", "");
     let run = env.onetime();
-    run.expect_code(0).expect_no_log("another confd applies");
+    run.expect_code(0).expect_no_log("another confd");
     assert_eq!(env.reloads(), ["run", "run"], "the owed reload is found");
     let daemon = env.daemon(&["-watch", "-log-level", "debug"]);
     daemon.wait_log("in sync");
@@ -112,7 +112,7 @@ fn the_lock_is_waited_for_when_its_owner_holds_it() {
     let holder = Holder::start(env.command_of("/bin/sh", &["-c", &hold("$ROOT/etc/.confd.lock")]));
     let holder = holder.expect("its owner may hold it");
     let mut waiting = env.daemon(&["-onetime"]);
-    waiting.wait_log("another confd applies");
+    waiting.wait_log("another confd");
     assert!(waiting.is_running() && env.names("out").is_empty());
     drop(holder);
     assert_eq!(waiting.wait_exit().code(), Some(0));

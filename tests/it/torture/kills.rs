@@ -58,7 +58,7 @@ fn a_kill_at_any_system_call_of_the_daemons_apply_loses_nothing() {
         scene.wait_made(&metad, || !daemon.is_running());
         metad.put("/k", "2");
         // It dies of the change, or takes it, or one of its commands dies in the same call.
-        scene.wait_taken(|| !daemon.is_running() || daemon.count("ended by signal 9") > 0);
+        scene.wait_taken(|| !daemon.is_running() || daemon.count("killed by signal 9") > 0);
         let died = !daemon.is_running();
         if !died {
             daemon.kill();

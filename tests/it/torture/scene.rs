@@ -123,13 +123,8 @@ impl Scene {
         until("the change is over", || {
             let seen = self.env.lines("seen");
             let reloaded = |name: &str| seen.iter().any(|line| line == name);
-            dead() || (reloaded("his 2") && reloaded("linked 2") && !self.owes())
+            dead() || (reloaded("his 2") && reloaded("linked 2") && !self.env.has_pending_reloads())
         });
-    }
-
-    fn owes(&self) -> bool {
-        let owed = self.env.path("etc/owed");
-        fs::read_dir(owed).is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// Fails unless every file is the old one or the new one, whole, with its mode and owner. `context` says what was done.
@@ -185,7 +180,10 @@ impl Scene {
         assert_eq!(names("out/deep"), ["er"], "{context}");
         assert_eq!(names("out/deep/er"), ["made"], "{context}");
         assert_eq!(names("data"), ["real"], "{context}");
-        assert!(!self.owes(), "a reload is still owed: {context}");
+        assert!(
+            !self.env.has_pending_reloads(),
+            "a reload is still pending: {context}"
+        );
         let reload = format!("linked {}", self.new);
         let reloaded = self.env.lines("seen").contains(&reload);
         assert!(reloaded, "no reload: {context}");

@@ -1,0 +1,531 @@
+//! An apply: what is rendered is compared, staged and checked under the lock; then all is synced,
+//! recorded and swapped, and the reloads begin.
+//!
+//! The lock is held for that and for at most [`GRACE`] of checks. What is checked for longer is
+//! swapped by itself when its check ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::commands::{self, End};
+use super::slot::{Origin, Slot, Staged, State};
+use super::{Agent, Event, Phase};
+use crate::config::Mode;
+use crate::log;
+use crate::platform::{self, Announcement, Lock};
+use crate::resource::pending::Record;
+use crate::resource::stage::{self, Committed, Directories, Stage, Target};
+use crate::resource::{Outcome, Rendered};
+
+/// How long an apply waits for each check, counted from its start.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long resources that share a reload command wait for each other's checks.
+const SHARED_GRACE: Duration = Duration::from_secs(10);
+/// How long a busy lock is left alone before it is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// The wait for the lock.
+#[derive(Debug)]
+pub struct Locking {
+    since: Instant,
+    retry: Instant,
+    /// The tree is being fetched again.
+    pub is_refetching: bool,
+}
+
+impl Locking {
+    /// To be tried at once.
+    pub fn new(now: Instant) -> Locking {
+        Locking {
+            since: now,
+            retry: now,
+            is_refetching: false,
+        }
+    }
+
+    /// When it is to be tried again; never before a new tree has come.
+    pub fn retry(&self) -> Option<Instant> {
+        (!self.is_refetching).then_some(self.retry)
+    }
+}
+
+/// An apply in progress.
+#[derive(Debug)]
+pub struct Apply {
+    /// None where nothing is changed, or the file system of confdir has no locks.
+    lock: Option<Lock>,
+    directories: Directories,
+}
+
+/// What became of the lock.
+enum Locked {
+    Yes(Option<Lock>),
+    Busy,
+}
+
+impl Agent {
+    /// True when something waits to be applied, apart from a round.
+    pub(super) fn is_to_be_applied(&self, now: Instant) -> bool {
+        self.slots.values().any(|slot| match &slot.state {
+            State::Rendered(..) => true,
+            State::Checked(staged) => staged.is_verified && self.may_be_swapped(slot, now),
+            _ => false,
+        })
+    }
+
+    /// True when the staged file of a slot need not wait for others.
+    fn may_be_swapped(&self, slot: &Slot, now: Instant) -> bool {
+        self.waits_until(slot).is_none_or(|until| until <= now)
+    }
+
+    /// Until when a slot waits for the checks of those that share its reload command.
+    fn waits_until(&self, slot: &Slot) -> Option<Instant> {
+        let command = slot.resource.shared_reload()?;
+        let others = self.slots.values().filter_map(|other| match &other.state {
+            State::Checking(staged) if other.resource.shared_reload() == Some(command) => {
+                Some(staged.since + SHARED_GRACE)
+            }
+            _ => None,
+        });
+        others.max()
+    }
+
+    /// True when only a look at its template is missing before a late file is swapped.
+    pub(super) fn is_to_be_verified(&self, slot: &Slot, now: Instant) -> bool {
+        match &slot.state {
+            State::Checked(staged) => {
+                staged.is_late && !staged.is_verified && self.may_be_swapped(slot, now)
+            }
+            _ => false,
+        }
+    }
+
+    /// When a staged file has waited long enough for others.
+    pub(super) fn next_late_swap(&self) -> Option<Instant> {
+        let waiting = self
+            .slots
+            .values()
+            .filter(|slot| matches!(slot.state, State::Checked(_)));
+        waiting.filter_map(|slot| self.waits_until(slot)).min()
+    }
+
+    /// Tries to get the lock, and applies what waits for it.
+    pub(super) fn try_apply(&mut self, now: Instant) {
+        let Phase::Locking(locking) = &self.phase else {
+            return;
+        };
+        if locking.retry().is_none_or(|retry| retry > now) {
+            return;
+        }
+        if let Locked::Yes(lock) = self.lock(now) {
+            if self.is_stale(lock.is_some()) {
+                drop(lock);
+                self.refetch();
+            } else {
+                self.apply(lock, now);
+            }
+        }
+    }
+
+    /// The lock of this confdir. Where there are no locks, working without one beats not working.
+    /// Who changes nothing on this machine needs none, and leaves no file for it.
+    fn lock(&mut self, now: Instant) -> Locked {
+        if self.config.looks_only() || !self.config.confdir.exists() {
+            return Locked::Yes(None);
+        }
+        let confdir = self.config.confdir.display();
+        match Lock::try_acquire(&self.config.confdir) {
+            Ok(Some(lock)) => {
+                self.lock_logged = None;
+                Locked::Yes(Some(lock))
+            }
+            Ok(None) => {
+                self.wait_for_lock(now);
+                Locked::Busy
+            }
+            Err(cause) => {
+                let message = format!("cannot lock {confdir}: {cause}; working without a lock");
+                if self.lock_logged.as_ref() != Some(&message) {
+                    log::info(&message);
+                    self.lock_logged = Some(message);
+                }
+                Locked::Yes(None)
+            }
+        }
+    }
+
+    /// Another process holds the lock. A one-time run does not wait for ever.
+    fn wait_for_lock(&mut self, now: Instant) {
+        let Phase::Locking(locking) = &mut self.phase else {
+            return;
+        };
+        locking.retry = now + LOCK_PAUSE;
+        let waited = now.saturating_duration_since(locking.since);
+        let is_over = self.config.mode == Mode::Onetime && waited > self.config.onetime_wait;
+        if self.lock_logged.is_some() && !is_over {
+            return;
+        }
+        let holder = match Lock::holder(&self.config.confdir) {
+            Some(pid) if platform::process(pid).is_ok_and(|process| process.stopped) => {
+                format!(" (pid {pid}, which is stopped)")
+            }
+            Some(pid) => format!(" (pid {pid})"),
+            None => String::new(),
+        };
+        let confdir = self.config.confdir.display();
+        let message = format!("another confd{holder} holds the lock on {confdir}");
+        if is_over {
+            let wait = self.config.onetime_wait;
+            self.give_up(&format!("{message}; gave up after {wait:?}"));
+        } else {
+            log::info(format_args!("{message}; waiting"));
+        }
+        self.lock_logged = Some(message);
+    }
+
+    /// True when others have written files since the tree was asked for.
+    fn is_stale(&self, is_locked: bool) -> bool {
+        is_locked && self.freshness.is_stale(self.noted, self.generation())
+    }
+
+    fn generation(&self) -> Option<u64> {
+        platform::generation(&self.config.confdir).ok()
+    }
+
+    /// Asks for the tree again; what waits for the lock waits for that.
+    fn refetch(&mut self) {
+        log::debug("another confd has changed files; the metadata is fetched again");
+        self.poller.restart(&self.config, self.queue.clone());
+        if let Phase::Locking(locking) = &mut self.phase {
+            locking.is_refetching = true;
+        }
+    }
+
+    /// Compares, stages and checks what is rendered.
+    fn apply(&mut self, lock: Option<Lock>, now: Instant) {
+        self.drop_outdated(now);
+        let mut apply = Apply {
+            lock,
+            directories: Directories::default(),
+        };
+        let targets = self.resolve(&mut apply.directories, now);
+        let all = targets.iter().map(|(_, target)| target).collect();
+        if !self.config.noop
+            && let Err(error) = stage::clear_leftovers(all).map(log_cleared)
+        {
+            log::warning(error.chain());
+        }
+        for (path, target) in targets {
+            if self.ending.load(Ordering::Relaxed) {
+                break;
+            }
+            let Some(slot) = self.slots.get_mut(&path) else {
+                continue;
+            };
+            match std::mem::replace(&mut slot.state, State::Idle) {
+                State::Rendered(rendered, origin) => {
+                    self.stage(&path, *rendered, target, origin, &mut apply.directories);
+                }
+                state => slot.state = state,
+            }
+        }
+        self.phase = Phase::Checking(apply);
+    }
+
+    /// Drops what was rendered from a tree that is not the newest any more, if it would be different
+    /// now and the files may be newer already.
+    fn drop_outdated(&mut self, now: Instant) {
+        let (Some(tree), current) = (&self.tree, self.generation()) else {
+            return;
+        };
+        for slot in self.slots.values_mut() {
+            let (inputs, origin) = match &mut slot.state {
+                State::Rendered(rendered, origin) => (&mut rendered.inputs, origin),
+                State::Checked(staged) | State::Checking(staged) => {
+                    (&mut staged.prepared.inputs, &mut staged.origin)
+                }
+                _ => continue,
+            };
+            if inputs.follow(tree) {
+                origin.noted = self.noted;
+            } else if self.freshness.is_stale(origin.noted, current) {
+                slot.drop_work();
+                slot.wake(now);
+            }
+        }
+    }
+
+    /// Finds where everything that is rendered goes.
+    fn resolve(&mut self, directories: &mut Directories, now: Instant) -> Vec<(PathBuf, Target)> {
+        let mut targets = Vec::new();
+        for (path, slot) in &mut self.slots {
+            let State::Rendered(rendered, _) = &slot.state else {
+                continue;
+            };
+            let wanted = rendered.ownership.attributes;
+            match slot.resource.target_with(wanted, &self.config) {
+                Ok(mut target) => {
+                    directories.share_target(&mut target);
+                    slot.place = Some(target.path());
+                    targets.push((path.clone(), target));
+                }
+                Err(error) => slot.fail(&error, now),
+            }
+        }
+        // Links may have shown that two are one.
+        self.find_shadowed(now);
+        targets.retain(|(path, _)| {
+            let slot = self.slots.get(path);
+            slot.is_some_and(|slot| matches!(slot.state, State::Rendered(..)))
+        });
+        targets
+    }
+
+    fn stage(
+        &mut self,
+        path: &Path,
+        rendered: Rendered,
+        target: Target,
+        origin: Origin,
+        directories: &mut Directories,
+    ) {
+        let now = Instant::now();
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let before = slot.inputs.as_ref();
+        match slot.resource.stage(rendered, target, before, &self.config) {
+            Ok(Outcome::InSync(inputs)) => {
+                log::debug(format_args!(
+                    "Target config {} in sync",
+                    slot.resource.shown_dest().display()
+                ));
+                slot.settle(inputs, now);
+            }
+            Ok(Outcome::LeftAlone(inputs, change)) => {
+                slot.say(&change);
+                let dest = slot.resource.shown_dest().display();
+                log::warning(format_args!(
+                    "Noop mode enabled. {dest} will not be modified"
+                ));
+                slot.settle(inputs, now);
+            }
+            Ok(Outcome::Staged(mut prepared)) => {
+                slot.say(&prepared.change);
+                directories.share_stage(&mut prepared.stage);
+                self.last_check += 1;
+                let staged = Staged {
+                    prepared,
+                    origin,
+                    check: self.last_check,
+                    since: now,
+                    is_late: false,
+                    is_verified: false,
+                };
+                self.check(path, staged, now);
+            }
+            Err(error) => slot.fail(&error, now),
+        }
+    }
+
+    /// Starts the `check_cmd`; without one the staged file is good.
+    fn check(&mut self, path: &Path, staged: Staged, now: Instant) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let invocation = match slot.resource.check(&staged.prepared, &self.config) {
+            Ok(Some(invocation)) => invocation,
+            Ok(None) => {
+                slot.state = State::Checked(staged);
+                return;
+            }
+            Err(error) => return slot.fail(&error, now),
+        };
+        let (path, check) = (path.to_path_buf(), staged.check);
+        let ended = move |end: End| Event::Checked {
+            path,
+            check,
+            outcome: end.outcome(),
+        };
+        slot.state = State::Checking(staged);
+        let announcement = Announcement::default();
+        if let Err(error) = commands::start(invocation, announcement, &self.queue, None, ended) {
+            slot.fail(&error, now);
+        }
+    }
+
+    pub(super) fn take_checked(
+        &mut self,
+        path: &Path,
+        check: u64,
+        outcome: crate::error::Result<()>,
+        now: Instant,
+    ) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        if !matches!(&slot.state, State::Checking(staged) if staged.check == check) {
+            return;
+        }
+        match slot.resource.judge_check(outcome) {
+            Ok(()) => {
+                if let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle) {
+                    slot.state = State::Checked(staged);
+                }
+            }
+            Err(error) => slot.fail(&error, now),
+        }
+    }
+
+    /// When the checks of the apply in progress have taken long enough; none when all have ended.
+    pub(super) fn checks_end(&self) -> Option<Instant> {
+        let ends = self.slots.values().filter_map(|slot| match &slot.state {
+            State::Checking(staged) if !staged.is_late => Some(staged.since + GRACE),
+            _ => None,
+        });
+        ends.max()
+    }
+
+    /// The second half of an apply: all swaps, then the reloads.
+    pub(super) fn commit(&mut self, now: Instant) {
+        let Phase::Checking(apply) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+            return;
+        };
+        let staged = self.take_staged(now);
+        self.leave_unchecked();
+        let synced = self.sync(staged, now);
+        let numbers = self.record_reloads(&synced);
+        self.advance(&apply, !synced.is_empty());
+        let swapped = self.swap(synced, numbers, now);
+        if let Err(error) = stage::sync_directories(&swapped) {
+            // The files are in place and whole; only a power cut in the next seconds could bring the
+            // old ones back.
+            log::warning(error.chain());
+        }
+        drop(apply);
+    }
+
+    /// What is staged, checked and need not wait for others.
+    fn take_staged(&mut self, now: Instant) -> Vec<(PathBuf, Staged)> {
+        let ready = |(path, slot): (&PathBuf, &Slot)| match &slot.state {
+            State::Checked(staged) => {
+                let is_usable = !staged.is_late || staged.is_verified;
+                (is_usable && self.may_be_swapped(slot, now)).then(|| path.clone())
+            }
+            _ => None,
+        };
+        let ready: Vec<PathBuf> = self.slots.iter().filter_map(ready).collect();
+        let mut staged = Vec::new();
+        for path in ready {
+            if let Some(slot) = self.slots.get_mut(&path)
+                && let State::Checked(one) = std::mem::replace(&mut slot.state, State::Idle)
+            {
+                if one.is_late && one.prepared.stage.is_in_place() {
+                    // Another confd was here meanwhile.
+                    slot.settle(one.prepared.inputs, now);
+                } else {
+                    staged.push((path, one));
+                }
+            }
+        }
+        staged
+    }
+
+    /// The lock is given up while these are still being checked: nobody is to take them for leftovers.
+    fn leave_unchecked(&mut self) {
+        for slot in self.slots.values_mut() {
+            if let State::Checking(staged) | State::Checked(staged) = &mut slot.state {
+                staged.is_late = true;
+                staged.prepared.stage.claim();
+            }
+        }
+    }
+
+    /// Brings the staged files to the disk; returns those that are there.
+    fn sync(&mut self, staged: Vec<(PathBuf, Staged)>, now: Instant) -> Vec<(PathBuf, Staged)> {
+        let stages: Vec<&Stage> = staged.iter().map(|(_, one)| &one.prepared.stage).collect();
+        let results = stage::sync_all(&stages);
+        let mut synced = Vec::new();
+        for ((path, one), result) in staged.into_iter().zip(results) {
+            match (result, self.slots.get_mut(&path)) {
+                (Ok(()), _) => synced.push((path, one)),
+                (Err(error), Some(slot)) => slot.fail(&error, now),
+                (Err(_), None) => {}
+            }
+        }
+        synced
+    }
+
+    /// Tells other processes that files are about to change.
+    fn advance(&mut self, apply: &Apply, is_change: bool) {
+        let Some(lock) = apply.lock.as_ref().filter(|_| is_change) else {
+            return;
+        };
+        match lock.advance(&self.config.confdir) {
+            Ok(generation) => self.freshness.advance(generation),
+            Err(cause) => log::debug(format_args!(
+                "cannot count the changes in {}: {cause}",
+                self.config.confdir.display()
+            )),
+        }
+    }
+
+    fn swap(
+        &mut self,
+        synced: Vec<(PathBuf, Staged)>,
+        mut numbers: Vec<Option<u64>>,
+        now: Instant,
+    ) -> Vec<Committed> {
+        let mut swapped = Vec::new();
+        numbers.resize(synced.len(), None);
+        for ((path, one), number) in synced.into_iter().zip(numbers) {
+            let Some(slot) = self.slots.get_mut(&path) else {
+                continue;
+            };
+            let prepared = *one.prepared;
+            match prepared.stage.commit() {
+                Ok(committed) => {
+                    swapped.push(committed);
+                    let dest = slot.resource.shown_dest().display();
+                    log::info(format_args!("Target config {dest} has been updated"));
+                    slot.settle(prepared.inputs, now);
+                    self.has_swapped = true;
+                    self.want_reload(&path, prepared.change.keys, number, now);
+                }
+                Err(error) => {
+                    slot.fail(&error, now);
+                    self.clear_reload(number);
+                }
+            }
+        }
+        swapped
+    }
+
+    /// Records the reloads that the swaps will make due, before them.
+    fn record_reloads(&mut self, synced: &[(PathBuf, Staged)]) -> Vec<Option<u64>> {
+        let records = synced.iter().map(|(path, one)| {
+            let slot = self.slots.get(path)?;
+            let reload = slot.resource.reload(Vec::new())?;
+            Some(Record {
+                file: path.clone(),
+                dest: slot.resource.dest().to_path_buf(),
+                md5: one.prepared.md5.clone(),
+                replaces: one.prepared.stage.replaces(),
+                command: reload.text,
+                keys: one.prepared.change.keys.clone(),
+            })
+        });
+        let records: Vec<Option<Record>> = records.collect();
+        self.record(records)
+    }
+}
+
+fn log_cleared(cleared: Vec<PathBuf>) {
+    for path in cleared {
+        log::info(format!(
+            "removed {}, left by a run that was killed",
+            path.display()
+        ));
+    }
+}

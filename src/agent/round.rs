@@ -1,0 +1,327 @@
+//! A round: everything that is due is rendered, outside of the loop, and then applied together.
+//!
+//! A rendering that takes long is left to itself after a while, so that nobody waits for it; what
+//! comes of it is applied by itself.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::renderer::{Inspection, Job, Work};
+use super::slot::{Origin, State};
+use super::{Agent, Phase};
+use crate::config::Mode;
+use crate::error::{Error, Result};
+use crate::log;
+use crate::resource::{Rendered, SETTLED};
+use crate::tree::Tree;
+
+/// How long a round waits for slow renderings in all, and then for each further one.
+const GRACE: Duration = Duration::from_secs(2);
+const SHORT_GRACE: Duration = Duration::from_millis(100);
+/// A rendering that has not returned after this time has failed.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A round in progress.
+#[derive(Debug)]
+pub struct Round {
+    queue: VecDeque<PathBuf>,
+    tree: Arc<Tree>,
+    origin: Origin,
+    started: Instant,
+}
+
+impl Round {
+    /// When the rendering in progress has taken long enough.
+    fn patience(&self, busy_since: Instant) -> Instant {
+        (self.started + GRACE).max(busy_since + SHORT_GRACE)
+    }
+}
+
+impl Agent {
+    /// True when a round is to begin.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.tree.is_some()
+            && self.apply_from.is_none_or(|from| from <= now)
+            && (self.unread
+                || self.interval_at <= now
+                || self.look_at.is_some_and(|at| at <= now)
+                || self
+                    .broken
+                    .values()
+                    .any(|broken| broken.due.is_some_and(|due| due <= now))
+                || self
+                    .slots
+                    .iter()
+                    .any(|(path, slot)| slot.is_ready(now) && !self.broken.contains_key(path)))
+    }
+
+    /// When a round may begin, if nothing happens before.
+    pub(super) fn next_round(&self) -> Option<Instant> {
+        self.tree.as_ref()?;
+        let slots = self.slots.iter();
+        let slots = slots.filter(|(path, slot)| slot.is_free() && !self.broken.contains_key(*path));
+        let broken = self.broken.values().filter_map(|broken| broken.due);
+        let first = slots
+            .filter_map(|(_, slot)| slot.due)
+            .chain(broken)
+            .chain(self.look_at)
+            .fold(self.interval_at, Instant::min);
+        Some(self.apply_from.map_or(first, |from| from.max(first)))
+    }
+
+    /// Takes up everything that is due.
+    pub(super) fn begin_round(&mut self, now: Instant) {
+        let Some(tree) = self.tree.clone() else {
+            return;
+        };
+        self.rounds += 1;
+        self.apply_from = None;
+        self.unsettled = None;
+        self.refresh_resources(now);
+        self.take_over_reloads(now);
+        let mut ready: Vec<(bool, PathBuf)> = Vec::new();
+        for (path, slot) in &mut self.slots {
+            if slot.is_ready(now) && !self.broken.contains_key(path) {
+                slot.due = None;
+                // What is staged is of no use any more.
+                slot.state = State::Idle;
+                ready.push((slot.is_slow, path.clone()));
+            }
+        }
+        // Stable: in file order otherwise.
+        ready.sort_by_key(|(is_slow, _)| *is_slow);
+        self.phase = Phase::Rendering(Round {
+            queue: ready.into_iter().map(|(_, path)| path).collect(),
+            tree,
+            origin: Origin { noted: self.noted },
+            started: now,
+        });
+    }
+
+    /// Starts the next rendering; true when all are done or left to themselves.
+    pub(super) fn go_on_rendering(&mut self, now: Instant) -> bool {
+        let Phase::Rendering(round) = &mut self.phase else {
+            return false;
+        };
+        if let Some(since) = self.renderer.busy_since() {
+            if round.patience(since) > now {
+                return false;
+            }
+            self.renderer.leave_behind();
+        }
+        let Some(path) = round.queue.pop_front() else {
+            return true;
+        };
+        let work = Work::Render(Arc::clone(&round.tree));
+        self.start_rendering(&path, work, now);
+        false
+    }
+
+    fn start_rendering(&mut self, path: &Path, work: Work, now: Instant) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let started = self.renderer.start(Job {
+            path: path.to_path_buf(),
+            resource: Arc::clone(&slot.resource),
+            config: Arc::clone(&self.config),
+            work,
+        });
+        match started {
+            Ok(job) => slot.state = State::Rendering { job, since: now },
+            Err(error) => slot.fail(&error, now),
+        }
+    }
+
+    pub(super) fn take_rendered(
+        &mut self,
+        path: &Path,
+        job: u64,
+        outcome: Result<Box<Rendered>>,
+        now: Instant,
+    ) {
+        self.renderer.finish(job);
+        let origin = match &self.phase {
+            Phase::Rendering(round) => round.origin,
+            // The round has not waited for it: nothing newer than this is known about its tree.
+            _ => Origin { noted: self.noted },
+        };
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        match slot.state {
+            State::Rendering { job: own, since } if own == job => {
+                slot.is_slow = now.saturating_duration_since(since) > SHORT_GRACE;
+            }
+            State::Hanging { job: own } if own == job => {
+                slot.state = State::Idle;
+                return;
+            }
+            _ => return,
+        }
+        match outcome {
+            Ok(rendered) => {
+                self.note_owners(path, &rendered.ownership.unknown);
+                if let Some(slot) = self.slots.get_mut(path) {
+                    slot.state = State::Rendered(rendered, origin);
+                }
+            }
+            Err(error) => slot.fail(&error, now),
+        }
+    }
+
+    /// Logs once which users and groups this machine does not know.
+    fn note_owners(&mut self, path: &Path, unknown: &[String]) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        if slot.unknown_owners != unknown {
+            for problem in unknown {
+                log::warning(format_args!(
+                    "{}: {problem}; {} is written without it",
+                    path.display(),
+                    slot.resource.shown_dest().display()
+                ));
+            }
+            slot.unknown_owners = unknown.to_vec();
+        }
+    }
+
+    /// Gives up renderings that hang.
+    pub(super) fn give_up_renderings(&mut self, now: Instant) {
+        for (path, slot) in &mut self.slots {
+            let State::Rendering { job, since } = slot.state else {
+                continue;
+            };
+            if since + LIMIT <= now {
+                let problem = format!("cannot be rendered: nothing within {} s", LIMIT.as_secs());
+                slot.fail(&Error::resource(path, &problem), now);
+                slot.is_slow = true;
+                slot.state = State::Hanging { job };
+            }
+        }
+    }
+
+    /// When the loop has to look again at what is rendered.
+    pub(super) fn next_rendering(&self) -> Option<Instant> {
+        let limits = self.slots.values().filter_map(|slot| match slot.state {
+            State::Rendering { since, .. } => Some(since + LIMIT),
+            _ => None,
+        });
+        let patience = match (&self.phase, self.renderer.busy_since()) {
+            (Phase::Rendering(round), Some(since)) => Some(round.patience(since)),
+            (_, Some(since)) => Some(since + GRACE),
+            _ => None,
+        };
+        limits.chain(patience).min()
+    }
+
+    /// Starts to look at the inputs of one resource, where that is due and nothing else is done.
+    pub(super) fn inspect_next(&mut self, now: Instant) {
+        if let Some(since) = self.renderer.busy_since() {
+            if since + GRACE > now {
+                return;
+            }
+            self.renderer.leave_behind();
+        }
+        let due = self.slots.iter().find_map(|(path, slot)| {
+            let is_due = slot.inspection.is_none()
+                && (slot.inspect_at.is_some_and(|at| at <= now)
+                    || self.is_to_be_verified(slot, now));
+            is_due.then(|| path.clone())
+        });
+        if let Some(path) = due {
+            self.start_inspection(&path, now);
+        }
+    }
+
+    fn start_inspection(&mut self, path: &Path, now: Instant) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        slot.inspect_at = None;
+        let (inputs, files_only) = match (&slot.state, &slot.inputs) {
+            (State::Checked(staged), _) => (Some(&staged.prepared.inputs), true),
+            (_, inputs) => (inputs.as_ref(), false),
+        };
+        let Some(inputs) = inputs else {
+            return;
+        };
+        let started = self.renderer.start(Job {
+            path: path.to_path_buf(),
+            resource: Arc::clone(&slot.resource),
+            config: Arc::clone(&self.config),
+            work: Work::Inspect {
+                inputs: inputs.system.clone(),
+                place: slot.place.clone(),
+                files_only,
+            },
+        });
+        match started {
+            Ok(job) => slot.inspection = Some(job),
+            Err(error) => {
+                log::debug(error.chain());
+                slot.inspect(now + SETTLED);
+            }
+        }
+    }
+
+    /// When the next inspection is due.
+    pub(super) fn next_inspection(&self) -> Option<Instant> {
+        let idle = self.slots.values().filter(|slot| slot.inspection.is_none());
+        idle.filter_map(|slot| slot.inspect_at).min()
+    }
+
+    pub(super) fn take_inspected(
+        &mut self,
+        path: &Path,
+        job: u64,
+        found: Inspection,
+        now: Instant,
+    ) {
+        self.renderer.finish(job);
+        let is_watching = self.config.mode == Mode::Watch;
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        if slot.inspection != Some(job) {
+            return;
+        }
+        slot.inspection = None;
+        if let State::Checked(staged) = &mut slot.state {
+            staged.is_verified = true;
+            if found.has_changed {
+                slot.drop_work();
+                slot.wake(now);
+            }
+            return;
+        }
+        if found.has_changed {
+            return slot.wake(now);
+        }
+        if found.inputs.are_young() {
+            slot.inspect(now + SETTLED);
+        }
+        if let Some(inputs) = &mut slot.inputs {
+            inputs.system = found.inputs;
+        }
+        let is_same = match (&slot.dest, &found.dest) {
+            (Some(before), Some(now)) => before.is_same(now),
+            (before, now) => before.is_none() == now.is_none(),
+        };
+        let is_left_alone = is_watching && !slot.resource.reconciles();
+        let is_quiet = matches!(slot.state, State::Idle) && slot.due.is_none();
+        if !is_same && is_left_alone && is_quiet && slot.dest.is_some() {
+            slot.dest = found.dest;
+            if !std::mem::replace(&mut slot.changed_by_others, true) {
+                log::info(format_args!(
+                    "{} was changed by another program; it is left alone until its metadata or \
+                     template changes",
+                    slot.resource.shown_dest().display()
+                ));
+            }
+        }
+    }
+}

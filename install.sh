@@ -450,7 +450,8 @@ do_uninstall() {
         fail "cannot remove $records"
     # What confd has made for itself.
     rm -rf "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json \
-        "$DESTDIR"/etc/confd/owed || fail "cannot remove the locks and records of confd"
+        "$DESTDIR"/etc/confd/owed "$DESTDIR"/etc/confd/reloads \
+        "$DESTDIR"/etc/confd/.confd.generation || fail "cannot remove the locks and records of confd"
     reload_systemd
     # Only empty directories go.
     for dir in "$base/bin" "$base/run" "$base/data/cmd.started" "$base/data" "$base/log" "$base" "${base%/*}" \

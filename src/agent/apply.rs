@@ -44,6 +44,11 @@ impl Locking {
         }
     }
 
+    /// Since when the tree is being fetched again.
+    pub fn refetching_since(&self) -> Option<Instant> {
+        self.is_refetching.then_some(self.since)
+    }
+
     /// When it is to be tried again; never before a new tree has come.
     pub fn retry(&self) -> Option<Instant> {
         (!self.is_refetching).then_some(self.retry)
@@ -199,6 +204,7 @@ impl Agent {
         self.poller.restart(&self.config, self.queue.clone());
         if let Phase::Locking(locking) = &mut self.phase {
             locking.is_refetching = true;
+            locking.since = Instant::now();
         }
     }
 

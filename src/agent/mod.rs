@@ -503,7 +503,6 @@ impl Agent {
             .values_mut()
             .for_each(|broken| broken.due = None);
         for slot in self.slots.values_mut() {
-            slot.due = slot.due.filter(|due| *due <= now);
             slot.inspect_at = slot.inspect_at.filter(|at| *at <= now);
         }
     }
@@ -515,13 +514,14 @@ impl Agent {
 
     /// True when no resource is in progress, or waits for a round.
     fn is_quiet(&self, now: Instant) -> bool {
-        let is_quiet = |slot: &Slot| {
+        let is_quiet = |(path, slot): (&PathBuf, &Slot)| {
+            let is_usable = slot.is_free() && !self.broken.contains_key(path);
             slot.is_at_rest()
-                && slot.due.is_none_or(|due| due > now || !slot.is_free())
+                && slot.due.is_none_or(|due| due > now || !is_usable)
                 && slot.inspection.is_none()
                 && slot.inspect_at.is_none_or(|at| at > now)
         };
-        self.slots.values().all(is_quiet)
+        self.slots.iter().all(is_quiet)
     }
 
     /// After something was swapped, or a reload has ended, what failed is tried again, and what can
@@ -563,12 +563,13 @@ impl Agent {
 
     /// `-onetime`: when there is no metadata to wait for any more.
     fn patience(&self) -> Option<Instant> {
-        let is_waiting = match &self.phase {
-            Phase::Locking(locking) => locking.is_refetching,
-            _ => self.tree.is_none(),
+        let since = match &self.phase {
+            Phase::Locking(locking) => locking.refetching_since()?,
+            _ if self.tree.is_none() => self.started,
+            _ => return None,
         };
         // The poller itself gives up in time, unless it hangs.
         let wait = self.config.onetime_wait + Duration::from_millis(500);
-        (self.config.mode == Mode::Onetime && is_waiting).then(|| self.started + wait)
+        (self.config.mode == Mode::Onetime).then(|| since + wait)
     }
 }

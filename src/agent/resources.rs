@@ -120,7 +120,8 @@ impl Agent {
             }
             None => {
                 resource.warnings().iter().for_each(log::warning);
-                let slot = Slot::new(resource, stamp, now);
+                let mut slot = Slot::new(resource, stamp, now);
+                slot.is_once = self.config.mode == Mode::Onetime;
                 self.slots.insert(path.to_path_buf(), slot);
             }
         }

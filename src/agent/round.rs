@@ -225,6 +225,12 @@ impl Agent {
                 return;
             }
             self.renderer.leave_behind();
+            if self.config.mode == Mode::Onetime {
+                // It is not waited for.
+                self.slots
+                    .values_mut()
+                    .for_each(|slot| slot.inspection = None);
+            }
         }
         let due = self.slots.iter().find_map(|(path, slot)| {
             let is_due = slot.inspection.is_none()

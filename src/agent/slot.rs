@@ -83,6 +83,8 @@ pub struct Slot {
     pub failure: Option<String>,
     /// Why the last reload failed; none when it did not.
     pub reload_failure: Option<String>,
+    /// Not tried again because time has passed: a one-time run decides by itself.
+    pub is_once: bool,
     /// The last rendering took long: others go first.
     pub is_slow: bool,
     backoff: Backoff,
@@ -110,6 +112,7 @@ impl Slot {
             reloading: None,
             failure: None,
             reload_failure: None,
+            is_once: false,
             is_slow: false,
             backoff: Backoff::default(),
             said: None,
@@ -235,8 +238,10 @@ impl Slot {
         self.state = State::Idle;
         self.failure = Some(error.redacted());
         self.log_failure(error);
-        let pause = self.backoff.pause();
-        self.wake(now + pause);
+        if !self.is_once {
+            let pause = self.backoff.pause();
+            self.wake(now + pause);
+        }
     }
 
     /// The last reload failed.

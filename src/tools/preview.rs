@@ -16,6 +16,7 @@ use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::{self, Config, Source};
 use crate::error::Result;
+use crate::log;
 use crate::resource::stage::{self, Stage};
 use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Style};
@@ -140,7 +141,11 @@ impl Preview {
         let known = known.filter(|(known, _)| look.is_some() && *known == look);
         let resource = match known {
             Some((_, Some(resource))) => resource,
-            _ => Resource::load(path, &self.config).map_err(|error| error.chain())?,
+            _ => {
+                let loaded = Resource::load(path, &self.config).map_err(|error| error.chain())?;
+                loaded.warnings().iter().for_each(log::warning);
+                loaded
+            }
         };
         let changed = self.write(&resource);
         let changed = changed.map_err(|error| resource.words(&error));

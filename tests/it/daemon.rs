@@ -1,6 +1,7 @@
 //! The daemon: nothing lost, nothing twice, and hardly anything while nothing happens.
 
 mod foreign;
+mod guarantees;
 mod load;
 mod outage;
 mod reloads;

@@ -52,7 +52,9 @@ impl Reporter {
         // Not is_daemon_running: where no daemon has ever made the file of its lock, anybody who
         // locks the directory would be taken for one.
         let is_beside_daemon = || matches!(Lock::try_acquire(&conf_d), Ok(None));
-        if config.looks_only() || (kind == Kind::Onetime && is_beside_daemon()) {
+        // A confdir that is not there may be mistyped: nothing is made.
+        let is_there = config.confdir.exists();
+        if config.looks_only() || !is_there || (kind == Kind::Onetime && is_beside_daemon()) {
             return None;
         }
         let path = file(&config.confdir);

@@ -7,6 +7,7 @@ use super::check::Checks;
 use super::stages::{Before, Group, Plan, Stage, Variant, Viewpoint};
 use crate::config::Config;
 use crate::error::Result;
+use crate::log;
 use crate::resource::{self, Inputs, Templates};
 use crate::tree::Tree;
 
@@ -84,12 +85,15 @@ impl Rehearsal {
         for (path, _) in resource::find(&directory)? {
             let name = path.strip_prefix(&directory).unwrap_or(&path);
             match resource::Resource::load(&path, config) {
-                Ok(resource) => resources.push(Resource {
-                    name: name.display().to_string(),
-                    reload: resource.reload(Vec::new()).map(|reload| reload.text),
-                    resource,
-                    templates: Templates::default(),
-                }),
+                Ok(resource) => {
+                    resource.warnings().iter().for_each(log::warning);
+                    resources.push(Resource {
+                        name: name.display().to_string(),
+                        reload: resource.reload(Vec::new()).map(|reload| reload.text),
+                        resource,
+                        templates: Templates::default(),
+                    });
+                }
                 Err(error) => unread.push(error.chain()),
             }
         }

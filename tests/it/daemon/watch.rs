@@ -80,9 +80,10 @@ fn an_interval_without_watch_asks_again_and_applies() {
 
 #[test]
 fn what_others_change_or_delete_comes_back_at_the_interval() {
-    let comes_back = |mode: &[&str]| {
+    let comes_back = |mode: &[&str], settings: &str| {
         let metad = Metad::start(json!({"k": "1"}));
-        let env = Env::with_metad(&metad);
+        let mut env = Env::with_metad(&metad);
+        env.settings(settings);
         env.simple("app", r#"{{getv "/k"}}"#);
         let _daemon = env.daemon(mode);
         env.wait_lines("reloads", 1);
@@ -94,8 +95,8 @@ fn what_others_change_or_delete_comes_back_at_the_interval() {
         env.wait_lines("reloads", 3);
     };
     thread::scope(|scope| {
-        scope.spawn(|| comes_back(&["-interval", "1"]));
-        scope.spawn(|| comes_back(&["-watch", "-interval", "1"]));
+        scope.spawn(|| comes_back(&["-interval", "1"], ""));
+        scope.spawn(|| comes_back(&["-watch", "-interval", "1"], "reconcile = true"));
     });
 }
 

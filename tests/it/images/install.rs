@@ -384,10 +384,16 @@ fn removal_leaves_no_trace_except_records_on_each_image() {
         let before = site.content();
         site.installs(&[]);
         // What confd leaves in its directories when it has run.
-        for path in [".confd.lock", "conf.d/.confd.lock", "status.json"] {
+        for path in [
+            ".confd.lock",
+            ".confd.generation",
+            "conf.d/.confd.lock",
+            "status.json",
+        ] {
             fs::write(site.root("etc/confd").join(path), "").expect("a file of confd's");
         }
         site.add("etc/confd/owed/a.toml");
+        site.add("etc/confd/reloads/journal-1-a");
         site.installs(&["--uninstall"]);
         assert_eq!(site.content(), before, "{}", look.name);
     }

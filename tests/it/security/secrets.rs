@@ -47,7 +47,7 @@ fn a_value_is_in_no_log_state_file_process_list_or_environment() {
         env.read("etc/status.json")
             .contains("failed with exit status 1")
     });
-    assert!(env.path("etc/owed").is_dir() && !env.read("seen").is_empty());
+    assert!(env.has_pending_reloads() && !env.read("seen").is_empty());
     assert_eq!(daemon.stop(), Some(0));
     let mut found = Vec::new();
     places(&env.path(""), &mut found);
@@ -118,14 +118,21 @@ fn the_files_of_a_daemon_have_the_modes_that_security_md_says() {
     own.sort_unstable();
     assert_eq!(
         own,
-        [".confd.lock", "conf.d/.confd.lock", "owed/*", "status.json"]
+        [
+            ".confd.generation",
+            ".confd.lock",
+            "conf.d/.confd.lock",
+            "reloads/*",
+            "status.json"
+        ]
     );
     let made: Vec<String> = env.lasting_names("etc");
     let known = [
+        ".confd.generation",
         ".confd.lock",
         "conf.d",
         "confd.toml",
-        "owed",
+        "reloads",
         "status.json",
         "templates",
     ];

@@ -529,7 +529,7 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     drop(confdir);
     examine(&env, &[]).expect("lock", "ok", "free", "");
 
-    // A confd in the middle of a batch holds it until its checks have ended.
+    // A confd in the middle of an apply holds it for the first seconds of its checks.
     let gate = env.gate("check");
     env.simple_with(
         "app",
@@ -538,9 +538,8 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     );
     let daemon = env.daemon(&["-interval", "600"]);
     gate.wait_started(1);
-    let words = format!("pid {} (confd) holds the lock", daemon.pid());
-    examine(&env, &[]).expect("lock", "warning", &words, "see its check_cmd");
     daemon.signal("STOP");
+    let words = format!("pid {} (confd) holds the lock", daemon.pid());
     let examined = examine(&env, &[]);
     examined.expect("lock", "error", &words, "kill ");
     examined.expect("agent", "error", "is stopped", "kill -CONT PID");

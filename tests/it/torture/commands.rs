@@ -117,7 +117,7 @@ fn a_reload_that_spoils_its_file_is_put_right_at_the_interval_and_not_in_a_loop(
         );
         env.simple_with("app", r#"{{getv "/k"}}"#, &lines);
         let start = std::time::Instant::now();
-        let daemon = env.daemon(&["-watch", "-interval", "1"]);
+        let daemon = env.daemon(&["-interval", "1"]);
         env.wait_lines("seen", 3);
         assert!(
             start.elapsed() >= Duration::from_secs(2),

@@ -102,7 +102,8 @@ fn a_disk_that_turns_read_only_keeps_the_old_file_until_it_turns_back() {
 fn a_directory_that_goes_away_in_an_apply_is_made_again() {
     for gone in ["rm -r $ROOT/out/below", "mv $ROOT/out/below $ROOT/moved"] {
         let metad = Metad::start(json!({"k": "1"}));
-        let env = Env::with_metad(&metad);
+        let mut env = Env::with_metad(&metad);
+        env.settings("reconcile = true");
         env.template("app.tmpl", r#"{{getv "/k"}}"#);
         env.resource(
             "app.toml",

@@ -35,6 +35,7 @@ fn a_clock_that_jumps_changes_nothing() {
     }
     let metad = Metad::start(json!({"k": "start"}));
     let mut env = Env::with_metad(&metad);
+    env.settings("reconcile = true");
     env.put("clock", "+0");
     for (name, value) in [
         ("LD_PRELOAD", *library),

@@ -189,3 +189,28 @@ fn a_broken_answer_is_not_quoted_in_the_log() {
         .expect_code(1)
         .expect_no_log(SECRET);
 }
+
+#[test]
+fn many_missing_keys_are_folded_and_limited_for_a_template_and_for_a_try() {
+    let hosts = (0..1000).map(|number| (format!("i-{number:06}"), json!({"ip": "10.0.0.1"})));
+    let hosts: serde_json::Map<String, serde_json::Value> = hosts.collect();
+    let env = Env::with_tree(&json!({"hosts": hosts}));
+    let range = r#"{{range ls "/hosts"}}{{getv (printf "/hosts/%s/sid" .)}}{{end}}"#;
+    for number in 0..20 {
+        env.simple_with(&format!("r{number:02}"), range, "");
+    }
+    let run = env.onetime();
+    run.expect_code(1)
+        .expect_log("/hosts/*/sid: 1,000 keys, such as /hosts/i-");
+    let lines = run.stderr.lines().count();
+    assert!(lines <= 140, "{lines} lines:\n{}", run.stderr);
+    // Keys that have nothing in common cannot be folded.
+    let mixed = r#"{{range seq 1 300}}{{getv (printf "/none-%d/x-%d" . .)}}{{end}}"#;
+    for number in 0..20 {
+        env.simple_with(&format!("r{number:02}"), mixed, "");
+    }
+    let run = env.onetime();
+    run.expect_code(1);
+    let lines = run.stderr.lines().count();
+    assert!(lines <= 260, "{lines} lines:\n{}", run.stderr);
+}

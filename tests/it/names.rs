@@ -1,7 +1,8 @@
-//! A name server for tests: records that change, and names that are never answered.
+//! A name server for tests: records that change, names that are never answered, and a list of who
+//! was asked for.
 //!
-//! One server for the whole process, at an address of this machine that nobody else serves names on, not even other runs of
-//! the tests. Names that end in `.silent` get no answer.
+//! One server for the whole process, at an address of this machine that nobody else serves names
+//! on, not even other runs of the tests. Names that end in `.silent` get no answer.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -9,7 +10,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::thread;
 
-use crate::env::Env;
+use crate::env::{Env, until};
 
 const A: u16 = 1;
 const SRV: u16 = 33;
@@ -20,6 +21,7 @@ type Records = BTreeMap<(String, u16), Vec<Vec<u8>>>;
 #[derive(Default)]
 struct State {
     records: Records,
+    asked: Vec<String>,
 }
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(Mutex::default);
@@ -49,8 +51,16 @@ pub fn set_services(name: &str, services: &[(u16, u16, u16, &str)]) {
     state().records.insert((name.to_owned(), SRV), data);
 }
 
-/// Shell text that makes the server and an /etc/hosts with these lines the only source of names, for
-/// [`Env::command_with_mounts`]. None, and a line that says so, where the system does not permit port 53.
+/// Waits until somebody has asked for `name`.
+pub fn wait_asked(name: &str) {
+    until(&format!("{name} is looked up"), || {
+        state().asked.iter().any(|asked| asked == name)
+    });
+}
+
+/// Shell text that makes the server and an /etc/hosts with these lines the only source of names,
+/// for [`Env::command_with_mounts`]. None, and a line that says so, where the system does not
+/// permit port 53.
 pub fn mounts(env: &Env, test: &str, hosts: &str) -> Option<&'static str> {
     static SERVED: LazyLock<io::Result<()>> = LazyLock::new(serve);
     match &*SERVED {
@@ -93,7 +103,8 @@ fn question(query: &[u8]) -> Option<(String, u16)> {
 /// The answer to a query; none to what is no question, or asks for a name that stays silent.
 fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let (name, kind) = question(query)?;
-    let state = state();
+    let mut state = state();
+    state.asked.push(name.clone());
     if name.ends_with(".silent") {
         return None;
     }
@@ -101,7 +112,8 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let code = if is_known { 0 } else { 3 };
     let found = state.records.get(&(name.clone(), kind)).cloned();
     let records = found.unwrap_or_default();
-    // One question, so many answers, nothing else; a length of the name, its end, the type and the class make the question.
+    // One question, these answers, nothing else. The length and the end of the name, the type and
+    // the class follow it.
     let mut bytes = [
         &query[..2],
         &[0x81, 0x80 | code, 0, 1, 0, records.len() as u8],
@@ -119,7 +131,8 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Answers for as long as this process lives: nothing holds anybody up, and no test has a second server.
+/// Answers for as long as this process lives: nothing holds anybody up, and no test has a second
+/// server.
 fn serve() -> io::Result<()> {
     let socket = UdpSocket::bind((server(), 53))?;
     thread::spawn(move || {

@@ -2,7 +2,7 @@
 
 mod commands;
 mod hostile;
-mod lock;
+pub mod lock;
 mod secrets;
 
 use std::os::unix::process::CommandExt;

@@ -9,11 +9,11 @@ use crate::env::{Env, until};
 use crate::security::{among_users, his_shell};
 
 /// Somebody who holds a lock on a path until his value ends.
-struct Holder(Child);
+pub struct Holder(Child);
 
 impl Holder {
     /// `None` when the shell cannot open it.
-    fn start(mut shell: Command) -> Option<Holder> {
+    pub fn start(mut shell: Command) -> Option<Holder> {
         shell.stdin(Stdio::piped()).stdout(Stdio::piped());
         shell.stderr(Stdio::null());
         let mut child = shell.spawn().expect("a shell");
@@ -24,20 +24,29 @@ impl Holder {
         let holder = Holder(child);
         (line == "held\n").then_some(holder)
     }
+
+    /// Sends a signal by name to the process that holds it.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("/bin/sh")
+            .args(["-c", &format!("kill -{name} {}", self.0.id())])
+            .status();
+        assert!(status.expect("a shell").success());
+    }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        // It may be stopped, and would not notice the end of its input.
+        let _ = self.0.kill();
         self.0.wait().expect("the state of a child");
     }
 }
 
-fn hold(path: &str) -> String {
+pub fn hold(path: &str) -> String {
     format!("exec 9<{path} && flock -n -x 9 && echo held && exec cat")
 }
 
-fn has_flock(test: &str) -> bool {
+pub fn has_flock(test: &str) -> bool {
     let there = Command::new("flock").arg("--version").output().is_ok();
     if !there {
         eprintln!("SKIPPED {test}: flock is not installed");

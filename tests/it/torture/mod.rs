@@ -10,8 +10,11 @@ mod errors;
 mod fleet;
 mod kills;
 mod load;
+mod reloads;
+mod runs;
 mod scene;
 mod service;
+mod shapes;
 mod soak;
 mod time;
 

@@ -1,5 +1,6 @@
-//! A long day in ten minutes: 20 resources, changes and foreign changes, kills of agent and server, HUPs, edits, slow and
-//! failing checks. In the end every file is right, every last reload has seen it, and nothing has grown.
+//! A long day in ten minutes: 20 resources, changes and foreign changes, kills of agent and server,
+//! HUPs, edits, slow and failing checks. In the end every file is right, every last reload has seen
+//! it, and nothing has grown.
 
 use std::fs;
 use std::thread;
@@ -174,7 +175,8 @@ impl Node {
         format!("{} edit {}\n", self.values[number], self.edits[number])
     }
 
-    /// The last values are ones that all checks accept; waits until all that follows from them has happened.
+    /// The last values are ones that all checks accept; waits until all that follows from them has
+    /// happened.
     fn settle(&mut self, daemon: &Daemon) {
         for number in 0..RESOURCES {
             self.change(number, false);
@@ -217,7 +219,8 @@ fn a_long_day_ends_with_all_files_right_and_nothing_grown() {
     let daemon = node.start();
     let mut daemon = node.disturb(daemon, Instant::now() + half, true);
     node.settle(&daemon);
-    // From here on it is one process, which has to stay as small as it is once it has seen everything.
+    // From here on it is one process, which has to stay as small as it is once it has seen
+    // everything.
     daemon = node.disturb(daemon, Instant::now() + half / 5, false);
     node.settle(&daemon);
     let before = needs(&daemon);

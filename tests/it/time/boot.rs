@@ -1,0 +1,223 @@
+//! `-onetime` is a program that boots a node: reloads in order, rounds until nothing changes, an
+//! end in time.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::show;
+use crate::env::{Env, until};
+use crate::metad::Metad;
+use crate::names;
+use crate::security::lock::{Holder, has_flock, hold};
+
+/// Two seconds of patience in place of fifteen, and the room that a loaded machine needs beyond it.
+const PATIENCE: &str = "2s";
+const IN_TIME: Duration = Duration::from_secs(10);
+
+#[test]
+fn reloads_of_a_one_time_run_run_one_after_another_in_file_order() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    for (name, status) in [("10-init", 0), ("15-fails", 3), ("20-start", 0)] {
+        let reload = format!(
+            "reload_cmd = \"echo begin {name} >> $ROOT/seen; sleep 0.3; echo end {name} >> $ROOT/seen; exit {status}\""
+        );
+        env.simple_with(name, "x", &reload);
+    }
+    env.onetime().expect_code(1);
+    let expected = ["10-init", "15-fails", "20-start"]
+        .map(|name| [format!("begin {name}"), format!("end {name}")])
+        .concat();
+    assert_eq!(env.lines("seen"), expected);
+}
+
+#[test]
+fn reloads_of_the_daemon_run_side_by_side() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let gate = env.gate("init");
+    env.simple_with(
+        "10-init",
+        "x",
+        &format!("reload_cmd = \"{}\"", gate.command()),
+    );
+    env.simple("20-start", "x");
+    let daemon = env.daemon(&["-watch"]);
+    gate.wait_started(1);
+    env.wait_lines("reloads", 1);
+    gate.open();
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_check_that_needs_another_file_of_the_run_is_tried_again_at_once() {
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", "0s");
+    for (name, needs) in [("1", "2"), ("2", "3"), ("3", "4")] {
+        let check = format!("check_cmd = \"test -e $ROOT/out/{needs}\"\n{}", show(name));
+        env.simple_with(name, name, &check);
+    }
+    env.simple_with("4", "4", &show("4"));
+    env.onetime().expect_code(0);
+    assert_eq!(env.names("out"), ["1", "2", "3", "4"]);
+    let mut seen = env.lines("seen");
+    seen.sort();
+    assert_eq!(seen, ["1", "2", "3", "4"], "each reload once");
+}
+
+#[test]
+fn a_template_that_another_resource_makes_is_found_by_the_same_run() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("1-made", r#"{{getv "/k"}}"#);
+    fs::remove_file(env.path("etc/templates/1-made.tmpl")).expect("the file");
+    env.template("maker.tmpl", r#"{{"{{"}}getv "/k"}} made"#);
+    env.resource(
+        "2-maker.toml",
+        "[template]\nsrc = \"maker.tmpl\"\ndest = \"$ROOT/etc/templates/1-made.tmpl\"\nkeys = [\"/\"]\n",
+    );
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("out/1-made"), "v made");
+}
+
+#[test]
+fn a_one_time_run_retries_after_a_swap_and_only_then() {
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", "15s");
+    let failing = "check_cmd = \"echo try >> $ROOT/tries; false\"";
+    env.simple_with("1-fails", "x", failing);
+    // Long enough for a retry by the clock to show.
+    env.simple_with(
+        "2-slow",
+        "x",
+        "reload_cmd = \"sleep 6; echo done >> $ROOT/reloads\"",
+    );
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(env.reloads(), ["done"]);
+    // After the swap, and perhaps once more after the reload, but not by the clock.
+    let tries = env.lines("tries").len();
+    assert!((2..=3).contains(&tries), "{tries} tries: {}", run.stderr);
+    env.onetime().expect_code(1);
+    assert_eq!(env.lines("tries").len(), tries + 1, "nothing was swapped");
+}
+
+#[test]
+fn three_node_names_and_a_silent_name_server_end_in_time() {
+    let test = "three_node_names_and_a_silent_name_server_end_in_time";
+    let mut env = Env::new();
+    let Some(mounts) = names::mounts(&env, test, "") else {
+        return;
+    };
+    env.settings("nodes = [\"a.silent:80\", \"b.silent:80\", \"c.silent:80\"]\nprefix = \"/self\"");
+    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.simple("app", "x");
+    let start = Instant::now();
+    let Some(run) = env.onetime_with_mounts(test, mounts) else {
+        return;
+    };
+    run.expect_code(1);
+    assert!(start.elapsed() < IN_TIME, "{:?}", start.elapsed());
+    assert!(env.names("out").is_empty());
+}
+
+#[test]
+fn names_in_templates_and_a_silent_name_server_end_in_time() {
+    let test = "names_in_templates_and_a_silent_name_server_end_in_time";
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    let Some(mounts) = names::mounts(&env, test, "") else {
+        return;
+    };
+    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    for name in ["1", "2", "3", "4"] {
+        env.simple(name, &format!("{{{{lookupIP \"host-{name}.silent\"}}}}"));
+    }
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let start = Instant::now();
+    let Some(run) = env.onetime_with_mounts(test, mounts) else {
+        return;
+    };
+    // Each name by itself would take ten seconds.
+    assert!(start.elapsed() < Duration::from_secs(25), "{}", run.stderr);
+    assert_eq!(env.read("out/app"), "v", "{}", run.stderr);
+}
+
+#[test]
+fn a_lock_whose_holder_is_stopped_is_reported_and_given_up() {
+    let test = "a_lock_whose_holder_is_stopped_is_reported_and_given_up";
+    if !has_flock(test) {
+        return;
+    }
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.simple("app", "x");
+    env.put("etc/.confd.lock", "");
+    // The shell itself holds it, says so, and stops.
+    let lock = hold("$ROOT/etc/.confd.lock").replace("exec cat", "kill -STOP $$ && exec cat");
+    let holder = Holder::start(env.command_of("/bin/sh", &["-c", &lock])).expect("it is held");
+    let start = Instant::now();
+    let run = env.onetime();
+    let elapsed = start.elapsed();
+    holder.signal("CONT");
+    run.expect_code(1).expect_log("another confd");
+    assert!(elapsed < IN_TIME, "{elapsed:?}: {}", run.stderr);
+    assert!(env.names("out").is_empty());
+}
+
+#[test]
+fn a_daemon_that_is_stopped_with_the_lock_does_not_hold_a_one_time_run_up_without_end() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let mut env = Env::with_metad(&metad);
+    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    let gate = env.gate("check");
+    env.simple_with("app", "x", &format!("check_cmd = \"{}\"", gate.command()));
+    let daemon = env.daemon(&["-watch"]);
+    gate.wait_started(1);
+    // Within the two seconds for which it waits for the check, usually; later it has let go, and
+    // the check gets its turn.
+    daemon.signal("STOP");
+    gate.open();
+    let start = Instant::now();
+    let run = env.onetime();
+    assert!(start.elapsed() < IN_TIME, "{}", run.stderr);
+    daemon.signal("CONT");
+    env.wait_content("out/app", "x");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_confdir_that_does_not_exist_is_one_warning_and_is_not_made() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let fixed = [
+        "-confdir",
+        "$ROOT/none",
+        "-backend",
+        "file",
+        "-file",
+        "$ROOT/metadata.json",
+    ];
+    let run = env.run(&[&fixed[..], &["-onetime"]].concat());
+    run.expect_code(0).expect_log(&env.expand("$ROOT/none"));
+    assert_eq!(run.at("WARNING").len(), 1, "{}", run.stderr);
+    assert!(!env.path("none").exists());
+    let status = env.run(&[&fixed[..], &["-status"]].concat());
+    status.expect_code(1);
+
+    let daemon = env.start(env.command(&[&fixed[..], &["-interval", "1"]].concat()));
+    daemon.wait_log(&env.expand("$ROOT/none"));
+    let status = env.run(&[&fixed[..], &["-status"]].concat());
+    status.expect_code(1);
+    assert!(!env.path("none").exists());
+    // Once it is made, it is used.
+    Command::new("cp")
+        .args(["-r", &env.expand("$ROOT/etc"), &env.expand("$ROOT/none")])
+        .status()
+        .expect("cp");
+    env.put(
+        "none/conf.d/app.toml",
+        "[template]\nsrc = \"app.tmpl\"\ndest = \"$ROOT/out/app\"\nkeys = [\"/\"]\n",
+    );
+    env.put("none/templates/app.tmpl", "x");
+    until("the new confdir is used", || env.path("out/app").exists());
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -30,8 +30,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub struct Locking {
     since: Instant,
     retry: Instant,
+    /// Another process held the lock: what was rendered before may be older than its files.
+    has_waited: bool,
     /// The tree is being fetched again.
     pub is_refetching: bool,
+    /// The tree was fetched again.
+    has_refetched: bool,
 }
 
 impl Locking {
@@ -40,7 +44,17 @@ impl Locking {
         Locking {
             since: now,
             retry: now,
+            has_waited: false,
             is_refetching: false,
+            has_refetched: false,
+        }
+    }
+
+    /// To be tried at once, with a tree that was fetched again.
+    pub fn refetched(now: Instant) -> Locking {
+        Locking {
+            has_refetched: true,
+            ..Locking::new(now)
         }
     }
 
@@ -79,19 +93,24 @@ impl Agent {
         })
     }
 
-    /// True when the staged file of a slot need not wait for others.
+    /// True when the staged file of a slot need not wait for others: none that shares its reload
+    /// command is still being checked or verified.
     fn may_be_swapped(&self, slot: &Slot, now: Instant) -> bool {
-        self.waits_until(slot).is_none_or(|until| until <= now)
+        self.waits_until(slot, Staged::is_unfinished)
+            .is_none_or(|until| until <= now)
     }
 
-    /// Until when a slot waits for the checks of those that share its reload command.
-    fn waits_until(&self, slot: &Slot) -> Option<Instant> {
+    /// Until when a slot waits for those that share its reload command and are not ready.
+    fn waits_until(&self, slot: &Slot, is_awaited: fn(&Staged) -> bool) -> Option<Instant> {
         let command = slot.resource.shared_reload()?;
-        let others = self.slots.values().filter_map(|other| match &other.state {
-            State::Checking(staged) if other.resource.shared_reload() == Some(command) => {
-                Some(staged.since + SHARED_GRACE)
-            }
-            _ => None,
+        let others = self.slots.values().filter_map(|other| {
+            let (staged, is_awaited) = match &other.state {
+                State::Checking(staged) => (staged, true),
+                State::Checked(staged) => (staged, is_awaited(staged)),
+                _ => return None,
+            };
+            let shares = other.resource.shared_reload() == Some(command);
+            (shares && is_awaited).then_some(staged.since + SHARED_GRACE)
         });
         others.max()
     }
@@ -100,7 +119,8 @@ impl Agent {
     pub(super) fn is_to_be_verified(&self, slot: &Slot, now: Instant) -> bool {
         match &slot.state {
             State::Checked(staged) => {
-                staged.is_late && !staged.is_verified && self.may_be_swapped(slot, now)
+                let until = self.waits_until(slot, |_| false);
+                staged.is_unfinished() && until.is_none_or(|until| until <= now)
             }
             _ => false,
         }
@@ -112,7 +132,9 @@ impl Agent {
             .slots
             .values()
             .filter(|slot| matches!(slot.state, State::Checked(_)));
-        waiting.filter_map(|slot| self.waits_until(slot)).min()
+        waiting
+            .filter_map(|slot| self.waits_until(slot, Staged::is_unfinished))
+            .min()
     }
 
     /// Tries to get the lock, and applies what waits for it.
@@ -123,12 +145,13 @@ impl Agent {
         if locking.retry().is_none_or(|retry| retry > now) {
             return;
         }
+        let (has_waited, has_refetched) = (locking.has_waited, locking.has_refetched);
         if let Locked::Yes(lock) = self.lock(now) {
-            if self.is_stale(lock.is_some()) {
+            if has_waited || self.is_stale(lock.is_some()) {
                 drop(lock);
                 self.refetch();
             } else {
-                self.apply(lock, now);
+                self.apply(lock, has_refetched, now);
             }
         }
     }
@@ -166,6 +189,7 @@ impl Agent {
             return;
         };
         locking.retry = now + LOCK_PAUSE;
+        locking.has_waited = true;
         let waited = now.saturating_duration_since(locking.since);
         let is_over = self.config.mode == Mode::Onetime && waited > self.config.onetime_wait;
         if self.lock_logged.is_some() && !is_over {
@@ -200,7 +224,7 @@ impl Agent {
 
     /// Asks for the tree again; what waits for the lock waits for that.
     fn refetch(&mut self) {
-        log::debug("another confd has changed files; the metadata is fetched again");
+        log::debug("another confd was at work; the metadata is fetched again");
         self.poller.restart(&self.config, self.queue.clone());
         if let Phase::Locking(locking) = &mut self.phase {
             locking.is_refetching = true;
@@ -209,8 +233,8 @@ impl Agent {
     }
 
     /// Compares, stages and checks what is rendered.
-    fn apply(&mut self, lock: Option<Lock>, now: Instant) {
-        self.drop_outdated(now);
+    fn apply(&mut self, lock: Option<Lock>, has_refetched: bool, now: Instant) {
+        self.drop_outdated(has_refetched, now);
         let mut apply = Apply {
             lock,
             directories: Directories::default(),
@@ -240,22 +264,22 @@ impl Agent {
     }
 
     /// Drops what was rendered from a tree that is not the newest any more, if it would be different
-    /// now and the files may be newer already.
-    fn drop_outdated(&mut self, now: Instant) {
+    /// now and the files may be newer already, or if the tree was fetched again because of a wait.
+    fn drop_outdated(&mut self, has_refetched: bool, now: Instant) {
         let (Some(tree), current) = (&self.tree, self.generation()) else {
             return;
         };
         for slot in self.slots.values_mut() {
-            let (inputs, origin) = match &mut slot.state {
-                State::Rendered(rendered, origin) => (&mut rendered.inputs, origin),
+            let (inputs, origin, is_new) = match &mut slot.state {
+                State::Rendered(rendered, origin) => (&mut rendered.inputs, origin, true),
                 State::Checked(staged) | State::Checking(staged) => {
-                    (&mut staged.prepared.inputs, &mut staged.origin)
+                    (&mut staged.prepared.inputs, &mut staged.origin, false)
                 }
                 _ => continue,
             };
             if inputs.follow(tree) {
                 origin.noted = self.noted;
-            } else if self.freshness.is_stale(origin.noted, current) {
+            } else if (has_refetched && is_new) || self.freshness.is_stale(origin.noted, current) {
                 slot.drop_work();
                 slot.wake(now);
             }

@@ -196,7 +196,7 @@ struct Agent {
     is_empty_logged: bool,
     /// What was last logged about the lock.
     lock_logged: Option<String>,
-    /// `-onetime`: something was swapped, or a reload has ended, since the last round began.
+    /// `-onetime`: something was swapped since the last round began.
     has_swapped: bool,
     /// `-onetime`: it is no use to go on.
     gave_up: bool,
@@ -318,7 +318,7 @@ impl Agent {
         if let Phase::Locking(locking) = &mut self.phase
             && locking.is_refetching
         {
-            *locking = Locking::new(now);
+            *locking = Locking::refetched(now);
         }
         if self.tree.as_ref() == Some(&tree) {
             return;
@@ -524,8 +524,8 @@ impl Agent {
         self.slots.iter().all(is_quiet)
     }
 
-    /// After something was swapped, or a reload has ended, what failed is tried again, and what can
-    /// be different now is looked at; true if there is anything.
+    /// After something was swapped, what failed is tried again, and what can be different now is
+    /// looked at; true if there is anything.
     fn begin_next_round(&mut self, now: Instant) -> bool {
         if !self.has_swapped || self.rounds == 0 || !self.is_quiet(now) {
             return false;

@@ -456,8 +456,6 @@ impl Agent {
         if let Some(claim) = run.claim {
             claim.end();
         }
-        // A one-time run tries again what has failed before this reload.
-        self.has_swapped = true;
         for (path, reload) in run.served {
             self.take_outcome(&path, reload, &outcome, now);
         }

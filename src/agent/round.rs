@@ -111,17 +111,23 @@ impl Agent {
             }
             self.renderer.leave_behind();
         }
-        let Some(path) = round.queue.pop_front() else {
-            return true;
-        };
-        let work = Work::Render(Arc::clone(&round.tree));
-        self.start_rendering(&path, work, now);
-        false
+        let tree = Arc::clone(&round.tree);
+        while let Phase::Rendering(round) = &mut self.phase {
+            let Some(path) = round.queue.pop_front() else {
+                return true;
+            };
+            let work = Work::Render(Arc::clone(&tree));
+            if self.start_rendering(&path, work, now) {
+                return false;
+            }
+        }
+        true
     }
 
-    fn start_rendering(&mut self, path: &Path, work: Work, now: Instant) {
+    /// Starts a rendering; false when that has failed, and nothing will be posted.
+    fn start_rendering(&mut self, path: &Path, work: Work, now: Instant) -> bool {
         let Some(slot) = self.slots.get_mut(path) else {
-            return;
+            return false;
         };
         let started = self.renderer.start(Job {
             path: path.to_path_buf(),
@@ -130,8 +136,14 @@ impl Agent {
             work,
         });
         match started {
-            Ok(job) => slot.state = State::Rendering { job, since: now },
-            Err(error) => slot.fail(&error, now),
+            Ok(job) => {
+                slot.state = State::Rendering { job, since: now };
+                true
+            }
+            Err(error) => {
+                slot.fail(&error, now);
+                false
+            }
         }
     }
 

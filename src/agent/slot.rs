@@ -48,6 +48,13 @@ pub struct Staged {
     pub is_verified: bool,
 }
 
+impl Staged {
+    /// True when the check took long and its template was not looked at again since.
+    pub fn is_unfinished(&self) -> bool {
+        self.is_late && !self.is_verified
+    }
+}
+
 /// One resource and its state.
 #[derive(Debug)]
 pub struct Slot {

@@ -17,6 +17,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 use serde_json::{Value as Json, json};
@@ -34,6 +36,8 @@ const RUN: &str = "run-";
 const OLD_DIRECTORY: &str = "owed";
 /// A journal that has grown beyond this number of bytes is written again without what is cleared.
 const LARGEST: u64 = 64 << 10;
+/// How long the journal of a process that is gone may stay locked by a command that it was starting.
+const HANDOVER: Duration = Duration::from_millis(250);
 
 /// A reload that is due once its file is in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,7 +294,7 @@ impl Journal {
 
     fn take_over_one(&mut self, path: &Path, left: &mut Left) -> Result<()> {
         let read = |source| Error::io("read", path, source);
-        let Some(_locked) = open_abandoned(path).map_err(read)? else {
+        let Some(_locked) = open_left(path).map_err(read)? else {
             return Ok(());
         };
         let text = fs::read(path).map_err(read)?;
@@ -446,7 +450,31 @@ fn list(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Opens and locks a file that no living process holds; `None` if one does, or has just removed it.
+/// Opens and locks the journal of a process that is gone; `None` if it is not.
+fn open_left(path: &Path) -> io::Result<Option<File>> {
+    // A command that its process was just starting holds the lock until it has become that command.
+    let until = Instant::now() + HANDOVER;
+    loop {
+        let opened = open_abandoned(path)?;
+        if opened.is_some() || !is_owner_gone(path) || Instant::now() >= until {
+            return Ok(opened);
+        }
+        thread::sleep(HANDOVER / 50);
+    }
+}
+
+/// Returns true if the process that a journal is named after does not exist any more.
+fn is_owner_gone(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let pid = name
+        .strip_prefix(JOURNAL)
+        .and_then(|rest| rest.split('-').next()?.parse().ok());
+    pid.is_some_and(|pid: u32| {
+        platform::process(pid).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    })
+}
+
+/// Opens a file that no process holds; `None` if one does.
 fn open_abandoned(path: &Path) -> io::Result<Option<File>> {
     let file = match File::options().read(true).write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -45,11 +45,25 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let tree = console::patiently("asking for the metadata", || backend.fetch())?.tree;
     let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
     let text = format!("{:#}\n", to_json(tree.leaves(), hides));
+    let text = escape_controls(&text);
     match options.path {
         "-" => console::print(&text)?,
         path => write(Path::new(path), &text)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Escapes DEL and the C1 control characters, which terminals obey and JSON leaves alone. They occur
+/// only in strings.
+fn escape_controls(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for found in json.chars() {
+        match found {
+            '\u{7f}'..='\u{9f}' => escaped.push_str(&format!("\\u{:04x}", u32::from(found))),
+            found => escaped.push(found),
+        }
+    }
+    escaped
 }
 
 /// For the eyes of the caller only: 0600, whosesoever the file was before.
@@ -163,6 +177,18 @@ mod tests {
     fn json(pairs: &[(&str, &str)]) -> String {
         let tree = Tree::from_pairs(pairs.iter().copied());
         to_json(tree.leaves(), |_| false).to_string()
+    }
+
+    #[test]
+    fn control_characters_are_escaped_and_read_back() {
+        let value = "a\u{9b}2J\u{7f}é\u{1b}";
+        let text = escape_controls(&json(&[("/k", value)]));
+        assert!(text.chars().all(|found| !found.is_control()), "{text}");
+        let tree = Tree::from_json(text.as_bytes()).expect("JSON");
+        assert_eq!(
+            tree.leaves().next().map(|(_, value)| value.to_owned()),
+            Some(value.to_owned())
+        );
     }
 
     #[test]

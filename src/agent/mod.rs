@@ -108,6 +108,8 @@ pub enum Event {
     Signal(Signal),
 }
 
+/// How long the loop leaves what is due but cannot be done yet.
+const BLOCKED_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(3600);
 /// How many rounds a one-time run makes, when each changes something.
@@ -167,6 +169,8 @@ struct Agent {
     /// Set as soon as the process is asked to end.
     ending: Arc<AtomicBool>,
     started: Instant,
+    /// When everything that was due was last done.
+    turned: Instant,
     poller: Poller,
     /// Why the last fetch failed, as it was logged.
     fetch_error: Option<String>,
@@ -225,6 +229,7 @@ impl Agent {
             queue,
             ending,
             started: now,
+            turned: now,
             poller,
             fetch_error: None,
             tree: None,
@@ -366,6 +371,7 @@ impl Agent {
     fn turn(&mut self) {
         loop {
             let now = Instant::now();
+            self.turned = now;
             if self.config.mode == Mode::Onetime {
                 self.hold_back(now);
             }
@@ -420,19 +426,14 @@ impl Agent {
         }
     }
 
-    /// When the loop has to look again, if nothing happens before.
+    /// When the loop has to look again, if nothing happens before. What was due in the last turn and
+    /// was not done then waits for something else: it is looked at again after a pause.
     fn next_due(&self) -> Instant {
-        let work = self.next_work();
-        self.health.next_due().map_or(work, |due| due.min(work))
-    }
-
-    fn next_work(&self) -> Instant {
-        let now = Instant::now();
         let phase = match &self.phase {
             Phase::Idle => self.next_round(),
             Phase::Rendering(_) => None,
             Phase::Locking(locking) => locking.retry(),
-            Phase::Checking(_) => Some(self.checks_end().unwrap_or(now)),
+            Phase::Checking(_) => self.checks_end(),
         };
         [
             phase,
@@ -445,7 +446,14 @@ impl Agent {
         ]
         .into_iter()
         .flatten()
-        .fold(now + IDLE, Instant::min)
+        .map(|due| {
+            if due > self.turned {
+                due
+            } else {
+                self.turned + BLOCKED_PAUSE
+            }
+        })
+        .fold(self.turned + IDLE, Instant::min)
     }
 
     /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.

@@ -102,32 +102,28 @@ impl Agent {
 
     /// Starts the next rendering; true when all are done or left to themselves.
     pub(super) fn go_on_rendering(&mut self, now: Instant) -> bool {
-        let Phase::Rendering(round) = &mut self.phase else {
-            return false;
-        };
-        if let Some(since) = self.renderer.busy_since() {
-            if round.patience(since) > now {
+        loop {
+            let Phase::Rendering(round) = &mut self.phase else {
                 return false;
+            };
+            if let Some(since) = self.renderer.busy_since() {
+                if round.patience(since) > now {
+                    return false;
+                }
+                self.renderer.leave_behind();
             }
-            self.renderer.leave_behind();
-        }
-        let tree = Arc::clone(&round.tree);
-        while let Phase::Rendering(round) = &mut self.phase {
             let Some(path) = round.queue.pop_front() else {
                 return true;
             };
-            let work = Work::Render(Arc::clone(&tree));
-            if self.start_rendering(&path, work, now) {
-                return false;
-            }
+            let work = Work::Render(Arc::clone(&round.tree));
+            let origin = round.origin;
+            self.start_rendering(&path, work, origin, now);
         }
-        true
     }
 
-    /// Starts a rendering; false when that has failed, and nothing will be posted.
-    fn start_rendering(&mut self, path: &Path, work: Work, now: Instant) -> bool {
+    fn start_rendering(&mut self, path: &Path, work: Work, origin: Origin, now: Instant) {
         let Some(slot) = self.slots.get_mut(path) else {
-            return false;
+            return;
         };
         let started = self.renderer.start(Job {
             path: path.to_path_buf(),
@@ -137,13 +133,13 @@ impl Agent {
         });
         match started {
             Ok(job) => {
-                slot.state = State::Rendering { job, since: now };
-                true
+                slot.state = State::Rendering {
+                    job,
+                    since: now,
+                    origin,
+                }
             }
-            Err(error) => {
-                slot.fail(&error, now);
-                false
-            }
+            Err(error) => slot.fail(&error, now),
         }
     }
 
@@ -155,24 +151,24 @@ impl Agent {
         now: Instant,
     ) {
         self.renderer.finish(job);
-        let origin = match &self.phase {
-            Phase::Rendering(round) => round.origin,
-            // The round has not waited for it: nothing newer than this is known about its tree.
-            _ => Origin { noted: self.noted },
-        };
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
-        match slot.state {
-            State::Rendering { job: own, since } if own == job => {
+        let origin = match slot.state {
+            State::Rendering {
+                job: own,
+                since,
+                origin,
+            } if own == job => {
                 slot.is_slow = now.saturating_duration_since(since) > SHORT_GRACE;
+                origin
             }
             State::Hanging { job: own } if own == job => {
                 slot.state = State::Idle;
                 return;
             }
             _ => return,
-        }
+        };
         match outcome {
             Ok(rendered) => {
                 self.note_owners(path, &rendered.ownership.unknown);
@@ -204,7 +200,7 @@ impl Agent {
     /// Gives up renderings that hang.
     pub(super) fn give_up_renderings(&mut self, now: Instant) {
         for (path, slot) in &mut self.slots {
-            let State::Rendering { job, since } = slot.state else {
+            let State::Rendering { job, since, .. } = slot.state else {
                 continue;
             };
             if since + LIMIT <= now {
@@ -244,20 +240,29 @@ impl Agent {
                     .for_each(|slot| slot.inspection = None);
             }
         }
-        let due = self.slots.iter().find_map(|(path, slot)| {
+        // Not every slot that is due has something to look at.
+        while self.renderer.busy_since().is_none()
+            && let Some(path) = self.due_inspection(now)
+        {
+            if let Err(error) = self.start_inspection(&path, now) {
+                // No thread to be had: later.
+                return log::debug(error.chain());
+            }
+        }
+    }
+
+    fn due_inspection(&self, now: Instant) -> Option<PathBuf> {
+        self.slots.iter().find_map(|(path, slot)| {
             let is_due = slot.inspection.is_none()
                 && (slot.inspect_at.is_some_and(|at| at <= now)
                     || self.is_to_be_verified(slot, now));
             is_due.then(|| path.clone())
-        });
-        if let Some(path) = due {
-            self.start_inspection(&path, now);
-        }
+        })
     }
 
-    fn start_inspection(&mut self, path: &Path, now: Instant) {
+    fn start_inspection(&mut self, path: &Path, now: Instant) -> Result<()> {
         let Some(slot) = self.slots.get_mut(path) else {
-            return;
+            return Ok(());
         };
         slot.inspect_at = None;
         let (inputs, files_only) = match (&slot.state, &slot.inputs) {
@@ -265,7 +270,7 @@ impl Agent {
             (_, inputs) => (inputs.as_ref(), false),
         };
         let Some(inputs) = inputs else {
-            return;
+            return Ok(());
         };
         let started = self.renderer.start(Job {
             path: path.to_path_buf(),
@@ -280,10 +285,11 @@ impl Agent {
         match started {
             Ok(job) => slot.inspection = Some(job),
             Err(error) => {
-                log::debug(error.chain());
                 slot.inspect(now + SETTLED);
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// When the next inspection is due.

@@ -16,7 +16,11 @@ pub enum State {
     /// Nothing; it may be taken up.
     Idle,
     /// It is being rendered.
-    Rendering { job: u64, since: Instant },
+    Rendering {
+        job: u64,
+        since: Instant,
+        origin: Origin,
+    },
     /// Its rendering hangs and has been given up, but has not returned yet.
     Hanging { job: u64 },
     /// It waits for the lock.

@@ -136,6 +136,34 @@ fn a_one_time_run_runs_reloads_one_after_the_other() {
     assert_eq!(env.lines("seen"), expected);
 }
 
+/// The processor time of a process so far, in ticks.
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let fields = rest.split(' ').skip(11).take(2);
+    fields
+        .map(|field| field.parse::<u64>().expect("ticks"))
+        .sum()
+}
+
+#[test]
+fn nobody_spins_while_a_reload_waits_for_another() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let gate = env.gate("first");
+    env.simple_with("a", "x", &format!("reload_cmd = \"{}\"", gate.command()));
+    env.simple("b", "x");
+    let mut run = env.daemon(&["-onetime"]);
+    gate.wait_started(1);
+    let before = ticks(run.pid());
+    // Not to wait for anything, but to give it the time to spin.
+    thread::sleep(Duration::from_secs(1));
+    let spent = ticks(run.pid()) - before;
+    assert!(spent < 20, "{spent} ticks in a second");
+    gate.open();
+    assert_eq!(run.wait_exit().code(), Some(0));
+    assert_eq!(env.reloads(), ["b"]);
+}
+
 #[test]
 fn a_one_time_run_tries_again_after_a_swap_only() {
     let env = Env::with_tree(&json!({"k": "v"}));

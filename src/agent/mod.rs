@@ -271,11 +271,16 @@ impl Agent {
                 Err(_) => {}
             }
             self.turn();
-            // The end of a rendering alone is no news, and there may be hundreds.
-            if !matches!(self.phase, Phase::Rendering(_)) {
+            // The end of a rendering or an inspection alone is no news, and there may be hundreds.
+            if !matches!(self.phase, Phase::Rendering(_)) && !self.is_looking_around() {
                 self.report();
             }
         }
+    }
+
+    /// `-onetime`: the inputs of one resource after another are looked at.
+    fn is_looking_around(&self) -> bool {
+        self.config.mode == Mode::Onetime && self.renderer.busy_since().is_some()
     }
 
     fn has_failed(&self) -> bool {

@@ -4,8 +4,9 @@
 
 use super::{CallError, Failure};
 
-/// Nodes executed and turns of loops in one rendering.
-pub const MAX_STEPS: u64 = 200_000_000;
+/// Nodes executed, turns of loops and the work of functions in one rendering: about five seconds on
+/// the slowest machines in use.
+pub const MAX_STEPS: u64 = 50_000_000;
 /// Bytes of output and of values made in one rendering, all told.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering several. With
@@ -19,7 +20,7 @@ pub const MAX_TEMPLATES: u32 = 100_000;
 /// The rest of a rendering's budget, shared with nested renderings.
 #[derive(Debug)]
 pub struct Budget {
-    /// Steps (nodes executed, loop turns) left.
+    /// Steps (nodes executed, loop turns, work of functions) left.
     pub steps: u64,
     /// Bytes of values and output that may still be made.
     pub bytes: u64,

@@ -27,6 +27,11 @@ pub enum Builtin {
 
 use Builtin::*;
 
+/// The steps of a call that formats.
+const FORMATTING: u64 = 10;
+/// The bytes that it makes in one step.
+const BYTES_A_STEP: usize = 16;
+
 const ANY: &[Type] = &[Type::Any];
 
 /// In the order of [`Builtin`].
@@ -81,6 +86,9 @@ impl Builtin {
         scratch: &mut Vec<u8>,
     ) -> Result<Value, CallError> {
         scratch.clear();
+        if matches!(self, Print | Printf | Println | Html | Js | Urlquery) {
+            budget.spend_steps(FORMATTING)?;
+        }
         let (first, rest) = match args.split_first() {
             Some((first, rest)) => (first, rest),
             None => (&Value::Nil, args),
@@ -94,18 +102,18 @@ impl Builtin {
             Slice => slice(first, rest, budget),
             Print => {
                 format::fprint(scratch, args, budget)?;
-                Ok(Value::text(scratch.as_slice()))
+                formatted(scratch, budget)
             }
             Printf => match first {
                 Value::Str(text) => {
                     format::fprintf(scratch, text.as_bytes(), rest, budget)?;
-                    Ok(Value::text(scratch.as_slice()))
+                    formatted(scratch, budget)
                 }
                 _ => Ok(Value::Nil),
             },
             Println => {
                 format::fprintln(scratch, args, budget)?;
-                Ok(Value::text(scratch.as_slice()))
+                formatted(scratch, budget)
             }
             Html => escaped(args, escape::html, budget),
             Js => escaped(args, escape::js, budget),
@@ -128,6 +136,11 @@ fn logic(args: &[Value], decides: bool) -> Value {
     decisive.or(args.last()).cloned().unwrap_or(Value::Nil)
 }
 
+fn formatted(text: &[u8], budget: &mut Budget) -> Result<Value, CallError> {
+    budget.spend_steps((text.len() / BYTES_A_STEP) as u64)?;
+    Ok(Value::text(text))
+}
+
 fn escaped(
     args: &[Value],
     escape: fn(&[u8]) -> Vec<u8>,
@@ -136,7 +149,7 @@ fn escaped(
     let text = format::sprint_printed(args, budget)?;
     let text = escape(&text);
     budget.spend_bytes(text.len())?;
-    Ok(Value::text(text))
+    formatted(&text, budget)
 }
 
 /// The name of a value's type behind its pointer, if it is one.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::lex::{Kind, LexError};
-use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type};
+use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type, budget, value};
 use crate::go::strconv;
 use crate::go::{unicode, utf8};
 
@@ -444,12 +444,33 @@ impl fmt::Display for CallError {
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Limit::Steps => "the template takes too many steps",
-            Limit::Bytes => "the template makes too much text",
-            Limit::Depth => "the template nests too deep",
-            Limit::Size => "the template makes too large a value",
-        })
+        match self {
+            Limit::Steps => {
+                let most = budget::MAX_STEPS / 1_000_000;
+                write!(
+                    f,
+                    "the template takes too many steps: more than {most} million"
+                )
+            }
+            Limit::Bytes => {
+                let most = budget::MAX_BYTES >> 20;
+                write!(f, "the template makes too much text: more than {most} MiB")
+            }
+            Limit::Depth => {
+                let most = value::MAX_DEPTH;
+                write!(
+                    f,
+                    "the template nests too deep: calls or values of more than {most} levels"
+                )
+            }
+            Limit::Size => {
+                let most = value::MAX_SIZE;
+                write!(
+                    f,
+                    "the template makes too large a value: of more than {most} elements"
+                )
+            }
+        }
     }
 }
 

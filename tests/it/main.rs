@@ -14,6 +14,7 @@ mod fuzz;
 mod harness;
 mod http;
 mod images;
+mod limits;
 mod logs;
 mod lookup;
 mod metad;

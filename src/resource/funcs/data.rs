@@ -330,7 +330,7 @@ mod tests {
             (sequence(7, 7, &mut budget()), "[7]"),
             (
                 sequence(i64::MIN, i64::MAX, &mut budget()),
-                "the template makes too much text",
+                "the template makes too much text: more than 256 MiB",
             ),
             (reverse(&three, &mut budget()), "[<nil> b 1]"),
             (

@@ -3,6 +3,7 @@
 //! The template engine calls them by number; `table.rs` has their names and parameters, the other rooms what they do.
 //! Whatever makes text or lists charges the rendering's budget, so that no template can eat the machine.
 
+mod cost;
 mod data;
 mod include;
 mod json;
@@ -40,9 +41,6 @@ pub use table::{Doc, FUNCTIONS, Kind, Reading, doc, docs};
 
 /// How many compiled regular expressions one rendering keeps.
 const EXPRESSIONS: usize = 64;
-
-/// How many bytes of text a function looks at in the time of one step.
-const BYTES_A_STEP: usize = 64;
 
 /// What the functions find outside of the metadata.
 #[derive(Clone, Debug)]
@@ -144,7 +142,7 @@ impl Host for Funcs {
         let Some(&name) = NAMES.get(index) else {
             return Err(CallError::failed(format!("there is no function {index}")));
         };
-        budget.spend_steps(args.iter().map(weight).sum())?;
+        cost::charge(name, args, budget)?;
         let result = self.run(name, args, budget)?;
         self.observed.note(name, args, &result);
         Ok(result)
@@ -298,18 +296,6 @@ impl Funcs {
 
 fn parsed(result: Result<Value, strconv::NumError<'_>>) -> Result<Value, CallError> {
     result.map_err(|error| CallError::failed(error.to_string()))
-}
-
-/// What it takes to look at all of a value once, in steps.
-fn weight(value: &Value) -> u64 {
-    let weight = match value {
-        Value::Str(text) => text.as_bytes().len() / BYTES_A_STEP,
-        Value::Strings(texts) => texts.len(),
-        Value::Pairs(pairs) => pairs.len(),
-        Value::List(list) => list.items().len(),
-        _ => 0,
-    };
-    weight as u64
 }
 
 /// A `[]string`, or a list of nothing but strings, such as `filter` gives.

@@ -48,6 +48,7 @@ pub(super) fn split(text: &Str, separator: &Str, budget: &mut Budget) -> Result<
     let text = text.as_bytes();
     let mut parts: Vec<Str> = Vec::new();
     let mut add = |part: &[u8]| {
+        budget.spend_steps(1)?;
         budget.spend_bytes(part.len() + 2 * size_of::<Str>())?;
         parts.push(part.into());
         Ok::<(), CallError>(())
@@ -97,20 +98,11 @@ pub(super) fn replace(
     budget: &mut Budget,
 ) -> Result<Value, CallError> {
     let (text, old, new) = (text.as_bytes(), old.as_bytes(), new.as_bytes());
-    let mut places = if old.is_empty() {
-        boundaries(text)
-    } else {
-        occurrences(text, old)
-    };
-    if let Ok(limit) = usize::try_from(limit) {
-        places.truncate(limit);
-    }
-    budget.spend_bytes(
-        text.len()
-            .saturating_add(new.len().saturating_mul(places.len())),
-    )?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    budget.spend_bytes(text.len())?;
     let (mut out, mut start) = (Vec::new(), 0);
-    for place in places {
+    for place in places(text, old).take(limit) {
+        budget.spend_bytes(new.len())?;
         out.extend_from_slice(&text[start..place]);
         out.extend_from_slice(new);
         start = place + old.len();
@@ -119,23 +111,29 @@ pub(super) fn replace(
     Ok(Value::text(out))
 }
 
-fn boundaries(text: &[u8]) -> Vec<usize> {
-    let (mut found, mut place) = (vec![0], 0);
-    for (_, width) in utf8::chars(text) {
-        place += width;
-        found.push(place);
+/// The places of `old` in `text`; an empty one is before every character and at the end.
+fn places<'t>(text: &'t [u8], old: &'t [u8]) -> Box<dyn Iterator<Item = usize> + 't> {
+    if !old.is_empty() {
+        return Box::new(occurrences(text, old));
     }
-    found
+    let ends = utf8::chars(text).scan(0, |place, (_, width)| {
+        *place += width;
+        Some(*place)
+    });
+    Box::new(std::iter::once(0).chain(ends))
 }
 
 /// `strings.Contains`
 pub(super) fn contains(text: &Str, part: &Str) -> bool {
-    part.as_bytes().is_empty() || !occurrences(text.as_bytes(), part.as_bytes()).is_empty()
+    part.as_bytes().is_empty()
+        || occurrences(text.as_bytes(), part.as_bytes())
+            .next()
+            .is_some()
 }
 
 /// Where `part`, which is not empty, stands in `text`, without overlaps: Knuth, Morris and Pratt's search, since
 /// bytes have none in std and a naive one can be made to take for ever.
-fn occurrences(text: &[u8], part: &[u8]) -> Vec<usize> {
+fn occurrences<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     // For every length matched so far, the length that still matches when the next byte does not.
     let mut fallback = vec![0_usize; part.len()];
     let mut matched = 0;
@@ -146,19 +144,18 @@ fn occurrences(text: &[u8], part: &[u8]) -> Vec<usize> {
         matched += usize::from(part[index] == part[matched]);
         fallback[index] = matched;
     }
-    let mut found = Vec::new();
-    matched = 0;
-    for (index, byte) in text.iter().enumerate() {
+    let mut matched = 0;
+    text.iter().enumerate().filter_map(move |(index, byte)| {
         while matched > 0 && part[matched] != *byte {
             matched = fallback[matched - 1];
         }
         matched += usize::from(part[matched] == *byte);
-        if matched == part.len() {
-            found.push(index + 1 - matched);
+        let found = (matched == part.len()).then(|| index + 1 - matched);
+        if found.is_some() {
             matched = 0;
         }
-    }
-    found
+        found
+    })
 }
 
 /// `strings.ToUpper`
@@ -173,11 +170,13 @@ pub(super) fn lower(text: &Str, budget: &mut Budget) -> Result<Value, CallError>
 
 /// `strings.Map`: bytes that are not UTF-8 become U+FFFD.
 fn mapped(text: &Str, map: fn(char) -> char, budget: &mut Budget) -> Result<Value, CallError> {
-    let mut out = Vec::with_capacity(text.as_bytes().len());
+    let mut out = Vec::new();
     for (found, _) in utf8::chars(text.as_bytes()) {
+        let before = out.len();
         utf8::push(&mut out, map(found));
+        budget.spend_bytes(out.len() - before)?;
     }
-    made(out, budget)
+    Ok(Value::text(out))
 }
 
 /// Text that has been made, charged.

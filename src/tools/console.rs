@@ -159,14 +159,61 @@ pub fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
 }
 
-/// The same for bytes of any encoding.
+/// The same for bytes of any encoding. A terminal gets no control characters except line breaks,
+/// tabs and the codes of colours, whoever has put them into the metadata.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
+    let shown;
+    let bytes = if stdout.is_terminal() {
+        shown = without_controls(&String::from_utf8_lossy(bytes));
+        shown.as_bytes()
+    } else {
+        bytes
+    };
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("write to", "stdout".as_ref(), error))
         }
         _ => Ok(()),
+    }
+}
+
+/// The text with other control characters written as JSON writes them: `\u009b`.
+fn without_controls(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(found) = rest.chars().next() {
+        let length = match found {
+            '\r' if rest.starts_with("\r\n") => 2,
+            '\x1b' => colour_length(rest),
+            '\n' | '\t' => 1,
+            _ if found.is_control() => 0,
+            _ => found.len_utf8(),
+        };
+        if length == 0 {
+            let _ = write!(shown, "\\u{:04x}", u32::from(found));
+        }
+        let (head, tail) = rest.split_at(length.max(found.len_utf8()));
+        shown.push_str(head.get(..length).unwrap_or_default());
+        rest = tail;
+    }
+    shown
+}
+
+/// The length of the code of a colour, such as `\x1b[31m`, at the start of a text; zero when there is
+/// none.
+fn colour_length(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\x1b[") else {
+        return 0;
+    };
+    let is_parameter = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
+    let count = parameters
+        .bytes()
+        .take_while(|byte| is_parameter(byte))
+        .count();
+    match parameters.as_bytes().get(count) {
+        Some(b'm') => "\x1b[".len() + count + 1,
+        _ => 0,
     }
 }
 
@@ -258,6 +305,19 @@ mod tests {
             let painted = style(terminal, &[(variable, value)]).paint(Colour::Red, "x");
             let expected = if colours { "\x1b[31mx\x1b[m" } else { "x" };
             assert_eq!(painted, expected, "{terminal} {variable}={value}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_colours_and_no_other_controls() {
+        for (text, shown) in [
+            ("a\tb\r\nä\n", "a\tb\r\nä\n"),
+            ("\x1b[31mred\x1b[m \x1b[1;4m", "\x1b[31mred\x1b[m \x1b[1;4m"),
+            ("\x1b[2J\x1b[31", "\\u001b[2J\\u001b[31"),
+            ("\x1b", "\\u001b"),
+            ("\u{9b}2J\r\0\x7f", "\\u009b2J\\u000d\\u0000\\u007f"),
+        ] {
+            assert_eq!(without_controls(text), shown);
         }
     }
 

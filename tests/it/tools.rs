@@ -13,4 +13,5 @@ mod preview;
 mod rehearse;
 mod render;
 mod status;
+mod terminal;
 mod tutorial;

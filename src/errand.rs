@@ -202,7 +202,10 @@ impl<'a> Errand<'a> {
         // Others lock it only for moments, to see whether it is locked.
         file.lock()?;
         file.write_all(format!("{}:{}", self.id, self.command).as_bytes())?;
-        file.sync_all()?;
+        match file.sync_all() {
+            Err(error) if platform::is_unsupported(&error) => {}
+            result => result?,
+        }
         Ok(file)
     }
 

@@ -23,6 +23,11 @@ const SHORT_GRACE: Duration = Duration::from_millis(100);
 /// A rendering that has not returned after this time has failed.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// The lines of the log that the failed renderings of one round may take. After these each has one.
+const LINES: usize = 90;
+/// The lines of one that the round has not waited for.
+const LATE_LINES: usize = 10;
+
 /// A round in progress.
 #[derive(Debug)]
 pub struct Round {
@@ -30,6 +35,8 @@ pub struct Round {
     tree: Arc<Tree>,
     origin: Origin,
     started: Instant,
+    /// The lines of the log that the errors of its templates may still take.
+    lines: usize,
 }
 
 impl Round {
@@ -97,6 +104,7 @@ impl Agent {
             tree,
             origin: Origin { noted: self.noted },
             started: now,
+            lines: LINES,
         });
     }
 
@@ -151,6 +159,12 @@ impl Agent {
         now: Instant,
     ) {
         self.renderer.finish(job);
+        let mut late = LATE_LINES;
+        let lines = match &mut self.phase {
+            Phase::Rendering(round) => &mut round.lines,
+            // The round has not waited for it.
+            _ => &mut late,
+        };
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
@@ -176,7 +190,7 @@ impl Agent {
                     slot.state = State::Rendered(rendered, origin);
                 }
             }
-            Err(error) => slot.fail(&error, now),
+            Err(error) => slot.fail_within(&error, lines, now),
         }
     }
 

@@ -246,9 +246,14 @@ impl Slot {
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a pause.
     pub fn fail(&mut self, error: &Error, now: Instant) {
+        self.fail_within(error, &mut { usize::MAX }, now);
+    }
+
+    /// [`Slot::fail`] with at most this many lines of the log, and one when there are none left.
+    pub fn fail_within(&mut self, error: &Error, lines: &mut usize, now: Instant) {
         self.state = State::Idle;
         self.failure = Some(error.redacted());
-        self.log_failure(error);
+        self.log_failure(error, lines);
         if !self.is_once {
             let pause = self.backoff.pause();
             self.wake(now + pause);
@@ -258,7 +263,7 @@ impl Slot {
     /// The last reload failed.
     pub fn fail_reload(&mut self, error: &Error) {
         self.reload_failure = Some(error.redacted());
-        self.log_failure(error);
+        self.log_failure(error, &mut { usize::MAX });
     }
 
     /// The reload worked.
@@ -269,13 +274,19 @@ impl Slot {
         }
     }
 
-    fn log_failure(&mut self, error: &Error) {
-        let message = self.resource.words(error);
+    fn log_failure(&mut self, error: &Error, lines: &mut usize) {
+        let mut message = self.resource.words(error);
         // The staged file of each attempt has a name of its own.
         let gist = stage::without_random_parts(&error.redacted());
         if self.said.as_ref() == Some(&gist) {
             log::debug(format!("{message} (again)"));
         } else {
+            let count = message.lines().count();
+            if count > *lines {
+                let first = message.lines().next().unwrap_or_default();
+                message = format!("{first} (-status has more)");
+            }
+            *lines = lines.saturating_sub(count);
             log::error(&message);
             self.said = Some(gist);
         }

@@ -1,4 +1,4 @@
-//! What to say about a key that a template asks for and does not get: which of the cases it is, and what to do.
+//! The explanation of a key that a template asks for and does not get: the case, and what to do.
 //!
 //! Keys only: no value of the metadata is ever in these words.
 
@@ -6,20 +6,20 @@ use std::path::Path;
 
 use super::Resource;
 use crate::go::path;
-use crate::tree::{Absence, View};
+use crate::tree::{MissingKey, View};
 
-/// What a resource sees, and by whose word.
-pub struct Sight<'r> {
+/// A resource's view of the tree and the settings that limit it.
+pub struct Probe<'r> {
     view: &'r View,
     toml: &'r Path,
     keys: &'r [String],
     prefix: &'r str,
 }
 
-impl<'r> Sight<'r> {
-    /// The sight of what was typed in place of a resource.
-    pub fn of_flags(view: &'r View, keys: &'r [String], prefix: &'r str) -> Sight<'r> {
-        Sight {
+impl<'r> Probe<'r> {
+    /// The probe of a key on the command line, without a resource.
+    pub fn of_flags(view: &'r View, keys: &'r [String], prefix: &'r str) -> Probe<'r> {
+        Probe {
             view,
             toml: Path::new("the command line"),
             keys,
@@ -27,9 +27,9 @@ impl<'r> Sight<'r> {
         }
     }
 
-    /// The sight of a resource that has this view.
-    pub fn of(resource: &'r Resource, view: &'r View) -> Sight<'r> {
-        Sight {
+    /// The probe of a resource and its view.
+    pub fn of(resource: &'r Resource, view: &'r View) -> Probe<'r> {
+        Probe {
             view,
             toml: &resource.path,
             keys: &resource.keys,
@@ -39,8 +39,8 @@ impl<'r> Sight<'r> {
 
     /// Why there is no value at `key`, in one line.
     pub fn answer(&self, key: &str) -> String {
-        match self.view.absence(key) {
-            Some(Absence::Directory(names, more)) => {
+        match self.view.missing_key(key) {
+            Some(MissingKey::Directory(names, more)) => {
                 let rest = if more { " and more" } else { "" };
                 let dir = key.trim_end_matches('/');
                 format!(
@@ -48,28 +48,28 @@ impl<'r> Sight<'r> {
                     names.join(" ")
                 )
             }
-            Some(Absence::Hidden) => {
+            Some(MissingKey::Hidden) => {
                 format!("the metadata has {key}, but {}", self.limits())
             }
-            Some(Absence::Elsewhere(found)) if path::clean(&format!("/{key}")) == found => {
+            Some(MissingKey::Elsewhere(found)) if path::clean(&format!("/{key}")) == found => {
                 format!("no key is ever written like that; did you mean {found}?")
             }
-            Some(Absence::Elsewhere(found)) => {
+            Some(MissingKey::Elsewhere(found)) => {
                 format!("there is no such key; under another prefix there is {found}")
             }
-            Some(Absence::Outside(found)) => format!(
+            Some(MissingKey::Outside(found)) => format!(
                 "there is no such key below prefix {:?} of {}; outside of it there is {found}",
                 self.prefix,
                 self.toml.display()
             ),
-            Some(Absence::Misspelt { meant, covered }) => {
+            Some(MissingKey::Misspelt { meant, covered }) => {
                 let limits = match covered {
                     true => String::new(),
                     false => format!(" (but {})", self.limits()),
                 };
                 format!("the metadata has no such key; did you mean {meant}?{limits}")
             }
-            Some(Absence::Unknown) | None => "the metadata has no such key".to_owned(),
+            Some(MissingKey::Unknown) | None => "the metadata has no such key".to_owned(),
         }
     }
 

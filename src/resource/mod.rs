@@ -310,8 +310,8 @@ impl Resource {
         let (template, budget) = (parsed.template, &mut Budget::default());
         let content = template.execute(&mut funcs, &Value::Nil, options, budget);
         let content = content.map_err(|mut error| {
-            let sight = missing::Sight::of(self, &view);
-            error.explain(&mut |key| sight.answer(key));
+            let probe = missing::Probe::of(self, &view);
+            error.explain(&mut |key| probe.answer(key));
             error
         })?;
         self.check_output(&content)?;

@@ -179,7 +179,7 @@ impl Journal {
         }
         let (path, file) = self.open()?;
         append(&file, lines.as_bytes())
-            .and_then(|()| file.sync_data())
+            .and_then(|()| sync(&file))
             .map_err(|source| Error::io("write", &path, source))?;
         self.pending
             .extend(numbers.iter().copied().zip(records.iter().cloned()));
@@ -240,7 +240,7 @@ impl Journal {
         let lines = lines.collect::<String>();
         let rewritten = self.open().and_then(|(path, file)| {
             append(&file, lines.as_bytes())
-                .and_then(|()| file.sync_data())
+                .and_then(|()| sync(&file))
                 .map_err(|source| Error::io("write", &path, source))
         });
         match (rewritten, old) {
@@ -411,6 +411,14 @@ fn lines_to_clear(numbers: &[u64]) -> String {
         .iter()
         .map(|number| format!("-{number}\n"))
         .collect()
+}
+
+/// Waits until the record is on the disk, where its file system can do that.
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        Err(error) if platform::is_unsupported(&error) => Ok(()),
+        result => result,
+    }
 }
 
 /// Appends in one write; nothing of it stays if it cannot be written to its end.

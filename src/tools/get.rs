@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
 use crate::go::path;
-use crate::resource::missing::Sight;
+use crate::resource::missing::Probe;
 use crate::tools::console::{self, Format, Style};
 use crate::tools::{dump, render};
 use crate::tree::View;
@@ -28,10 +28,10 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         find(&view, &path::clean(&format!("/{typed}")))
     };
     let Some(found) = found else {
-        let sight = Sight::of_flags(&view, &everything, config.fetch_prefix());
+        let probe = Probe::of_flags(&view, &everything, config.fetch_prefix());
         return Err(Error::resource(
             typed.as_ref(),
-            &reason(&view, typed, &sight),
+            &reason(&view, typed, &probe),
         ));
     };
     let text = if Format::from_args(args)? == Format::Json {
@@ -70,14 +70,14 @@ fn find_matching(view: &View, typed: &str) -> Result<Option<Json>> {
 }
 
 /// Why there is nothing at the path, and which one was probably meant.
-fn reason(view: &View, typed: &str, sight: &Sight<'_>) -> String {
+fn reason(view: &View, typed: &str, probe: &Probe<'_>) -> String {
     let key = path::clean(&format!("/{typed}"));
     if typed.contains(['*', '?', '[']) {
         return "the pattern matches no key; * and ? stop at /".to_owned();
     }
     match view.nearest_dir(&key) {
         Some(dir) => format!("the metadata has no such key; did you mean {dir}?"),
-        None => sight.answer(&key),
+        None => probe.answer(&key),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::table::read_file;
 use crate::error::{self, Error, Result};
 use crate::resource::funcs::FUNCTIONS;
-use crate::resource::missing::Sight;
+use crate::resource::missing::Probe;
 use crate::resource::{self, template_path};
 use crate::template::{MAX_SOURCE, Options, Template};
 use crate::tools::console::{self, Format};
@@ -37,8 +37,8 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
     };
     let executed = resource::execute(&template, &view, &templates, options);
     let (content, _) = executed.map_err(|mut error| {
-        let sight = Sight::of_flags(&view, &keys, config.fetch_prefix());
-        error.explain(&mut |key| sight.answer(key));
+        let probe = Probe::of_flags(&view, &keys, config.fetch_prefix());
+        error.explain(&mut |key| probe.answer(key));
         error
     })?;
     if Format::from_args(args)? == Format::Json {

@@ -5,13 +5,13 @@
 //! absolute paths below the prefix that the tree was fetched with. What one resource may see is a [`View`]. Knows nothing
 //! of HTTP, files or templates.
 
-mod absence;
 mod builder;
 mod changes;
 mod flatten;
 mod json;
 mod leaves;
 mod listing;
+mod missing_key;
 mod pattern;
 mod read_set;
 #[cfg(test)]
@@ -26,9 +26,9 @@ use std::sync::{Arc, Mutex, Weak};
 use changes::Changes;
 use leaves::Leaves;
 
-pub use absence::Absence;
 pub use changes::{Change, Kind};
 pub use listing::Found;
+pub use missing_key::MissingKey;
 pub use read_set::ReadSet;
 pub use view::View;
 

@@ -185,6 +185,30 @@ fn a_template_with_many_missing_keys_has_ten_lines_and_the_total() {
 }
 
 #[test]
+fn many_templates_with_missing_keys_have_a_hundred_lines() {
+    let env = Env::with_tree(&json!({"hosts": {"a": {"ip": "1"}}}));
+    let calls: String = (0..10)
+        .map(|number| format!("{{{{getv \"/k{number}\"}}}}"))
+        .collect();
+    for number in 0..20 {
+        env.simple(&format!("app{number:02}"), &calls);
+    }
+    let run = env.onetime();
+    run.expect_code(1);
+    let errors = run
+        .stderr
+        .lines()
+        .skip_while(|line| !line.contains(": ERROR "));
+    assert!(errors.count() <= 102, "{}", run.stderr);
+    assert_eq!(
+        run.at("ERROR").len(),
+        20,
+        "each has its line:\n{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn other_mistakes_show_their_line() {
     for (template, shown) in [
         (

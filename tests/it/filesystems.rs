@@ -65,7 +65,7 @@ fn a_file_system_that_cannot_sync_is_used_without() {
         for name in ["a", "b"] {
             env.simple(name, r#"{{getv "/k"}}"#);
         }
-        let injection = format!("inject=fsync:error={error}");
+        let injection = format!("inject=fsync,fdatasync:error={error}");
         let Some(run) = onetime_with_injection(test, &env, &injection) else {
             return;
         };

@@ -415,6 +415,20 @@ fn the_next_node_is_taken_when_one_is_dead_and_kept() {
 }
 
 #[test]
+fn a_random_other_node_takes_the_place_of_one_that_failed() {
+    let servers = [(); 2].map(|()| Server::start(|number, _| Keep(good(number as u64))));
+    let dead = dead_url();
+    let mut taken = [0; 3];
+    for _ in 0..60 {
+        let mut metad = metad(&[&dead, &servers[0].url, &servers[1].url]);
+        metad.fetch().expect("another one");
+        taken[metad.current] += 1;
+    }
+    // That one of two is never taken in 60 times has a chance of 1 in 2 to the 59th.
+    assert!(taken[0] == 0 && taken[1] > 0 && taken[2] > 0, "{taken:?}");
+}
+
+#[test]
 fn when_all_nodes_fail_each_is_named_in_their_own_order() {
     let (first, second) = (dead_url(), dead_url());
     let mut metad = metad(&[&first, &second]);

@@ -11,7 +11,7 @@ use crate::nearest::Word;
 use crate::resource::funcs;
 use crate::template::outline::{Call, Expr, Outline, Usage, When};
 use crate::tools::finding::Finding;
-use crate::tree::{Absence, View};
+use crate::tree::{MissingKey, View};
 
 /// Directories of every node's metadata, or of some nodes' at some times.
 const DIRECTORIES: &[&str] = &[
@@ -302,23 +302,23 @@ impl Question<'_> {
     /// A value's key.
     fn exact(&self, key: &str) -> Option<Mistake> {
         let covered = covers(&self.facts.keys, key);
-        let absence = match &self.facts.view {
-            Some(view) => view.absence(key)?,
-            None if !covered => Absence::Hidden,
+        let missing = match &self.facts.view {
+            Some(view) => view.missing_key(key)?,
+            None if !covered => MissingKey::Hidden,
             None if self.platform && DIRECTORIES.contains(&key) => {
-                Absence::Directory(Vec::new(), true)
+                MissingKey::Directory(Vec::new(), true)
             }
             None => return None,
         };
-        let help = match absence {
-            Absence::Directory(..) => return Some(self.directory(key)),
-            Absence::Hidden => return Some(self.uncovered(key)),
-            Absence::Elsewhere(meant) => Some(did_you_mean(&meant)),
-            Absence::Outside(meant) => {
+        let help = match missing {
+            MissingKey::Directory(..) => return Some(self.directory(key)),
+            MissingKey::Hidden => return Some(self.uncovered(key)),
+            MissingKey::Elsewhere(meant) => Some(did_you_mean(&meant)),
+            MissingKey::Outside(meant) => {
                 let prefix = &self.facts.prefix;
                 Some(format!("it stands at {meant}, outside of prefix {prefix}"))
             }
-            Absence::Misspelt { meant, .. } if self.is_meant(key, &meant) => {
+            MissingKey::Misspelt { meant, .. } if self.is_meant(key, &meant) => {
                 Some(did_you_mean(&meant))
             }
             _ if !covered => return Some(self.uncovered(key)),
@@ -391,8 +391,8 @@ impl Question<'_> {
         let beside = Pattern::parse(&format!("{dir}/*")).ok()?;
         let (neighbour, _) = view.matching(&beside).items.into_iter().next()?;
         let instance = format!("{}/{last}", path::key_dir(&neighbour));
-        match view.absence(&instance)? {
-            Absence::Misspelt { meant, .. } if self.is_meant(&instance, &meant) => {
+        match view.missing_key(&instance)? {
+            MissingKey::Misspelt { meant, .. } if self.is_meant(&instance, &meant) => {
                 self.absent(&text, Some(did_you_mean(&meant)))
             }
             _ => None,

@@ -20,7 +20,7 @@ const SHOWN_NAMES: usize = 4;
 
 /// Why a key has no value.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Absence {
+pub enum MissingKey {
     /// It has keys below it; the names of the first of them, and whether there are more.
     Directory(Vec<String>, bool),
     /// The metadata has it (or keys below it), but the resource's keys do not cover it.
@@ -42,17 +42,17 @@ pub enum Absence {
 
 impl View {
     /// Why [`View::get`] finds nothing at `key`; none when it does.
-    pub fn absence(&self, key: &str) -> Option<Absence> {
+    pub fn missing_key(&self, key: &str) -> Option<MissingKey> {
         if self.get(key).is_some() {
             return None;
         }
         Some(if self.has_below(key) {
             self.directory(key)
         } else if self.hides(key) {
-            Absence::Hidden
+            MissingKey::Hidden
         } else {
             let elsewhere = self.elsewhere(key).or_else(|| self.misspelt(key));
-            elsewhere.unwrap_or(Absence::Unknown)
+            elsewhere.unwrap_or(MissingKey::Unknown)
         })
     }
 
@@ -63,10 +63,10 @@ impl View {
         found.filter(|found| found != path)
     }
 
-    fn misspelt(&self, key: &str) -> Option<Absence> {
+    fn misspelt(&self, key: &str) -> Option<MissingKey> {
         let whole = self.whole();
         let meant = whole.nearest(key, &|way| whole.get(way).is_some())?;
-        Some(Absence::Misspelt {
+        Some(MissingKey::Misspelt {
             covered: self.get(&meant).is_some(),
             meant,
         })
@@ -98,10 +98,10 @@ impl View {
     }
 
     /// The key written as metadata keys are, behind other segments, or without its first ones.
-    fn elsewhere(&self, key: &str) -> Option<Absence> {
+    fn elsewhere(&self, key: &str) -> Option<MissingKey> {
         let clean = path::clean(&format!("/{key}"));
         if clean != key && self.get(&clean).is_some() {
-            return Some(Absence::Elsewhere(clean));
+            return Some(MissingKey::Elsewhere(clean));
         }
         if let Some(found) = self.behind_others(key, &clean) {
             return Some(found);
@@ -112,14 +112,14 @@ impl View {
             // A name alone says too little, unless only one is before it.
             let tells = dropped == 1 || tail.rfind('/') > Some(0);
             if tells && self.get(tail).is_some() {
-                return Some(Absence::Elsewhere(tail.to_owned()));
+                return Some(MissingKey::Elsewhere(tail.to_owned()));
             }
         }
         None
     }
 
     /// The shortest key of the tree that ends with this one.
-    fn behind_others(&self, key: &str, clean: &str) -> Option<Absence> {
+    fn behind_others(&self, key: &str, clean: &str) -> Option<MissingKey> {
         let mut shortest: Option<String> = None;
         let mut leaves = Leaves::of_tree(self.tree());
         while leaves.next_leaf().is_some() {
@@ -132,19 +132,19 @@ impl View {
         let leaf = shortest?;
         match leaf.strip_prefix(self.prefix()) {
             Some(inside) if inside.starts_with('/') && inside != key => {
-                Some(Absence::Elsewhere(inside.to_owned()))
+                Some(MissingKey::Elsewhere(inside.to_owned()))
             }
-            _ => Some(Absence::Outside(leaf)),
+            _ => Some(MissingKey::Outside(leaf)),
         }
     }
 
-    fn directory(&self, key: &str) -> Absence {
+    fn directory(&self, key: &str) -> MissingKey {
         let mut names = self.names(key.trim_end_matches('/'));
         let mut shown = Vec::new();
         for name in names.by_ref().take(SHOWN_NAMES) {
             shown.push(name.to_owned());
         }
-        Absence::Directory(shown, names.next().is_some())
+        MissingKey::Directory(shown, names.next().is_some())
     }
 
     /// The names directly below a clean path (empty for the root), sorted by key.
@@ -219,35 +219,38 @@ mod tests {
         Arc::new(Tree::from_pairs(keys.map(|key| (key, "1"))))
     }
 
-    fn absence(prefix: &str, keys: &[&str], key: &str) -> Option<Absence> {
+    fn missing_key(prefix: &str, keys: &[&str], key: &str) -> Option<MissingKey> {
         let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
-        tree().view(prefix, &keys).absence(key)
+        tree().view(prefix, &keys).missing_key(key)
     }
 
-    fn misspelt(meant: &str, covered: bool) -> Option<Absence> {
+    fn misspelt(meant: &str, covered: bool) -> Option<MissingKey> {
         let meant = meant.to_owned();
-        Some(Absence::Misspelt { meant, covered })
+        Some(MissingKey::Misspelt { meant, covered })
     }
 
     #[test]
     fn each_case_has_its_own_answer() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let elsewhere = |key: &str| Some(Absence::Elsewhere(key.to_owned()));
+        let elsewhere = |key: &str| Some(MissingKey::Elsewhere(key.to_owned()));
         for (key, want) in [
             ("/host/sid", None),
             (
                 "/host",
-                Some(Absence::Directory(names(&["ip", "node_id", "sid"]), false)),
+                Some(MissingKey::Directory(
+                    names(&["ip", "node_id", "sid"]),
+                    false,
+                )),
             ),
             (
                 "/hosts",
-                Some(Absence::Directory(
+                Some(MissingKey::Directory(
                     names(&["i-1", "i-2", "i-3", "i-4"]),
                     true,
                 )),
             ),
-            ("/cluster/zone", Some(Absence::Hidden)),
-            ("/cluster", Some(Absence::Hidden)),
+            ("/cluster/zone", Some(MissingKey::Hidden)),
+            ("/cluster", Some(MissingKey::Hidden)),
             ("/self/host/sid", elsewhere("/host/sid")),
             ("host/sid", elsewhere("/host/sid")),
             ("/host/sid/", elsewhere("/host/sid")),
@@ -259,30 +262,33 @@ mod tests {
             ("/host/node-id", misspelt("/host/node_id", true)),
             ("/hots/i-2/ipp", misspelt("/hosts/i-2/ip", true)),
             ("/clusters/zone", misspelt("/cluster/zone", false)),
-            ("/hosts/i-9/ip", Some(Absence::Unknown)),
-            ("/env/password", Some(Absence::Unknown)),
+            ("/hosts/i-9/ip", Some(MissingKey::Unknown)),
+            ("/env/password", Some(MissingKey::Unknown)),
             (
                 "/",
-                Some(Absence::Directory(names(&["host", "hosts"]), false)),
+                Some(MissingKey::Directory(names(&["host", "hosts"]), false)),
             ),
         ] {
-            assert_eq!(absence("", &["/host", "/hosts"], key), want, "{key}");
+            assert_eq!(missing_key("", &["/host", "/hosts"], key), want, "{key}");
         }
     }
 
     #[test]
     fn a_prefix_shows_what_lies_beside_it() {
-        let outside = |key: &str| Some(Absence::Outside(key.to_owned()));
+        let outside = |key: &str| Some(MissingKey::Outside(key.to_owned()));
         assert_eq!(
-            absence("/host", &["/"], "/cluster/zone"),
+            missing_key("/host", &["/"], "/cluster/zone"),
             outside("/cluster/zone")
         );
         assert_eq!(
-            absence("/host", &["/"], "/host/ip"),
-            Some(Absence::Elsewhere("/ip".to_owned()))
+            missing_key("/host", &["/"], "/host/ip"),
+            Some(MissingKey::Elsewhere("/ip".to_owned()))
         );
-        assert_eq!(absence("/host", &["/"], "/spid"), misspelt("/sid", true));
-        assert_eq!(absence("/host", &[], "/sid"), Some(Absence::Hidden));
+        assert_eq!(
+            missing_key("/host", &["/"], "/spid"),
+            misspelt("/sid", true)
+        );
+        assert_eq!(missing_key("/host", &[], "/sid"), Some(MissingKey::Hidden));
     }
 
     #[test]
@@ -305,10 +311,10 @@ mod tests {
         let tree = Arc::new(Tree::from_pairs(keys));
         let view = tree.view("", &["/".to_owned()]);
         let deep = "/d/n00003y".repeat(5_000);
-        assert_eq!(view.absence(&deep), Some(Absence::Unknown));
-        assert_eq!(view.absence("/d/n00003y/v3"), {
+        assert_eq!(view.missing_key(&deep), Some(MissingKey::Unknown));
+        assert_eq!(view.missing_key("/d/n00003y/v3"), {
             let meant = "/d/n00003x/v3".to_owned();
-            Some(Absence::Misspelt {
+            Some(MissingKey::Misspelt {
                 meant,
                 covered: true,
             })

@@ -1,12 +1,12 @@
-//! How long to wait before trying again: longer and longer, capped, and never the same on two machines.
+//! Pauses before another attempt: growing, limited, and different on any two machines.
 
 use std::time::{Duration, Instant};
 
 use crate::random;
 
-/// The first pause.
+/// The first pause, before its random part is left out.
 pub const FIRST: Duration = Duration::from_secs(1);
-/// No pause is longer.
+/// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
 /// The pauses after failures in a row.
@@ -24,36 +24,36 @@ impl Backoff {
         whole - random::up_to(whole / 4)
     }
 
-    /// It worked: the next failure starts from the first pause again.
+    /// An attempt has worked: the next failure starts from the first pause again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// The pauses while a service is away that all nodes of a cluster, and of others, lost in the same moment. They must not
-/// come back in the same moment. Doubling pauses would not do: whatever is left out of them, nodes that are one pause apart
-/// come in waves.
+/// The pauses while a service is away that many nodes lost at one moment: they must not come back at
+/// one moment. With doubling pauses, nodes that are one pause apart would come in waves.
 #[derive(Debug)]
 pub struct Outage {
-    spread: Duration,
+    jitter: Duration,
     since: Option<Instant>,
 }
 
 impl Outage {
-    /// None yet. `spread` is the time over which all may come back after a short one.
-    pub fn new(spread: Duration) -> Outage {
+    /// No outage yet. `jitter` is the time over which all may come back after a short one.
+    pub fn new(jitter: Duration) -> Outage {
         Outage {
-            spread,
+            jitter,
             since: None,
         }
     }
 
-    /// The next pause, at `now`: half as long as the service has been away, at least the spread and at most 60 s, of which up
-    /// to a half is left out at random. So all are back when half as much time has passed again, as many in each second.
+    /// The next pause at `now`: half the time that the service has been away, at least the jitter and
+    /// at most 60 s, of which up to half is left out at random. So the nodes are back evenly spread
+    /// over half the length of the outage.
     pub fn pause(&mut self, now: Instant) -> Duration {
         let since = *self.since.get_or_insert(now);
         let away = now.saturating_duration_since(since);
-        let whole = (away / 2).max(self.spread).min(LONGEST);
+        let whole = (away / 2).max(self.jitter).min(LONGEST);
         whole - random::up_to(whole / 2)
     }
 
@@ -82,11 +82,11 @@ mod tests {
         assert!(backoff.pause() <= FIRST);
     }
 
-    /// When a node that lost the service has it again, if that is away for so long, counted from its return.
-    fn back_after(outage: Duration, spread: Duration) -> Duration {
+    /// The time from the return of a service to that of a node, after an outage of this length.
+    fn back_after(outage: Duration, jitter: Duration) -> Duration {
         let lost = Instant::now();
-        let mut pauses = Outage::new(spread);
-        let mut now = lost + random::up_to(spread);
+        let mut pauses = Outage::new(jitter);
+        let mut now = lost + random::up_to(jitter);
         while now < lost + outage {
             now += pauses.pause(now);
         }

@@ -258,10 +258,10 @@ fn look_up(source: &Nodes) -> Result<Vec<Node>> {
             let refused = |problem| Error::backend(format!("SRV record {name}"), problem);
             let records = net::query_srv(name).map_err(|error| refused(error.to_string()))?;
             let nodes = srv_nodes(records);
-            match nodes.is_empty() {
-                true => Err(refused("names no node".to_owned())),
-                false => Ok(nodes),
+            if nodes.is_empty() {
+                return Err(refused("names no node".to_owned()));
             }
+            Ok(nodes)
         }
     }
 }

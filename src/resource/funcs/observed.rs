@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use super::HostEnv;
 use super::Lookups;
+use super::json;
 use super::system;
 use super::table::Name;
 use crate::platform;
 use crate::resource::input::digest;
-use crate::template::Value;
 use crate::template::value::Str;
+use crate::template::{Budget, Value};
 
 /// The calls of one rendering and numbers that stand for their results.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,8 @@ fn call(name: Name, args: &[Str], around: &HostEnv, lookups: &mut Lookups) -> Op
     }
 }
 
+/// A number for a value. By its JSON: the static program's `Debug` shows no fields.
 fn fingerprint(value: &Value) -> u64 {
-    digest(format!("{value:?}").as_bytes())
+    // What these functions return always has a JSON; an error would count as one more value.
+    digest(&json::encode(value, false, &mut Budget::default()).unwrap_or_default())
 }

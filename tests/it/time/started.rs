@@ -170,6 +170,12 @@ fn a_reload_that_could_not_be_started_is_started_later() {
     let env = Env::with_metad(&metad);
     env.simple("app", r#"{{getv "/k"}}"#);
     let test = "a_reload_that_could_not_be_started_is_started_later";
+    // Without /bin/sh a program that is a script could not even be started.
+    let program = std::env::var_os("CONFD").and_then(|path| std::fs::read(path).ok());
+    if program.is_some_and(|bytes| bytes.starts_with(b"#!")) {
+        eprintln!("SKIPPED: the program is a script");
+        return;
+    }
     let mounts = "mount --bind /dev/null \"$(readlink -f /bin/sh)\"";
     // The shell that makes the mount is running by then; confd finds none for its command.
     let Some(run) = env.onetime_with_mounts(test, mounts) else {

@@ -25,7 +25,7 @@ use crate::platform::{self, Dir, Meta};
 use crate::threads::{self, Work};
 
 pub use compare::Difference;
-pub use names::{clear_leftovers, count_leftovers, without_random_parts};
+pub use names::{clear_leftovers, find_leftovers, without_random_parts};
 use quirks::Quirk;
 pub use shared::Directories;
 pub use target::{Attributes, Target};

@@ -121,20 +121,20 @@ fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>)
     Ok(())
 }
 
-/// The number of staged files beside this target that killed runs have left, if no run is at work:
-/// those of a check that is running are claimed.
-pub fn count_leftovers(target: &Target) -> io::Result<usize> {
+/// The staged files beside this target that nobody has claimed: those of killed runs, and for a
+/// moment those of a run at work. A check that runs for long has claimed its file.
+pub fn find_leftovers(target: &Target) -> io::Result<Vec<PathBuf>> {
     if !target.has_directory() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let names = staged_files(&target.dir, &[prefix(&target.name)])?;
-    let mut count = 0;
-    for name in names {
-        // One that cannot be opened may be claimed, too.
-        let free = target.dir.open(&name).map(|file| file.try_lock().is_ok());
-        count += usize::from(free.unwrap_or(false));
-    }
-    Ok(count)
+    let mut names = staged_files(&target.dir, &[prefix(&target.name)])?;
+    // One that cannot be opened may be claimed, too.
+    names.retain(|name| {
+        let file = target.dir.open(name);
+        file.is_ok_and(|file| file.try_lock().is_ok())
+    });
+    let paths = names.iter().map(|name| target.dir.path().join(name));
+    Ok(paths.collect())
 }
 
 fn staged_files(dir: &Dir, prefixes: &[OsString]) -> io::Result<Vec<OsString>> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::{Case, agents, in_time};
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock, Running};
 use crate::resource::Resource;
-use crate::resource::stage::{Attributes, Target, count_leftovers};
+use crate::resource::stage::{Attributes, Target, find_leftovers};
 use crate::threads::{self, Task};
 use crate::tools::console;
 use crate::tools::finding::{Finding, Severity};
@@ -26,6 +27,8 @@ const RESERVE_OF_FILES: u64 = 100;
 
 /// The time after which a file system hangs; a busy disk may be slow.
 const HANG: Duration = Duration::from_secs(5);
+/// The age at which an unclaimed staged file is no longer one that a run is about to swap.
+const SWAP: Duration = Duration::from_millis(500);
 
 /// The place of one file.
 #[derive(Default)]
@@ -40,8 +43,8 @@ struct Place {
     disk: Option<Disk>,
     /// The size of the existing file.
     size: u64,
-    /// The staged files of killed runs beside it.
-    leftovers: usize,
+    /// The staged files beside it that nobody has claimed.
+    leftovers: Vec<PathBuf>,
     /// The resource, and what deserves attention about it.
     notes: Vec<String>,
     /// What root cannot replace, and the letter of its attribute in chattr.
@@ -116,7 +119,7 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         refusal: target.may_be_made().err(),
         disk: platform::disk(target.directory()).ok(),
         size: target.old_size().unwrap_or(0),
-        leftovers: count_leftovers(&target).unwrap_or(0),
+        leftovers: find_leftovers(&target).unwrap_or_default(),
         notes,
         protected: protected(&target),
         odd_label: odd_label(target.path()),
@@ -185,12 +188,15 @@ fn add_rights(case: &Case, places: &[Place], findings: &mut Vec<Finding>) {
 
 /// Checks for staged files of killed runs.
 fn leftovers(case: &Case, places: &[Place]) -> Option<Finding> {
-    let place = places.iter().find(|place| place.leftovers > 0)?;
-    let count: usize = places.iter().map(|place| place.leftovers).sum();
+    let mut files: Vec<&PathBuf> = places.iter().flat_map(|place| &place.leftovers).collect();
+    if !files.is_empty() {
+        thread::sleep(SWAP);
+        files.retain(|file| file.exists());
+    }
+    let directory = files.first()?.parent()?.display();
     let is_held = Lock::is_held(&case.config.confdir).unwrap_or(true);
     (!is_held).then(|| {
-        let directory = place.directory.display();
-        let files = console::counted(count, "staged file");
+        let files = console::counted(files.len(), "staged file");
         let message = format_args!("{files} of killed runs, the first in {directory}");
         let help = "find out what kills confd; the next run removes the files";
         Finding::new("leftovers", Severity::Warning, message, help)

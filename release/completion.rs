@@ -38,7 +38,7 @@ complete -o filenames -F _confd confd
 "#;
 
 /// The script.
-pub fn script() -> String {
+pub(crate) fn script() -> String {
     let mut script = BEGIN.to_owned();
     for (flag, words) in WORDS {
         let _ = writeln!(

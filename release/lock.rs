@@ -4,7 +4,7 @@ use crate::Result;
 
 /// A package that the programs are made of, on one system at least.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     pub name: String,
     pub version: String,
     /// SHA-256 of the package as the registry has it; none for this one.
@@ -14,7 +14,7 @@ pub struct Package {
 }
 
 /// All packages in the text of a Cargo.lock.
-pub fn packages(text: &str) -> Result<Vec<Package>> {
+pub(crate) fn packages(text: &str) -> Result<Vec<Package>> {
     let packages: Vec<_> = text.split("[[package]]").skip(1).map(package).collect();
     match packages
         .iter()

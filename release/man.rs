@@ -64,7 +64,7 @@ and the files README.md and docs/ of the archive.
 "#;
 
 /// The page, in man(7) macros.
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     let mut group = "";
     page += ".SH OPTIONS\n";

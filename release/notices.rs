@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::Result;
 
 /// Where they are in the sources.
-pub const PATH: &str = "THIRD-PARTY-NOTICES.txt";
+pub(crate) const PATH: &str = "THIRD-PARTY-NOTICES.txt";
 /// The licences that anybody may pass on with these programs.
 const PERMITTED: &[&str] = &[
     "Apache-2.0",
@@ -36,7 +36,7 @@ in the file LICENSE.
 const RUNTIMES: &str = include_str!("runtimes.txt");
 
 /// The notices, from the packages' own files as cargo has downloaded them.
-pub fn collect() -> Result<String> {
+pub(crate) fn collect() -> Result<String> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
         .output()?;
@@ -141,7 +141,7 @@ fn tidy(text: &str) -> String {
 }
 
 /// The licence of each package and runtime, by its title ("NAME VERSION", or a runtime's name).
-pub fn licences(text: &str) -> BTreeMap<&str, &str> {
+pub(crate) fn licences(text: &str) -> BTreeMap<&str, &str> {
     let titles = text.lines().filter_map(|line| line.strip_prefix("== "));
     titles.filter_map(|title| title.rsplit_once(": ")).collect()
 }

@@ -8,7 +8,7 @@ use crate::lock::{self, Package};
 use crate::{Result, notices};
 
 /// The document, for the texts of a Cargo.lock and of the notices.
-pub fn document(lock: &str, notices: &str) -> Result<String> {
+pub(crate) fn document(lock: &str, notices: &str) -> Result<String> {
     let packages = lock::packages(lock)?;
     let licences = notices::licences(notices);
     let reference = |package: &Package| format!("pkg:cargo/{}@{}", package.name, package.version);

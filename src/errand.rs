@@ -217,9 +217,10 @@ impl<'a> Errand<'a> {
         let is_script = self.command.contains('\n');
         // No record has such a name.
         let script = record.with_file_name(format!("={}.bat", self.name()));
-        let mut command = match is_script {
-            true => platform::script(&self.command, &script).map_err(problem)?,
-            false => platform::shell(&self.command),
+        let mut command = if is_script {
+            platform::script(&self.command, &script).map_err(problem)?
+        } else {
+            platform::shell(&self.command)
         };
         let outputs = (app_log.file().try_clone(), app_log.file().try_clone());
         command
@@ -237,9 +238,10 @@ impl<'a> Errand<'a> {
             let _gone = fs::remove_file(script);
         }
         let ended_by = platform::end_signal(status).map(|signal| 128 + signal);
-        Ok(match timed_out {
-            true => TIMED_OUT,
-            false => ended_by.or(status.code()).unwrap_or(1),
+        Ok(if timed_out {
+            TIMED_OUT
+        } else {
+            ended_by.or(status.code()).unwrap_or(1)
         })
     }
 
@@ -461,9 +463,10 @@ mod tests {
         let home = home("limit");
         fs::write(home.join("log/cmd.timeout"), "1\n").unwrap();
         // An endless loop for sh, and one for cmd.
-        let command = match platform::HAS_OWNERS {
-            true => "while :; do :; done",
-            false => "for /L %i in (0,0,1) do @rem",
+        let command = if platform::HAS_OWNERS {
+            "while :; do :; done"
+        } else {
+            "for /L %i in (0,0,1) do @rem"
         };
         let (good, log) = run(&home, &format!("x:{command}"));
         assert!(!good && log.contains("x [failed124]"), "{log}");

@@ -121,9 +121,10 @@ fn log(level: Level, message: &dyn Display) {
     if (level as u8) < LOWEST.load(Ordering::Relaxed) {
         return;
     }
-    let origin = match PLAIN.load(Ordering::Relaxed) {
-        true => "confd".to_owned(),
-        false => origin(),
+    let origin = if PLAIN.load(Ordering::Relaxed) {
+        "confd".to_owned()
+    } else {
+        origin()
     };
     let line = format_event(&origin, level, message);
     // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.

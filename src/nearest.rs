@@ -5,7 +5,7 @@ const LONGEST: usize = 128;
 
 /// The known word that takes the fewest edits (letters added, removed, changed or swapped with a neighbour) to become
 /// from `word`, if it takes so few that it was probably meant. Of equals, the first.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = Word::new(word);
     let mut nearest: Option<(usize, &str)> = None;
     for candidate in known {
@@ -19,21 +19,21 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// A word to be compared with many.
-pub struct Word {
+pub(crate) struct Word {
     letters: Vec<char>,
     farthest: usize,
 }
 
 impl Word {
     /// Takes the word apart.
-    pub fn new(word: &str) -> Word {
+    pub(crate) fn new(word: &str) -> Word {
         let letters: Vec<char> = word.chars().take(LONGEST + 1).collect();
         let farthest = (letters.len() / 3).clamp(1, 3);
         Word { letters, farthest }
     }
 
     /// The edits that lead to `candidate`; none when they are so many that it was probably not meant.
-    pub fn edits(&self, candidate: &str) -> Option<usize> {
+    pub(crate) fn edits(&self, candidate: &str) -> Option<usize> {
         let edits = distance(&self.letters, candidate)?;
         (edits <= self.farthest).then_some(edits)
     }

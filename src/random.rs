@@ -6,17 +6,17 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// Any number.
-pub fn number() -> u64 {
+pub(crate) fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
 /// A number below `count`; zero for zero.
-pub fn below(count: usize) -> usize {
+pub(crate) fn below(count: usize) -> usize {
     usize::try_from(number() % (count.max(1) as u64)).unwrap_or(0)
 }
 
 /// A time in `0..limit`; zero for a zero limit.
-pub fn up_to(limit: Duration) -> Duration {
+pub(crate) fn up_to(limit: Duration) -> Duration {
     let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(number().checked_rem(limit).unwrap_or(0))
 }

@@ -8,19 +8,19 @@ use std::thread::{self, Builder};
 use std::time::Duration;
 
 /// The work of one thread.
-pub type Work<'a> = Box<dyn FnOnce() + Send + 'a>;
+pub(crate) type Work<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 /// Work with a result.
-pub type Task<T> = Box<dyn FnOnce() -> T + Send>;
+pub(crate) type Task<T> = Box<dyn FnOnce() -> T + Send>;
 
 /// Starts a thread with a name, by which debuggers and `ps` know it. It ends when `work` returns.
-pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
 /// Runs each job in its own thread and returns when the last one has ended. A job for which no
 /// thread can be started is dropped.
-pub fn run_all<'a>(jobs: impl IntoIterator<Item = Work<'a>>) {
+pub(crate) fn run_all<'a>(jobs: impl IntoIterator<Item = Work<'a>>) {
     thread::scope(|scope| {
         for job in jobs {
             let _not_run = Builder::new().spawn_scoped(scope, job);
@@ -30,7 +30,7 @@ pub fn run_all<'a>(jobs: impl IntoIterator<Item = Work<'a>>) {
 
 /// Runs `work` in its own thread; `None` when it does not end within `timeout`. A thread that hangs
 /// is left behind and ends with the process.
-pub fn run_within<T: Send + 'static>(
+pub(crate) fn run_within<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
@@ -40,7 +40,10 @@ pub fn run_within<T: Send + 'static>(
 }
 
 /// [`run_within`] for several tasks at once. The results are in the order of the tasks.
-pub fn run_all_within<T: Send + 'static>(timeout: Duration, tasks: Vec<Task<T>>) -> Vec<Option<T>> {
+pub(crate) fn run_all_within<T: Send + 'static>(
+    timeout: Duration,
+    tasks: Vec<Task<T>>,
+) -> Vec<Option<T>> {
     let mut places = Vec::new();
     let jobs = tasks.into_iter().map(|task| {
         let place = Arc::new(Mutex::new(None));
@@ -74,7 +77,7 @@ fn wait_for_all(timeout: Duration, jobs: Vec<Work<'static>>) {
 
 /// Takes a lock, even if its last holder has panicked. Only tests find such a lock: the program
 /// ends with its first panic.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -10,9 +10,9 @@ mod metad;
 
 /// What the server has of the tests' environment, for what no order asks of it.
 mod env {
-    pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+    pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
-    pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(done(), "this program does not wait until {what}");
     }
 }

@@ -59,7 +59,7 @@ fn change_value(metad: &Metad, env: &Env, value: &str) -> Duration {
 }
 
 /// One value changes, and all files with it.
-pub fn change_to_file(programs: &[Program]) {
+pub(crate) fn change_to_file(programs: &[Program]) {
     const CHANGES: usize = 300;
     println!("daemon: a change to the first of {RESOURCES} files on disk; {CHANGES} changes");
     let places = environments(programs, 3, RESOURCES);
@@ -91,7 +91,7 @@ pub fn change_to_file(programs: &[Program]) {
 
 /// One value changes while other clusters change theirs: the service answers polls at once, and the
 /// tree is the same.
-pub fn change_beside_foreign_ones(programs: &[Program]) {
+pub(crate) fn change_beside_foreign_ones(programs: &[Program]) {
     const CHANGES: usize = 100;
     println!("daemon: the same beside changes of other clusters; {CHANGES} changes each");
     for (a_second, wakes) in [(1, false), (10, false), (100, false), (100, true)] {
@@ -124,7 +124,7 @@ pub fn change_beside_foreign_ones(programs: &[Program]) {
 }
 
 /// Nothing happens, after one change.
-pub fn idle(programs: &[Program]) {
+pub(crate) fn idle(programs: &[Program]) {
     println!(
         "idle daemon: {RESOURCES} resources, watched for {} s",
         IDLE.as_secs()
@@ -170,7 +170,7 @@ pub fn idle(programs: &[Program]) {
 }
 
 /// What an idle daemon holds, against the size of the metadata.
-pub fn idle_memory(programs: &[Program]) {
+pub(crate) fn idle_memory(programs: &[Program]) {
     for (hosts, resources) in [(3, RESOURCES), (10_000, 1), (10_000, RESOURCES)] {
         let json = tree(hosts, "0").to_string().len();
         println!("idle daemon: {resources} resources, {hosts} hosts ({json} bytes of JSON)");

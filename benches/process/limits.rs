@@ -13,12 +13,12 @@ use crate::metad::Metad;
 use crate::programs::run;
 
 /// Starting a process and waiting for its end.
-pub fn start_a_process(env: &Env) {
+pub(crate) fn start_a_process(env: &Env) {
     run(env.command_of("/bin/true", &[]));
 }
 
 /// The least that a safe swap of `count` files costs here: write and sync them side by side, rename each, sync the directory.
-pub fn swap_files(env: &Env, count: usize) {
+pub(crate) fn swap_files(env: &Env, count: usize) {
     let path = |kind: &str, number: usize| env.path(&format!("out/{kind}{number:02}"));
     let write = |number| {
         let mut file = File::create(path("limit-new", number)).expect("a file");
@@ -39,7 +39,7 @@ pub fn swap_files(env: &Env, count: usize) {
 }
 
 /// Asks for the whole tree and reads the answer, without looking at it. What the server does for it is in it as well.
-pub fn read_tree(metad: &Metad) -> Vec<u8> {
+pub(crate) fn read_tree(metad: &Metad) -> Vec<u8> {
     let mut stream = TcpStream::connect(metad.node()).expect("the server");
     let head = "GET /self HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("asked");
@@ -49,6 +49,6 @@ pub fn read_tree(metad: &Metad) -> Vec<u8> {
 }
 
 /// Makes a tree of its JSON.
-pub fn parse_tree(json: &str) {
+pub(crate) fn parse_tree(json: &str) {
     black_box(Tree::from_json(json.as_bytes()).expect("a tree"));
 }

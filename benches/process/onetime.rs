@@ -10,7 +10,7 @@ use crate::sample::{self, Entry, entry, in_turns};
 use crate::{RESOURCES, environment, environments, name_of, tree};
 
 /// Nothing to change.
-pub fn steady(programs: &[Program]) {
+pub(crate) fn steady(programs: &[Program]) {
     const RUNS: usize = 300;
     println!("one-time run, nothing to change: {RESOURCES} resources, 3 hosts; {RUNS} runs");
     let metad = Metad::start(tree(3, "0"));
@@ -33,7 +33,7 @@ fn runs_of<'a>(programs: &'a [Program], env: &'a Env) -> Vec<Entry<'a>> {
 }
 
 /// No file is there yet.
-pub fn first(programs: &[Program]) {
+pub(crate) fn first(programs: &[Program]) {
     const RUNS: usize = 100;
     println!("first run: {RESOURCES} files to be made; {RUNS} runs");
     let places = environments(programs, 3, RESOURCES);
@@ -56,7 +56,7 @@ pub fn first(programs: &[Program]) {
 }
 
 /// One resource with a line for each host, in sync.
-pub fn hosts(programs: &[Program]) {
+pub(crate) fn hosts(programs: &[Program]) {
     let mut before = None;
     for (hosts, runs) in [(100, 200), (1_000, 100), (10_000, 30), (100_000, 5)] {
         let metad = Metad::start(tree(hosts, "0"));

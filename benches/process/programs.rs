@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use crate::env::{Daemon, Env, confd};
 
 /// A confd.
-pub struct Program {
+pub(crate) struct Program {
     pub name: String,
     path: PathBuf,
 }
 
 /// The one to be measured, and another one to compare it with, if there is one.
-pub fn all() -> Vec<Program> {
+pub(crate) fn all() -> Vec<Program> {
     let mut programs = vec![Program::new("confd", confd().into())];
     if let Some(other) = std::env::var_os("OTHER") {
         programs.push(Program::new("the other confd", other.into()));
@@ -33,7 +33,7 @@ impl Program {
     }
 
     /// In bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.path.metadata().expect("the program").len()
     }
 
@@ -43,12 +43,12 @@ impl Program {
     }
 
     /// One run, to its end.
-    pub fn onetime(&self, env: &Env) {
+    pub(crate) fn onetime(&self, env: &Env) {
         run(self.command(env, "-onetime"));
     }
 
     /// The instructions of one run, as callgrind counts them.
-    pub fn instructions(&self, env: &Env) -> u64 {
+    pub(crate) fn instructions(&self, env: &Env) -> u64 {
         let path = self.path.to_string_lossy();
         let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null", &path];
         let run = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
@@ -65,13 +65,13 @@ impl Program {
     }
 
     /// The daemon that waits for changes.
-    pub fn watch(&self, env: &Env) -> Daemon {
+    pub(crate) fn watch(&self, env: &Env) -> Daemon {
         env.start(self.command(env, "-watch"))
     }
 }
 
 /// Runs a command to its good end.
-pub fn run(mut command: Command) {
+pub(crate) fn run(mut command: Command) {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status().expect("it starts");
     assert!(status.success(), "{command:?}: {status}");

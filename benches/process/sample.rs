@@ -3,22 +3,22 @@
 use std::time::{Duration, Instant};
 
 /// One thing to be measured: what to call it, and what does it once and says how long it took.
-pub type Entry<'a> = (String, Box<dyn FnMut(usize) -> Duration + 'a>);
+pub(crate) type Entry<'a> = (String, Box<dyn FnMut(usize) -> Duration + 'a>);
 
 /// Something that is timed from its start to its end.
-pub fn entry<'a>(name: &str, mut work: impl FnMut() + 'a) -> Entry<'a> {
+pub(crate) fn entry<'a>(name: &str, mut work: impl FnMut() + 'a) -> Entry<'a> {
     (name.to_owned(), Box::new(move |_| timed(&mut work)))
 }
 
 /// How long it takes.
-pub fn timed(work: impl FnOnce()) -> Duration {
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
 }
 
 /// Does each of them once, and again, `count` times; prints a line for each, with its ratio to the first. Returns the medians.
-pub fn in_turns(count: usize, entries: &mut [Entry<'_>]) -> Vec<Duration> {
+pub(crate) fn in_turns(count: usize, entries: &mut [Entry<'_>]) -> Vec<Duration> {
     let mut times = vec![Vec::with_capacity(count); entries.len()];
     let mut ticks = vec![0; entries.len()];
     for turn in 0..count {

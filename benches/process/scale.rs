@@ -19,7 +19,7 @@ const MANY: usize = 500;
 const HOSTS: usize = 10_000;
 
 /// All resources of a large image, with nothing to change and with everything to make.
-pub fn runs(programs: &[Program]) {
+pub(crate) fn runs(programs: &[Program]) {
     for (hosts, runs) in [(100, 100), (1_000, 50)] {
         println!("one-time run: {RESOURCES} resources, {hosts} hosts; {runs} runs");
         let places = environments(programs, hosts, RESOURCES);
@@ -47,7 +47,7 @@ pub fn runs(programs: &[Program]) {
 }
 
 /// Instructions of a run with nothing to change.
-pub fn instructions(programs: &[Program]) {
+pub(crate) fn instructions(programs: &[Program]) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("instructions: not counted, for valgrind is not installed");
         return;
@@ -66,7 +66,7 @@ pub fn instructions(programs: &[Program]) {
 }
 
 /// One of many resources reads what changes.
-pub fn one_of_many(programs: &[Program]) {
+pub(crate) fn one_of_many(programs: &[Program]) {
     const CHANGES: usize = 30;
     println!(
         "daemon: a change to the one of {MANY} files that it concerns, {HOSTS} hosts; {CHANGES} changes"

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::figures::Figures;
 
 /// Set when another commit's bench runs this one: the file to write the figures to, and nothing else to do.
-pub const ONLY_FIGURES: &str = "BENCH_FIGURES";
+pub(crate) const ONLY_FIGURES: &str = "BENCH_FIGURES";
 
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git").args(args).output().ok()?;
@@ -17,7 +17,7 @@ fn git(args: &[&str]) -> Option<String> {
 }
 
 /// Where a commit's figures are kept; not for a tree with changes, which is no commit.
-pub fn kept(target: &Path) -> Option<PathBuf> {
+pub(crate) fn kept(target: &Path) -> Option<PathBuf> {
     let clean = git(&["status", "--porcelain"])?.is_empty();
     let commit = git(&["rev-parse", "HEAD"]).filter(|_| clean)?;
     Some(file_of(target, &commit))
@@ -39,7 +39,7 @@ fn commit_before() -> Option<String> {
 }
 
 /// The figures of the commit before, and that commit; or why there are none.
-pub fn figures(target: &Path) -> Result<(String, BTreeMap<String, Duration>), String> {
+pub(crate) fn figures(target: &Path) -> Result<(String, BTreeMap<String, Duration>), String> {
     let commit = commit_before().ok_or("there is no commit before this one")?;
     let file = file_of(target, &commit);
     let short = commit.get(..10).unwrap_or(&commit).to_owned();

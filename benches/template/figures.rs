@@ -11,7 +11,7 @@ const ROUND: Duration = Duration::from_millis(50);
 
 /// Times by name, in the order in which they were measured.
 #[derive(Default)]
-pub struct Figures(Vec<Figure>);
+pub(crate) struct Figures(Vec<Figure>);
 
 struct Figure {
     name: String,
@@ -23,7 +23,7 @@ struct Figure {
 impl Figures {
     /// Measures `work`: the best of several rounds of at least 50 ms each, so that what else the machine does
     /// counts little.
-    pub fn measure(
+    pub(crate) fn measure(
         &mut self,
         name: &str,
         amount: (f64, &'static str),
@@ -54,7 +54,7 @@ impl Figures {
     }
 
     /// The figures of an earlier run, by name.
-    pub fn read(path: &Path) -> Option<BTreeMap<String, Duration>> {
+    pub(crate) fn read(path: &Path) -> Option<BTreeMap<String, Duration>> {
         let text = fs::read_to_string(path).ok()?;
         let figures = text.lines().filter_map(|line| {
             let (name, nanos) = line.split_once('\t')?;
@@ -64,7 +64,7 @@ impl Figures {
     }
 
     /// Keeps the figures.
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
@@ -74,7 +74,7 @@ impl Figures {
     }
 
     /// One line for each figure, beside that of the commit before.
-    pub fn print(&self, before: Option<&BTreeMap<String, Duration>>) {
+    pub(crate) fn print(&self, before: Option<&BTreeMap<String, Duration>>) {
         for Figure { name, time, amount } in &self.0 {
             let rate = amount.0 / time.as_secs_f64();
             let before = before.and_then(|before| before.get(name));
@@ -103,7 +103,7 @@ fn cpu_time() -> Duration {
 }
 
 /// A time with three digits.
-pub fn show(time: Duration) -> String {
+pub(crate) fn show(time: Duration) -> String {
     let nanos = time.as_nanos() as f64;
     let (number, unit) = match nanos {
         0.0..1e3 => (nanos, "ns"),

@@ -27,7 +27,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The wait for the lock.
 #[derive(Debug)]
-pub struct Locking {
+pub(super) struct Locking {
     since: Instant,
     retry: Instant,
     /// Another process held the lock: what was rendered before may be older than its files.
@@ -40,7 +40,7 @@ pub struct Locking {
 
 impl Locking {
     /// To be tried at once.
-    pub fn new(now: Instant) -> Locking {
+    pub(super) fn new(now: Instant) -> Locking {
         Locking {
             since: now,
             retry: now,
@@ -51,7 +51,7 @@ impl Locking {
     }
 
     /// To be tried at once, with a tree that was fetched again.
-    pub fn refetched(now: Instant) -> Locking {
+    pub(super) fn refetched(now: Instant) -> Locking {
         Locking {
             has_refetched: true,
             ..Locking::new(now)
@@ -59,19 +59,19 @@ impl Locking {
     }
 
     /// Since when the tree is being fetched again.
-    pub fn refetching_since(&self) -> Option<Instant> {
+    pub(super) fn refetching_since(&self) -> Option<Instant> {
         self.is_refetching.then_some(self.since)
     }
 
     /// When it is to be tried again; never before a new tree has come.
-    pub fn retry(&self) -> Option<Instant> {
+    pub(super) fn retry(&self) -> Option<Instant> {
         (!self.is_refetching).then_some(self.retry)
     }
 }
 
 /// An apply in progress.
 #[derive(Debug)]
-pub struct Apply {
+pub(super) struct Apply {
     /// None where nothing is changed, or the file system of confdir has no locks.
     lock: Option<Lock>,
     directories: Directories,

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use crate::random;
 
 /// The first pause, before its random part is left out.
-pub const FIRST: Duration = Duration::from_secs(1);
+pub(super) const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
-pub const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 /// The pauses after failures in a row.
 #[derive(Debug, Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// The next pause: 1 s doubling to 60 s, of which up to a quarter is left out at random.
-    pub fn pause(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let doubled = FIRST.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         let whole = doubled.min(LONGEST);
@@ -25,7 +25,7 @@ impl Backoff {
     }
 
     /// An attempt has worked: the next failure starts from the first pause again.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 }
@@ -33,14 +33,14 @@ impl Backoff {
 /// The pauses while a service is away that many nodes lost at one moment: they must not come back at
 /// one moment. With doubling pauses, nodes that are one pause apart would come in waves.
 #[derive(Debug)]
-pub struct Outage {
+pub(super) struct Outage {
     jitter: Duration,
     since: Option<Instant>,
 }
 
 impl Outage {
     /// No outage yet. `jitter` is the time over which all may come back after a short one.
-    pub fn new(jitter: Duration) -> Outage {
+    pub(super) fn new(jitter: Duration) -> Outage {
         Outage {
             jitter,
             since: None,
@@ -50,7 +50,7 @@ impl Outage {
     /// The next pause at `now`: half the time that the service has been away, at least the jitter and
     /// at most 60 s, of which up to half is left out at random. So the nodes are back evenly spread
     /// over half the length of the outage.
-    pub fn pause(&mut self, now: Instant) -> Duration {
+    pub(super) fn pause(&mut self, now: Instant) -> Duration {
         let since = *self.since.get_or_insert(now);
         let away = now.saturating_duration_since(since);
         let whole = (away / 2).max(self.jitter).min(LONGEST);
@@ -58,7 +58,7 @@ impl Outage {
     }
 
     /// The service is back.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.since = None;
     }
 }

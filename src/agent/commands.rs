@@ -29,7 +29,7 @@ impl End {
 }
 
 /// Starts a command. Posts `started` once it runs, and the event made by `ended` at its end.
-pub fn start(
+pub(super) fn start(
     invocation: Invocation,
     announcement: Announcement,
     queue: &SyncSender<Event>,

@@ -6,7 +6,7 @@
 
 /// The generations between which no others have changed files.
 #[derive(Debug, Default)]
-pub struct Freshness {
+pub(super) struct Freshness {
     /// The generations from the first to the second are all this process's own changes. Its trees
     /// come in order, so that none of them makes the next one old.
     own: Option<(u64, u64)>,
@@ -15,7 +15,7 @@ pub struct Freshness {
 impl Freshness {
     /// Returns true if others may have written files from newer metadata than a tree for whose request
     /// this generation was noted; `current` is that of now. Without one of them nothing is known.
-    pub fn is_stale(&self, noted: Option<u64>, current: Option<u64>) -> bool {
+    pub(super) fn is_stale(&self, noted: Option<u64>, current: Option<u64>) -> bool {
         let (Some(noted), Some(current)) = (noted, current) else {
             return false;
         };
@@ -24,7 +24,7 @@ impl Freshness {
     }
 
     /// This process has increased the generation by one, to `current`.
-    pub fn advance(&mut self, current: u64) {
+    pub(super) fn advance(&mut self, current: u64) {
         let before = current.wrapping_sub(1);
         let first = match self.own {
             Some((first, last)) if last == before => first,

@@ -22,7 +22,7 @@ const UNMOVED: u32 = 3;
 
 /// The recent answers that brought nothing new.
 #[derive(Debug)]
-pub struct Pacing {
+pub(super) struct Pacing {
     window: Instant,
     answers: u32,
     unmoved: u32,
@@ -31,7 +31,7 @@ pub struct Pacing {
 
 impl Pacing {
     /// No answer so far.
-    pub fn new(now: Instant) -> Pacing {
+    pub(super) fn new(now: Instant) -> Pacing {
         Pacing {
             window: now,
             answers: 0,
@@ -41,21 +41,22 @@ impl Pacing {
     }
 
     /// The server does wait: an answer brought something new, or there was none for long.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.unmoved = 0;
         self.backoff.reset();
     }
 
     /// The pause after an answer at `now` to a poll of `asked` that brought nothing new; none when
     /// the next poll is to follow at once. `moved` when the version is another one than the poll's.
-    pub fn pause(&mut self, moved: bool, asked: Instant, now: Instant) -> Option<Duration> {
+    pub(super) fn pause(&mut self, moved: bool, asked: Instant, now: Instant) -> Option<Duration> {
         if now.saturating_duration_since(asked) >= HELD {
             self.reset();
             return None;
         }
-        self.unmoved = match moved {
-            true => self.unmoved.saturating_sub(1),
-            false => self.unmoved + 1,
+        self.unmoved = if moved {
+            self.unmoved.saturating_sub(1)
+        } else {
+            self.unmoved + 1
         };
         if self.unmoved > UNMOVED {
             return Some(self.backoff.pause());

@@ -21,7 +21,7 @@ use crate::tree::Tree;
 
 /// When the source is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollMode {
+pub(super) enum PollMode {
     /// Until one tree has come, for at most this time.
     Once(Duration),
     /// Again after each pause of this length.
@@ -44,7 +44,7 @@ impl PollMode {
 
 /// The source of the trees. Dropping it ends the request in progress and the thread.
 #[derive(Debug)]
-pub struct Poller {
+pub(super) struct Poller {
     number: u32,
     jobs: Sender<Job>,
     cancel: Cancel,
@@ -53,7 +53,7 @@ pub struct Poller {
 impl Poller {
     /// Starts to ask the source of `config`. Its answers are posted to `queue` as [`Event::Tree`]
     /// and [`Event::FetchFailed`], with the [number](Poller::number) of the source.
-    pub fn start(config: &Config, queue: SyncSender<Event>) -> Result<Poller> {
+    pub(super) fn start(config: &Config, queue: SyncSender<Event>) -> Result<Poller> {
         let (jobs, receiver) = mpsc::channel();
         let (job, cancel) = Job::new(1, config, queue);
         threads::spawn("metadata", move || run(job, receiver))
@@ -66,7 +66,7 @@ impl Poller {
     }
 
     /// Leaves the source for that of `config`, which gets the next number.
-    pub fn restart(&mut self, config: &Config, queue: SyncSender<Event>) {
+    pub(super) fn restart(&mut self, config: &Config, queue: SyncSender<Event>) {
         self.cancel.cancel();
         self.number += 1;
         let (job, cancel) = Job::new(self.number, config, queue);
@@ -76,7 +76,7 @@ impl Poller {
     }
 
     /// The number that this source's events carry; events of an earlier one are out of date.
-    pub fn number(&self) -> u32 {
+    pub(super) fn number(&self) -> u32 {
         self.number
     }
 }

@@ -24,7 +24,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// A reload that is to be started.
 #[derive(Debug)]
-pub struct PendingReload {
+pub(super) struct PendingReload {
     invocation: Invocation,
     /// One run may serve others with the same command.
     is_shared: bool,
@@ -50,7 +50,7 @@ struct Run {
 
 /// All reloads.
 #[derive(Debug)]
-pub struct Reloads {
+pub(super) struct Reloads {
     journal: Journal,
     /// By conf.d file.
     pending: BTreeMap<PathBuf, PendingReload>,
@@ -65,7 +65,7 @@ pub struct Reloads {
 
 impl Reloads {
     /// None yet.
-    pub fn new(confdir: &Path) -> Reloads {
+    pub(super) fn new(confdir: &Path) -> Reloads {
         Reloads {
             journal: Journal::new(confdir),
             pending: BTreeMap::new(),
@@ -78,22 +78,22 @@ impl Reloads {
     }
 
     /// The number of commands that run.
-    pub fn running(&self) -> usize {
+    pub(super) fn running(&self) -> usize {
         self.runs.len()
     }
 
     /// True when a reload waits to be started.
-    pub fn is_pending(&self, path: &Path) -> bool {
+    pub(super) fn is_pending(&self, path: &Path) -> bool {
         self.pending.contains_key(path)
     }
 
     /// True when nothing runs, and nothing is to be started at `now`.
-    pub fn are_done(&self, now: Instant) -> bool {
+    pub(super) fn are_done(&self, now: Instant) -> bool {
         self.runs.is_empty() && self.pending.values().all(|reload| reload.due > now)
     }
 
     /// When a reload has to be started.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         let due = self
             .pending
             .values()

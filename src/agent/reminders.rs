@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_secs(3600);
 
 /// The failures that last.
 #[derive(Debug, Default)]
-pub struct Reminders {
+pub(super) struct Reminders {
     /// By conf.d file.
     resources: BTreeMap<String, Failing>,
     metadata: Option<Failing>,
@@ -50,7 +50,7 @@ impl Failing {
 
 impl Reminders {
     /// Takes a report; returns what is to be logged.
-    pub fn take(&mut self, report: &Report, now: Instant) -> Vec<(Level, String)> {
+    pub(super) fn take(&mut self, report: &Report, now: Instant) -> Vec<(Level, String)> {
         let mut lines = Vec::new();
         let mut resources = BTreeMap::new();
         for entry in &report.resources {
@@ -89,7 +89,7 @@ impl Reminders {
     }
 
     /// The time of the next reminder.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         let all = self.resources.values().chain(&self.metadata);
         all.map(|failing| failing.logged + PAUSE).min()
     }

@@ -21,7 +21,7 @@ const STACK: usize = 8 << 20;
 
 /// Something to do for one resource.
 #[derive(Debug)]
-pub struct Job {
+pub(super) struct Job {
     pub path: PathBuf,
     pub resource: Arc<Resource>,
     pub config: Arc<Config>,
@@ -30,7 +30,7 @@ pub struct Job {
 
 /// What to do.
 #[derive(Debug)]
-pub enum Work {
+pub(super) enum Work {
     /// Render this tree.
     Render(Arc<Tree>),
     /// Look whether a rendering would be the same, and what became of the file.
@@ -56,7 +56,7 @@ pub struct Inspection {
 
 /// The threads.
 #[derive(Debug)]
-pub struct Renderer {
+pub(super) struct Renderer {
     queue: SyncSender<Event>,
     worker: Option<Worker>,
     last_job: u64,
@@ -72,7 +72,7 @@ struct Worker {
 
 impl Renderer {
     /// A renderer that posts its results to `queue`.
-    pub fn new(queue: SyncSender<Event>) -> Renderer {
+    pub(super) fn new(queue: SyncSender<Event>) -> Renderer {
         Renderer {
             queue,
             worker: None,
@@ -81,13 +81,13 @@ impl Renderer {
     }
 
     /// When the job in progress began; none when it has nothing to do.
-    pub fn busy_since(&self) -> Option<Instant> {
+    pub(super) fn busy_since(&self) -> Option<Instant> {
         let (_, since) = self.worker.as_ref()?.job?;
         Some(since)
     }
 
     /// Starts a job, for which nothing may be in progress; returns its number.
-    pub fn start(&mut self, job: Job) -> Result<u64> {
+    pub(super) fn start(&mut self, job: Job) -> Result<u64> {
         self.last_job += 1;
         let number = self.last_job;
         let worker = match self.worker.take() {
@@ -121,7 +121,7 @@ impl Renderer {
     }
 
     /// The job of this number is done.
-    pub fn finish(&mut self, number: u64) {
+    pub(super) fn finish(&mut self, number: u64) {
         if let Some(worker) = &mut self.worker
             && worker.job.is_some_and(|(job, _)| job == number)
         {
@@ -130,7 +130,7 @@ impl Renderer {
     }
 
     /// Leaves the job in progress to its thread; the next one gets a new thread.
-    pub fn leave_behind(&mut self) {
+    pub(super) fn leave_behind(&mut self) {
         self.worker = None;
     }
 }

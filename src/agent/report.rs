@@ -16,7 +16,7 @@ use crate::resource;
 
 /// The side of the agent that others see.
 #[derive(Debug)]
-pub struct Health {
+pub(super) struct Health {
     /// None when nothing is to be written.
     reporter: Option<Reporter>,
     reminders: Reminders,
@@ -31,7 +31,7 @@ pub struct Health {
 
 impl Health {
     /// Nothing is written before the first report.
-    pub fn start(config: &Config) -> Health {
+    pub(super) fn start(config: &Config) -> Health {
         let reporter = Reporter::start(config);
         let past = reporter.iter().flat_map(Reporter::past);
         let failed =
@@ -66,7 +66,7 @@ impl Health {
 
     /// Takes the result of a reload of `dest`: its error, if it failed. One that has no reload command
     /// has succeeded.
-    pub fn take_reload(&mut self, dest: &Path, error: Option<&Error>) {
+    pub(super) fn take_reload(&mut self, dest: &Path, error: Option<&Error>) {
         match error {
             None => self.reload_errors.remove(dest),
             Some(error) => self.reload_errors.insert(dest.to_owned(), error.redacted()),
@@ -74,7 +74,7 @@ impl Health {
     }
 
     /// Takes a note about what is wrong with `cause`, or that nothing is any more.
-    pub fn note(&mut self, cause: &'static str, problem: Option<String>) {
+    pub(super) fn note(&mut self, cause: &'static str, problem: Option<String>) {
         match problem {
             Some(problem) => self.notes.insert(cause, problem),
             None => self.notes.remove(cause),
@@ -82,7 +82,7 @@ impl Health {
     }
 
     /// Takes over new settings, which may name another confdir.
-    pub fn take_config(&mut self, config: &Config) {
+    pub(super) fn take_config(&mut self, config: &Config) {
         match &mut self.reporter {
             Some(reporter) if reporter.is_of(&config.confdir) && !config.looks_only() => {
                 reporter.set_interval(config);
@@ -92,7 +92,7 @@ impl Health {
     }
 
     /// The time by which it wants the next report.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         let report = self.reporter.as_ref().and_then(Reporter::next_due);
         [report, self.reminders.next_due()]
             .into_iter()

@@ -15,7 +15,7 @@ use crate::resource::{self, Resource, SETTLED, Stamp};
 
 /// A conf.d file that cannot be used.
 #[derive(Debug, Default)]
-pub struct Broken {
+pub(super) struct Broken {
     /// The reason, as it was logged.
     pub message: String,
     /// When it is read again.

@@ -30,7 +30,7 @@ const LATE_LINES: usize = 10;
 
 /// A round in progress.
 #[derive(Debug)]
-pub struct Round {
+pub(super) struct Round {
     queue: VecDeque<PathBuf>,
     tree: Arc<Tree>,
     origin: Origin,

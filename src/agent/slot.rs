@@ -12,7 +12,7 @@ use crate::tree::Tree;
 
 /// What a resource is doing.
 #[derive(Debug)]
-pub enum State {
+pub(super) enum State {
     /// Nothing; it may be taken up.
     Idle,
     /// It is being rendered.
@@ -33,14 +33,14 @@ pub enum State {
 
 /// Which metadata something was rendered from.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     /// The generation that was noted before the request for the tree.
     pub noted: Option<u64>,
 }
 
 /// A staged file.
 #[derive(Debug)]
-pub struct Staged {
+pub(super) struct Staged {
     pub prepared: Box<Prepared>,
     pub origin: Origin,
     /// The number of its check, and when that began.
@@ -54,14 +54,14 @@ pub struct Staged {
 
 impl Staged {
     /// True when the check took long and its template was not looked at again since.
-    pub fn is_unfinished(&self) -> bool {
+    pub(super) fn is_unfinished(&self) -> bool {
         self.is_late && !self.is_verified
     }
 }
 
 /// One resource and its state.
 #[derive(Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     /// The conf.d file.
     pub resource: Arc<Resource>,
     /// The conf.d file as it was read.
@@ -105,7 +105,7 @@ pub struct Slot {
 
 impl Slot {
     /// A resource that is due at once.
-    pub fn new(resource: Resource, stamp: Stamp, now: Instant) -> Slot {
+    pub(super) fn new(resource: Resource, stamp: Stamp, now: Instant) -> Slot {
         Slot {
             resource: Arc::new(resource),
             stamp,
@@ -132,7 +132,7 @@ impl Slot {
 
     /// Its conf.d file was read again. What is known of the same dest stays known. Whatever was in
     /// progress with the old one is dropped; a reload goes on.
-    pub fn replace(&mut self, resource: Resource, stamp: Stamp, now: Instant) {
+    pub(super) fn replace(&mut self, resource: Resource, stamp: Stamp, now: Instant) {
         if resource.dest() != self.resource.dest() {
             self.inputs = None;
             self.place = None;
@@ -148,7 +148,7 @@ impl Slot {
     }
 
     /// Drops what is rendered or staged, and whatever comes of the rendering in progress.
-    pub fn drop_work(&mut self) {
+    pub(super) fn drop_work(&mut self) {
         self.state = match self.state {
             State::Rendering { job, .. } | State::Hanging { job } => State::Hanging { job },
             _ => State::Idle,
@@ -156,7 +156,7 @@ impl Slot {
     }
 
     /// Goes on to a newer tree; false when it has to be rendered again.
-    pub fn follow(&mut self, tree: &Arc<Tree>) -> bool {
+    pub(super) fn follow(&mut self, tree: &Arc<Tree>) -> bool {
         let inputs = match &mut self.state {
             State::Rendered(rendered, _) => Some(&mut rendered.inputs),
             State::Checking(staged) | State::Checked(staged) => Some(&mut staged.prepared.inputs),
@@ -169,7 +169,7 @@ impl Slot {
     }
 
     /// True when a new rendering can begin.
-    pub fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         let is_waiting = match &self.state {
             State::Idle => true,
             State::Checked(staged) => staged.is_late,
@@ -179,12 +179,12 @@ impl Slot {
     }
 
     /// True when nothing is in progress that ends by itself.
-    pub fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         matches!(self.state, State::Idle | State::Hanging { .. })
     }
 
     /// True when it is on its way to a swap that its apply waits for.
-    pub fn is_in_apply(&self) -> bool {
+    pub(super) fn is_in_apply(&self) -> bool {
         match &self.state {
             State::Rendering { .. } | State::Rendered(..) => true,
             State::Checking(staged) | State::Checked(staged) => !staged.is_late,
@@ -193,28 +193,28 @@ impl Slot {
     }
 
     /// True when it can be taken up at `now`.
-    pub fn is_ready(&self, now: Instant) -> bool {
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.is_free() && self.due.is_some_and(|due| due <= now)
     }
 
     /// Taken up at `at`, or earlier if it was due earlier.
-    pub fn wake(&mut self, at: Instant) {
+    pub(super) fn wake(&mut self, at: Instant) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
     /// Something has changed: what failed before may work now.
-    pub fn renew(&mut self, at: Instant) {
+    pub(super) fn renew(&mut self, at: Instant) {
         self.backoff.reset();
         self.due = Some(at);
     }
 
     /// Looked at, without rendering, at `at` or earlier.
-    pub fn inspect(&mut self, at: Instant) {
+    pub(super) fn inspect(&mut self, at: Instant) {
         self.inspect_at = Some(self.inspect_at.map_or(at, |due| due.min(at)));
     }
 
     /// Logs what is to be changed; the same again after a failure is not news.
-    pub fn say(&self, change: &Change) {
+    pub(super) fn say(&self, change: &Change) {
         let level = if self.failure.is_some() {
             Level::Debug
         } else {
@@ -226,7 +226,7 @@ impl Slot {
     }
 
     /// The file on disk is right, and was rendered from `inputs`.
-    pub fn settle(&mut self, inputs: Inputs, now: Instant) {
+    pub(super) fn settle(&mut self, inputs: Inputs, now: Instant) {
         if inputs.system.are_young() {
             self.inspect(now + SETTLED + Duration::from_millis(100));
         }
@@ -245,12 +245,12 @@ impl Slot {
     }
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a pause.
-    pub fn fail(&mut self, error: &Error, now: Instant) {
+    pub(super) fn fail(&mut self, error: &Error, now: Instant) {
         self.fail_within(error, &mut { usize::MAX }, now);
     }
 
     /// [`Slot::fail`] with at most this many lines of the log, and one when there are none left.
-    pub fn fail_within(&mut self, error: &Error, lines: &mut usize, now: Instant) {
+    pub(super) fn fail_within(&mut self, error: &Error, lines: &mut usize, now: Instant) {
         self.state = State::Idle;
         self.failure = Some(error.redacted());
         self.log_failure(error, lines);
@@ -261,13 +261,13 @@ impl Slot {
     }
 
     /// The last reload failed.
-    pub fn fail_reload(&mut self, error: &Error) {
+    pub(super) fn fail_reload(&mut self, error: &Error) {
         self.reload_failure = Some(error.redacted());
         self.log_failure(error, &mut { usize::MAX });
     }
 
     /// The reload worked.
-    pub fn reloaded(&mut self) {
+    pub(super) fn reloaded(&mut self) {
         self.reload_failure = None;
         if self.failure.is_none() {
             self.said = None;

@@ -41,7 +41,7 @@ impl Default for Limits {
 
 /// A good answer.
 #[derive(Debug)]
-pub struct Answer {
+pub(super) struct Answer {
     /// The header asked for, if it is there and a number.
     pub number: Option<u64>,
     /// The whole body; not looked into.
@@ -61,7 +61,7 @@ pub struct Head {
 
 /// Why there is no good answer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Problem {
+pub(super) enum Problem {
     /// Connected and asked, but no answer began within the timeout.
     Timeout,
     /// Anything else, in words that go on after the URL.
@@ -70,14 +70,14 @@ pub enum Problem {
 
 /// An HTTP client with one connection, kept alive.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     agent: Agent,
     limits: Limits,
 }
 
 impl Client {
     /// A client without a connection yet.
-    pub fn new(limits: Limits) -> Client {
+    pub(super) fn new(limits: Limits) -> Client {
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -100,22 +100,27 @@ impl Client {
     }
 
     /// The timeout of a request that is to be answered at once.
-    pub fn timeout(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         self.limits.answer
     }
 
     /// A switch that ends a request in progress and refuses further ones.
-    pub fn cancel(&self) -> Cancel {
+    pub(super) fn cancel(&self) -> Cancel {
         Cancel::of_agent(self.agent.clone())
     }
 
     /// Gets `url`; the answer must begin within `timeout`. `header` is the one wanted of it.
-    pub fn get(&self, url: &str, header: &str, timeout: Duration) -> Result<Answer, Problem> {
+    pub(super) fn get(
+        &self,
+        url: &str,
+        header: &str,
+        timeout: Duration,
+    ) -> Result<Answer, Problem> {
         self.probe(url, header, timeout).1
     }
 
     /// [`Client::get`] with the head of whatever answer there was.
-    pub fn probe(
+    pub(super) fn probe(
         &self,
         url: &str,
         header: &str,
@@ -202,9 +207,10 @@ impl Resolver for Names {
         for address in found.take(16) {
             addresses.push(address);
         }
-        match addresses.is_empty() {
-            true => Err(ureq::Error::HostNotFound),
-            false => Ok(addresses),
+        if addresses.is_empty() {
+            Err(ureq::Error::HostNotFound)
+        } else {
+            Ok(addresses)
         }
     }
 }
@@ -248,14 +254,13 @@ fn check_type(response: &Response<Body>) -> Result<(), String> {
     };
     let essence = text.split(';').next().unwrap_or(text).trim();
     let known = ["application/json", "text/plain"];
-    match known
+    if known
         .iter()
         .any(|known| essence.eq_ignore_ascii_case(known))
     {
-        true => Ok(()),
-        false => {
-            let essence: String = essence.chars().take(100).collect();
-            Err(format!("the answer is {essence}, not JSON"))
-        }
+        Ok(())
+    } else {
+        let essence: String = essence.chars().take(100).collect();
+        Err(format!("the answer is {essence}, not JSON"))
     }
 }

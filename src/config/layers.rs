@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::go::strconv;
 
 /// The meaning of a value, or the end of an error message that begins with its key.
-pub type Meaning<T> = Result<T, String>;
+pub(super) type Meaning<T> = Result<T, String>;
 
 /// A key's value and the place that it came from.
-pub struct Found<T> {
+pub(super) struct Found<T> {
     pub value: T,
     key: &'static str,
     place: Place,
@@ -22,7 +22,7 @@ pub struct Found<T> {
 
 impl<T> Found<T> {
     /// Converts the value. An error message follows the key's name and gets the place.
-    pub fn mean<U>(self, meaning: impl FnOnce(T) -> Meaning<U>) -> Result<U> {
+    pub(super) fn mean<U>(self, meaning: impl FnOnce(T) -> Meaning<U>) -> Result<U> {
         let Found { value, key, place } = self;
         meaning(value).map_err(|message| place.refuse(key, &message))
     }
@@ -49,10 +49,10 @@ impl Place {
 }
 
 /// Looks up one environment variable.
-pub type Variables<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+pub(super) type Variables<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 /// The places, the weakest first.
-pub struct Layers<'a> {
+pub(super) struct Layers<'a> {
     pub file: Option<Table>,
     pub env: &'a Variables<'a>,
     pub args: &'a Args,
@@ -60,13 +60,13 @@ pub struct Layers<'a> {
 
 impl Layers<'_> {
     /// A string. An empty one counts as none and overrides weaker places.
-    pub fn text(&self, key: &'static str) -> Result<Option<Found<String>>> {
+    pub(super) fn text(&self, key: &'static str) -> Result<Option<Found<String>>> {
         let found = self.read(key, Table::string, |texts| Ok(last(texts).to_owned()))?;
         Ok(found.filter(|found| !found.value.is_empty()))
     }
 
     /// A list of strings without the empty ones. The environment separates them with commas.
-    pub fn list(&self, key: &'static str) -> Result<Option<Found<Vec<String>>>> {
+    pub(super) fn list(&self, key: &'static str) -> Result<Option<Found<Vec<String>>>> {
         let mut found = self.read(key, Table::strings, |texts| Ok(texts.to_vec()))?;
         if let Some(found) = &mut found {
             if let (Place::Variable(_), [text]) = (&found.place, found.value.as_slice()) {
@@ -79,7 +79,7 @@ impl Layers<'_> {
     }
 
     /// Returns true if a switch is on. It is off if no place has it.
-    pub fn is_on(&self, key: &'static str) -> Result<bool> {
+    pub(super) fn is_on(&self, key: &'static str) -> Result<bool> {
         let found = self.read(key, Table::boolean, |texts| {
             let text = last(texts);
             strconv::parse_bool(text.as_bytes())
@@ -89,7 +89,7 @@ impl Layers<'_> {
     }
 
     /// A whole number.
-    pub fn integer(&self, key: &'static str) -> Result<Option<Found<i64>>> {
+    pub(super) fn integer(&self, key: &'static str) -> Result<Option<Found<i64>>> {
         self.read(key, Table::integer, |texts| {
             let text = last(texts);
             text.parse()
@@ -98,7 +98,7 @@ impl Layers<'_> {
     }
 
     /// A duration.
-    pub fn duration(&self, key: &'static str) -> Result<Option<Found<Duration>>> {
+    pub(super) fn duration(&self, key: &'static str) -> Result<Option<Found<Duration>>> {
         self.read(key, Table::duration, |texts| {
             let text = last(texts);
             parse_duration(text).ok_or_else(|| format!("must be {DURATION}, not {text:?}"))
@@ -155,7 +155,7 @@ impl Layers<'_> {
 }
 
 /// The environment variable of a setting: `CONFD_LOG_LEVEL` for `log-level`.
-pub fn variable_name(key: &str) -> String {
+pub(super) fn variable_name(key: &str) -> String {
     format!("CONFD_{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 

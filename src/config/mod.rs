@@ -258,9 +258,12 @@ fn poll_limit(found: Option<Found<Duration>>) -> Result<Duration> {
     let Some(found) = found else {
         return Ok(DEFAULT_POLL_LIMIT);
     };
-    found.mean(|limit| match limit >= SHORTEST_POLL_LIMIT {
-        true => Ok(limit),
-        false => Err(format!("must be {SHORTEST_POLL_LIMIT:?} at least")),
+    found.mean(|limit| {
+        if limit >= SHORTEST_POLL_LIMIT {
+            Ok(limit)
+        } else {
+            Err(format!("must be {SHORTEST_POLL_LIMIT:?} at least"))
+        }
     })
 }
 

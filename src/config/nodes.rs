@@ -83,9 +83,10 @@ fn split_port(node: &str) -> Meaning<(String, &str)> {
     }
     let (host, port) = node.split_once(':').unwrap_or((node, DEFAULT_PORT));
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    match !host.is_empty() && host.bytes().all(fits) {
-        true => Ok((host.to_owned(), port)),
-        false => Err(MALFORMED.to_owned()),
+    if !host.is_empty() && host.bytes().all(fits) {
+        Ok((host.to_owned(), port))
+    } else {
+        Err(MALFORMED.to_owned())
     }
 }
 

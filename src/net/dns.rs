@@ -12,7 +12,7 @@ use crate::random;
 
 /// One server of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SrvRecord {
+pub(crate) struct SrvRecord {
     /// The host, with its last dot, as Go's `net.LookupSRV` gives it.
     pub target: String,
     /// The port on it.
@@ -37,7 +37,7 @@ const NAME: usize = 255;
 const LABEL: usize = 63;
 
 /// The SRV records of `name`, such as `_metad._tcp.example.com`. `NotFound` when there are none; it takes 24 seconds at the most.
-pub fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
+pub(crate) fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
     let mut servers = Vec::new();
     for ip in platform::nameservers()?.into_iter().take(SERVERS) {
         servers.push(SocketAddr::new(ip, PORT));
@@ -295,9 +295,10 @@ impl Reader<'_> {
 }
 
 fn name_byte(byte: u8) -> io::Result<u8> {
-    match is_name_byte(byte) {
-        true => Ok(byte),
-        false => Err(invalid("a name is not a host's")),
+    if is_name_byte(byte) {
+        Ok(byte)
+    } else {
+        Err(invalid("a name is not a host's"))
     }
 }
 

@@ -2,4 +2,4 @@
 
 mod dns;
 
-pub use dns::{SrvRecord, query_srv};
+pub(crate) use dns::{SrvRecord, query_srv};

@@ -67,7 +67,7 @@ impl FileInput {
 }
 
 /// A number that stands for a content: equal contents have equal numbers.
-pub fn digest(content: &[u8]) -> u64 {
+pub(super) fn digest(content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     hasher.finish()

@@ -63,9 +63,10 @@ impl<'r> Probe<'r> {
                 self.toml.display()
             ),
             Some(MissingKey::Misspelt { meant, covered }) => {
-                let limits = match covered {
-                    true => String::new(),
-                    false => format!(" (but {})", self.limits()),
+                let limits = if covered {
+                    String::new()
+                } else {
+                    format!(" (but {})", self.limits())
                 };
                 format!("the metadata has no such key; did you mean {meant}?{limits}")
             }

@@ -15,7 +15,7 @@ pub const MAX_DEPTH: u32 = 125;
 /// The levels of a rendering, without those of its host.
 pub(super) const RENDERING_DEPTH: u32 = 4;
 /// Templates that may be in execution at once, each called by the one before: Go's own limit.
-pub const MAX_TEMPLATES: u32 = 100_000;
+pub(super) const MAX_TEMPLATES: u32 = 100_000;
 
 /// The rest of a rendering's budget, shared with nested renderings.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::go::escape;
 
 /// One of Go's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Builtin {
+pub(super) enum Builtin {
     And,
     Or,
     Not,
@@ -66,19 +66,19 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
 
 impl Builtin {
     /// The function of that name.
-    pub fn named(name: &[u8]) -> Option<Builtin> {
+    pub(super) fn named(name: &[u8]) -> Option<Builtin> {
         let same = |function: &Function| function.name.as_bytes() == name;
         let found = TABLE.iter().find(|(_, function)| same(function));
         found.map(|(builtin, _)| *builtin)
     }
 
     /// Its name and parameters.
-    pub fn function(self) -> &'static Function {
+    pub(super) fn function(self) -> &'static Function {
         &TABLE[self as usize].1
     }
 
     /// Calls it. Text is made in `scratch`.
-    pub fn call(
+    pub(super) fn call(
         self,
         args: &[Value],
         options: Options,

@@ -35,7 +35,7 @@ pub enum ErrorKind {
 
 /// A place in a template's text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// The name that the text was parsed under.
     pub name: Arc<str>,
     /// The text.
@@ -46,7 +46,7 @@ pub struct Place {
 
 /// The node that was executing when it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Executing {
+pub(super) struct Executing {
     /// The template, or one that it defines.
     pub template: Vec<u8>,
     /// The innermost node, as Go prints it.
@@ -362,12 +362,12 @@ impl Place {
     }
 
     /// The line, from 1.
-    pub fn line(&self) -> usize {
+    pub(super) fn line(&self) -> usize {
         1 + self.before().iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// The bytes before the place on its line.
-    pub fn column(&self) -> usize {
+    pub(super) fn column(&self) -> usize {
         self.before().len() - self.line_start()
     }
 

@@ -59,9 +59,10 @@ impl Reflected {
     }
 
     fn type_name(&self) -> &'static str {
-        match self.interface {
-            true => "interface {}",
-            false => self.value.type_name(),
+        if self.interface {
+            "interface {}"
+        } else {
+            self.value.type_name()
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Budget, CallError, Error, Function, Host, Options, Template, Type, V
 use crate::go::time::{Local, Time, Zone};
 
 /// The host.
-pub struct Fixture;
+pub(super) struct Fixture;
 
 const fn function(name: &'static str, params: &'static [Type], variadic: Option<Type>) -> Function {
     Function {
@@ -17,7 +17,7 @@ const fn function(name: &'static str, params: &'static [Type], variadic: Option<
     }
 }
 
-pub static FUNCTIONS: [Function; 20] = [
+pub(super) static FUNCTIONS: [Function; 20] = [
     function("add", &[Type::Int, Type::Int], None),
     function("dur", &[Type::Duration], None),
     function("fail", &[], None),
@@ -145,14 +145,18 @@ fn now() -> Time {
 }
 
 /// Renders a template named `t`.
-pub fn render_with(text: &str, options: Options, budget: &mut Budget) -> Result<String, Error> {
+pub(super) fn render_with(
+    text: &str,
+    options: Options,
+    budget: &mut Budget,
+) -> Result<String, Error> {
     let template = Template::parse("t", text.as_bytes(), &FUNCTIONS)?;
     let out = template.execute(&mut Fixture, &Value::Nil, options, budget)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// Renders with a budget that a test can use up in a moment.
-pub fn render(text: &str) -> Result<String, Error> {
+pub(super) fn render(text: &str) -> Result<String, Error> {
     let mut budget = Budget {
         steps: 700_000,
         bytes: 4 << 20,
@@ -162,6 +166,6 @@ pub fn render(text: &str) -> Result<String, Error> {
 }
 
 /// What the template prints, or the first line of words about its error.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     render(text).unwrap_or_else(|error| error.to_string())
 }

@@ -211,7 +211,7 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// The help for a word of another language.
-pub fn help(word: &str) -> Option<&'static str> {
+pub(super) fn help(word: &str) -> Option<&'static str> {
     let found = WORDS.iter().find(|(foreign, _)| *foreign == word);
     found.map(|(_, help)| *help)
 }
@@ -244,7 +244,7 @@ const OPERATORS: &[(&str, &str)] = &[
 ];
 
 /// The help for the operator at the head of `text`.
-pub fn operator_help(text: &[u8]) -> Option<&'static str> {
+pub(super) fn operator_help(text: &[u8]) -> Option<&'static str> {
     let found = OPERATORS
         .iter()
         .find(|(operator, _)| text.starts_with(operator.as_bytes()));

@@ -18,7 +18,7 @@ struct Around<'t> {
 }
 
 /// The help for a problem that the parser found at `span`.
-pub fn of_parse(problem: &Problem, text: &[u8], span: Span) -> Option<String> {
+pub(super) fn of_parse(problem: &Problem, text: &[u8], span: Span) -> Option<String> {
     let around = Around {
         before: text.get(..span.start)?,
         token: span.of(text),
@@ -201,7 +201,7 @@ fn begins_with_block_word(text: &[u8]) -> bool {
 }
 
 /// The number of characters of `span` on its first line, at least one: the width of the underline.
-pub fn underline(text: &[u8], span: Span) -> usize {
+pub(super) fn underline(text: &[u8], span: Span) -> usize {
     let line = span.of(text).split(|byte| *byte == b'\n').next();
     let line = line.unwrap_or_default().trim_ascii_end();
     utf8::count(line).max(1)

@@ -14,21 +14,21 @@ const TRIM_MARKER_LEN: usize = 2;
 
 /// A piece of the text, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(super) struct Span {
     pub start: usize,
     pub end: usize,
 }
 
 impl Span {
     /// The piece itself; nothing when the span is not from this text.
-    pub fn of(self, text: &[u8]) -> &[u8] {
+    pub(super) fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.start..self.end).unwrap_or_default()
     }
 }
 
 /// One lexeme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token {
+pub(super) struct Token {
     pub kind: Kind,
     pub span: Span,
 }
@@ -159,7 +159,7 @@ enum State {
 
 /// Reads lexemes from a template's text.
 #[derive(Debug)]
-pub struct Lexer<'t> {
+pub(super) struct Lexer<'t> {
     text: &'t [u8],
     start: usize,
     pos: usize,
@@ -169,7 +169,7 @@ pub struct Lexer<'t> {
 
 impl<'t> Lexer<'t> {
     /// A lexer at the start of a text.
-    pub fn new(text: &'t [u8]) -> Self {
+    pub(super) fn new(text: &'t [u8]) -> Self {
         Lexer {
             text,
             start: 0,
@@ -180,7 +180,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next lexeme; at the end always [`Kind::Eof`] or the first error.
-    pub fn next_token(&mut self) -> Token {
+    pub(super) fn next_token(&mut self) -> Token {
         self.start = self.pos;
         match self.state {
             State::Text => self.lex_text(),

@@ -12,7 +12,7 @@ use crate::go::time::{self, Civil, Time, duration};
 
 /// A method of a value's Go type.
 #[derive(Debug)]
-pub struct Method {
+pub(super) struct Method {
     /// Its name and parameters, without the receiver.
     pub function: Function,
     /// How many results Go's method has; a template can call only those with one, or with an error
@@ -112,7 +112,7 @@ const PAIRS: &[Method] = &[
 ];
 
 /// The method `name` of a value's type, if it has one.
-pub fn find(receiver: &Value, name: &[u8]) -> Option<&'static Method> {
+pub(super) fn find(receiver: &Value, name: &[u8]) -> Option<&'static Method> {
     let methods = match receiver {
         Value::Time(_) => TIME,
         Value::Duration(_) => DURATION,
@@ -126,7 +126,7 @@ pub fn find(receiver: &Value, name: &[u8]) -> Option<&'static Method> {
 }
 
 /// Calls a method found by [`find`] for this receiver, with arguments checked against it.
-pub fn call(receiver: &Value, method: &Method, args: &[Value]) -> Result<Value, CallError> {
+pub(super) fn call(receiver: &Value, method: &Method, args: &[Value]) -> Result<Value, CallError> {
     let name = method.function.name;
     let result = match receiver {
         Value::Time(time) => call_time(time, name, args)?,

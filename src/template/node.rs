@@ -9,11 +9,11 @@ use super::problem::quoted;
 use super::value::Value;
 
 /// Nodes to be executed one after the other.
-pub type List = Vec<Node>;
+pub(super) type List = Vec<Node>;
 
 /// Something that prints or controls.
 #[derive(Debug)]
-pub enum Node {
+pub(super) enum Node {
     /// Text outside actions.
     Text(Span),
     /// `{{pipeline}}`
@@ -29,21 +29,21 @@ pub enum Node {
 /// `{{if}}` or `{{with}}`, with their `{{else if}}` or `{{else with}}`. Go nests these; a flat list lets a chain
 /// be of any length.
 #[derive(Debug)]
-pub struct Branch {
+pub(super) struct Branch {
     pub arms: Vec<Arm>,
     pub else_list: Option<List>,
 }
 
 /// A condition, and what to do when it holds.
 #[derive(Debug)]
-pub struct Arm {
+pub(super) struct Arm {
     pub pipeline: Pipeline,
     pub list: List,
 }
 
 /// `{{range pipeline}}`.
 #[derive(Debug)]
-pub struct RangeNode {
+pub(super) struct RangeNode {
     pub pipeline: Pipeline,
     /// The variable that each turn sets to the element.
     pub element: Option<Slot>,
@@ -55,7 +55,7 @@ pub struct RangeNode {
 
 /// `{{template "name" pipeline}}`.
 #[derive(Debug)]
-pub struct TemplateNode {
+pub(super) struct TemplateNode {
     /// Where the name begins.
     pub pos: usize,
     /// Where the name ends.
@@ -66,14 +66,14 @@ pub struct TemplateNode {
 
 /// The number of a template name of a parsed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TemplateId(pub usize);
+pub(super) struct TemplateId(pub usize);
 
 /// A variable's place on the stack, from the frame of its template; 0 is `$`.
-pub type Slot = usize;
+pub(super) type Slot = usize;
 
 /// Commands, each of which gets the value of the one before as its last argument.
 #[derive(Debug)]
-pub struct Pipeline {
+pub(super) struct Pipeline {
     pub pos: usize,
     /// The variables are assigned (`=`), not declared (`:=`).
     pub assign: bool,
@@ -83,7 +83,7 @@ pub struct Pipeline {
 
 /// A variable that a pipeline declares or assigns.
 #[derive(Debug)]
-pub struct Declared {
+pub(super) struct Declared {
     /// Its name, with the `$`.
     pub name: Span,
     /// `None` when nothing that executes before it declares it.
@@ -92,7 +92,7 @@ pub struct Declared {
 
 /// A word and its arguments.
 #[derive(Debug)]
-pub struct Command {
+pub(super) struct Command {
     pub pos: usize,
     /// Never empty.
     pub args: Vec<Operand>,
@@ -100,7 +100,7 @@ pub struct Command {
 
 /// A word of a command.
 #[derive(Debug)]
-pub struct Operand {
+pub(super) struct Operand {
     /// Where errors find it. For merged fields (`.a.b`) that is Go's place: the second field.
     pub span: Span,
     pub kind: OperandKind,
@@ -108,7 +108,7 @@ pub struct Operand {
 
 /// The kinds of operands.
 #[derive(Debug)]
-pub enum OperandKind {
+pub(super) enum OperandKind {
     Dot,
     Nil,
     Bool(bool),
@@ -133,7 +133,7 @@ pub enum OperandKind {
 
 /// A function, found when the template was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Callee {
+pub(super) enum Callee {
     /// Number such in the host's table.
     Host(usize),
     /// One of Go's own.
@@ -142,7 +142,7 @@ pub enum Callee {
 
 /// A numeric constant, under every type that can hold it.
 #[derive(Debug, Default, PartialEq)]
-pub struct Number {
+pub(super) struct Number {
     pub int: Option<i64>,
     pub uint: Option<u64>,
     pub float: Option<f64>,
@@ -153,7 +153,7 @@ pub struct Number {
 
 /// A node that an error can be about.
 #[derive(Clone, Copy, Debug)]
-pub enum NodeRef<'t> {
+pub(super) enum NodeRef<'t> {
     Pipeline(&'t Pipeline),
     Command(&'t Command),
     Operand(&'t Operand),
@@ -162,7 +162,7 @@ pub enum NodeRef<'t> {
 
 impl Pipeline {
     /// The part of the text that it covers.
-    pub fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         let end = self
             .commands
             .last()
@@ -176,7 +176,7 @@ impl Pipeline {
 
 impl Command {
     /// The part of the text that it covers.
-    pub fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         let end = self.args.last().map_or(self.pos, |last| last.end());
         Span {
             start: self.pos,
@@ -201,7 +201,7 @@ impl Operand {
 
 impl NodeRef<'_> {
     /// The part of the text that it covers, from its place on.
-    pub fn span(self) -> Span {
+    pub(super) fn span(self) -> Span {
         let end = match self {
             NodeRef::Pipeline(pipeline) => pipeline.span().end,
             NodeRef::Command(command) => command.span().end,
@@ -215,7 +215,7 @@ impl NodeRef<'_> {
     }
 
     /// The place that Go names.
-    pub fn pos(self) -> usize {
+    pub(super) fn pos(self) -> usize {
         match self {
             NodeRef::Pipeline(pipeline) => pipeline.pos,
             NodeRef::Command(command) => command.pos,
@@ -226,7 +226,7 @@ impl NodeRef<'_> {
 }
 
 /// Prints nodes as Go does: from the tree, not from the text, so that white space is normal.
-pub struct Printer<'t> {
+pub(super) struct Printer<'t> {
     pub text: &'t [u8],
     /// The names that [`TemplateId`]s stand for.
     pub names: &'t [Vec<u8>],
@@ -234,7 +234,7 @@ pub struct Printer<'t> {
 
 impl Printer<'_> {
     /// The node, as an error message shows it.
-    pub fn print(&self, place: NodeRef<'_>) -> String {
+    pub(super) fn print(&self, place: NodeRef<'_>) -> String {
         let mut out = Vec::new();
         match place {
             NodeRef::Pipeline(pipeline) => self.pipeline(pipeline, &mut out),

@@ -11,7 +11,7 @@ const UINT_END: f64 = 18_446_744_073_709_551_616.0;
 
 impl Number {
     /// Reads a constant of kind `CharConstant`, `Complex` or `Number`, by the rules of Go's `newNumber`.
-    pub fn parse(kind: Kind, text: &[u8]) -> Result<Number, Problem> {
+    pub(super) fn parse(kind: Kind, text: &[u8]) -> Result<Number, Problem> {
         let mut number = match kind {
             Kind::CharConstant => parse_char(text)?,
             Kind::Complex => parse_complex(text)?,
@@ -24,9 +24,10 @@ impl Number {
     }
 
     fn from_complex(real: f64, imaginary: f64) -> Number {
-        let mut number = match imaginary == 0.0 {
-            true => Number::from_float(real),
-            false => Number::default(),
+        let mut number = if imaginary == 0.0 {
+            Number::from_float(real)
+        } else {
+            Number::default()
         };
         number.complex = Some((real, imaginary));
         number

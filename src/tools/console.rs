@@ -93,9 +93,10 @@ impl Style {
 
     /// The text in this colour.
     pub fn paint(self, colour: Colour, text: &str) -> String {
-        match self.colours {
-            true => format!("\x1b[{}m{text}\x1b[m", colour.code()),
-            false => text.to_owned(),
+        if self.colours {
+            format!("\x1b[{}m{text}\x1b[m", colour.code())
+        } else {
+            text.to_owned()
         }
     }
 
@@ -107,9 +108,10 @@ impl Style {
         }
         let mut shown = String::with_capacity(line.len());
         for character in line.chars() {
-            match is_harmless(character) {
-                true => shown.push(character),
-                false => shown.extend(character.escape_default()),
+            if is_harmless(character) {
+                shown.push(character)
+            } else {
+                shown.extend(character.escape_default())
             }
         }
         shown

@@ -31,7 +31,7 @@ struct Open {
 
 impl Builder {
     /// An empty root, with room for this much text.
-    pub fn new(text: usize) -> Builder {
+    pub(super) fn new(text: usize) -> Builder {
         let mut builder = Builder {
             text: String::with_capacity(text),
             leaves: Vec::new(),
@@ -45,7 +45,7 @@ impl Builder {
     }
 
     /// Starts a directory in the innermost one.
-    pub fn open(&mut self, name: &str) {
+    pub(super) fn open(&mut self, name: &str) {
         let name = self.store(name);
         let model = self.open.last().map_or(0..0, |open| open.last.clone());
         self.open.push(Open {
@@ -58,7 +58,7 @@ impl Builder {
     }
 
     /// Adds a leaf to the innermost directory.
-    pub fn leaf(&mut self, name: &str, value: &str) {
+    pub(super) fn leaf(&mut self, name: &str, value: &str) {
         let leaf = match self.known(name) {
             Some(known) if self.holds(known.value, value) => known,
             Some(known) => Leaf {
@@ -100,7 +100,7 @@ impl Builder {
     }
 
     /// Ends the innermost directory. One without any entry is no directory, unless it is the root.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let Some(open) = self.open.pop() else {
             return;
         };
@@ -134,7 +134,7 @@ impl Builder {
     }
 
     /// Ends all directories.
-    pub fn finish(mut self) -> Tree {
+    pub(super) fn finish(mut self) -> Tree {
         while !self.open.is_empty() {
             self.close();
         }

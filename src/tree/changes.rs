@@ -45,7 +45,7 @@ struct Kept {
 
 impl Changes {
     /// From one tree to another.
-    pub fn between(old: &Tree, new: &Tree) -> Changes {
+    pub(super) fn between(old: &Tree, new: &Tree) -> Changes {
         let mut walk = Walk {
             old,
             new,
@@ -67,22 +67,22 @@ impl Changes {
     }
 
     /// True when both trees are equal.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// The number of keys.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// The changes, sorted by key.
-    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Change> {
         self.list.iter()
     }
 
     /// Where a leaf of the old tree is in the new one.
-    pub fn moved(&self, old: LeafId) -> Option<LeafId> {
+    pub(super) fn moved(&self, old: LeafId) -> Option<LeafId> {
         let after = self.kept.partition_point(|kept| kept.old <= old);
         let kept = self.kept.get(after.checked_sub(1)?)?;
         let offset = old - kept.old;
@@ -90,7 +90,7 @@ impl Changes {
     }
 
     /// True when no leaf has another place.
-    pub fn moved_none(&self) -> bool {
+    pub(super) fn moved_none(&self) -> bool {
         self.kept.iter().all(|kept| kept.old == kept.new)
     }
 

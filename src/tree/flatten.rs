@@ -74,7 +74,7 @@ impl Flat {
     }
 
     /// Adds a leaf whose path may have no leading slash.
-    pub fn push_any(&mut self, path: &str, value: &str) {
+    pub(super) fn push_any(&mut self, path: &str, value: &str) {
         if path.starts_with('/') {
             self.push(path, value);
         } else {
@@ -101,7 +101,7 @@ impl Flat {
     }
 
     /// Sorts the leaves; of those with the same key the last stays.
-    pub fn into_tree(mut self) -> Tree {
+    pub(super) fn into_tree(mut self) -> Tree {
         let text = &self.text;
         let key = |leaf: &FlatLeaf| text.get(leaf.key..leaf.value).unwrap_or_default();
         let value = |leaf: &FlatLeaf| text.get(leaf.value..leaf.end).unwrap_or_default();

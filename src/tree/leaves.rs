@@ -26,12 +26,12 @@ struct Level {
 
 impl<'t> Leaves<'t> {
     /// The leaves of a whole tree.
-    pub fn of_tree(tree: &'t Tree) -> Self {
+    pub(super) fn of_tree(tree: &'t Tree) -> Self {
         Leaves::below(tree, None, Some((tree.root(), Sight::Whole)), "")
     }
 
     /// The leaves of a view in a directory of it, whose path is `path` (empty for its root).
-    pub fn of_view(view: &'t View, start: Option<(DirId, Sight)>, path: &str) -> Self {
+    pub(super) fn of_view(view: &'t View, start: Option<(DirId, Sight)>, path: &str) -> Self {
         Leaves::below(view.tree(), Some(view), start, path)
     }
 
@@ -54,7 +54,7 @@ impl<'t> Leaves<'t> {
     }
 
     /// The next leaf; [`Leaves::key`] is its key.
-    pub fn next_leaf(&mut self) -> Option<LeafId> {
+    pub(super) fn next_leaf(&mut self) -> Option<LeafId> {
         loop {
             let tree = self.tree;
             let level = self.levels.last_mut()?;
@@ -95,12 +95,12 @@ impl<'t> Leaves<'t> {
     }
 
     /// The key of the leaf found last.
-    pub fn key(&self) -> &str {
+    pub(super) fn key(&self) -> &str {
         &self.key
     }
 
     /// The keys and values.
-    pub fn pairs(mut self) -> impl Iterator<Item = (String, &'t str)> {
+    pub(super) fn pairs(mut self) -> impl Iterator<Item = (String, &'t str)> {
         std::iter::from_fn(move || {
             let leaf = self.next_leaf()?;
             Some((self.key.clone(), self.tree.value(leaf)))

@@ -10,14 +10,14 @@ use crate::go::path::{clean, key_dir};
 pub(super) struct Seeded(pub u64);
 
 impl Seeded {
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % limit as u64) as usize
     }
 
-    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(super) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 
@@ -106,9 +106,10 @@ fn random_view(random: &mut Seeded) -> View {
     let tree = Arc::new(Tree::from_pairs(pairs));
     let prefix = ["", "/", "/a", "i-1/", "/a/b"][random.below(5)];
     let all = random.below(2) == 0;
-    let keys: Vec<String> = match all {
-        true => vec!["/".to_owned()],
-        false => (0..random.below(4)).map(|_| random.path(ODD, 2)).collect(),
+    let keys: Vec<String> = if all {
+        vec!["/".to_owned()]
+    } else {
+        (0..random.below(4)).map(|_| random.path(ODD, 2)).collect()
     };
     let view = tree.view(prefix, &keys);
     let leaves = view.leaves().map(|(key, value)| (key, value.to_owned()));

@@ -18,7 +18,7 @@ fn owner(path: &Path) -> (u32, u32) {
 }
 
 /// Whether this test may give files away; says so when it may not.
-pub fn is_root(test: &str) -> bool {
+pub(crate) fn is_root(test: &str) -> bool {
     let probe = Env::new();
     probe.put("probe", "");
     let root = chown(probe.path("probe"), Some(12345), Some(12345)).is_ok();

@@ -16,10 +16,10 @@ use serde_json::Value as Json;
 use crate::metad::Metad;
 
 /// How long anything that must happen may take. Far more than it needs: only a failure ever waits this long.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Looks again and again until `done`; fails when [`LIMIT`] is over. The only place that waits by looking.
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     assert!(holds_within_limit(&mut done), "waited in vain until {what}");
 }
 
@@ -37,7 +37,7 @@ fn holds_within_limit(done: &mut dyn FnMut() -> bool) -> bool {
 }
 
 /// How much of the long tests to run: `full` times the share (0 to 1) in `PROOF_SHARE`, or a twentieth of it.
-pub fn share_of(full: usize) -> usize {
+pub(crate) fn share_of(full: usize) -> usize {
     let share = std::env::var("PROOF_SHARE").ok();
     let share = share.and_then(|text| text.parse::<f64>().ok());
     let count = full as f64 * share.unwrap_or(0.05);
@@ -45,7 +45,7 @@ pub fn share_of(full: usize) -> usize {
 }
 
 /// The program that is tested: the one that `CONFD` names, such as a static build, or else cargo's.
-pub fn confd() -> &'static str {
+pub(crate) fn confd() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
         let Some(path) = std::env::var_os("CONFD") else {
             return env!("CARGO_BIN_EXE_confd").to_string();
@@ -60,7 +60,7 @@ pub fn confd() -> &'static str {
 }
 
 /// The directory, settings and environment variables of one test.
-pub struct Env {
+pub(crate) struct Env {
     root: PathBuf,
     settings: String,
     vars: Vec<(String, String)>,
@@ -68,12 +68,12 @@ pub struct Env {
 
 impl Env {
     /// An environment without metadata: `confd.toml` names the confdir, and how soon a one-time run gives up.
-    pub fn new() -> Env {
+    pub(crate) fn new() -> Env {
         Env::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
     }
 
     /// The same in the system's directory for such things, which every user of the machine can reach.
-    pub fn in_public() -> Env {
+    pub(crate) fn in_public() -> Env {
         Env::below(&std::env::temp_dir())
     }
 
@@ -98,14 +98,14 @@ impl Env {
     }
 
     /// An environment whose metadata comes from `metad`, below `/self`.
-    pub fn with_metad(metad: &Metad) -> Env {
+    pub(crate) fn with_metad(metad: &Metad) -> Env {
         let mut env = Env::new();
         env.ask(metad);
         env
     }
 
     /// Adds settings: from now on the metadata comes from `metad`.
-    pub fn ask(&mut self, metad: &Metad) {
+    pub(crate) fn ask(&mut self, metad: &Metad) {
         self.settings(&format!(
             "nodes = [\"{}\"]\nprefix = \"/self\"",
             metad.node()
@@ -113,7 +113,7 @@ impl Env {
     }
 
     /// An environment whose metadata is recorded: no server, no network.
-    pub fn with_tree(tree: &Json) -> Env {
+    pub(crate) fn with_tree(tree: &Json) -> Env {
         let mut env = Env::new();
         env.put("metadata.json", &tree.to_string());
         env.settings("backend = \"file\"\nfile = \"$ROOT/metadata.json\"");
@@ -121,29 +121,29 @@ impl Env {
     }
 
     /// Adds lines to confd.toml.
-    pub fn settings(&mut self, lines: &str) {
+    pub(crate) fn settings(&mut self, lines: &str) {
         self.settings.push_str(lines);
         self.settings.push('\n');
         self.put("etc/confd.toml", &self.settings);
     }
 
     /// Sets an environment variable for every process started from now on.
-    pub fn var(&mut self, name: &str, value: &str) {
+    pub(crate) fn var(&mut self, name: &str, value: &str) {
         self.vars.push((name.to_string(), self.expand(value)));
     }
 
     /// The path of `relative` in this environment.
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
     /// `text` with `$ROOT` put in.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         text.replace("$ROOT", &self.root.to_string_lossy())
     }
 
     /// Writes a file, its directories too.
-    pub fn put(&self, relative: &str, text: &str) {
+    pub(crate) fn put(&self, relative: &str, text: &str) {
         let path = self.path(relative);
         let parent = path.parent().expect("a file in a directory");
         fs::create_dir_all(parent).expect("the directories of a test's file");
@@ -151,19 +151,19 @@ impl Env {
     }
 
     /// Reads a file; fails when it is not there.
-    pub fn read(&self, relative: &str) -> String {
+    pub(crate) fn read(&self, relative: &str) -> String {
         let path = self.path(relative);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// The lines of a file; none when it is not there.
-    pub fn lines(&self, relative: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, relative: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path(relative)).unwrap_or_default();
         text.lines().map(str::to_string).collect()
     }
 
     /// The names in a directory, sorted.
-    pub fn names(&self, relative: &str) -> Vec<String> {
+    pub(crate) fn names(&self, relative: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(relative)).expect("a directory of the test");
         let mut names: Vec<String> = entries
             .map(|entry| entry.expect("an entry").file_name())
@@ -174,14 +174,14 @@ impl Env {
     }
 
     /// The same, without what is there only while a daemon replaces its state file.
-    pub fn lasting_names(&self, relative: &str) -> Vec<String> {
+    pub(crate) fn lasting_names(&self, relative: &str) -> Vec<String> {
         let mut names = self.names(relative);
         names.retain(|name| !name.starts_with(".status.json.confd-"));
         names
     }
 
     /// True while a journal in etc/reloads has an entry that is not cleared.
-    pub fn has_pending_reloads(&self) -> bool {
+    pub(crate) fn has_pending_reloads(&self) -> bool {
         let Ok(entries) = fs::read_dir(self.path("etc/reloads")) else {
             return false;
         };
@@ -197,7 +197,7 @@ impl Env {
     }
 
     /// Waits until a file has exactly this content.
-    pub fn wait_content(&self, relative: &str, content: &str) {
+    pub(crate) fn wait_content(&self, relative: &str, content: &str) {
         let path = self.path(relative);
         until(&format!("{relative} is {content:?}"), || {
             fs::read(&path).is_ok_and(|bytes| bytes == content.as_bytes())
@@ -205,25 +205,25 @@ impl Env {
     }
 
     /// Waits until a file has at least `count` lines.
-    pub fn wait_lines(&self, relative: &str, count: usize) {
+    pub(crate) fn wait_lines(&self, relative: &str, count: usize) {
         until(&format!("{relative} has {count} lines"), || {
             self.lines(relative).len() >= count
         });
     }
 
     /// Writes conf.d/NAME.
-    pub fn resource(&self, name: &str, toml: &str) {
+    pub(crate) fn resource(&self, name: &str, toml: &str) {
         self.put(&format!("etc/conf.d/{name}"), toml);
     }
 
     /// Writes templates/NAME.
-    pub fn template(&self, name: &str, text: &str) {
+    pub(crate) fn template(&self, name: &str, text: &str) {
         self.put(&format!("etc/templates/{name}"), text);
     }
 
     /// The usual resource: NAME.tmpl with this text makes out/NAME, sees everything, and each reload adds a line NAME
     /// to the file `reloads`.
-    pub fn simple(&self, name: &str, template: &str) {
+    pub(crate) fn simple(&self, name: &str, template: &str) {
         self.simple_with(
             name,
             template,
@@ -232,7 +232,7 @@ impl Env {
     }
 
     /// As [`Env::simple`], with these lines of TOML in place of the reload command.
-    pub fn simple_with(&self, name: &str, template: &str, lines: &str) {
+    pub(crate) fn simple_with(&self, name: &str, template: &str, lines: &str) {
         self.template(&format!("{name}.tmpl"), template);
         self.resource(
             &format!("{name}.toml"),
@@ -243,7 +243,7 @@ impl Env {
     }
 
     /// A gate, shut.
-    pub fn gate(&self, name: &str) -> Gate {
+    pub(crate) fn gate(&self, name: &str) -> Gate {
         let gate = Gate {
             shut: self.path(&format!("{name}.shut")),
             passed: self.path(&format!("{name}.started")),
@@ -253,17 +253,17 @@ impl Env {
     }
 
     /// The names of the simple resources whose reload ran, in that order.
-    pub fn reloads(&self) -> Vec<String> {
+    pub(crate) fn reloads(&self) -> Vec<String> {
         self.lines("reloads")
     }
 
     /// The program with these arguments, in this environment, with nothing of the caller's but PATH.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(confd(), arguments)
     }
 
     /// Another program, in this environment.
-    pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments.iter().map(|argument| self.expand(argument)))
@@ -276,12 +276,12 @@ impl Env {
     }
 
     /// Runs with exactly these arguments and waits for the end.
-    pub fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.finish(self.command(arguments))
     }
 
     /// Runs a prepared command and waits for the end.
-    pub fn finish(&self, mut command: Command) -> Run {
+    pub(crate) fn finish(&self, mut command: Command) -> Run {
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.capture(name));
         command.stdout(stdout.1).stderr(stderr.1);
         let mut child = command.spawn().expect("the program starts");
@@ -298,7 +298,7 @@ impl Env {
 
     /// The program with these arguments where `mounts` were made, in a mount namespace of its own.
     /// None, and a line that says so, where the system does not permit that.
-    pub fn command_with_mounts(
+    pub(crate) fn command_with_mounts(
         &self,
         test: &str,
         mounts: &str,
@@ -317,37 +317,42 @@ impl Env {
     }
 
     /// Runs [`Env::command_with_mounts`] and waits for the end.
-    pub fn run_with_mounts(&self, test: &str, mounts: &str, arguments: &[&str]) -> Option<Run> {
+    pub(crate) fn run_with_mounts(
+        &self,
+        test: &str,
+        mounts: &str,
+        arguments: &[&str],
+    ) -> Option<Run> {
         let command = self.command_with_mounts(test, mounts, arguments)?;
         Some(self.finish(command))
     }
 
     /// `confd -onetime` with this environment's confd.toml and these further arguments.
-    pub fn onetime_with(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn onetime_with(&self, arguments: &[&str]) -> Run {
         let fixed = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
         self.run(&[&fixed, arguments].concat())
     }
 
     /// `confd -onetime` with this environment's confd.toml.
-    pub fn onetime(&self) -> Run {
+    pub(crate) fn onetime(&self) -> Run {
         self.onetime_with(&[])
     }
 
     /// `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system does not
     /// permit that to `test`.
-    pub fn onetime_with_mounts(&self, test: &str, mounts: &str) -> Option<Run> {
+    pub(crate) fn onetime_with_mounts(&self, test: &str, mounts: &str) -> Option<Run> {
         let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
         self.run_with_mounts(test, mounts, &arguments)
     }
 
     /// Starts `confd` with this environment's confd.toml and these further arguments.
-    pub fn daemon(&self, arguments: &[&str]) -> Daemon {
+    pub(crate) fn daemon(&self, arguments: &[&str]) -> Daemon {
         let fixed = ["-config-file", "$ROOT/etc/confd.toml"];
         self.start(self.command(&[&fixed, arguments].concat()))
     }
 
     /// Starts a prepared command that does not end by itself.
-    pub fn start(&self, mut command: Command) -> Daemon {
+    pub(crate) fn start(&self, mut command: Command) -> Daemon {
         let (log, file) = self.capture("daemon.log");
         let twin = file.try_clone().expect("a second handle of the log");
         let child = command
@@ -378,14 +383,14 @@ impl Drop for Env {
 }
 
 /// Holds commands up for as long as it is shut. Opens when its value ends, so that nothing waits for ever.
-pub struct Gate {
+pub(crate) struct Gate {
     shut: PathBuf,
     passed: PathBuf,
 }
 
 impl Gate {
     /// Shell text that adds a line to a file when it starts, and ends when the gate is open.
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         format!(
             "echo $$ >> {}; while [ -e {} ]; do sleep 0.01; done",
             self.passed.display(),
@@ -394,23 +399,23 @@ impl Gate {
     }
 
     /// How many commands came to the gate so far.
-    pub fn started(&self) -> usize {
+    pub(crate) fn started(&self) -> usize {
         let text = fs::read_to_string(&self.passed).unwrap_or_default();
         text.lines().count()
     }
 
     /// Waits until `count` commands came to the gate.
-    pub fn wait_started(&self, count: usize) {
+    pub(crate) fn wait_started(&self, count: usize) {
         until("a command came to the gate", || self.started() >= count);
     }
 
     /// From now on commands are held.
-    pub fn shut(&self) {
+    pub(crate) fn shut(&self) {
         fs::write(&self.shut, "").expect("the gate's file");
     }
 
     /// From now on commands pass, those that are held too.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         fs::remove_file(&self.shut).expect("the gate is shut");
     }
 }
@@ -437,7 +442,7 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// What a run left behind.
-pub struct Run {
+pub(crate) struct Run {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
@@ -445,20 +450,20 @@ pub struct Run {
 
 impl Run {
     /// The exit code; none after a signal.
-    pub fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
     /// Fails, with the log, unless the exit code is this.
     #[track_caller]
-    pub fn expect_code(&self, code: i32) -> &Run {
+    pub(crate) fn expect_code(&self, code: i32) -> &Run {
         assert_eq!(self.code(), Some(code), "its log:\n{}", self.stderr);
         self
     }
 
     /// Fails, with the log, unless a line has this text.
     #[track_caller]
-    pub fn expect_log(&self, text: &str) -> &Run {
+    pub(crate) fn expect_log(&self, text: &str) -> &Run {
         assert!(
             self.stderr.contains(text),
             "no {text:?} in the log:\n{}",
@@ -469,7 +474,7 @@ impl Run {
 
     /// Fails, with the log, when a line has this text.
     #[track_caller]
-    pub fn expect_no_log(&self, text: &str) -> &Run {
+    pub(crate) fn expect_no_log(&self, text: &str) -> &Run {
         assert!(
             !self.stderr.contains(text),
             "{text:?} in the log:\n{}",
@@ -479,7 +484,7 @@ impl Run {
     }
 
     /// The lines of one level.
-    pub fn at(&self, level: &str) -> Vec<&str> {
+    pub(crate) fn at(&self, level: &str) -> Vec<&str> {
         let mark = format!(": {level} ");
         let lines = self.stderr.lines();
         lines.filter(|line| line.contains(&mark)).collect()
@@ -487,24 +492,24 @@ impl Run {
 }
 
 /// A running daemon. Killed with its value.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     log: PathBuf,
 }
 
 impl Daemon {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Everything logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let bytes = fs::read(&self.log).expect("the daemon's log");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The number of log lines with this text.
-    pub fn count(&self, text: &str) -> usize {
+    pub(crate) fn count(&self, text: &str) -> usize {
         self.log()
             .lines()
             .filter(|line| line.contains(text))
@@ -513,13 +518,13 @@ impl Daemon {
 
     /// Waits for a log line with this text.
     #[track_caller]
-    pub fn wait_log(&self, text: &str) {
+    pub(crate) fn wait_log(&self, text: &str) {
         self.wait_logs(text, 1);
     }
 
     /// Waits until `count` log lines have this text.
     #[track_caller]
-    pub fn wait_logs(&self, text: &str, count: usize) {
+    pub(crate) fn wait_logs(&self, text: &str, count: usize) {
         assert!(
             holds_within_limit(&mut || self.count(text) >= count),
             "waited in vain for {count} lines {text:?} in the log:\n{}",
@@ -528,13 +533,13 @@ impl Daemon {
     }
 
     /// Its open descriptors.
-    pub fn descriptors(&self) -> usize {
+    pub(crate) fn descriptors(&self) -> usize {
         let directory = format!("/proc/{}/fd", self.pid());
         fs::read_dir(directory).expect("proc").count()
     }
 
     /// A line of its status, such as `VmRSS:` (in KiB) or `Threads:`.
-    pub fn status(&self, name: &str) -> usize {
+    pub(crate) fn status(&self, name: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("proc");
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let word = line.and_then(|line| line.split_whitespace().next());
@@ -543,7 +548,7 @@ impl Daemon {
     }
 
     /// Sends a signal by name (`TERM`, `HUP`, …).
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("/bin/sh")
             .args(["-c", &format!("kill -{name} {}", self.pid())])
             .status()
@@ -552,26 +557,26 @@ impl Daemon {
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("the state of a child");
     }
 
     /// Waits for the end.
     #[track_caller]
-    pub fn wait_exit(&mut self) -> ExitStatus {
+    pub(crate) fn wait_exit(&mut self) -> ExitStatus {
         let status = wait(&mut self.child);
         status.unwrap_or_else(|| panic!("still running; its log:\n{}", self.log()))
     }
 
     /// TERM, then the exit code.
     #[track_caller]
-    pub fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         self.wait_exit().code()
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child
             .try_wait()
             .expect("the state of a child")

@@ -7,7 +7,7 @@ const CHUNKED_OVER: usize = 2048;
 
 /// One request as it arrived.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub(crate) struct Request {
     pub method: String,
     pub path: String,
     pub query: String,
@@ -19,20 +19,20 @@ pub struct Request {
 
 impl Request {
     /// A request that was cut off before anybody read it.
-    pub fn unread(connection: usize) -> Request {
+    pub(crate) fn unread(connection: usize) -> Request {
         Request {
             connection,
             ..Request::default()
         }
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// The version that a long poll knows; none for a plain fetch.
-    pub fn prev_version(&self) -> Option<u64> {
+    pub(crate) fn prev_version(&self) -> Option<u64> {
         let mut fields = self.query.split('&');
         if !fields.clone().any(|field| field == "wait=true") {
             return None;
@@ -44,7 +44,7 @@ impl Request {
 }
 
 /// Reads one request; an error when the client hangs up.
-pub fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
+pub(crate) fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
     let line = read_line(reader)?;
     let mut words = line.split(' ');
     let method = words.next().unwrap_or_default().to_string();
@@ -78,14 +78,14 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
 
 /// One answer: status, headers beside the length, body.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Answer {
-    pub fn new(status: u16, content_type: &str, body: impl Into<String>) -> Answer {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<String>) -> Answer {
         let answer = Answer {
             status,
             headers: Vec::new(),
@@ -95,17 +95,17 @@ impl Answer {
     }
 
     /// metad's body for errors.
-    pub fn error(code: u16, message: &str) -> Answer {
+    pub(crate) fn error(code: u16, message: &str) -> Answer {
         let body = format!(r#"{{"code":{code},"message":"{message}","type":"ERROR"}}"#);
         Answer::new(code, "application/json", body)
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Answer {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.to_string(), value.to_string()));
         self
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Status\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));

@@ -25,7 +25,7 @@ const DRIP: Duration = Duration::from_millis(200);
 
 /// What the server does instead of answering.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// This answer, complete and with a right length.
     Answer(Answer),
     /// These bytes, then the end of the connection.
@@ -48,13 +48,13 @@ pub enum Fault {
 
 impl Fault {
     /// metad's own error answer.
-    pub fn error(code: u16, message: &str) -> Fault {
+    pub(crate) fn error(code: u16, message: &str) -> Fault {
         Fault::Answer(Answer::error(code, message))
     }
 }
 
 /// The running server. Ends with its value.
-pub struct Metad {
+pub(crate) struct Metad {
     address: SocketAddr,
     shared: Arc<Shared>,
     acceptor: Option<thread::JoinHandle<()>>,
@@ -102,14 +102,14 @@ impl State {
 
 impl Metad {
     /// Serves `tree` as the node's view, at version 1.
-    pub fn start(tree: Json) -> Metad {
+    pub(crate) fn start(tree: Json) -> Metad {
         let metad = Metad::unregistered();
         metad.lock().data = json!({ PREFIX: tree });
         metad
     }
 
     /// Serves nothing: 404 for the node's view.
-    pub fn unregistered() -> Metad {
+    pub(crate) fn unregistered() -> Metad {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("the address just bound");
         let state = State {
@@ -133,17 +133,17 @@ impl Metad {
     }
 
     /// `host:port`, as in `nodes`.
-    pub fn node(&self) -> String {
+    pub(crate) fn node(&self) -> String {
         self.address.to_string()
     }
 
     /// Makes `tree` the node's view.
-    pub fn set(&self, tree: Json) {
+    pub(crate) fn set(&self, tree: Json) {
         self.change(|view| *view = tree);
     }
 
     /// Sets one leaf of the node's view, making what is above it.
-    pub fn put(&self, key: &str, value: &str) {
+    pub(crate) fn put(&self, key: &str, value: &str) {
         self.change(|view| {
             let mut place = view;
             for name in segments(key) {
@@ -154,7 +154,7 @@ impl Metad {
     }
 
     /// Removes a leaf or a directory of the node's view.
-    pub fn delete(&self, key: &str) {
+    pub(crate) fn delete(&self, key: &str) {
         let (parent, name) = key.rsplit_once('/').expect("an absolute key");
         self.change(|view| {
             let parent = segments(parent).fold(view, |place, name| &mut place[name]);
@@ -164,19 +164,19 @@ impl Metad {
     }
 
     /// Takes the node's view away: 404.
-    pub fn unregister(&self) {
+    pub(crate) fn unregister(&self) {
         self.lock().data = json!({});
         self.bump();
     }
 
     /// A change of somebody else's data: the version moves, the node's view does not, held polls stay held.
-    pub fn change_elsewhere(&self) {
+    pub(crate) fn change_elsewhere(&self) {
         self.lock().version += 1;
     }
 
     /// Changes somebody else's data so many times a second, until the value is dropped. With `wakes`
     /// each change answers held polls as well, as servers do that look at the version only.
-    pub fn change_elsewhere_often(&self, a_second: u32, wakes: bool) -> ForeignChanges {
+    pub(crate) fn change_elsewhere_often(&self, a_second: u32, wakes: bool) -> ForeignChanges {
         let (stop, stopped) = mpsc::channel::<()>();
         let shared = Arc::clone(&self.shared);
         let pause = Duration::from_secs(1) / a_second;
@@ -194,7 +194,7 @@ impl Metad {
     }
 
     /// A write that leaves the node's view as it was: held polls are answered all the same.
-    pub fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.bump();
     }
 
@@ -211,23 +211,23 @@ impl Metad {
     }
 
     /// From now on every request fails like this; held polls at once.
-    pub fn fail(&self, fault: Fault) {
+    pub(crate) fn fail(&self, fault: Fault) {
         self.lock().fault = Some(fault);
         self.shared.changed.notify_all();
     }
 
     /// The next answer fails like this; a held poll stays held until its time comes.
-    pub fn fail_next(&self, fault: Fault) {
+    pub(crate) fn fail_next(&self, fault: Fault) {
         self.lock().faults.push_back(fault);
     }
 
     /// Ends the fault that [`Metad::fail`] began.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.lock().fault = None;
     }
 
     /// Closes the port and every connection: from now on, connection refused.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.lock().listening = false;
         // Only a connection wakes the acceptor.
         let woken = TcpStream::connect(self.address);
@@ -246,7 +246,7 @@ impl Metad {
     }
 
     /// Listens on the same port again, with the same data, counting versions anew.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         if self.acceptor.is_some() {
             self.stop();
         }
@@ -265,60 +265,60 @@ impl Metad {
     }
 
     /// Every request so far, oldest first.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.lock().requests.clone()
     }
 
     /// The number of requests so far.
-    pub fn request_count(&self) -> usize {
+    pub(crate) fn request_count(&self) -> usize {
         self.lock().requests.len()
     }
 
     /// The number of requests that were not polls which were answered.
-    pub fn extra_requests(&self) -> usize {
+    pub(crate) fn extra_requests(&self) -> usize {
         let state = self.lock();
         state.requests.len() - state.polls_answered
     }
 
     /// The connections that clients hold open now.
-    pub fn open_connections(&self) -> usize {
+    pub(crate) fn open_connections(&self) -> usize {
         self.lock().open.len()
     }
 
     /// The connections ever accepted.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.lock().accepted.len()
     }
 
     /// When each of them was accepted.
-    pub fn accepted(&self) -> Vec<Instant> {
+    pub(crate) fn accepted(&self) -> Vec<Instant> {
         self.lock().accepted.clone()
     }
 
     /// The bytes of all answers so far.
-    pub fn bytes_sent(&self) -> usize {
+    pub(crate) fn bytes_sent(&self) -> usize {
         self.lock().sent
     }
 
     /// Waits until `count` requests arrived in all.
-    pub fn wait_requests(&self, count: usize) {
+    pub(crate) fn wait_requests(&self, count: usize) {
         self.wait("requests", |state| state.requests.len() >= count);
     }
 
     /// Waits until a poll is held that knows the current version: the client has everything there is.
-    pub fn wait_idle(&self) {
+    pub(crate) fn wait_idle(&self) {
         self.wait_all_idle(1);
     }
 
     /// The same for so many clients.
-    pub fn wait_all_idle(&self, count: usize) {
+    pub(crate) fn wait_all_idle(&self, count: usize) {
         self.wait("held polls with the current version", |state| {
             state.idle() >= count
         });
     }
 
     /// Whether a poll is held now that knows the current version.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.lock().idle() > 0
     }
 
@@ -342,7 +342,7 @@ impl Metad {
 }
 
 /// Changes of other clusters that go on until this is dropped.
-pub struct ForeignChanges {
+pub(crate) struct ForeignChanges {
     _stop: Sender<()>,
 }
 

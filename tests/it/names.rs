@@ -31,13 +31,13 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 /// Sets the addresses of a name.
-pub fn set(name: &str, addresses: &[[u8; 4]]) {
+pub(crate) fn set(name: &str, addresses: &[[u8; 4]]) {
     let data = addresses.iter().map(|address| address.to_vec()).collect();
     state().records.insert((name.to_owned(), A), data);
 }
 
 /// Sets the services of a name: priority, weight, port and target of each.
-pub fn set_services(name: &str, services: &[(u16, u16, u16, &str)]) {
+pub(crate) fn set_services(name: &str, services: &[(u16, u16, u16, &str)]) {
     let encode = |(priority, weight, port, target): &(u16, u16, u16, &str)| {
         let mut data = [*priority, *weight, *port].map(u16::to_be_bytes).concat();
         for label in target.split('.') {
@@ -52,7 +52,7 @@ pub fn set_services(name: &str, services: &[(u16, u16, u16, &str)]) {
 }
 
 /// Waits until somebody has asked for `name`.
-pub fn wait_asked(name: &str) {
+pub(crate) fn wait_asked(name: &str) {
     until(&format!("{name} is looked up"), || {
         state().asked.iter().any(|asked| asked == name)
     });
@@ -61,7 +61,7 @@ pub fn wait_asked(name: &str) {
 /// Shell text that makes the server and an /etc/hosts with these lines the only source of names,
 /// for [`Env::command_with_mounts`]. None, and a line that says so, where the system does not
 /// permit port 53.
-pub fn mounts(env: &Env, test: &str, hosts: &str) -> Option<&'static str> {
+pub(crate) fn mounts(env: &Env, test: &str, hosts: &str) -> Option<&'static str> {
     static SERVED: LazyLock<io::Result<()>> = LazyLock::new(serve);
     match &*SERVED {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {

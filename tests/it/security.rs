@@ -2,7 +2,7 @@
 
 mod commands;
 mod hostile;
-pub mod lock;
+pub(crate) mod lock;
 mod secrets;
 
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use crate::apply::is_root;
 use crate::env::Env;
 
 /// A user who is not root. Nobody has to know the number.
-pub const USER: u32 = 12345;
+pub(crate) const USER: u32 = 12345;
 
 /// An environment that this user can reach; `None`, said aloud, when this is not root's test.
 fn among_users(test: &str) -> Option<Env> {

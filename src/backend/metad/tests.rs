@@ -356,9 +356,12 @@ fn many_requests_share_one_connection() {
 
 #[test]
 fn a_poll_without_an_answer_is_followed_by_a_plain_request() {
-    let server = Server::start(|_, head| match head.contains("wait=true") {
-        true => Silence,
-        false => Keep(good(3)),
+    let server = Server::start(|_, head| {
+        if head.contains("wait=true") {
+            Silence
+        } else {
+            Keep(good(3))
+        }
     });
     let mut metad = metad_with(&[&server.url], limits(), SHORT);
     let known = metad.fetch().expect("good").version;
@@ -527,9 +530,12 @@ fn a_body_that_comes_again_is_not_parsed_again() {
 
 #[test]
 fn a_poll_that_is_cancelled_ends_at_once_and_asks_no_more() {
-    let server = Server::start(|_, head| match head.contains("wait=true") {
-        true => Silence,
-        false => Keep(good(3)),
+    let server = Server::start(|_, head| {
+        if head.contains("wait=true") {
+            Silence
+        } else {
+            Keep(good(3))
+        }
     });
     let mut metad = metad_with(&[&server.url], limits(), LONG);
     let known = metad.fetch().expect("good").version;

@@ -93,7 +93,7 @@ const PARTS: [(&str, Part); 33] = [
 
 /// Prints `time` the way `layout` shows; text that is no part of the reference time stays
 /// unchanged.
-pub fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
+pub(super) fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
     let civil = Civil::of(time);
     let mut out = Vec::with_capacity(layout.len() + 8);
     let mut rest = layout;

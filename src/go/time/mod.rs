@@ -343,7 +343,7 @@ mod tests {
     use super::*;
 
     /// Central Europe in 2021: an hour ahead of UTC, two from 28 March to 31 October.
-    pub fn central_europe(seconds: i64) -> Offset {
+    pub(super) fn central_europe(seconds: i64) -> Offset {
         let summer = (1_616_893_200..1_635_642_000).contains(&seconds);
         Offset {
             seconds: if summer { 7200 } else { 3600 },
@@ -352,7 +352,7 @@ mod tests {
         }
     }
 
-    pub fn utc(seconds: i64, nanos: u32) -> Time {
+    pub(super) fn utc(seconds: i64, nanos: u32) -> Time {
         Time {
             seconds,
             nanos,

@@ -21,7 +21,8 @@ pub use dir::{Dir, file_meta, is_executable, is_unsupported, own_user, set_mode,
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };
-pub use proc::{is_still_running, lock_holder, process, processes, same_file};
+pub(super) use proc::lock_holder;
+pub use proc::{is_still_running, process, processes, same_file};
 pub use process::{Announcement, Process, end_signal, leave_to_reader, raise_open_files, shell};
 pub use signal::{block_signals, listen_for_signals};
 pub use storage::{
@@ -127,7 +128,7 @@ impl Revision {
 
 /// The file that stands for the lock of `directory`. Not the directory itself, for whoever may open that could hold its lock;
 /// it is the last resort where nothing may be written and no such file was made before.
-pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
+pub(super) fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     let path = directory.join(name);
     match open_private(&path) {
         Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
@@ -138,7 +139,7 @@ pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
 }
 
 /// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody ever locked it.
-pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
+pub(super) fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     let none = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     match private(false).open(directory.join(name)) {
         // It may be the directory that is locked.

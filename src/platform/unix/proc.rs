@@ -124,7 +124,7 @@ pub fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 /// The number of the process that holds the lock of this directory by itself.
-pub fn lock_holder(confdir: &Path) -> Option<u32> {
+pub(crate) fn lock_holder(confdir: &Path) -> Option<u32> {
     let inode = fs::metadata(confdir).ok()?.ino();
     let locks = fs::read("/proc/locks").ok()?;
     parse_locks(&String::from_utf8_lossy(&locks), inode)

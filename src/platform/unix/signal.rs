@@ -38,7 +38,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
 }
 
 /// For a new process before it runs its program: nothing is blocked. std hands the mask down as it is.
-pub fn unblock_all() -> io::Result<()> {
+pub(super) fn unblock_all() -> io::Result<()> {
     set_mask(libc::SIG_SETMASK, &signal_set(&[]))
 }
 

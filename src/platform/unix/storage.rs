@@ -154,9 +154,10 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
         // A file system that cannot promise, or Linux before the call: what it says is free is the best to be had.
         Some(libc::EOPNOTSUPP | libc::ENOSYS) => {
             let growth = size.saturating_sub(file_meta(file)?.size);
-            match growth > free_space(file)? {
-                true => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
-                false => Ok(()),
+            if growth > free_space(file)? {
+                Err(io::Error::from_raw_os_error(libc::ENOSPC))
+            } else {
+                Ok(())
             }
         }
         _ => Err(error),

@@ -35,7 +35,7 @@ const FORGIVEN: u32 = 3600;
 
 /// The properties of a service, except its name.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// Its name in lists.
     pub title: &'a str,
     /// Its purpose, for administrators.
@@ -66,11 +66,11 @@ impl Drop for Handle {
 
 /// The manager of this machine.
 #[derive(Debug)]
-pub struct Manager(Handle);
+pub(super) struct Manager(Handle);
 
 impl Manager {
     /// Only administrators get it.
-    pub fn open() -> io::Result<Manager> {
+    pub(super) fn open() -> io::Result<Manager> {
         let access = SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE;
         // SAFETY: the null pointers stand for this machine and its usual database.
         let handle = unsafe { OpenSCManagerW(ptr::null(), ptr::null(), access) };
@@ -78,7 +78,7 @@ impl Manager {
     }
 
     /// The service of this name, if there is one.
-    pub fn find(&self, name: &str) -> io::Result<Option<Service>> {
+    pub(super) fn find(&self, name: &str) -> io::Result<Option<Service>> {
         // SAFETY: the manager is open, and the name NUL-terminated.
         let handle = unsafe { OpenServiceW(self.0.0, wide(name).as_ptr(), SERVICE_ALL_ACCESS) };
         match Handle::new(handle) {
@@ -89,7 +89,7 @@ impl Manager {
     }
 
     /// Makes a service that is started on demand.
-    pub fn create(&self, name: &str, wanted: &Wanted<'_>) -> io::Result<Service> {
+    pub(super) fn create(&self, name: &str, wanted: &Wanted<'_>) -> io::Result<Service> {
         // SAFETY: the manager is open, all texts are NUL-terminated; the null pointers stand for no
         // group and no dependencies, and for the system's own account.
         let handle = unsafe {
@@ -115,11 +115,11 @@ impl Manager {
 
 /// One service.
 #[derive(Debug)]
-pub struct Service(Handle);
+pub(super) struct Service(Handle);
 
 impl Service {
     /// Its command line.
-    pub fn command(&self) -> io::Result<String> {
+    pub(super) fn command(&self) -> io::Result<String> {
         let mut needed = 0;
         // SAFETY: the service is open; with no buffer the call only says how much it needs.
         unsafe { QueryServiceConfigW(self.0.0, ptr::null_mut(), 0, &mut needed) };
@@ -133,7 +133,7 @@ impl Service {
     }
 
     /// Sets its command line and title.
-    pub fn change(&self, wanted: &Wanted<'_>) -> io::Result<()> {
+    pub(super) fn change(&self, wanted: &Wanted<'_>) -> io::Result<()> {
         self.configure(
             SERVICE_NO_CHANGE,
             Some(&wide(wanted.command)),
@@ -142,7 +142,7 @@ impl Service {
     }
 
     /// Makes the system start it at boot.
-    pub fn start_at_boot(&self) -> io::Result<()> {
+    pub(super) fn start_at_boot(&self) -> io::Result<()> {
         self.configure(SERVICE_AUTO_START, None, None)
     }
 
@@ -173,7 +173,7 @@ impl Service {
     }
 
     /// Sets its description, and makes the system restart it after a failure.
-    pub fn describe(&self, description: &str) -> io::Result<()> {
+    pub(super) fn describe(&self, description: &str) -> io::Result<()> {
         let mut description = wide(description);
         let mut restarts = RESTARTS.map(|delay| SC_ACTION {
             Type: SC_ACTION_RESTART,
@@ -213,7 +213,7 @@ impl Service {
     }
 
     /// Returns true if it runs or is about to.
-    pub fn is_running(&self) -> io::Result<bool> {
+    pub(super) fn is_running(&self) -> io::Result<bool> {
         let state = self.state()?;
         Ok(state == SERVICE_RUNNING || state == SERVICE_START_PENDING)
     }
@@ -226,7 +226,7 @@ impl Service {
     }
 
     /// Starts it, and waits until it runs.
-    pub fn start(&self) -> io::Result<()> {
+    pub(super) fn start(&self) -> io::Result<()> {
         // SAFETY: the service is open; without words there is no list of them.
         check(unsafe { StartServiceW(self.0.0, 0, ptr::null()) })?;
         match self.wait_while(SERVICE_START_PENDING)? {
@@ -236,7 +236,7 @@ impl Service {
     }
 
     /// Stops it, if it runs, and waits until it has ended.
-    pub fn stop(&self) -> io::Result<()> {
+    pub(super) fn stop(&self) -> io::Result<()> {
         if self.wait_while(SERVICE_START_PENDING)? == SERVICE_RUNNING {
             let mut status = SERVICE_STATUS::default();
             // SAFETY: the service is open, and the pointer valid for the call.
@@ -269,7 +269,7 @@ impl Service {
     }
 
     /// Deletes it. While others have it open (the control panel), its name stays taken.
-    pub fn delete(self) -> io::Result<()> {
+    pub(super) fn delete(self) -> io::Result<()> {
         // SAFETY: the service is open.
         check(unsafe { DeleteService(self.0.0) })
     }

@@ -34,7 +34,8 @@ pub use dir::{
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,
 };
-pub use proc::{is_still_running, lock_holder, process, processes, same_file};
+pub(super) use proc::lock_holder;
+pub use proc::{is_still_running, process, processes, same_file};
 pub use process::{
     Announcement, Process, end_signal, leave_to_reader, raise_open_files, script, shell,
 };
@@ -123,12 +124,12 @@ impl Revision {
 }
 
 /// The file that stands for the lock of `directory`.
-pub fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
+pub(super) fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     open_private(&directory.join(name))
 }
 
 /// The same file to see whether it is locked, without creating it; `None` when it was never locked.
-pub fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
+pub(super) fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     match File::open(directory.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some),

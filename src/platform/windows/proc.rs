@@ -101,6 +101,6 @@ pub fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 /// Not known.
-pub fn lock_holder(_confdir: &Path) -> Option<u32> {
+pub(crate) fn lock_holder(_confdir: &Path) -> Option<u32> {
     None
 }

@@ -16,7 +16,7 @@ use windows_sys::Win32::System::Threading::{
 
 /// One process of a snapshot.
 #[derive(Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Its number.
     pub id: u32,
     /// The number of the process that started it, which may have ended since.
@@ -27,13 +27,13 @@ pub struct Entry {
 
 impl Entry {
     /// Returns true if its program has this file name.
-    pub fn is_program(&self, name: &str) -> bool {
+    pub(super) fn is_program(&self, name: &str) -> bool {
         self.program.eq_ignore_ascii_case(name)
     }
 }
 
 /// All processes, as they are now.
-pub fn snapshot() -> io::Result<Vec<Entry>> {
+pub(super) fn snapshot() -> io::Result<Vec<Entry>> {
     // SAFETY: takes no pointers.
     let handle = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
     if handle == INVALID_HANDLE_VALUE {
@@ -65,7 +65,7 @@ pub fn snapshot() -> io::Result<Vec<Entry>> {
 }
 
 /// The process that started this one, if it still runs.
-pub fn parent() -> Option<Entry> {
+pub(super) fn parent() -> Option<Entry> {
     let mut entries = snapshot().ok()?;
     let own = std::process::id();
     let parent = entries.iter().find(|entry| entry.id == own)?.parent;
@@ -75,7 +75,7 @@ pub fn parent() -> Option<Entry> {
 
 /// Ends a command and all that it started, as far as their parents are known. Failures mean that
 /// nothing is left to end.
-pub fn terminate_tree(root: &Child, exit_code: u32) {
+pub(super) fn terminate_tree(root: &Child, exit_code: u32) {
     let entries = snapshot().unwrap_or_default();
     let mut family = vec![(root.id(), created(root.as_raw_handle()))];
     let mut handles = Vec::new();
@@ -104,7 +104,7 @@ pub fn terminate_tree(root: &Child, exit_code: u32) {
 }
 
 /// Ends process `id`.
-pub fn terminate(id: u32, exit_code: u32) -> io::Result<()> {
+pub(super) fn terminate(id: u32, exit_code: u32) -> io::Result<()> {
     let process = open(id).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the handle is open.
     match unsafe { TerminateProcess(process.as_raw_handle(), exit_code) } {

@@ -52,7 +52,7 @@ static STATUS: Mutex<SERVICE_STATUS> = Mutex::new(SERVICE_STATUS {
 
 /// Does `work` as the service that this process was started as; `None`, and nothing done, when it
 /// was not started as one.
-pub fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
+pub(super) fn serve(work: fn(&Path) -> ExitCode) -> Option<ExitCode> {
     if !may_be_service() || WORK.set(work).is_err() {
         return None;
     }

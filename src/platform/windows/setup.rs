@@ -34,7 +34,7 @@ is started again when the program was replaced.
   /uninstall  stop it, and remove everything except logs, records of commands and edited files";
 
 /// The directory in which the platform expects the agent, regardless of the system's own.
-pub const HOME: &str = r"C:\Program Files (x86)\QingCloud\App Agent";
+pub(super) const HOME: &str = r"C:\Program Files (x86)\QingCloud\App Agent";
 const NAME: &str = "QingCloud_App_Agent";
 /// The original agent's daily rotation.
 const TASK: &str = "QingCloud App Logrotate Task";
@@ -80,7 +80,7 @@ enum Action {
 
 /// Runs what was typed after `install.bat`. The word `/wait` is its own: after a double click the
 /// window would close before anybody has read it.
-pub fn run(words: &[OsString]) -> ExitCode {
+pub(super) fn run(words: &[OsString]) -> ExitCode {
     let (waits, typed): (Vec<_>, Vec<_>) = words.iter().partition(|word| *word == "/wait");
     let done = match action(&typed) {
         None => {

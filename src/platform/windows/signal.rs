@@ -39,7 +39,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
 }
 
 /// Hands an event to the listener, if there is one by now.
-pub fn post(signal: Signal) {
+pub(super) fn post(signal: Signal) {
     if let Some(events) = EVENTS.get() {
         // The listener lives as long as the program.
         let _never_fails = events.send(signal);

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 /// A format of rendered files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     Json,
     Toml,
     Ini,
@@ -28,7 +28,7 @@ const FORMATS: &[(&str, Format)] = &[
 ];
 
 /// The requirement for the name of a format.
-pub const NAMES: &str = "json, toml, ini or xml";
+pub(super) const NAMES: &str = "json, toml, ini or xml";
 
 /// A place in a text, as an offset in bytes, and why the text is wrong there.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,20 +48,20 @@ impl Flaw {
 
 impl Format {
     /// The format of that name.
-    pub fn named(name: &str) -> Option<Format> {
+    pub(super) fn named(name: &str) -> Option<Format> {
         let found = FORMATS.iter().find(|(known, _)| *known == name);
         found.map(|(_, format)| *format)
     }
 
     /// The name.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         let found = FORMATS.iter().find(|(_, format)| *format == self);
         found.map_or("", |(name, _)| name)
     }
 
     /// Checks that `content` is well-formed. The error has line and column, both from 1, and of the
     /// content, which may hold secrets, no more than the names of tags.
-    pub fn check(self, content: &[u8]) -> Result<(), String> {
+    pub(super) fn check(self, content: &[u8]) -> Result<(), String> {
         let problem = |line, column, message: &str| {
             let name = self.name();
             Err(format!(

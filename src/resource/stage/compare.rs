@@ -95,9 +95,10 @@ impl Target {
             return Ok(Some((SECRET.to_owned(), SECRET.to_owned())));
         }
         file.rewind()?;
-        let old = match size <= LARGEST_SUM {
-            true => md5_of(file.take(LARGEST_SUM))?,
-            false => format!("(not computed, {size} bytes)"),
+        let old = if size <= LARGEST_SUM {
+            md5_of(file.take(LARGEST_SUM))?
+        } else {
+            format!("(not computed, {size} bytes)")
         };
         Ok(Some((old, hex::encode(&Md5::digest(content)))))
     }

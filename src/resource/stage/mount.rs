@@ -14,7 +14,7 @@ const PUT_BACK: u64 = 16 << 20;
 
 /// Writes the content of `new` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
 /// changed. Returns `to`, still open, to be synced.
-pub fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File> {
+pub(super) fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File> {
     let file = dir.open_to_overwrite(to)?;
     let found = platform::file_meta(&file)?;
     if found.kind != Kind::File {

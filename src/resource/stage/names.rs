@@ -44,9 +44,10 @@ pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsStrin
 /// What all staged files of dest `name` begin with. A name near the limit of file systems is stood for by its MD5.
 fn prefix(name: &OsStr) -> OsString {
     let mut prefix = OsString::from(".");
-    match name.len() <= LONGEST {
-        true => prefix.push(name),
-        false => prefix.push(hex::encode(&Md5::digest(name.as_encoded_bytes()))),
+    if name.len() <= LONGEST {
+        prefix.push(name)
+    } else {
+        prefix.push(hex::encode(&Md5::digest(name.as_encoded_bytes())))
     }
     prefix.push(MARK);
     prefix
@@ -80,9 +81,10 @@ pub fn without_random_parts(text: &str) -> String {
     for piece in pieces {
         let random = piece.get(..RANDOM);
         let is_ours = |random: &str| random.bytes().all(|byte| LETTERS.contains(&byte));
-        let rest = match random.is_some_and(is_ours) {
-            true => piece.get(RANDOM..).unwrap_or_default(),
-            false => piece,
+        let rest = if random.is_some_and(is_ours) {
+            piece.get(RANDOM..).unwrap_or_default()
+        } else {
+            piece
         };
         plain.push_str(MARK);
         plain.push_str(rest);

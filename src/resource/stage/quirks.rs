@@ -9,7 +9,7 @@ use crate::threads;
 
 /// Something that a file system lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quirk {
+pub(super) enum Quirk {
     /// It keeps no owners or no modes.
     Attributes,
     /// It cannot flush a file to the disk.
@@ -26,7 +26,7 @@ impl Quirk {
 }
 
 /// Warns of a quirk of the file system on `device`, once in the life of this process.
-pub fn report(quirk: Quirk, device: u64, directory: &Path) {
+pub(super) fn report(quirk: Quirk, device: u64, directory: &Path) {
     static REPORTED: Mutex<BTreeSet<(u64, Quirk)>> = Mutex::new(BTreeSet::new());
     if threads::lock(&REPORTED).insert((device, quirk)) {
         log::warning(format_args!(

@@ -120,9 +120,10 @@ impl Target {
     /// Makes the directories that are missing, 0755.
     pub(super) fn make_directories(&mut self) -> Result<()> {
         while let Some(name) = self.missing.front() {
-            let dir = match name == ".." {
-                true => self.dir.open_dir(name),
-                false => self.dir.make_dir(name),
+            let dir = if name == ".." {
+                self.dir.open_dir(name)
+            } else {
+                self.dir.make_dir(name)
             };
             let path = || self.dir.path().join(name);
             let dir = dir.map_err(|error| refused("make the directory", &path(), error))?;
@@ -136,12 +137,13 @@ impl Target {
 fn check_name(dest: &Path) -> Result<()> {
     let last = dest.as_os_str().as_encoded_bytes().last();
     let last = char::from(last.copied().unwrap_or(b'/'));
-    match std::path::is_separator(last) {
-        true => Err(Error::resource(
+    if std::path::is_separator(last) {
+        Err(Error::resource(
             dest,
             "is the name of a directory, not of a file",
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 
@@ -228,9 +230,10 @@ impl Walk<'_> {
         let dir = self.dir.open_dir(name);
         self.dir = dir.map_err(|error| refused("open", &self.at(name), error))?;
         if let Some((_, depth)) = &mut self.image {
-            *depth = match name == ".." {
-                true => depth.saturating_sub(1),
-                false => *depth + 1,
+            *depth = if name == ".." {
+                depth.saturating_sub(1)
+            } else {
+                *depth + 1
             };
         }
         Ok(())
@@ -288,9 +291,10 @@ impl Walk<'_> {
             return Err(Error::resource(self.dest, text));
         }
         missing.push_front(name);
-        let wanted = match platform::HAS_OWNERS {
-            true => wanted,
-            false => Attributes::default(),
+        let wanted = if platform::HAS_OWNERS {
+            wanted
+        } else {
+            Attributes::default()
         };
         match missing.pop_back() {
             Some(name) if name != ".." => Ok(Target {
@@ -322,9 +326,10 @@ fn steps(path: &Path) -> Vec<OsString> {
 fn clean_steps(path: &Path) -> Vec<OsString> {
     let mut kept = Vec::new();
     for step in steps(path) {
-        match step == ".." {
-            true => drop(kept.pop()),
-            false => kept.push(step),
+        if step == ".." {
+            drop(kept.pop())
+        } else {
+            kept.push(step)
         }
     }
     kept

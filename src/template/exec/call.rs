@@ -226,9 +226,10 @@ impl<'t> State<'t, '_> {
         if want.takes(&cell.value) {
             return Ok(cell.value);
         }
-        let got = match self.nil_interface {
-            true => cell.type_name(),
-            false => cell.value.type_name(),
+        let got = if self.nil_interface {
+            cell.type_name()
+        } else {
+            cell.value.type_name()
         };
         self.fail(Problem::WrongType { want, got })
     }

@@ -204,9 +204,10 @@ impl<'t> State<'t, '_> {
         mut last: Option<Value>,
     ) -> Result<Reflected> {
         for (i, field) in fields.iter().enumerate() {
-            let (words, last) = match i + 1 == fields.len() {
-                true => (words, last.take()),
-                false => (Args::alone(words.first), None),
+            let (words, last) = if i + 1 == fields.len() {
+                (words, last.take())
+            } else {
+                (Args::alone(words.first), None)
             };
             receiver = self.eval_field(receiver, *field, words, last)?;
         }
@@ -223,9 +224,10 @@ impl<'t> State<'t, '_> {
         let template = self.template;
         let name = field.of(&template.source);
         if receiver.is_invalid() {
-            return match self.options.strict {
-                true => self.fail(Problem::NoEntryInNil(name.to_vec())),
-                false => Ok(receiver),
+            return if self.options.strict {
+                self.fail(Problem::NoEntryInNil(name.to_vec()))
+            } else {
+                Ok(receiver)
             };
         }
         if let Some(method) = methods::find(&receiver.value, name) {
@@ -277,8 +279,9 @@ fn struct_field(receiver: &Reflected, name: &[u8], has_args: bool) -> Field {
             });
         }
     };
-    match has_args {
-        true => Err(Problem::FieldArguments(to_text(name))),
-        false => Ok(Reflected::plain(value)),
+    if has_args {
+        Err(Problem::FieldArguments(to_text(name)))
+    } else {
+        Ok(Reflected::plain(value))
     }
 }

@@ -8,7 +8,7 @@ use crate::go::utf8;
 
 /// The flags, width and precision of one verb.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Field {
+pub(super) struct Field {
     pub width: Option<usize>,
     pub precision: Option<usize>,
     pub minus: bool,
@@ -24,13 +24,13 @@ pub struct Field {
 
 impl Field {
     /// Pads on the right; zeros only ever pad on the left.
-    pub fn left(&mut self) {
+    pub(super) fn left(&mut self) {
         self.minus = true;
         self.zero = false;
     }
 
     /// For `%v`, `#` and `+` are not flags but ask for other forms.
-    pub fn for_v(&mut self) {
+    pub(super) fn for_v(&mut self) {
         self.sharp_v = std::mem::take(&mut self.sharp);
         self.plus_v = std::mem::take(&mut self.plus);
     }
@@ -42,7 +42,7 @@ impl Field {
 
 /// An integer of either kind, as sign and magnitude.
 #[derive(Clone, Copy)]
-pub struct Integer {
+pub(super) struct Integer {
     pub negative: bool,
     pub magnitude: u64,
     /// True if its type is unsigned: `%#v` then prints hexadecimal.
@@ -50,7 +50,7 @@ pub struct Integer {
 }
 
 impl Integer {
-    pub fn signed(number: i64) -> Integer {
+    pub(super) fn signed(number: i64) -> Integer {
         Integer {
             negative: number < 0,
             magnitude: number.unsigned_abs(),
@@ -58,7 +58,7 @@ impl Integer {
         }
     }
 
-    pub fn unsigned(number: u64) -> Integer {
+    pub(super) fn unsigned(number: u64) -> Integer {
         Integer {
             negative: false,
             magnitude: number,
@@ -67,7 +67,7 @@ impl Integer {
     }
 
     /// The 64 bits of it, as `%c`, `%q` and `%U` take them.
-    pub fn bits(self) -> u64 {
+    pub(super) fn bits(self) -> u64 {
         if self.negative {
             self.magnitude.wrapping_neg()
         } else {
@@ -78,7 +78,7 @@ impl Integer {
 
 impl Printer {
     /// Text padded to the width.
-    pub fn pad(&mut self, text: &[u8]) -> Result<(), Limit> {
+    pub(super) fn pad(&mut self, text: &[u8]) -> Result<(), Limit> {
         let width = self.field.width.unwrap_or(0);
         if width == 0 {
             return self.push(text);
@@ -107,7 +107,7 @@ impl Printer {
     }
 
     /// `%d %b %o %O %x %X`; `verb` matters for the letters' case and for the prefix of `%O`.
-    pub fn integer(&mut self, number: Integer, base: u32, verb: char) -> Result<(), Limit> {
+    pub(super) fn integer(&mut self, number: Integer, base: u32, verb: char) -> Result<(), Limit> {
         let field = self.field;
         if field.precision == Some(0) && number.magnitude == 0 {
             return self.push_repeated(b' ', field.width.unwrap_or(0));
@@ -151,13 +151,13 @@ impl Printer {
     }
 
     /// `%c`
-    pub fn character(&mut self, number: u64) -> Result<(), Limit> {
+    pub(super) fn character(&mut self, number: u64) -> Result<(), Limit> {
         let found = utf8::from_number(number);
         self.pad(found.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
     /// `%q` of an integer
-    pub fn quoted_character(&mut self, number: u64) -> Result<(), Limit> {
+    pub(super) fn quoted_character(&mut self, number: u64) -> Result<(), Limit> {
         let found = utf8::from_number(number);
         let quoted = if self.field.plus {
             strconv::quote_rune_to_ascii(found)
@@ -168,7 +168,7 @@ impl Printer {
     }
 
     /// `%U`: `U+0078`, with the sharp flag `U+0078 'x'`.
-    pub fn unicode(&mut self, number: u64) -> Result<(), Limit> {
+    pub(super) fn unicode(&mut self, number: u64) -> Result<(), Limit> {
         let places = self.field.precision.unwrap_or(0).max(4);
         self.reserve(places)?;
         let mut text = b"U+".to_vec();
@@ -181,7 +181,7 @@ impl Printer {
     }
 
     /// `%s`: at most precision characters.
-    pub fn string(&mut self, text: &[u8]) -> Result<(), Limit> {
+    pub(super) fn string(&mut self, text: &[u8]) -> Result<(), Limit> {
         self.pad(self.truncated(text))
     }
 
@@ -197,7 +197,7 @@ impl Printer {
     }
 
     /// `%q` of a string
-    pub fn quoted(&mut self, text: &[u8]) -> Result<(), Limit> {
+    pub(super) fn quoted(&mut self, text: &[u8]) -> Result<(), Limit> {
         let text = self.truncated(text);
         // Nothing gets shorter by being quoted.
         self.reserve(text.len())?;
@@ -212,14 +212,15 @@ impl Printer {
     }
 
     /// `%x` and `%X` of a string: its bytes, at most precision of them.
-    pub fn hex(&mut self, text: &[u8], upper: bool) -> Result<(), Limit> {
+    pub(super) fn hex(&mut self, text: &[u8], upper: bool) -> Result<(), Limit> {
         let field = self.field;
         let count = field.precision.unwrap_or(text.len()).min(text.len());
         let bytes = text.get(..count).unwrap_or(text);
         self.reserve(bytes.len())?;
-        let (prefix, digits) = match upper {
-            true => ("0X", b"0123456789ABCDEF"),
-            false => ("0x", b"0123456789abcdef"),
+        let (prefix, digits) = if upper {
+            ("0X", b"0123456789ABCDEF")
+        } else {
+            ("0x", b"0123456789abcdef")
         };
         let mut shown = Vec::with_capacity(bytes.len() * 2 + 2);
         for (place, byte) in bytes.iter().enumerate() {
@@ -237,7 +238,12 @@ impl Printer {
 
     /// A float in one of `strconv`'s shapes; `default` is the precision when none is given, `None`
     /// the shortest.
-    pub fn float(&mut self, number: f64, shape: char, default: Option<usize>) -> Result<(), Limit> {
+    pub(super) fn float(
+        &mut self,
+        number: f64,
+        shape: char,
+        default: Option<usize>,
+    ) -> Result<(), Limit> {
         let field = self.field;
         let precision = field.precision.or(default);
         self.reserve(precision.unwrap_or(0))?;

@@ -10,7 +10,7 @@ use crate::go::time::{self, Time, duration};
 const ADDRESS: u64 = 0xc0_0000_0000;
 
 /// The text made so far, and the verb's flags.
-pub struct Printer {
+pub(super) struct Printer {
     pub field: Field,
     out: Vec<u8>,
     /// Bytes that `out` may grow to.
@@ -22,7 +22,7 @@ pub struct Printer {
 impl Printer {
     /// Appends what `body` prints to `out` and charges it to the budget. What was printed before an
     /// error stays.
-    pub fn append(
+    pub(super) fn append(
         out: &mut Vec<u8>,
         budget: &mut Budget,
         body: impl FnOnce(&mut Printer) -> Result<(), Limit>,
@@ -42,7 +42,7 @@ impl Printer {
     }
 
     /// Returns the output of `body`, charged to the budget.
-    pub fn run(
+    pub(super) fn run(
         budget: &mut Budget,
         body: impl FnOnce(&mut Printer) -> Result<(), Limit>,
     ) -> Result<Vec<u8>, Limit> {
@@ -52,7 +52,7 @@ impl Printer {
     }
 
     /// Fails when this many more bytes would not fit; asked before they are made.
-    pub fn reserve(&self, bytes: usize) -> Result<(), Limit> {
+    pub(super) fn reserve(&self, bytes: usize) -> Result<(), Limit> {
         if bytes > self.limit - self.out.len() {
             return Err(Limit::Bytes);
         }
@@ -60,31 +60,31 @@ impl Printer {
     }
 
     /// Makes room for this many bytes, within the budget.
-    pub fn expect(&mut self, bytes: usize) {
+    pub(super) fn expect(&mut self, bytes: usize) {
         self.out.reserve(bytes.min(self.limit - self.out.len()));
     }
 
-    pub fn push(&mut self, text: &[u8]) -> Result<(), Limit> {
+    pub(super) fn push(&mut self, text: &[u8]) -> Result<(), Limit> {
         self.reserve(text.len())?;
         self.out.extend_from_slice(text);
         Ok(())
     }
 
-    pub fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), Limit> {
+    pub(super) fn push_repeated(&mut self, byte: u8, count: usize) -> Result<(), Limit> {
         self.reserve(count)?;
         self.out.resize(self.out.len() + count, byte);
         Ok(())
     }
 
     /// `%!verb` and why.
-    pub fn push_complaint(&mut self, verb: char, reason: &str) -> Result<(), Limit> {
+    pub(super) fn push_complaint(&mut self, verb: char, reason: &str) -> Result<(), Limit> {
         self.push(b"%!")?;
         self.push(verb.encode_utf8(&mut [0; 4]).as_bytes())?;
         self.push(reason.as_bytes())
     }
 
     /// An operand: `%T`, `%p` and nil are special here, but not inside lists and maps.
-    pub fn print(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
+    pub(super) fn print(&mut self, value: &Value, verb: char) -> Result<(), Limit> {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
             (Value::Nil, _) => self.push_complaint(verb, "(<nil>)"),
@@ -382,7 +382,7 @@ impl Printer {
     }
 
     /// The record itself, without the `&` of its pointer.
-    pub fn print_service(&mut self, service: &Service, verb: char) -> Result<(), Limit> {
+    pub(super) fn print_service(&mut self, service: &Service, verb: char) -> Result<(), Limit> {
         let fields = [
             ("Target", Value::Str(service.target.clone())),
             ("Port", Value::Uint16(service.port)),

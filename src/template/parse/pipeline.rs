@@ -38,9 +38,10 @@ impl Parser<'_> {
         self.check_pipeline(&pipeline, context)?;
         for variable in &mut pipeline.decl {
             let name = variable.name.of(self.text);
-            variable.slot = match pipeline.assign {
-                true => self.scope.stack.find(name),
-                false => Some(self.scope.stack.push(name)),
+            variable.slot = if pipeline.assign {
+                self.scope.stack.find(name)
+            } else {
+                Some(self.scope.stack.push(name))
             };
         }
         Ok(pipeline)

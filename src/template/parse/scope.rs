@@ -11,7 +11,7 @@ use crate::template::node::Slot;
 
 /// The state of the parser within one template. A definition or block in it gets its own.
 #[derive(Debug)]
-pub struct Scope {
+pub(super) struct Scope {
     /// The names that Go's parser accepts here.
     pub declared: Names,
     /// The names on the executor's stack here.
@@ -28,7 +28,7 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of a template's first node: there is `$`.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut scope = Scope {
             declared: Names::default(),
             stack: Names::default(),
@@ -45,7 +45,7 @@ impl Scope {
 
 /// A push-down list of names, each of which hides an earlier one of the same name.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(super) struct Names {
     known: Interner,
     /// By name, where it is in the list, the last time last.
     places: Vec<Vec<Slot>>,
@@ -55,7 +55,7 @@ pub struct Names {
 
 impl Names {
     /// Declares a name.
-    pub fn push(&mut self, name: &[u8]) -> Slot {
+    pub(super) fn push(&mut self, name: &[u8]) -> Slot {
         let slot = self.order.len();
         let name = self.known.add(name);
         self.order.push(name);
@@ -67,18 +67,18 @@ impl Names {
     }
 
     /// The last declaration of a name.
-    pub fn find(&self, name: &[u8]) -> Option<Slot> {
+    pub(super) fn find(&self, name: &[u8]) -> Option<Slot> {
         let name = self.known.get(name)?;
         self.places.get(name)?.last().copied()
     }
 
     /// The length of the list, to pop to.
-    pub fn mark(&self) -> usize {
+    pub(super) fn mark(&self) -> usize {
         self.order.len()
     }
 
     /// Forgets what was declared since the mark.
-    pub fn pop(&mut self, mark: usize) {
+    pub(super) fn pop(&mut self, mark: usize) {
         while self.order.len() > mark {
             if let Some(name) = self.order.pop()
                 && let Some(places) = self.places.get_mut(name)

@@ -13,13 +13,13 @@ const SMALL: usize = 2000;
 
 /// Lines that are replaced by others, either of which may be none.
 #[derive(Debug)]
-pub struct Change {
+pub(super) struct Change {
     pub old: Range<usize>,
     pub new: Range<usize>,
 }
 
 /// The changes from the old lines to the new ones, in order. A line between two changes stays.
-pub fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
+pub(super) fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
     let mut known = [from, to].concat();
     known.sort_unstable();
     known.dedup();

@@ -29,9 +29,10 @@ impl Case {
     pub(super) fn refused_by(&self, error: &io::Error) -> Severity {
         let own = platform::own_user();
         let is_anothers = || daemons(self).iter().any(|daemon| daemon.uid != own);
-        match error.kind() == ErrorKind::PermissionDenied && own != 0 && is_anothers() {
-            true => Severity::Unknown,
-            false => Severity::Error,
+        if error.kind() == ErrorKind::PermissionDenied && own != 0 && is_anothers() {
+            Severity::Unknown
+        } else {
+            Severity::Error
         }
     }
 
@@ -46,7 +47,7 @@ impl Case {
 
 /// The daemons that apply this confdir, whichever program they run. One that cannot be examined in
 /// time is left out: the system makes others wait while a process starts its program.
-pub fn daemons(case: &Case) -> Vec<Running> {
+pub(super) fn daemons(case: &Case) -> Vec<Running> {
     let mut tasks: Vec<Task<Option<Running>>> = Vec::new();
     for process in platform::processes(NAME).unwrap_or_default() {
         let config = Arc::clone(&case.config);
@@ -81,7 +82,7 @@ fn applies(process: &Running, confdir: &Path) -> Option<bool> {
 }
 
 /// Checks that there is one daemon, of this program, and that its log exists.
-pub fn check(case: &Case) -> Vec<Finding> {
+pub(super) fn check(case: &Case) -> Vec<Finding> {
     let daemons = daemons(case);
     let confdir = case.config.confdir.display();
     let mut findings = Vec::new();
@@ -187,7 +188,7 @@ fn log(daemon: &Running) -> Finding {
 }
 
 /// Checks whether somebody keeps confd from applying anything.
-pub fn lock(case: &Case) -> Vec<Finding> {
+pub(super) fn lock(case: &Case) -> Vec<Finding> {
     let confdir = &case.config.confdir;
     let until = Instant::now() + STEP;
     let finding = loop {
@@ -235,7 +236,7 @@ fn held(confdir: &Path) -> Finding {
 }
 
 /// The output of `-status` in short.
-pub fn daemon(case: &Case) -> Vec<Finding> {
+pub(super) fn daemon(case: &Case) -> Vec<Finding> {
     let more = "run confd -status for each resource, and see the log for the reasons";
     let start = "start it: service confd start";
     let summary = match status::summary(&case.status_dir, case.is_daemon_running()) {

@@ -17,7 +17,7 @@ const TOLERANCE: u64 = 60;
 const HELP: &str = "set it, and run ntpd or chronyd: clusters and certificates depend on it";
 
 /// Checks the clock by itself and against the times of files.
-pub fn check(case: &Case) -> Vec<Finding> {
+pub(super) fn check(case: &Case) -> Vec<Finding> {
     vec![judge(status::now(), newest(case))]
 }
 
@@ -63,7 +63,7 @@ fn judge(now: u64, newest: Option<(String, u64)>) -> Finding {
 }
 
 /// Compares the clock with the `Date` of an answer that has just come; `None` when they agree.
-pub fn compare(node: &str, date: &str) -> Option<Finding> {
+pub(super) fn compare(node: &str, date: &str) -> Option<Finding> {
     let (there, here) = (parse_date(date)?, status::now());
     let word = if here < there { "behind" } else { "ahead of" };
     let gap = here.abs_diff(there);

@@ -20,7 +20,7 @@ const OWN: &str = "/self";
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Checks all nodes side by side.
-pub fn check(case: &Case) -> Vec<Finding> {
+pub(super) fn check(case: &Case) -> Vec<Finding> {
     if case.refusal.is_some() && !names_source(&case.args) {
         // The default node would be blamed for what it has nothing to do with.
         let message = "not checked: confd.toml, which names the nodes, cannot be used";
@@ -117,9 +117,10 @@ fn examine(url: &str, prefix: &str) -> Vec<Finding> {
     let answered = start.elapsed();
     let date = probe.head.as_ref().and_then(|head| head.date.as_deref());
     let clock = date.and_then(|date| clock::compare(node, date));
-    let node = match node.contains(&connection.server.ip().to_string()) {
-        true => node.to_owned(),
-        false => format!("{node} ({})", connection.server.ip()),
+    let node = if node.contains(&connection.server.ip().to_string()) {
+        node.to_owned()
+    } else {
+        format!("{node} ({})", connection.server.ip())
     };
     let finding = match explain(&probe, url, prefix, connection.own) {
         Some((severity, problem, help)) => {
@@ -259,7 +260,7 @@ fn shown(time: Duration) -> String {
 }
 
 /// Checks for a proxy, which other programs use: they may see another server.
-pub fn proxy(case: &Case) -> Vec<Finding> {
+pub(super) fn proxy(case: &Case) -> Vec<Finding> {
     let names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
     let is_set = |name: &&&str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let set = names.iter().find(is_set);

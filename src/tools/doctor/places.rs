@@ -54,7 +54,7 @@ struct Place {
 }
 
 /// Checks the dest of every resource and the status file.
-pub fn check(case: &Case) -> Vec<Finding> {
+pub(super) fn check(case: &Case) -> Vec<Finding> {
     let state = status::file(&case.config.confdir);
     let mut files = case.resource_files();
     files.push(state.clone());
@@ -176,10 +176,11 @@ fn add_rights(case: &Case, places: &[Place], findings: &mut Vec<Finding>) {
     }
     for (directory, error, only_state) in refused {
         let message = format_args!("cannot make files in {}: {error}", directory.display());
-        let severity = match only_state {
+        let severity = if only_state {
             // Only -status needs it.
-            true => Severity::Warning,
-            false => case.refused_by(error),
+            Severity::Warning
+        } else {
+            case.refused_by(error)
         };
         let help = platform::advice(error).unwrap_or("see what is there: ls -ld DIRECTORY");
         findings.push(Finding::new("dest", severity, message, help));

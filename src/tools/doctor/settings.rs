@@ -9,7 +9,7 @@ use crate::tools::finding::{Finding, Severity};
 use crate::tools::{console, lint};
 
 /// Checks the settings and the user.
-pub fn check(case: &Case) -> Vec<Finding> {
+pub(super) fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     let file = config::settings_file(&case.args);
     let confdir = case.config.confdir.display();
@@ -54,7 +54,7 @@ fn user() -> Option<Finding> {
 }
 
 /// The findings of `-lint` in short.
-pub fn resources(case: &Case) -> Vec<Finding> {
+pub(super) fn resources(case: &Case) -> Vec<Finding> {
     let help = "run confd -lint, which lists everything with its help";
     let found = |severity, message: fmt::Arguments<'_>, help| {
         vec![Finding::new("resources", severity, message, help)]

@@ -15,7 +15,7 @@ const LONGEST_LIST: f64 = 1e5;
 const DEEPEST: u32 = 16;
 
 /// A mistake in an expression.
-pub struct Mistake {
+pub(super) struct Mistake {
     pub at: usize,
     pub code: Code,
     pub message: String,
@@ -23,14 +23,14 @@ pub struct Mistake {
 }
 
 /// The checks of one template's expressions.
-pub struct Checker<'o> {
+pub(super) struct Checker<'o> {
     pub variables: &'o Variables<'o>,
     pub mistakes: Vec<Mistake>,
 }
 
 impl Checker<'_> {
     /// Checks an expression and what becomes of its value.
-    pub fn statement(&mut self, statement: &Statement) {
+    pub(super) fn statement(&mut self, statement: &Statement) {
         self.expr(&statement.expr);
         let kind = self.kind(&statement.expr);
         match statement.usage {

@@ -7,17 +7,17 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident;)*) => {
         /// The kinds of mistakes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
+        pub(crate) enum Code {
             $($(#[$doc])* $name,)*
         }
 
         impl Code {
             /// All of them, in order.
             #[cfg(test)]
-            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+            pub(crate) const ALL: &'static [Code] = &[$(Code::$name,)*];
 
             /// The code, as printed.
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Code::$name => stringify!($name),)*
                 }
@@ -129,7 +129,7 @@ codes! {
 
 impl Code {
     /// The weight of the mistake: E is an error, W a warning.
-    pub fn severity(self) -> Severity {
+    pub(super) fn severity(self) -> Severity {
         if self.name().starts_with('E') {
             Severity::Error
         } else {
@@ -138,7 +138,12 @@ impl Code {
     }
 
     /// A mistake of this kind at `place`.
-    pub fn at(self, place: Place, message: impl Into<String>, help: impl Into<String>) -> Finding {
+    pub(super) fn at(
+        self,
+        place: Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Finding {
         Finding {
             place: Some(place),
             code: self.name(),

@@ -121,14 +121,14 @@ const LONGEST_LINE: u64 = 256;
 
 /// A mistake in a command.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub(super) struct Mistake {
     pub code: Code,
     pub message: String,
     pub help: String,
 }
 
 /// Checks the command of a key.
-pub fn check(key: &str, text: &str) -> Vec<Mistake> {
+pub(super) fn check(key: &str, text: &str) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if let Some(word) = relative(text) {
         mistakes.push(Mistake {
@@ -307,7 +307,7 @@ fn is_assignment(word: &str) -> bool {
 }
 
 /// Returns true for a path of Windows: `C:\…` or `\\…`.
-pub fn is_windows(path: &str) -> bool {
+pub(super) fn is_windows(path: &str) -> bool {
     let mut start = path.chars();
     let drive = (start.next(), start.next(), start.next());
     path.starts_with("\\\\")

@@ -16,10 +16,10 @@ use crate::template::lookalike_help;
 use crate::tools::finding::Report;
 
 /// The known keys of a table, each with the kind of its value.
-pub type Keys = [(&'static str, Kind)];
+pub(super) type Keys = [(&'static str, Kind)];
 
 /// A TOML file.
-pub struct Document<'s> {
+pub(super) struct Document<'s> {
     pub source: &'s Source,
     table: Spanned<DeTable<'s>>,
     /// Where the text begins, behind a mark.
@@ -29,7 +29,7 @@ pub struct Document<'s> {
 }
 
 /// A key with its value.
-pub struct Entry<'d> {
+pub(super) struct Entry<'d> {
     /// As written.
     pub name: &'d str,
     /// Where the key stands.
@@ -43,7 +43,7 @@ pub struct Entry<'d> {
 
 impl<'s> Document<'s> {
     /// Reads what can be read, and reports what cannot; nothing when the file is no text.
-    pub fn read(source: &'s Source, report: &mut Report) -> Option<Document<'s>> {
+    pub(super) fn read(source: &'s Source, report: &mut Report) -> Option<Document<'s>> {
         let (start, text) = text(source, report)?;
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut document = Document {
@@ -72,17 +72,17 @@ impl<'s> Document<'s> {
     }
 
     /// Returns true if all of it could be parsed.
-    pub fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.broken.is_empty()
     }
 
     /// The file's own table.
-    pub fn root(&self) -> &DeTable<'s> {
+    pub(super) fn root(&self) -> &DeTable<'s> {
         self.table.get_ref()
     }
 
     /// The entries of a table, as they stand in the file.
-    pub fn entries<'d>(&'d self, table: &'d DeTable<'s>) -> impl Iterator<Item = Entry<'d>> {
+    pub(super) fn entries<'d>(&'d self, table: &'d DeTable<'s>) -> impl Iterator<Item = Entry<'d>> {
         table.iter().map(|(key, value)| Entry {
             name: key.get_ref(),
             key: self.start + key.span().start,
@@ -93,13 +93,17 @@ impl<'s> Document<'s> {
     }
 
     /// The entry of that key, in any of its spellings.
-    pub fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
+    pub(super) fn entry<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<Entry<'d>> {
         self.entries(table)
             .find(|entry| keys::is_same(entry.name, key))
     }
 
     /// The text of that key, when it is one.
-    pub fn text<'d>(&'d self, table: &'d DeTable<'s>, key: &str) -> Option<(&'d str, Entry<'d>)> {
+    pub(super) fn text<'d>(
+        &'d self,
+        table: &'d DeTable<'s>,
+        key: &str,
+    ) -> Option<(&'d str, Entry<'d>)> {
         let entry = self.entry(table, key)?;
         match entry.value {
             DeValue::String(text) => Some((text, entry)),
@@ -108,7 +112,7 @@ impl<'s> Document<'s> {
     }
 
     /// Reports unknown keys, and values of a wrong type.
-    pub fn check(&self, table: &DeTable<'s>, keys: &Keys, report: &mut Report) {
+    pub(super) fn check(&self, table: &DeTable<'s>, keys: &Keys, report: &mut Report) {
         for entry in self.entries(table) {
             if self
                 .broken
@@ -266,9 +270,10 @@ fn advice(line: &str) -> String {
         return help;
     }
     if line.starts_with('[') && !line.contains('=') {
-        return match line.ends_with(']') {
-            true => "remove one of the two sections".to_owned(),
-            false => "close the bracket, as in [template]".to_owned(),
+        return if line.ends_with(']') {
+            "remove one of the two sections".to_owned()
+        } else {
+            "close the bracket, as in [template]".to_owned()
         };
     }
     let Some((key, value)) = line.split_once('=') else {

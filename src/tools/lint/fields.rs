@@ -11,7 +11,7 @@ const PAIR: &[&str] = &["Key", "Value"];
 const SERVICE: &[&str] = &["Target", "Port", "Priority", "Weight"];
 
 /// The checks of one template.
-pub struct Checker<'o> {
+pub(super) struct Checker<'o> {
     pub outline: &'o Outline,
     pub variables: &'o Variables<'o>,
     /// The dot of the whole template is nil: a resource renders it, not `include`.
@@ -29,7 +29,7 @@ enum Value {
 
 impl<'o> Checker<'o> {
     /// Checks all expressions.
-    pub fn check(&mut self) {
+    pub(super) fn check(&mut self) {
         let outline = self.outline;
         for statement in &outline.statements {
             self.expr(&statement.expr, statement);

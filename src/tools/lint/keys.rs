@@ -85,13 +85,13 @@ impl Reading {
 }
 
 /// Returns true if a function reads metadata.
-pub fn reads(call: &Call) -> bool {
+pub(super) fn reads(call: &Call) -> bool {
     Reading::of(call).is_some()
 }
 
 /// The keys of one template, all together.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub(super) struct Asked {
     /// The literal keys and patterns that it reads in any way.
     read: Vec<String>,
     /// The paths whose presence it tests, with `…` for what is computed.
@@ -100,7 +100,7 @@ pub struct Asked {
 
 impl Asked {
     /// Collects the keys of a template.
-    pub fn of(outline: &Outline, variables: &Variables<'_>) -> Asked {
+    pub(super) fn of(outline: &Outline, variables: &Variables<'_>) -> Asked {
         let mut asked = Asked::default();
         for statement in &outline.statements {
             asked.add(&statement.expr, statement.usage == Usage::Tested, variables);
@@ -159,7 +159,7 @@ fn is_near_miss(key: &str, meant: &str) -> bool {
 }
 
 /// Checks the key of one call for one resource.
-pub fn check(
+pub(super) fn check(
     call: &Call,
     when: When,
     variables: &Variables<'_>,
@@ -266,9 +266,10 @@ impl Question<'_> {
             return None;
         };
         let message = format!("the key \"{key}\" {problem}");
-        let help = match clean.starts_with('/') {
-            true => format!("write \"{clean}\""),
-            false => format!("write \"/{clean}…\""),
+        let help = if clean.starts_with('/') {
+            format!("write \"{clean}\"")
+        } else {
+            format!("write \"/{clean}…\"")
         };
         Some((Code::E406, message, help))
     }
@@ -476,7 +477,7 @@ impl Question<'_> {
 }
 
 /// The rest of a clean path below a prefix; `None` if it is not below it.
-pub fn without(path: &str, prefix: &str) -> Option<String> {
+pub(super) fn without(path: &str, prefix: &str) -> Option<String> {
     let prefix = prefix.trim_end_matches('/');
     let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
     match rest {
@@ -501,7 +502,7 @@ fn leads(one: &str, other: &str) -> bool {
 }
 
 /// Returns true if the platform writes keys of this name.
-pub fn is_known(key: &str) -> bool {
+pub(super) fn is_known(key: &str) -> bool {
     NAMES.contains(&path::base(key))
 }
 

@@ -10,7 +10,7 @@ use crate::nearest::nearest;
 use crate::tools::finding::{Finding, Place, Report};
 
 /// A file that cannot be read.
-pub fn unreadable(path: &Path, error: &Error) -> Finding {
+pub(super) fn unreadable(path: &Path, error: &Error) -> Finding {
     let is_dangling = path.symlink_metadata().is_ok_and(|link| link.is_symlink()) && !path.exists();
     let help = if is_dangling {
         let target = fs::read_link(path).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn unreadable(path: &Path, error: &Error) -> Finding {
 }
 
 /// Reports files in conf.d that look like resources, but whose names do not end in toml.
-pub fn check_ignored(conf_d: &Path, report: &mut Report) {
+pub(super) fn check_ignored(conf_d: &Path, report: &mut Report) {
     // A directory that cannot be listed is an error of its own.
     let Ok(entries) = fs::read_dir(conf_d) else {
         return;

@@ -21,7 +21,7 @@ use crate::tools::finding::{Finding, Place, Report};
 use crate::tree::View;
 
 /// The facts about a resource that the check of its template needs.
-pub struct Facts {
+pub(super) struct Facts {
     /// The conf.d file, as shown.
     pub shown: String,
     /// `file:line` of `dest`.
@@ -43,7 +43,7 @@ pub struct Facts {
 
 impl Facts {
     /// The finding for a secret that everybody can read.
-    pub fn readable_secret(&self, key: &str) -> Finding {
+    pub(super) fn readable_secret(&self, key: &str) -> Finding {
         let message = format!("everybody can read {}, which has {key}", self.dest);
         let help = "write mode = \"0600\", or \"0640\" with a group";
         Code::W213.at(self.dest_place.clone(), message, help)
@@ -51,7 +51,12 @@ impl Facts {
 }
 
 /// Checks the file, and adds its facts to all when it says which file is made of which template.
-pub fn check(path: &Path, image: &Image, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
+pub(super) fn check(
+    path: &Path,
+    image: &Image,
+    all: &mut Vec<Facts>,
+    report: &mut Report,
+) -> Result<()> {
     let bytes = match read_file(path, LARGEST) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -351,7 +356,7 @@ impl<'d> Section<'d> {
 }
 
 /// Reports resources that make one file: the later one wins, then the other, at every change.
-pub fn check_twins(all: &[Facts], report: &mut Report) {
+pub(super) fn check_twins(all: &[Facts], report: &mut Report) {
     let mut makers: BTreeMap<String, &Facts> = BTreeMap::new();
     for facts in all {
         if let Some(first) = makers.get(&path::clean(&facts.dest)) {
@@ -365,7 +370,7 @@ pub fn check_twins(all: &[Facts], report: &mut Report) {
 }
 
 /// Reports a `dest` below which another resource has its own: it cannot be both a file and a directory.
-pub fn check_directories(all: &[Facts], report: &mut Report) {
+pub(super) fn check_directories(all: &[Facts], report: &mut Report) {
     for facts in all {
         let dest = path::clean(&facts.dest);
         let below = format!("{dest}/");

@@ -17,7 +17,7 @@ use crate::tools::finding::{Finding, Place, Report};
 
 /// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
 /// error, as always.
-pub fn check(args: &Args, report: &mut Report) -> Result<Image> {
+pub(super) fn check(args: &Args, report: &mut Report) -> Result<Image> {
     check_environment(report);
     let file = config::settings_file(args);
     let Some(bytes) = file
@@ -80,7 +80,7 @@ fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Im
 }
 
 /// The program's own error about a file.
-pub fn refusal(path: &Path, error: &Error) -> Finding {
+pub(super) fn refusal(path: &Path, error: &Error) -> Finding {
     let (place, message) = match error.kind() {
         error::Kind::Config { place, message } => (place.as_str(), message.clone()),
         _ => ("", error.chain()),

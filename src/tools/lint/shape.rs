@@ -15,7 +15,7 @@ const LONGEST: usize = 4096;
 
 /// The variables of a template that have one value wherever they are used: those that are set once.
 #[derive(Debug)]
-pub struct Variables<'o> {
+pub(super) struct Variables<'o> {
     names: Interner,
     /// By name: nothing for those that are set again, or to what cannot be followed.
     values: Vec<Option<Known<'o>>>,
@@ -33,7 +33,7 @@ struct Known<'o> {
 }
 
 impl<'o> Variables<'o> {
-    pub fn of(outline: &'o Outline) -> Variables<'o> {
+    pub(super) fn of(outline: &'o Outline) -> Variables<'o> {
         let mut variables = Variables {
             names: Interner::default(),
             values: Vec::new(),
@@ -65,7 +65,7 @@ impl<'o> Variables<'o> {
     }
 
     /// The values that a variable is set to anywhere in the template.
-    pub fn assigned(&self, name: &str) -> impl Iterator<Item = &'o Expr> {
+    pub(super) fn assigned(&self, name: &str) -> impl Iterator<Item = &'o Expr> {
         let number = self.names.get(name.as_bytes());
         let values = number.and_then(|number| self.assigned.get(number));
         values.into_iter().flatten().copied()
@@ -100,7 +100,7 @@ impl<'o> Variables<'o> {
     }
 
     /// The value of a variable; any other expression itself.
-    pub fn resolve<'e>(&self, expr: &'e Expr) -> &'e Expr
+    pub(super) fn resolve<'e>(&self, expr: &'e Expr) -> &'e Expr
     where
         'o: 'e,
     {
@@ -118,7 +118,7 @@ impl<'o> Variables<'o> {
 
 /// A text with holes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Shape {
+pub(super) struct Shape {
     parts: Vec<Part>,
     length: usize,
 }
@@ -131,14 +131,14 @@ enum Part {
 
 impl Shape {
     /// The text that an expression makes.
-    pub fn of(expr: &Expr, variables: &Variables<'_>) -> Shape {
+    pub(super) fn of(expr: &Expr, variables: &Variables<'_>) -> Shape {
         let mut shape = Shape::default();
         shape.add(expr, variables, DEEPEST);
         shape
     }
 
     /// Where the text begins that an expression makes: where it is written, behind variables and calls.
-    pub fn origin(expr: &Expr, variables: &Variables<'_>) -> usize {
+    pub(super) fn origin(expr: &Expr, variables: &Variables<'_>) -> usize {
         match variables.resolve(expr) {
             Expr::Call(call) if matches!(call.function.name, "printf" | "print") => {
                 let first = call.args.first();
@@ -219,7 +219,7 @@ impl Shape {
     }
 
     /// The whole text, when it has no holes.
-    pub fn literal(&self) -> Option<&str> {
+    pub(super) fn literal(&self) -> Option<&str> {
         match self.parts.as_slice() {
             [] => Some(""),
             [Part::Text(text)] => Some(text),
@@ -228,7 +228,7 @@ impl Shape {
     }
 
     /// The text before the first hole.
-    pub fn head(&self) -> &str {
+    pub(super) fn head(&self) -> &str {
         match self.parts.first() {
             Some(Part::Text(text)) => text,
             _ => "",
@@ -236,7 +236,7 @@ impl Shape {
     }
 
     /// The text with something else for its holes, and its own parts written by `escape`.
-    pub fn filled(&self, hole: &str, escape: fn(&str) -> String) -> String {
+    pub(super) fn filled(&self, hole: &str, escape: fn(&str) -> String) -> String {
         let mut filled = String::new();
         for part in &self.parts {
             match part {
@@ -250,7 +250,7 @@ impl Shape {
 
 /// A part of a `printf` format.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(super) enum Piece {
     Text(String),
     Verb {
         verb: char,
@@ -260,7 +260,7 @@ pub enum Piece {
 }
 
 /// Takes a `printf` format apart; nothing when it counts its arguments in its own way (`*`, `[1]`).
-pub fn pieces(format: &str) -> Option<Vec<Piece>> {
+pub(super) fn pieces(format: &str) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut rest = format.chars();

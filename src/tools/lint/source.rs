@@ -7,11 +7,11 @@ use crate::config::table::Lines;
 use crate::tools::finding::{Finding, Place};
 
 /// UTF-8's byte order mark.
-pub const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file that was read.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// The path as shown: relative below the current directory.
     pub shown: String,
     pub bytes: Vec<u8>,
@@ -19,7 +19,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn new(path: &Path, bytes: Vec<u8>) -> Source {
+    pub(super) fn new(path: &Path, bytes: Vec<u8>) -> Source {
         Source {
             shown: shown(path),
             lines: Lines::new(&bytes),
@@ -28,7 +28,7 @@ impl Source {
     }
 
     /// A finding at an offset in the file.
-    pub fn finding(
+    pub(super) fn finding(
         &self,
         offset: usize,
         code: Code,
@@ -39,7 +39,7 @@ impl Source {
     }
 
     /// The place of an offset in the file.
-    pub fn place(&self, offset: usize) -> Place {
+    pub(super) fn place(&self, offset: usize) -> Place {
         let (line, column) = self.position(offset);
         Place {
             file: self.shown.clone(),
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// The line of an offset, from 1.
-    pub fn line(&self, offset: usize) -> usize {
+    pub(super) fn line(&self, offset: usize) -> usize {
         self.lines.line(offset.min(self.bytes.len()))
     }
 
@@ -68,7 +68,7 @@ impl Source {
 }
 
 /// A path as people see it: below the current directory without it.
-pub fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok());
     let below = below.or_else(|| path.strip_prefix(".").ok());

@@ -27,7 +27,7 @@ const MOST_UNKNOWN: usize = 50;
 const DEEPEST: u32 = 16;
 
 /// The templates that are to be checked even if no resource uses them: `include` may.
-pub fn find(templates: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn find(templates: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for name in names(templates)? {
         if name.ends_with(".tmpl") {
@@ -38,7 +38,7 @@ pub fn find(templates: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The files below a directory, with `/` between their names, sorted; none when there is no such directory.
-pub fn names(templates: &Path) -> Result<Vec<String>> {
+pub(super) fn names(templates: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     if templates.is_dir() {
         add_names(templates, "", DEEPEST, &mut names)?;
@@ -67,7 +67,12 @@ fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Res
 /// Checks a template file for the resources that use it.
 ///
 /// Returns the templates that it includes; an include whose name is not a literal stands for all.
-pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) -> Vec<Included> {
+pub(super) fn check(
+    path: &Path,
+    users: &[&Facts],
+    image: &Image,
+    report: &mut Report,
+) -> Vec<Included> {
     let bytes = match read_file(path, MAX_SOURCE as u64) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -128,7 +133,7 @@ pub fn check(path: &Path, users: &[&Facts], image: &Image, report: &mut Report) 
 
 /// The template that an `include` names.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Included {
+pub(super) enum Included {
     /// This file.
     File(PathBuf),
     /// Any file: the name is computed.
@@ -149,7 +154,7 @@ fn included(outline: &Outline, templates: &Path) -> Vec<Included> {
 }
 
 /// Reports templates that neither a resource nor another template uses.
-pub fn check_unused(unused: &[&PathBuf], included: &[Included], report: &mut Report) {
+pub(super) fn check_unused(unused: &[&PathBuf], included: &[Included], report: &mut Report) {
     if included.contains(&Included::Any) {
         return;
     }

@@ -11,13 +11,13 @@ use crate::resource::stage::{Attributes, Stage, Target};
 
 /// The checks that ran, by resource and content.
 #[derive(Default)]
-pub struct Checks {
+pub(super) struct Checks {
     known: BTreeMap<(usize, Rc<[u8]>), Option<String>>,
 }
 
 impl Checks {
     /// Returns the content if the resource's check_cmd accepts it.
-    pub fn check(
+    pub(super) fn check(
         &mut self,
         index: usize,
         resource: &Resource,

@@ -9,7 +9,7 @@ use crate::tree::Tree;
 
 /// A cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cluster {
+pub(super) struct Cluster {
     /// What is below /hosts.
     pub nodes: Vec<Node>,
     /// What is below /adding-hosts.
@@ -22,7 +22,7 @@ pub struct Cluster {
 
 /// A node of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub(super) struct Node {
     /// The directory between /hosts and it, where there are roles.
     pub role: Option<String>,
     /// The name of its directory.
@@ -38,7 +38,7 @@ const DELETING: &str = "/deleting-hosts";
 
 impl Cluster {
     /// Takes a tree apart.
-    pub fn of(tree: &Tree) -> Cluster {
+    pub(super) fn of(tree: &Tree) -> Cluster {
         let mut rest = BTreeMap::new();
         for (key, value) in tree.leaves() {
             rest.insert(key.to_owned(), value.to_owned());
@@ -52,7 +52,7 @@ impl Cluster {
     }
 
     /// The tree that shows it.
-    pub fn tree(&self) -> Tree {
+    pub(super) fn tree(&self) -> Tree {
         let mut pairs = Vec::new();
         for (key, value) in self.rest.iter() {
             pairs.push((key.clone(), value.clone()));
@@ -70,7 +70,7 @@ impl Cluster {
     }
 
     /// The roles in order; `None` stands for nodes without one.
-    pub fn roles(&self) -> Vec<Option<String>> {
+    pub(super) fn roles(&self) -> Vec<Option<String>> {
         let mut roles = Vec::new();
         for node in &self.nodes {
             if !roles.contains(&node.role) {
@@ -82,12 +82,15 @@ impl Cluster {
     }
 
     /// The nodes of a role.
-    pub fn of_role<'c>(&'c self, role: &'c Option<String>) -> impl Iterator<Item = &'c Node> {
+    pub(super) fn of_role<'c>(
+        &'c self,
+        role: &'c Option<String>,
+    ) -> impl Iterator<Item = &'c Node> {
         self.nodes.iter().filter(move |node| node.role == *role)
     }
 
     /// Whether this is the node that the metadata was recorded on.
-    pub fn is_own(&self, node: &Node) -> bool {
+    pub(super) fn is_own(&self, node: &Node) -> bool {
         let same = |leaf: &str| {
             let own = self.rest.get(&format!("/host{leaf}"));
             own.filter(|own| !own.is_empty())
@@ -107,7 +110,7 @@ impl Cluster {
     }
 
     /// True when there is something in /host by which a node knows itself.
-    pub fn can_tell_nodes(&self) -> bool {
+    pub(super) fn can_tell_nodes(&self) -> bool {
         let leaves = ["/instance_id", "/ip"].into_iter();
         let mut leaves = leaves.filter(|leaf| self.rest.contains_key(&format!("{HOST}{leaf}")));
         leaves.any(|leaf| {
@@ -116,7 +119,7 @@ impl Cluster {
     }
 
     /// The cluster as `node` sees it: everything is the same except /host.
-    pub fn seen_from(&self, node: &Node) -> Cluster {
+    pub(super) fn seen_from(&self, node: &Node) -> Cluster {
         let mut cluster = self.clone();
         if self.is_own(node) {
             return cluster;
@@ -151,7 +154,7 @@ impl Cluster {
     }
 
     /// Removes a key, and all that is below it.
-    pub fn remove(&mut self, key: &str) {
+    pub(super) fn remove(&mut self, key: &str) {
         self.rest.retain(|known, _| {
             let rest = known.strip_prefix(key);
             !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -159,7 +162,7 @@ impl Cluster {
     }
 
     /// Gives every node twice the CPUs and memory; false when no node says how much it has.
-    pub fn enlarge(&mut self) -> bool {
+    pub(super) fn enlarge(&mut self) -> bool {
         let double = |value: &mut String| match value.parse::<u64>() {
             Ok(size) => {
                 *value = size.saturating_mul(2).to_string();
@@ -182,7 +185,7 @@ impl Cluster {
     }
 
     /// A node that joins a role, the like of its last one.
-    pub fn newcomer(&self, role: &Option<String>, number: usize) -> Option<Node> {
+    pub(super) fn newcomer(&self, role: &Option<String>, number: usize) -> Option<Node> {
         let mut node = self.of_role(role).last()?.clone();
         node.id = format!("i-joined{number}");
         for (leaf, value) in node.leaves.iter_mut() {
@@ -226,7 +229,7 @@ impl Cluster {
     }
 
     /// Gives every node a new instance id, everywhere.
-    pub fn rename_instances(&mut self) {
+    pub(super) fn rename_instances(&mut self) {
         let mut ids: Vec<(String, usize)> = Vec::new();
         for (node, number) in self.nodes.iter().zip(1..) {
             ids.push((node.id.clone(), number));
@@ -250,7 +253,7 @@ impl Cluster {
 
 impl Node {
     /// `ROLE/ID`, or the id where there are no roles.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let role = self.role.iter().map(String::as_str);
         role.chain([self.id.as_str()]).collect::<Vec<_>>().join("/")
     }

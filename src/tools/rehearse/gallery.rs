@@ -21,12 +21,12 @@ const LARGEST: u64 = 256 << 20;
 const DEEPEST: u32 = 64;
 
 /// The files by their paths below the directory.
-pub struct Gallery {
+pub(super) struct Gallery {
     files: BTreeMap<PathBuf, Rc<[u8]>>,
 }
 
 /// A file that is not as expected.
-pub struct Difference {
+pub(super) struct Difference {
     /// Below the directory.
     pub path: PathBuf,
     /// The expected content; none when no such file is expected.
@@ -38,7 +38,7 @@ pub struct Difference {
 
 impl Gallery {
     /// The files of a rehearsal.
-    pub fn of(rehearsal: &Rehearsal) -> Gallery {
+    pub(super) fn of(rehearsal: &Rehearsal) -> Gallery {
         let mut files = BTreeMap::new();
         for step in &rehearsal.steps {
             let directory = directory(rehearsal, step);
@@ -56,12 +56,12 @@ impl Gallery {
     }
 
     /// The number of files.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.files.len()
     }
 
     /// Makes the stages' directories in `root` hold these files and no others.
-    pub fn write(&self, root: &Path) -> Result<()> {
+    pub(super) fn write(&self, root: &Path) -> Result<()> {
         for path in found_in(root)? {
             if !self.files.contains_key(&path) {
                 let path = root.join(path);
@@ -81,7 +81,7 @@ impl Gallery {
     }
 
     /// Compares with the files in a directory, which must exist.
-    pub fn compare(&self, directory: &Path) -> Result<Vec<Difference>> {
+    pub(super) fn compare(&self, directory: &Path) -> Result<Vec<Difference>> {
         let listed = fs::metadata(directory).map(drop);
         listed.map_err(|source| Error::io("read the expected files in", directory, source))?;
         let mut expected = BTreeMap::new();
@@ -113,7 +113,7 @@ impl Gallery {
 
 impl Difference {
     /// What it is: `changed`, `missing` or `unexpected`.
-    pub fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match (&self.expected, &self.rendered) {
             (Some(_), Some(_)) => "changed",
             (Some(_), None) => "missing",
@@ -122,7 +122,7 @@ impl Difference {
     }
 
     /// The unified diff from the expected file to the rendered one.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let path = self.directory.join(&self.path).display().to_string();
         let rendered = self.rendered.as_deref().unwrap_or_default();
         let mut text = String::new();

@@ -7,7 +7,7 @@ use super::stages::Before;
 use super::steps::{Rehearsal, StageInfo, Step};
 
 /// The whole report.
-pub fn show(
+pub(super) fn show(
     rehearsal: &Rehearsal,
     missing: &[&str],
     differences: &[Difference],

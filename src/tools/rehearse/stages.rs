@@ -11,7 +11,7 @@ use crate::tree::Tree;
 
 /// The weight of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub(super) enum Group {
     /// The platform produces it: a failure fails the rehearsal.
     Life,
     /// The platform produces it for a moment at most, between two writes.
@@ -22,7 +22,7 @@ pub enum Group {
 
 impl Group {
     /// The name in JSON.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Group::Life => "life",
             Group::Between => "between_writes",
@@ -32,7 +32,7 @@ impl Group {
 }
 
 /// A moment in the life of a cluster, or several alike.
-pub struct Stage {
+pub(super) struct Stage {
     /// The name of its directory with rendered files.
     pub slug: &'static str,
     /// The role that it is about; empty for none.
@@ -58,7 +58,7 @@ struct Edit {
 
 /// The stage before a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub(super) enum Before {
     /// The rehearsal begins here.
     Unknown,
     /// A machine without any of the files.
@@ -68,7 +68,7 @@ pub enum Before {
 }
 
 /// One tree of a stage.
-pub struct Variant {
+pub(super) struct Variant {
     /// The difference from the other variants; empty when it is the only one.
     pub about: String,
     pub tree: Arc<Tree>,
@@ -76,7 +76,7 @@ pub struct Variant {
 
 impl Stage {
     /// The directories of its rendered files, all of them.
-    pub const SLUGS: &[&str] = &[
+    pub(super) const SLUGS: &[&str] = &[
         "as-recorded",
         "created",
         "scale-out",
@@ -95,12 +95,12 @@ impl Stage {
     ];
 
     /// True for the stages that try each parameter.
-    pub fn is_about_parameters(&self) -> bool {
+    pub(super) fn is_about_parameters(&self) -> bool {
         self.slug.starts_with("parameter-")
     }
 
     /// Its variants, each made when it is due: there may be many.
-    pub fn variants(&self) -> Box<dyn Iterator<Item = Variant> + '_> {
+    pub(super) fn variants(&self) -> Box<dyn Iterator<Item = Variant> + '_> {
         if self.edits.is_empty() {
             return Box::new(std::iter::once(Variant {
                 about: String::new(),
@@ -124,7 +124,7 @@ impl Stage {
 }
 
 /// A node that looks at the cluster.
-pub struct Viewpoint {
+pub(super) struct Viewpoint {
     /// `ROLE/ID`, or the id where there are no roles; empty when nodes cannot be told apart.
     pub name: String,
     /// True for a node that joins in the scale-out.
@@ -136,7 +136,7 @@ pub struct Viewpoint {
 }
 
 /// The plan of a rehearsal, made from a recording.
-pub struct Plan {
+pub(super) struct Plan {
     recorded: Cluster,
     newcomers: Vec<Node>,
     leaving: Vec<Node>,
@@ -146,7 +146,7 @@ pub struct Plan {
 
 impl Plan {
     /// Plans the rehearsal with a recording.
-    pub fn of(recorded: &Tree) -> Plan {
+    pub(super) fn of(recorded: &Tree) -> Plan {
         let recorded = Cluster::of(recorded);
         let mut plan = Plan {
             newcomers: Vec::new(),
@@ -188,7 +188,7 @@ impl Plan {
 
     /// The nodes that look: of each role the recorded one, the first, the middle and the last, and
     /// the one that joins.
-    pub fn viewpoints(&self) -> Vec<Viewpoint> {
+    pub(super) fn viewpoints(&self) -> Vec<Viewpoint> {
         let cluster = &self.recorded;
         let mut viewpoints = Vec::new();
         if cluster.can_tell_nodes() {
@@ -229,7 +229,7 @@ impl Plan {
     }
 
     /// All stages as one node sees them; for each node the same list.
-    pub fn stages(&self, viewpoint: &Viewpoint) -> Vec<Stage> {
+    pub(super) fn stages(&self, viewpoint: &Viewpoint) -> Vec<Stage> {
         let mut life = Life {
             plan: self,
             knows_itself: !viewpoint.name.is_empty(),

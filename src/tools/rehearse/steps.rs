@@ -12,10 +12,10 @@ use crate::resource::{self, Inputs, Templates};
 use crate::tree::Tree;
 
 /// A file's content; none before it is made.
-pub type File = Option<Rc<[u8]>>;
+pub(super) type File = Option<Rc<[u8]>>;
 
 /// All resources, and what came of each step.
-pub struct Rehearsal {
+pub(super) struct Rehearsal {
     pub resources: Vec<Resource>,
     /// The errors of resource files that could not be read.
     pub unread: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Rehearsal {
 }
 
 /// A resource that takes part.
-pub struct Resource {
+pub(super) struct Resource {
     /// The file, relative to conf.d.
     pub name: String,
     /// The reload command.
@@ -39,7 +39,7 @@ pub struct Resource {
 }
 
 /// What the report says about a stage.
-pub struct StageInfo {
+pub(super) struct StageInfo {
     pub slug: &'static str,
     pub role: String,
     pub name: String,
@@ -48,7 +48,7 @@ pub struct StageInfo {
 }
 
 /// One variant of a stage as one node sees it.
-pub struct Step {
+pub(super) struct Step {
     /// The index of the stage.
     pub stage: usize,
     /// The index of the node that looks.
@@ -65,7 +65,7 @@ pub struct Step {
 }
 
 /// A resource that fails in a step.
-pub struct Failure {
+pub(super) struct Failure {
     /// The index of the resource.
     pub resource: usize,
     pub message: String,
@@ -79,7 +79,7 @@ struct Known {
 
 impl Rehearsal {
     /// Reads the resources. With `check`, each check_cmd will run on the rendered files.
-    pub fn load(config: &Config, check: bool) -> Result<Rehearsal> {
+    pub(super) fn load(config: &Config, check: bool) -> Result<Rehearsal> {
         let directory = config.confdir.join("conf.d");
         let (mut resources, mut unread) = (Vec::new(), Vec::new());
         for (path, _) in resource::find(&directory)? {
@@ -108,7 +108,7 @@ impl Rehearsal {
     }
 
     /// Goes through the plan, node by node.
-    pub fn run(&mut self, plan: &Plan, config: &Config) {
+    pub(super) fn run(&mut self, plan: &Plan, config: &Config) {
         for viewpoint in plan.viewpoints() {
             let node = self.nodes.len();
             let stages = plan.stages(&viewpoint);
@@ -122,14 +122,14 @@ impl Rehearsal {
     }
 
     /// True when a resource fails where it may not.
-    pub fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         let mut failed = self.steps.iter().filter(|step| !step.failures.is_empty());
         let counts = |step: &Step| self.group(step) == Group::Life;
         !self.unread.is_empty() || failed.any(counts)
     }
 
     /// The group of a step's stage.
-    pub fn group(&self, step: &Step) -> Group {
+    pub(super) fn group(&self, step: &Step) -> Group {
         let stage = self.stages.get(step.stage);
         stage.map_or(Group::Life, |stage| stage.group)
     }

@@ -13,7 +13,7 @@ use crate::tools::console::{Colour, Style};
 const NAME: usize = 43;
 
 /// The whole report.
-pub fn show(rehearsal: &Rehearsal, missing: &[&str]) -> String {
+pub(super) fn show(rehearsal: &Rehearsal, missing: &[&str]) -> String {
     let style = Style::of_stdout();
     let mut text = nodes(rehearsal, style);
     let _ = writeln!(
@@ -66,9 +66,10 @@ fn nodes(rehearsal: &Rehearsal, style: Style) -> String {
     if present.is_empty() {
         return String::new();
     }
-    let line = match joining.is_empty() {
-        true => format!("seen from {present}"),
-        false => format!("seen from {present}, and as they join from {joining}"),
+    let line = if joining.is_empty() {
+        format!("seen from {present}")
+    } else {
+        format!("seen from {present}, and as they join from {joining}")
     };
     format!("{}\n\n", style.wrap(&line, 0))
 }
@@ -111,16 +112,18 @@ fn reloads(rehearsal: &Rehearsal, steps: &[&Step]) -> String {
     let commands = steps.iter().flat_map(|step| rehearsal.reloads_of(step));
     let commands: BTreeSet<usize> = commands.collect();
     let letters: Vec<String> = commands.into_iter().map(letter).collect();
-    match letters.is_empty() {
-        true => "-".to_owned(),
-        false => letters.join(" "),
+    if letters.is_empty() {
+        "-".to_owned()
+    } else {
+        letters.join(" ")
     }
 }
 
 fn shortened(name: &str) -> String {
-    match name.chars().count() > NAME {
-        true => format!("{name:.0$}…", NAME - 1),
-        false => name.to_owned(),
+    if name.chars().count() > NAME {
+        format!("{name:.0$}…", NAME - 1)
+    } else {
+        name.to_owned()
     }
 }
 
@@ -180,13 +183,14 @@ fn show_report(rehearsal: &Rehearsal, report: &Report<'_>, style: Style, text: &
     let _ = writeln!(text, "  {}", style.paint(Colour::Bold, &title));
     for line in report.message.lines() {
         // The lines of a template stay as they are, so that the mark below them fits.
-        let _ = match line.contains(" | ") {
-            true => writeln!(text, "    {}", style.show(line)),
-            false => writeln!(
+        let _ = if line.contains(" | ") {
+            writeln!(text, "    {}", style.show(line))
+        } else {
+            writeln!(
                 text,
                 "    {}",
                 style.wrap(&style.show(line.trim_start()), 4)
-            ),
+            )
         };
     }
 }

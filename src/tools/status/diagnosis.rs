@@ -4,7 +4,7 @@ use crate::agent::status::{Command, Entry, Kind, State, heartbeat};
 use crate::log::age;
 use crate::platform;
 
-pub const NO_DAEMON: &str = "no daemon is running";
+pub(super) const NO_DAEMON: &str = "no daemon is running";
 /// The missing heartbeats after which a daemon hangs.
 const MISSED_HEARTBEATS: u64 = 2;
 /// The seconds after which a check_cmd hangs. A reload_cmd may take as long as it likes.
@@ -12,7 +12,7 @@ const LONGEST_CHECK: u64 = 60;
 
 /// The circumstances in which a state is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Probe {
+pub(super) struct Probe {
     /// Seconds since 1970.
     pub now: u64,
     /// `None` if that cannot be found out.
@@ -23,7 +23,7 @@ pub struct Probe {
 
 /// A state, judged.
 #[derive(Debug)]
-pub struct Diagnosis {
+pub(super) struct Diagnosis {
     /// Seconds since 1970.
     pub now: u64,
     /// `None` if that cannot be found out.
@@ -33,7 +33,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    pub fn new(state: &State, probe: Probe) -> Diagnosis {
+    pub(super) fn new(state: &State, probe: Probe) -> Diagnosis {
         let Probe {
             now,
             is_daemon_running,

@@ -13,7 +13,7 @@ use crate::tools::console::{Colour, Style};
 const MARGIN: usize = 11;
 
 /// The content of the status file, and what follows from it.
-pub fn json(state: &State, diagnosis: &Diagnosis) -> Json {
+pub(super) fn json(state: &State, diagnosis: &Diagnosis) -> Json {
     let mut json = state.to_json();
     json["healthy"] = diagnosis.problems.is_empty().into();
     json["problems"] = diagnosis.problems.clone().into();
@@ -22,7 +22,7 @@ pub fn json(state: &State, diagnosis: &Diagnosis) -> Json {
 }
 
 /// The state in lines.
-pub fn text(state: &State, diagnosis: &Diagnosis, style: Style) -> String {
+pub(super) fn text(state: &State, diagnosis: &Diagnosis, style: Style) -> String {
     let now = diagnosis.now;
     let mut text = String::new();
     add(&mut text, "confd", &process(state, diagnosis), style);
@@ -57,7 +57,7 @@ fn add(text: &mut String, head: &str, line: &str, style: Style) {
 }
 
 /// The process that reported last.
-pub fn process(state: &State, diagnosis: &Diagnosis) -> String {
+pub(super) fn process(state: &State, diagnosis: &Diagnosis) -> String {
     let now = diagnosis.now;
     let since = ago(state.started, now);
     match (diagnosis.is_daemon_running, state.kind) {
@@ -90,7 +90,7 @@ fn metadata(state: &State, now: u64) -> String {
 }
 
 /// All notes, those of resources with their files.
-pub fn notes(state: &State) -> Vec<String> {
+pub(super) fn notes(state: &State) -> Vec<String> {
     let mut notes = state.report.notes.clone();
     for entry in &state.report.resources {
         let of_entry = entry.notes.iter();

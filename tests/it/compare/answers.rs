@@ -29,7 +29,7 @@ fn parts<T: Into<Vec<u8>>>(parts: impl IntoIterator<Item = T>) -> Answer {
     Some(parts.into_iter().map(Into::into).collect())
 }
 
-pub fn pattern(question: &[Vec<u8>]) -> Answer {
+pub(super) fn pattern(question: &[Vec<u8>]) -> Answer {
     let (pattern, name) = (text(&question[0]), text(&question[1]));
     parts([match Pattern::parse(pattern) {
         Ok(pattern) => pattern.matches(name).to_string(),
@@ -38,7 +38,7 @@ pub fn pattern(question: &[Vec<u8>]) -> Answer {
     }])
 }
 
-pub fn regexp(question: &[Vec<u8>]) -> Answer {
+pub(super) fn regexp(question: &[Vec<u8>]) -> Answer {
     let [pattern, text, with] = question else {
         return None;
     };
@@ -56,7 +56,7 @@ pub fn regexp(question: &[Vec<u8>]) -> Answer {
     ])
 }
 
-pub fn float(question: &[Vec<u8>]) -> Answer {
+pub(super) fn float(question: &[Vec<u8>]) -> Answer {
     let number = f64::from_bits(text(&question[0]).parse().expect("bits"));
     let verbs = b"eEfgGbxX".iter();
     let precisions = [None, Some(0), Some(1), Some(5), Some(17), Some(25)];
@@ -65,7 +65,7 @@ pub fn float(question: &[Vec<u8>]) -> Answer {
     }))
 }
 
-pub fn integer(question: &[Vec<u8>]) -> Answer {
+pub(super) fn integer(question: &[Vec<u8>]) -> Answer {
     fn shown<T: ToString>(found: Result<T, NumError>) -> String {
         match found {
             Ok(found) => found.to_string(),
@@ -85,7 +85,7 @@ pub fn integer(question: &[Vec<u8>]) -> Answer {
     parts(found)
 }
 
-pub fn quote(question: &[Vec<u8>]) -> Answer {
+pub(super) fn quote(question: &[Vec<u8>]) -> Answer {
     let text = &question[0];
     let unquoted = strconv::unquote(text);
     parts([
@@ -96,7 +96,7 @@ pub fn quote(question: &[Vec<u8>]) -> Answer {
     ])
 }
 
-pub fn case(question: &[Vec<u8>]) -> Answer {
+pub(super) fn case(question: &[Vec<u8>]) -> Answer {
     let text = text(&question[0]);
     let facts = text.chars().map(|found| {
         let is = [
@@ -116,7 +116,7 @@ pub fn case(question: &[Vec<u8>]) -> Answer {
     ])
 }
 
-pub fn paths(question: &[Vec<u8>]) -> Answer {
+pub(super) fn paths(question: &[Vec<u8>]) -> Answer {
     let text = text(&question[0]);
     parts([
         path::clean(text),
@@ -125,7 +125,7 @@ pub fn paths(question: &[Vec<u8>]) -> Answer {
     ])
 }
 
-pub fn time(question: &[Vec<u8>]) -> Answer {
+pub(super) fn time(question: &[Vec<u8>]) -> Answer {
     let name = text(&question[0]);
     let (seconds, nanos) = (number(&question[1]), number(&question[2]) as u32);
     let (layout, step) = (&question[3], number(&question[4]));
@@ -162,7 +162,7 @@ pub fn time(question: &[Vec<u8>]) -> Answer {
     ])
 }
 
-pub fn durations(question: &[Vec<u8>]) -> Answer {
+pub(super) fn durations(question: &[Vec<u8>]) -> Answer {
     let (written, nanos) = (text(&question[0]), number(&question[1]));
     let parsed = duration::parse(written).map(|nanos| nanos.to_string());
     let units = [3600, 60, 1].map(|unit| Value::Float(duration::in_units(nanos, unit)));
@@ -185,7 +185,7 @@ static VIEW: LazyLock<View> = LazyLock::new(|| {
 });
 
 /// The keys and values that templates see.
-pub fn leaves() -> impl Iterator<Item = (String, String)> {
+pub(super) fn leaves() -> impl Iterator<Item = (String, String)> {
     VIEW.leaves().map(|(key, value)| (key, value.to_owned()))
 }
 
@@ -212,7 +212,7 @@ impl Host for Still {
     }
 }
 
-pub fn render(question: &[Vec<u8>]) -> Answer {
+pub(super) fn render(question: &[Vec<u8>]) -> Answer {
     let mut budget = Budget {
         steps: 200_000,
         bytes: 1 << 20,
@@ -244,7 +244,7 @@ pub fn render(question: &[Vec<u8>]) -> Answer {
     }
 }
 
-pub fn json(question: &[Vec<u8>]) -> Answer {
+pub(super) fn json(question: &[Vec<u8>]) -> Answer {
     let call = |name: &str| {
         let template = format!("{{{{{name} (fromJson .)}}}}");
         let template = Template::parse("x", template.as_bytes(), FUNCTIONS).ok()?;

@@ -11,7 +11,7 @@ use super::Question;
 /// The version of Unicode, and so of Go, whose answers are ours.
 const UNICODE: &[u8] = b"13.0.0";
 
-pub struct Peer {
+pub(super) struct Peer {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -19,7 +19,7 @@ pub struct Peer {
 
 impl Peer {
     /// Builds and starts the program; none when no Go is named.
-    pub fn start() -> Option<Peer> {
+    pub(super) fn start() -> Option<Peer> {
         let go = std::env::var_os("COMPARE_GO").filter(|go| !go.is_empty())?;
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = here.join("target/compare");
@@ -53,7 +53,7 @@ impl Peer {
     }
 
     /// The answers to questions of one kind.
-    pub fn ask(&mut self, kind: &str, questions: &[Question]) -> Vec<Vec<Vec<u8>>> {
+    pub(super) fn ask(&mut self, kind: &str, questions: &[Question]) -> Vec<Vec<Vec<u8>>> {
         let mut lines = String::new();
         for question in questions {
             lines += &hex::encode(kind.as_bytes());

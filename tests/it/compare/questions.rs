@@ -5,7 +5,7 @@ use crate::fuzz::choices::{Choices, Seeded};
 use crate::fuzz::{grammar, values};
 
 /// Every kind of question.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     kind("pattern", pattern, answers::pattern),
     Kind {
         counts: |answer| !answer[0].ends_with(b"`(?<`"),

@@ -37,7 +37,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
 });
 
 /// Calls `ask` with the address of a server that sends `answer`.
-pub fn with<T>(answer: &[u8], ask: impl FnOnce(&str) -> T) -> T {
+pub(super) fn with<T>(answer: &[u8], ask: impl FnOnce(&str) -> T) -> T {
     let server = &*SERVER;
     let _turn = lock(&server.turn);
     *lock(&server.answer) = answer.to_vec();

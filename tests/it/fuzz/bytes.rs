@@ -3,7 +3,7 @@
 use super::choices::Choices;
 
 /// Takes one or two bytes for each decision; 0 when there are no more.
-pub struct Bytes<'a>(pub &'a [u8]);
+pub(super) struct Bytes<'a>(pub &'a [u8]);
 
 impl Choices for Bytes<'_> {
     fn below(&mut self, count: usize) -> usize {

@@ -1,7 +1,7 @@
 //! Where a generator takes its decisions from: a seed, or a fuzzer's bytes.
 
 /// A source of decisions.
-pub trait Choices {
+pub(crate) trait Choices {
     /// A number below `count`; 0 when `count` is 0.
     fn below(&mut self, count: usize) -> usize;
 
@@ -17,7 +17,7 @@ pub trait Choices {
 }
 
 /// The same decisions for the same seed: splitmix64.
-pub struct Seeded(pub u64);
+pub(crate) struct Seeded(pub u64);
 
 impl Choices for Seeded {
     fn below(&mut self, count: usize) -> usize {

@@ -11,7 +11,7 @@ use Kind::{Any, Bool, Glob, Json, List, Map, Number, Path, Regex, Rest, Strings,
 const DEEPEST: usize = 5;
 
 /// A random template.
-pub fn template(choices: &mut impl Choices) -> String {
+pub(crate) fn template(choices: &mut impl Choices) -> String {
     if choices.one_in(12) {
         return monster(choices);
     }

@@ -17,10 +17,10 @@ static VIEW: LazyLock<View> = LazyLock::new(|| {
 });
 
 /// The functions for one rendering.
-pub struct Machineless(Funcs);
+pub(super) struct Machineless(Funcs);
 
 impl Machineless {
-    pub fn new(options: Options) -> Machineless {
+    pub(super) fn new(options: Options) -> Machineless {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
         let around = HostEnv {
             templates: here.with_file_name("templates"),

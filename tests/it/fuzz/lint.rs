@@ -24,11 +24,10 @@ fn random_files_are_linted() {
         let mut broken: BTreeSet<String> = BTreeSet::new();
         for number in 0..FILES {
             let text = grammar::template(&mut choices);
-            let text = match choices.one_in(2) {
-                true => text.into_bytes(),
-                false => {
-                    mutate::mutate(text.as_bytes(), TOML.as_bytes(), &in_template, &mut choices)
-                }
+            let text = if choices.one_in(2) {
+                text.into_bytes()
+            } else {
+                mutate::mutate(text.as_bytes(), TOML.as_bytes(), &in_template, &mut choices)
             };
             let file = format!("etc/templates/{number}.tmpl");
             if Template::parse("x", text.as_slice(), FUNCTIONS).is_err() {

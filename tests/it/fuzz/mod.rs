@@ -5,15 +5,15 @@
 
 mod answer;
 mod bytes;
-pub mod choices;
-pub mod grammar;
+pub(crate) mod choices;
+pub(crate) mod grammar;
 mod host;
 mod lint;
 mod mutate;
 mod reads;
 mod render;
 mod targets;
-pub mod values;
+pub(crate) mod values;
 mod words;
 
 use std::fs;

@@ -3,7 +3,12 @@
 use super::choices::Choices;
 
 /// `text` with a few wounds, `other` being something to take pieces from, and `words` what means something in such texts.
-pub fn mutate(text: &[u8], other: &[u8], words: &[Vec<u8>], choices: &mut impl Choices) -> Vec<u8> {
+pub(super) fn mutate(
+    text: &[u8],
+    other: &[u8],
+    words: &[Vec<u8>],
+    choices: &mut impl Choices,
+) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..1 + choices.below(4) {
         wound(&mut text, other, words, choices);

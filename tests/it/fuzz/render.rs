@@ -6,7 +6,7 @@ use app_agent::template::{Budget, Error, Options, Template, Value};
 use super::host::Machineless;
 
 /// Limits that end in milliseconds.
-pub fn small_budget() -> Budget {
+pub(super) fn small_budget() -> Budget {
     Budget {
         steps: 50_000,
         bytes: 1_000_000,
@@ -22,7 +22,7 @@ fn render(text: &[u8], strict: bool) -> Result<Vec<u8>, Error> {
 }
 
 /// Renders the text twice: whatever comes out, it ends, says where it fails, and comes out again the same.
-pub fn check(text: &[u8]) {
+pub(super) fn check(text: &[u8]) {
     let strict = text.len().is_multiple_of(2);
     let once = render(text, strict);
     if let Err(error) = &once {

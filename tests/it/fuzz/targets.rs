@@ -26,10 +26,10 @@ use super::render::{self, small_budget};
 use super::{answer, grammar, values};
 
 /// Takes any bytes; fails by an assertion or a panic.
-pub type Target = fn(&[u8]);
+pub(super) type Target = fn(&[u8]);
 
 /// All of them, by the name of their fuzz target, corpus and dictionary.
-pub const ALL: &[(&str, Target)] = &[
+pub(super) const ALL: &[(&str, Target)] = &[
     ("flags", flags),
     ("functions", functions),
     ("glob", glob),
@@ -43,7 +43,7 @@ pub const ALL: &[(&str, Target)] = &[
 ];
 
 /// A command line, its arguments separated by NUL, and the settings that follow from it.
-pub fn flags(data: &[u8]) {
+pub(super) fn flags(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let asked = cli::parse(text.split('\0').map(Into::into));
     if let Ok(Asked::Run(args) | Asked::Look(_, args)) = asked {
@@ -65,7 +65,7 @@ fn check_config(config: &Config) {
 }
 
 /// A text for one of the functions that parse: which one, the first byte says.
-pub fn functions(data: &[u8]) {
+pub(super) fn functions(data: &[u8]) {
     const ACTIONS: &[&str] = &[
         "toPrettyJson (fromJson .)",
         "toYaml (json .)",
@@ -103,7 +103,7 @@ pub fn functions(data: &[u8]) {
 }
 
 /// A pattern and, after a line end, a name: `gets` neither hangs nor fails on what `filepath.Match` accepts.
-pub fn glob(data: &[u8]) {
+pub(super) fn glob(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (pattern, name) = text.split_once('\n').unwrap_or((&text, "/a/b"));
     let tree = Arc::new(Tree::from_pairs([(name, "a"), ("/a/b", "c")]));
@@ -118,7 +118,7 @@ pub fn glob(data: &[u8]) {
 }
 
 /// What a metadata service sends before it hangs up, through the real client, twice on one connection if that is kept.
-pub fn http(data: &[u8]) {
+pub(super) fn http(data: &[u8]) {
     for tree in fetch_twice(data) {
         assert!(!tree.is_empty());
         check_tree(&tree);
@@ -126,7 +126,7 @@ pub fn http(data: &[u8]) {
 }
 
 /// The trees that the real client makes of an answer.
-pub fn fetch_twice(answer: &[u8]) -> Vec<Arc<Tree>> {
+pub(super) fn fetch_twice(answer: &[u8]) -> Vec<Arc<Tree>> {
     answer::with(answer, |node| {
         let mut backend = Backend::new(&config(&["-node", node, "-prefix", "/self"]));
         let answers = [(); 2].map(|()| backend.fetch().ok());
@@ -139,7 +139,7 @@ pub fn fetch_twice(answer: &[u8]) -> Vec<Arc<Tree>> {
 }
 
 /// A format, and after a NUL the decisions that make its arguments: it prints something, and the same twice.
-pub fn printf(data: &[u8]) {
+pub(super) fn printf(data: &[u8]) {
     let split = data.iter().position(|byte| *byte == 0);
     let (format, rest) = data.split_at(split.unwrap_or(data.len()));
     let mut choices = Bytes(rest);
@@ -152,7 +152,7 @@ pub fn printf(data: &[u8]) {
 }
 
 /// A file of recorded metadata: JSON or TOML.
-pub fn recording(data: &[u8]) {
+pub(super) fn recording(data: &[u8]) {
     let file = Scratch::new("meta", data);
     let path = file.0.to_string_lossy();
     let mut backend = Backend::new(&config(&["-backend", "file", "-file", &path]));
@@ -162,7 +162,7 @@ pub fn recording(data: &[u8]) {
 }
 
 /// A conf.d file.
-pub fn resource(data: &[u8]) {
+pub(super) fn resource(data: &[u8]) {
     log::set_level(log::Level::Fatal);
     let file = Scratch::new("toml", data);
     match Resource::load(&file.0, &config(&[])) {
@@ -176,7 +176,7 @@ pub fn resource(data: &[u8]) {
 }
 
 /// A confd.toml, and any of its values.
-pub fn settings(data: &[u8]) {
+pub(super) fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = table::parse_duration(&text);
     let _ = Table::parse(Path::new("x.toml"), &text);
@@ -191,7 +191,7 @@ pub fn settings(data: &[u8]) {
 }
 
 /// Any text as a template, and any decisions as a template by the grammar.
-pub fn template(data: &[u8]) {
+pub(super) fn template(data: &[u8]) {
     // Text begins with a brace or anything else that is not a control character.
     match data.split_first() {
         Some((0..0x20, decisions)) => {
@@ -202,7 +202,7 @@ pub fn template(data: &[u8]) {
 }
 
 /// The body of an answer: a tree, or an error.
-pub fn tree(data: &[u8]) {
+pub(super) fn tree(data: &[u8]) {
     if let Ok(tree) = Tree::from_json(data) {
         check_tree(&tree);
     }

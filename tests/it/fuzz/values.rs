@@ -89,7 +89,7 @@ fn zone(seconds: i64) -> Offset {
 }
 
 /// A value that nests at most `depth` levels.
-pub fn value(choices: &mut impl Choices, depth: usize) -> Value {
+pub(crate) fn value(choices: &mut impl Choices, depth: usize) -> Value {
     let count = choices.below(4);
     match choices.below(if depth == 0 { 17 } else { 21 }) {
         0 => Value::Nil,
@@ -130,7 +130,7 @@ pub fn value(choices: &mut impl Choices, depth: usize) -> Value {
 }
 
 /// A format with up to four directives, right or wrong.
-pub fn format(choices: &mut impl Choices) -> Vec<u8> {
+pub(crate) fn format(choices: &mut impl Choices) -> Vec<u8> {
     let mut out = Vec::new();
     for _ in 0..1 + choices.below(4) {
         out.extend_from_slice(choices.pick(TEXTS));

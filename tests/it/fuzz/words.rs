@@ -6,7 +6,7 @@ use app_agent::resource::funcs::{self, Doc, docs};
 
 /// What an argument should be; one in ten is something else all the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Any,
     Path,
     Glob,
@@ -26,11 +26,11 @@ pub enum Kind {
 use Kind::{Any, Bool, Glob, Json, List, Map, Number, Path, Regex, Rest, Strings, Text, Time};
 
 /// A function's name, and what it takes.
-pub type Signature = (&'static str, Vec<Kind>);
+pub(super) type Signature = (&'static str, Vec<Kind>);
 
 /// Every function, Go's and confd's, as the table of functions documents them: once without the
 /// arguments that may be omitted, once with them.
-pub static FUNCTIONS: LazyLock<Vec<Signature>> =
+pub(super) static FUNCTIONS: LazyLock<Vec<Signature>> =
     LazyLock::new(|| docs().flat_map(signatures).collect());
 
 fn signatures(doc: &Doc) -> Vec<Signature> {
@@ -71,7 +71,7 @@ fn kind(word: &str, doc: &Doc) -> Kind {
     }
 }
 
-pub const METHODS: &[(&str, &[Kind])] = &[
+pub(super) const METHODS: &[(&str, &[Kind])] = &[
     ("Format", &[Text]),
     ("UTC", &[]),
     ("Local", &[]),
@@ -92,12 +92,12 @@ pub const METHODS: &[(&str, &[Kind])] = &[
     ("String", &[]),
 ];
 
-pub const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "/", "/hosts", "/hosts/", "/k", "/only", "/p/a", "/none", "/n/int", "/n/float", "/s/hello",
     "/j/obj", "", "//", "/../..", "/svc/web", "/p", "中",
 ];
 
-pub const GLOBS: &[&str] = &[
+pub(super) const GLOBS: &[&str] = &[
     "/*",
     "/p/*",
     "/p/a*",
@@ -112,7 +112,7 @@ pub const GLOBS: &[&str] = &[
     "/*a*a*a*a*a*a*a*a*b",
 ];
 
-pub const TEXTS: &[&str] = &[
+pub(super) const TEXTS: &[&str] = &[
     "",
     "a",
     "hello world",
@@ -148,7 +148,7 @@ pub const TEXTS: &[&str] = &[
     ",",
 ];
 
-pub const NUMBERS: &[&str] = &[
+pub(super) const NUMBERS: &[&str] = &[
     "0",
     "1",
     "-1",
@@ -175,7 +175,7 @@ pub const NUMBERS: &[&str] = &[
     "1000000000",
 ];
 
-pub const REGEXES: &[&str] = &[
+pub(super) const REGEXES: &[&str] = &[
     "a",
     ".*",
     "^vxnet-[a-z0-9]+$",
@@ -192,7 +192,7 @@ pub const REGEXES: &[&str] = &[
     "(?:(?:(?:a{20}){20}){20})",
 ];
 
-pub const JSONS: &[&str] = &[
+pub(super) const JSONS: &[&str] = &[
     "{}",
     "[]",
     "[1,2]",
@@ -205,7 +205,7 @@ pub const JSONS: &[&str] = &[
     "",
 ];
 
-pub const WORDS: &[&str] = &[
+pub(super) const WORDS: &[&str] = &[
     "text ",
     "\n",
     "  \n\t",
@@ -219,7 +219,7 @@ pub const WORDS: &[&str] = &[
 ];
 
 /// What is wrong in most places.
-pub const ODDITIES: &[&str] = &[
+pub(super) const ODDITIES: &[&str] = &[
     "nil",
     "$undefined",
     "1e400",
@@ -231,6 +231,6 @@ pub const ODDITIES: &[&str] = &[
     "\"",
 ];
 
-pub const FIELDS: &[&str] = &[
+pub(super) const FIELDS: &[&str] = &[
     ".Key", ".Value", ".a", ".a.b", ".IP", ".中", ".x_1", ".Year",
 ];

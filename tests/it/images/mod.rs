@@ -30,7 +30,7 @@ fn under(shell: &[&str], script: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// The path of the file `name` of the archive in the sources.
-pub fn source(name: &str) -> PathBuf {
+pub(crate) fn source(name: &str) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     match name {
         "install.sh" => sources.join(name),

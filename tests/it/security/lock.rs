@@ -9,11 +9,11 @@ use crate::env::{Env, until};
 use crate::security::{among_users, his_shell};
 
 /// Somebody who holds a lock on a path until his value ends.
-pub struct Holder(Child);
+pub(crate) struct Holder(Child);
 
 impl Holder {
     /// `None` when the shell cannot open it.
-    pub fn start(mut shell: Command) -> Option<Holder> {
+    pub(crate) fn start(mut shell: Command) -> Option<Holder> {
         shell.stdin(Stdio::piped()).stdout(Stdio::piped());
         shell.stderr(Stdio::null());
         let mut child = shell.spawn().expect("a shell");
@@ -26,7 +26,7 @@ impl Holder {
     }
 
     /// Sends a signal by name to the process that holds it.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("/bin/sh")
             .args(["-c", &format!("kill -{name} {}", self.0.id())])
             .status();
@@ -42,11 +42,11 @@ impl Drop for Holder {
     }
 }
 
-pub fn hold(path: &str) -> String {
+pub(crate) fn hold(path: &str) -> String {
     format!("exec 9<{path} && flock -n -x 9 && echo held && exec cat")
 }
 
-pub fn has_flock(test: &str) -> bool {
+pub(crate) fn has_flock(test: &str) -> bool {
     let there = Command::new("flock").arg("--version").output().is_ok();
     if !there {
         eprintln!("SKIPPED {test}: flock is not installed");

@@ -18,12 +18,13 @@ fn copy(from: &Path, env: &Env, to: &str) {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        match path.is_dir() {
-            true => copy(&path, env, &format!("{to}/{name}")),
-            false => env.put(
+        if path.is_dir() {
+            copy(&path, env, &format!("{to}/{name}"))
+        } else {
+            env.put(
                 &format!("{to}/{name}"),
                 &fs::read_to_string(&path).expect("text"),
-            ),
+            )
         }
     }
 }

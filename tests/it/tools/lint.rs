@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::env::{Env, Run};
 
 /// The ZooKeeper example in an environment of its own.
-pub fn zookeeper() -> Env {
+pub(super) fn zookeeper() -> Env {
     let env = Env::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zookeeper");
     let copy = |from: &str, to: &str| {
@@ -29,14 +29,14 @@ pub fn zookeeper() -> Env {
 }
 
 const LINT: &[&str] = &["-lint", "-confdir", "$ROOT/etc", "-prefix", "/self"];
-pub const WITH_DUMP: &[&str] = &["-file", "$ROOT/metadata.json"];
+pub(super) const WITH_DUMP: &[&str] = &["-file", "$ROOT/metadata.json"];
 
-pub fn lint(env: &Env) -> Run {
+pub(super) fn lint(env: &Env) -> Run {
     env.run(&[LINT, WITH_DUMP].concat())
 }
 
 /// Puts `bad` in place of `good` in a file below etc.
-pub fn seed(env: &Env, file: &str, good: &str, bad: &str) {
+pub(super) fn seed(env: &Env, file: &str, good: &str, bad: &str) {
     let file = format!("etc/{file}");
     let text = env.read(&file);
     assert!(text.contains(good), "{good:?} is in {file}");

@@ -7,13 +7,13 @@ use crate::env::{Env, Run};
 
 /// The `number`th call (from 1) of `name` that one thread makes.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub(super) struct Call {
     pub name: String,
     pub number: usize,
 }
 
 /// Whether calls can be traced here; says so when they cannot, and what is left out.
-pub fn can_trace(test: &str) -> bool {
+pub(super) fn can_trace(test: &str) -> bool {
     let traced = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
@@ -27,7 +27,7 @@ pub fn can_trace(test: &str) -> bool {
 }
 
 /// strace with these options before confd, which gets its settings and `arguments`.
-pub fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command {
+pub(super) fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command {
     let confd = [
         env!("CARGO_BIN_EXE_confd"),
         "-config-file",
@@ -38,14 +38,14 @@ pub fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command {
 }
 
 /// `confd -onetime` with something injected at this call.
-pub fn injected(env: &Env, call: &Call, what: &str) -> Run {
+pub(super) fn injected(env: &Env, call: &Call, what: &str) -> Run {
     let [trace, inject] = injection(call, what);
     let options = ["-o", "$ROOT/trace", "-e", &trace, "-e", &inject];
     env.finish(traced(env, &options, &["-onetime"]))
 }
 
 /// The options of an injection at this call.
-pub fn injection(call: &Call, what: &str) -> [String; 2] {
+pub(super) fn injection(call: &Call, what: &str) -> [String; 2] {
     let Call { name, number } = call;
     let trace = format!("trace={name}");
     [trace, format!("inject={name}:{what}:when={number}")]
@@ -53,7 +53,7 @@ pub fn injection(call: &Call, what: &str) -> [String; 2] {
 
 /// Every call in a trace of strace -f, as often as the busiest thread made it: strace counts for each thread by itself.
 /// What commands do after their start is theirs.
-pub fn calls(trace: &[String]) -> Vec<Call> {
+pub(super) fn calls(trace: &[String]) -> Vec<Call> {
     counts(trace)
         .into_iter()
         .flat_map(|(name, count)| (1..=count).map(move |number| (name.clone(), number)))
@@ -62,7 +62,7 @@ pub fn calls(trace: &[String]) -> Vec<Call> {
 }
 
 /// The calls that `trace` has beyond `before`, which is its beginning.
-pub fn calls_since(before: &[String], trace: &[String]) -> Vec<Call> {
+pub(super) fn calls_since(before: &[String], trace: &[String]) -> Vec<Call> {
     let before = counts(before);
     let mut calls = calls(trace);
     calls.retain(|call| call.number > before.get(&call.name).copied().unwrap_or(0));

@@ -86,9 +86,10 @@ fn judge(scene: &Scene, run: &Run, words: &str, context: &str) -> End {
     match run.code() {
         Some(0) => {
             scene.expect_new(context);
-            match injected.is_empty() {
-                true => End::NotMet,
-                false => End::Harmless,
+            if injected.is_empty() {
+                End::NotMet
+            } else {
+                End::Harmless
             }
         }
         Some(1 | 2) => {

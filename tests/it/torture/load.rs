@@ -74,9 +74,12 @@ fn resources(count: usize, directories: bool) -> Env {
 /// The files below `directory`.
 fn files(directory: &Path) -> usize {
     let entries = fs::read_dir(directory).expect("a directory").flatten();
-    let below = entries.map(|entry| match entry.path().is_dir() {
-        true => files(&entry.path()),
-        false => 1,
+    let below = entries.map(|entry| {
+        if entry.path().is_dir() {
+            files(&entry.path())
+        } else {
+            1
+        }
     });
     below.sum()
 }

@@ -19,7 +19,7 @@ fn long(version: &str) -> String {
 }
 
 /// The metadata that the files are to be made from.
-pub fn tree(version: &str) -> Json {
+pub(super) fn tree(version: &str) -> Json {
     json!({"k": version})
 }
 
@@ -33,7 +33,7 @@ struct Dest {
 }
 
 /// An environment with files of version `old` and metadata of version `new`.
-pub struct Scene {
+pub(super) struct Scene {
     pub env: Env,
     dests: Vec<Dest>,
     /// What is on disk before.
@@ -42,7 +42,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new(metad: &Metad) -> Scene {
+    pub(super) fn new(metad: &Metad) -> Scene {
         let mut env = Env::with_metad(metad);
         // The service answers: only a failure injected into the request makes anybody wait.
         env.var("CONFD_ONETIME_WAIT", "5s");
@@ -107,7 +107,7 @@ impl Scene {
     }
 
     /// Waits until the daemon has made with version 1 what was not there, and waits for a change; or until it is `dead`.
-    pub fn wait_made(&mut self, metad: &Metad, mut dead: impl FnMut() -> bool) {
+    pub(super) fn wait_made(&mut self, metad: &Metad, mut dead: impl FnMut() -> bool) {
         let made = self.env.path("out/deep/er/made");
         let is_made = || fs::read(&made).is_ok_and(|text| text == long("1").as_bytes());
         until("the daemon is idle", || {
@@ -119,7 +119,7 @@ impl Scene {
     }
 
     /// Waits until the last of what a change to version 2 leads to has happened, or `dead`.
-    pub fn wait_taken(&self, mut dead: impl FnMut() -> bool) {
+    pub(super) fn wait_taken(&self, mut dead: impl FnMut() -> bool) {
         until("the change is over", || {
             let seen = self.env.lines("seen");
             let reloaded = |name: &str| seen.iter().any(|line| line == name);
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     /// Fails unless every file is the old one or the new one, whole, with its mode and owner. `context` says what was done.
-    pub fn expect_whole(&self, context: &str) {
+    pub(super) fn expect_whole(&self, context: &str) {
         for dest in &self.dests {
             let path = self.env.path(dest.path);
             let Ok(text) = fs::read_to_string(&path) else {
@@ -152,7 +152,7 @@ impl Scene {
     }
 
     /// Fails unless every file is the new one.
-    pub fn expect_new(&self, context: &str) {
+    pub(super) fn expect_new(&self, context: &str) {
         self.expect_whole(context);
         for dest in &self.dests {
             let text = fs::read_to_string(self.env.path(dest.path)).unwrap_or_default();
@@ -166,7 +166,7 @@ impl Scene {
 
     /// The next run, which nothing hinders: fails unless it finishes the job, clears everything away, and has not forgotten
     /// the reload that must not be.
-    pub fn expect_mended(&self, context: &str) {
+    pub(super) fn expect_mended(&self, context: &str) {
         let run = self.env.onetime();
         let context = format!("{context}\nthe next run: {}", run.stderr);
         assert_eq!(run.code(), Some(0), "{context}");
@@ -190,7 +190,7 @@ impl Scene {
     }
 
     /// What a test says when it fails: the log of the hindered run.
-    pub fn context(run: &Run, what: &str) -> String {
+    pub(super) fn context(run: &Run, what: &str) -> String {
         format!("{what}\n{}", run.stderr)
     }
 }

@@ -8,7 +8,7 @@ use crate::template::{Budget, CallError, Value};
 
 /// What the text must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub(crate) enum Want {
     Any,
     /// An object, or `null` for a nil map.
     Object,
@@ -17,7 +17,7 @@ pub enum Want {
 }
 
 /// `json.Unmarshal`. Numbers become float64, of repeated keys the last counts.
-pub fn decode(text: &[u8], want: Want, budget: &mut Budget) -> Result<Value, CallError> {
+pub(crate) fn decode(text: &[u8], want: Want, budget: &mut Budget) -> Result<Value, CallError> {
     let mut decoder = Decoder {
         text,
         pos: 0,

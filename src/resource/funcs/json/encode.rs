@@ -14,7 +14,11 @@ const BEYOND: &str = "json: error calling MarshalJSON for type time.Time: Time.M
 
 /// `json.Marshal`, or with `pretty` `json.MarshalIndent(v, "", "  ")`. Keys are sorted, HTML's
 /// characters escaped.
-pub fn encode(value: &Value, pretty: bool, budget: &mut Budget) -> Result<Vec<u8>, CallError> {
+pub(crate) fn encode(
+    value: &Value,
+    pretty: bool,
+    budget: &mut Budget,
+) -> Result<Vec<u8>, CallError> {
     let mut encoder = Encoder {
         out: Vec::new(),
         charged: 0,

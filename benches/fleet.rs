@@ -1,5 +1,6 @@
-//! Many daemons at one metadata server, all on this machine: what one change costs, what a restart of the server brings down
-//! on it, and what the idle fleet asks. Prints figures, judges nothing; docs/scale.md is made from them.
+//! Many daemons at one metadata server, all on this machine: what one change costs, what a restart
+//! of the server brings down on it, and what the idle fleet asks. Prints figures, judges nothing;
+//! docs/scale.md is made from them.
 //!
 //! FLEET=100 takes another number of daemons than 500, FLEET_SPLAY=10s gives them a `splay`.
 

@@ -1,6 +1,7 @@
 //! Makes what a release ships beside the programs, from the tables of the sources:
 //!
-//! - `update` writes the manual page, the bash completion and the third-party notices, which are committed;
+//! - `update` writes the manual page, the bash completion and the third-party notices, which are
+//!   committed;
 //! - `sbom` prints the bill of materials, in CycloneDX's JSON.
 //!
 //! Its tests fail while a committed file differs from what `update` would write. Only `update`

@@ -1,4 +1,5 @@
-//! The flags, parsed with getopts by Go's grammar: `-x v`, `-x=v`, `--x v`, `--x=v`. Looks nothing up.
+//! The flags, parsed with getopts by Go's grammar: `-x v`, `-x=v`, `--x v`, `--x=v`. Looks nothing
+//! up.
 //!
 //! A flag is one row in [`GROUPS`]; the parser, the help and the hint for a misspelt flag derive
 //! from it. The help of a flag that is a setting stands in [`keys::SETTINGS`].

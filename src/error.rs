@@ -1,8 +1,8 @@
 //! The crate's error. Every kind names its object: path, URL, command or resource. The cause is in
 //! `source()`.
 //!
-//! The kind decides what happens next: `Usage` and `Config` end the program, `Backend` backs off, and
-//! everything else belongs to one resource, is reported and tried again.
+//! The kind decides what happens next: `Usage` and `Config` end the program, `Backend` backs off,
+//! and everything else belongs to one resource, is reported and tried again.
 
 use std::error::Error as StdError;
 use std::fmt;

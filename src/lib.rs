@@ -1,13 +1,13 @@
 //! The modules of `confd`, for its `main`, tests, fuzz targets and benchmarks. Not a public API.
 //!
-//! One change of the metadata takes this path: [`backend`] fetches a [`tree`]; [`agent`] decides which
-//! resources are due; [`resource`] renders each of them with [`template`], stages what differs from
-//! the file on disk, swaps it and runs its reload command. [`tools`] inspect the same steps and change
-//! nothing. `docs/architecture.md` has the whole story.
+//! One change of the metadata takes this path: [`backend`] fetches a [`tree`]; [`agent`] decides
+//! which resources are due; [`resource`] renders each of them with [`template`], stages what
+//! differs from the file on disk, swaps it and runs its reload command. [`tools`] inspect the same
+//! steps and change nothing. `docs/architecture.md` has the whole story.
 //!
 //! Modules use each other in one direction: cli, config, then agent and tools, then backend and
-//! resource, then tree and template, then [`go`]. [`platform`], [`log`] and [`error`] are below all of
-//! them.
+//! resource, then tree and template, then [`go`]. [`platform`], [`log`] and [`error`] are below all
+//! of them.
 
 pub mod agent;
 pub mod backend;

@@ -1,8 +1,8 @@
-//! One line an event, to stderr: `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`. For a process without a stderr, to a
-//! file that takes its place.
+//! One line an event, to stderr: `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`. For a
+//! process without a stderr, to a file that takes its place.
 //!
-//! Every event is a single write, so that the lines of several threads never mix. Knows nothing of what it logs: that
-//! values of metadata stay out of it is its callers' care.
+//! Every event is a single write, so that the lines of several threads never mix. Knows nothing of
+//! what it logs: that values of metadata stay out of it is its callers' care.
 
 mod file;
 
@@ -30,7 +30,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// The names that `log-level` takes, as the original does: in any case, `panic` being one more word for `fatal`.
+    /// The names that `log-level` takes, as the original does: in any case, `panic` being one more
+    /// word for `fatal`.
     pub fn parse(name: &str) -> Option<Level> {
         match name.to_ascii_lowercase().as_str() {
             "debug" => Some(Level::Debug),
@@ -62,7 +63,8 @@ pub fn set_level(level: Level) {
 
 static PLAIN: AtomicBool = AtomicBool::new(false);
 
-/// From now on, events look like `confd: LEVEL message`: for a person who has typed a command and sees only its own.
+/// From now on, events look like `confd: LEVEL message`: for a person who has typed a command and
+/// sees only its own.
 pub fn speak_plainly() {
     PLAIN.store(true, Ordering::Relaxed);
 }
@@ -70,8 +72,9 @@ pub fn speak_plainly() {
 static PATH: OnceLock<PathBuf> = OnceLock::new();
 static FILE: Mutex<Option<LogFile>> = Mutex::new(None);
 
-/// From now on, events go to this file, which is rotated, and so does all else that is written to stderr: the last words of a
-/// panic, for one. While the file cannot be opened they are lost, which is better than not to work.
+/// From now on, events go to this file, which is rotated, and so does all else that is written to
+/// stderr: the last words of a panic, for one. While the file cannot be opened they are lost, which
+/// is better than not to work.
 pub fn write_to(path: PathBuf) {
     let path = PATH.get_or_init(|| path);
     *file_in_use() = open(path);
@@ -127,7 +130,8 @@ fn log(level: Level, message: &dyn Display) {
         origin()
     };
     let line = format_event(&origin, level, message);
-    // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the node's files.
+    // A log that cannot be written (full disk, closed pipe) is no reason to stop looking after the
+    // node's files.
     let _ = match PATH.get().filter(|_| platform::HAS_SERVICES) {
         Some(path) => write_to_file(path, &origin, &line),
         None => io::stderr().lock().write_all(line.as_bytes()),
@@ -209,8 +213,9 @@ fn format_event(origin: &str, level: Level, message: &dyn Display) -> String {
     event
 }
 
-/// Keeps an event to one line, and whatever follows it recognisable: further lines are indented, so that no text from a
-/// command or a file can pass for an event, and control characters are spelt out.
+/// Keeps an event to one line, and whatever follows it recognisable: further lines are indented, so
+/// that no text from a command or a file can pass for an event, and control characters are spelt
+/// out.
 struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {

@@ -1,10 +1,12 @@
 //! The known word that is most similar to a wrong one, for flags, settings and keys.
 
-/// Longer words are not compared: nobody mistypes them by a letter or two, and the cost grows with the square.
+/// Longer words are not compared: nobody mistypes them by a letter or two, and the cost grows with
+/// the square.
 const LONGEST: usize = 128;
 
-/// The known word that takes the fewest edits (letters added, removed, changed or swapped with a neighbour) to become
-/// from `word`, if it takes so few that it was probably meant. Of equals, the first.
+/// The known word that takes the fewest edits (letters added, removed, changed or swapped with a
+/// neighbour) to become from `word`, if it takes so few that it was probably meant. Of equals, the
+/// first.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = Word::new(word);
     let mut nearest: Option<(usize, &str)> = None;
@@ -32,7 +34,8 @@ impl Word {
         Word { letters, farthest }
     }
 
-    /// The edits that lead to `candidate`; none when they are so many that it was probably not meant.
+    /// The edits that lead to `candidate`; none when they are so many that it was probably not
+    /// meant.
     pub(crate) fn edits(&self, candidate: &str) -> Option<usize> {
         let edits = distance(&self.letters, candidate)?;
         (edits <= self.farthest).then_some(edits)
@@ -45,7 +48,8 @@ fn distance(from: &[char], to: &str) -> Option<usize> {
     if from.len() > LONGEST || to.len() > LONGEST {
         return None;
     }
-    // Row i holds the edits from the first i letters of one word to each beginning of the other; three rows are enough.
+    // Row i holds the edits from the first i letters of one word to each beginning of the other;
+    // three rows are enough.
     let mut before_last = vec![0; to.len() + 1];
     let mut last: Vec<usize> = (0..=to.len()).collect();
     for i in 1..=from.len() {

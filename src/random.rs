@@ -1,5 +1,5 @@
-//! Random numbers, for what must not be alike on two machines or in two runs. Seeded by the system each time; not for secrets
-//! that have to last.
+//! Random numbers, for what must not be alike on two machines or in two runs. Seeded by the system
+//! each time; not for secrets that have to last.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -58,8 +58,8 @@ pub(crate) fn run_all_within<T: Send + 'static>(
     places.iter().map(|place| lock(place).take()).collect()
 }
 
-/// Runs the jobs in threads and returns when all have ended or the time is up. Not generic: compiled
-/// once for all types of results.
+/// Runs the jobs in threads and returns when all have ended or the time is up. Not generic:
+/// compiled once for all types of results.
 fn wait_for_all(timeout: Duration, jobs: Vec<Work<'static>>) {
     let (running, ended) = mpsc::sync_channel::<()>(0);
     for job in jobs {

@@ -1,5 +1,6 @@
-//! The metadata server of the tests by itself, for scripts: `metad FILE` serves the JSON in FILE as a node's view, and prints its
-//! address. Then each line of its input is an order: `put KEY VALUE`, `delete KEY`, `fail CODE`, `heal`. It ends with its input.
+//! The metadata server of the tests by itself, for scripts: `metad FILE` serves the JSON in FILE as
+//! a node's view, and prints its address. Then each line of its input is an order: `put KEY VALUE`,
+//! `delete KEY`, `fail CODE`, `heal`. It ends with its input.
 
 #[path = "it/http.rs"]
 #[allow(dead_code, reason = "the tests need all of it")]

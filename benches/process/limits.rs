@@ -17,7 +17,8 @@ pub(crate) fn start_a_process(env: &Env) {
     run(env.command_of("/bin/true", &[]));
 }
 
-/// The least that a safe swap of `count` files costs here: write and sync them side by side, rename each, sync the directory.
+/// The least that a safe swap of `count` files costs here: write and sync them side by side, rename
+/// each, sync the directory.
 pub(crate) fn swap_files(env: &Env, count: usize) {
     let path = |kind: &str, number: usize| env.path(&format!("out/{kind}{number:02}"));
     let write = |number| {
@@ -38,7 +39,8 @@ pub(crate) fn swap_files(env: &Env, count: usize) {
     directory.sync_all().expect("synced");
 }
 
-/// Asks for the whole tree and reads the answer, without looking at it. What the server does for it is in it as well.
+/// Asks for the whole tree and reads the answer, without looking at it. What the server does for it
+/// is in it as well.
 pub(crate) fn read_tree(metad: &Metad) -> Vec<u8> {
     let mut stream = TcpStream::connect(metad.node()).expect("the server");
     let head = "GET /self HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n";

@@ -1,8 +1,8 @@
-//! What the whole program costs, measured on the real binary against the tests' metadata server, with the machine's own limits
-//! beside it. Prints figures, judges nothing.
+//! What the whole program costs, measured on the real binary against the tests' metadata server,
+//! with the machine's own limits beside it. Prints figures, judges nothing.
 //!
-//! Arguments are the names of the [`CASES`] to measure, instead of all. CONFD=path measures that program in place of the
-//! one just built; OTHER=path measures another one in turns with it.
+//! Arguments are the names of the [`CASES`] to measure, instead of all. CONFD=path measures that
+//! program in place of the one just built; OTHER=path measures another one in turns with it.
 
 #[allow(dead_code)] // the tests use the rest
 #[path = "../../tests/it/env.rs"]

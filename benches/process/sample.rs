@@ -17,7 +17,8 @@ pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// Does each of them once, and again, `count` times; prints a line for each, with its ratio to the first. Returns the medians.
+/// Does each of them once, and again, `count` times; prints a line for each, with its ratio to the
+/// first. Returns the medians.
 pub(crate) fn in_turns(count: usize, entries: &mut [Entry<'_>]) -> Vec<Duration> {
     let mut times = vec![Vec::with_capacity(count); entries.len()];
     let mut ticks = vec![0; entries.len()];

@@ -1,4 +1,5 @@
-//! The figures of the commit before: kept from an earlier run, or measured now, in a copy of the repository.
+//! The figures of the commit before: kept from an earlier run, or measured now, in a copy of the
+//! repository.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use super::figures::Figures;
 
-/// Set when another commit's bench runs this one: the file to write the figures to, and nothing else to do.
+/// Set when another commit's bench runs this one: the file to write the figures to, and nothing
+/// else to do.
 pub(crate) const ONLY_FIGURES: &str = "BENCH_FIGURES";
 
 fn git(args: &[&str]) -> Option<String> {

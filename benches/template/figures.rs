@@ -1,4 +1,5 @@
-//! What was measured: named times, kept in a file for each commit so that the next one can be compared with it.
+//! What was measured: named times, kept in a file for each commit so that the next one can be
+//! compared with it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,8 +22,8 @@ struct Figure {
 }
 
 impl Figures {
-    /// Measures `work`: the best of several rounds of at least 50 ms each, so that what else the machine does
-    /// counts little.
+    /// Measures `work`: the best of several rounds of at least 50 ms each, so that what else the
+    /// machine does counts little.
     pub(crate) fn measure(
         &mut self,
         name: &str,
@@ -91,7 +92,8 @@ impl Figures {
     }
 }
 
-/// How long this thread has been running, not waiting for its turn. Where the system does not say: the clock.
+/// How long this thread has been running, not waiting for its turn. Where the system does not say:
+/// the clock.
 fn cpu_time() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     let running = fs::read_to_string("/proc/thread-self/schedstat").ok();

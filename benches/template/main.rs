@@ -1,5 +1,5 @@
-//! `make bench`: how fast templates parse and render, how that grows with the data, and what has become of it since
-//! the commit before. Prints figures, judges only the growth.
+//! `make bench`: how fast templates parse and render, how that grows with the data, and what has
+//! become of it since the commit before. Prints figures, judges only the growth.
 
 mod before;
 mod figures;
@@ -46,7 +46,8 @@ fn main() {
     }
 }
 
-/// All figures; and what grows, how much longer ten times as much takes, and how much longer it may.
+/// All figures; and what grows, how much longer ten times as much takes, and how much longer it
+/// may.
 fn measure(figures: &mut Figures) -> Vec<(&'static str, f64, f64)> {
     functions(figures);
     vec![

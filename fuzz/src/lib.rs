@@ -1,4 +1,5 @@
-//! What the fuzz targets run: the tests' own functions, built once more with the fuzzer's instruments.
+//! What the fuzz targets run: the tests' own functions, built once more with the fuzzer's
+//! instruments.
 
 #[path = "../../tests/it/fuzz/answer.rs"]
 pub mod answer;

@@ -263,8 +263,9 @@ impl Agent {
         self.phase = Phase::Checking(apply);
     }
 
-    /// Drops what was rendered from a tree that is not the newest any more, if it would be different
-    /// now and the files may be newer already, or if the tree was fetched again because of a wait.
+    /// Drops what was rendered from a tree that is not the newest any more, if it would be
+    /// different now and the files may be newer already, or if the tree was fetched again because
+    /// of a wait.
     fn drop_outdated(&mut self, has_refetched: bool, now: Instant) {
         let (Some(tree), current) = (&self.tree, self.generation()) else {
             return;
@@ -429,8 +430,8 @@ impl Agent {
         self.advance(&apply, !synced.is_empty());
         let swapped = self.swap(synced, numbers, now);
         if let Err(error) = stage::sync_directories(&swapped) {
-            // The files are in place and whole; only a power cut in the next seconds could bring the
-            // old ones back.
+            // The files are in place and whole; only a power cut in the next seconds could bring
+            // the old ones back.
             log::warning(error.chain());
         }
         drop(apply);
@@ -462,7 +463,8 @@ impl Agent {
         staged
     }
 
-    /// The lock is given up while these are still being checked: nobody is to take them for leftovers.
+    /// The lock is given up while these are still being checked: nobody is to take them for
+    /// leftovers.
     fn leave_unchecked(&mut self) {
         for slot in self.slots.values_mut() {
             if let State::Checking(staged) | State::Checked(staged) = &mut slot.state {

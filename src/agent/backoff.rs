@@ -30,8 +30,8 @@ impl Backoff {
     }
 }
 
-/// The pauses while a service is away that many nodes lost at one moment: they must not come back at
-/// one moment. With doubling pauses, nodes that are one pause apart would come in waves.
+/// The pauses while a service is away that many nodes lost at one moment: they must not come back
+/// at one moment. With doubling pauses, nodes that are one pause apart would come in waves.
 #[derive(Debug)]
 pub(super) struct Outage {
     jitter: Duration,
@@ -47,9 +47,9 @@ impl Outage {
         }
     }
 
-    /// The next pause at `now`: half the time that the service has been away, at least the jitter and
-    /// at most 60 s, of which up to half is left out at random. So the nodes are back evenly spread
-    /// over half the length of the outage.
+    /// The next pause at `now`: half the time that the service has been away, at least the jitter
+    /// and at most 60 s, of which up to half is left out at random. So the nodes are back evenly
+    /// spread over half the length of the outage.
     pub(super) fn pause(&mut self, now: Instant) -> Duration {
         let since = *self.since.get_or_insert(now);
         let away = now.saturating_duration_since(since);

@@ -1,5 +1,5 @@
-//! Guarantee that no older metadata is written over newer: the generation of the files, noted before
-//! each request for metadata and compared once the lock is held.
+//! Guarantee that no older metadata is written over newer: the generation of the files, noted
+//! before each request for metadata and compared once the lock is held.
 //!
 //! Other processes with the same confdir increase the generation with every change. A tree whose
 //! request was sent before such a change may be older than the files, so that it is fetched again.
@@ -13,8 +13,9 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
-    /// Returns true if others may have written files from newer metadata than a tree for whose request
-    /// this generation was noted; `current` is that of now. Without one of them nothing is known.
+    /// Returns true if others may have written files from newer metadata than a tree for whose
+    /// request this generation was noted; `current` is that of now. Without one of them nothing is
+    /// known.
     pub(super) fn is_stale(&self, noted: Option<u64>, current: Option<u64>) -> bool {
         let (Some(noted), Some(current)) = (noted, current) else {
             return false;

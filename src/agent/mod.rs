@@ -1,4 +1,5 @@
-//! The agent: one loop over one queue of events. It decides when resources are rendered and applied.
+//! The agent: one loop over one queue of events. It decides when resources are rendered and
+//! applied.
 //!
 //! ```text
 //! poller ──Tree──▶ ┌──────┐ ──Job──▶ renderer threads (templates, files, names)
@@ -15,8 +16,8 @@
 //! What holds at any moment, and where:
 //! - No older metadata over newer: each tree carries the generation of the files that was noted
 //!   before its request; a change of it by others makes the tree stale (`freshness`, `apply`).
-//! - Nobody waits for a stranger: a rendering or a check that takes long is left to itself after two
-//!   seconds, and applied by itself when it ends (`round`, `apply`).
+//! - Nobody waits for a stranger: a rendering or a check that takes long is left to itself after
+//!   two seconds, and applied by itself when it ends (`round`, `apply`).
 //! - Every swap has its reload started, and each command runs once at a time (`reload`, and
 //!   `resource::pending` for the files).
 //! - In watch mode a resource is taken up only when something that it depends on has changed
@@ -118,7 +119,8 @@ const MOST_ROUNDS: u64 = 16;
 /// Reads the settings as they are now.
 pub type Load = Box<dyn Fn() -> Result<Config>>;
 
-/// Runs until the work is done (`-onetime`) or the system says so. The exit code is 1 when a resource failed.
+/// Runs until the work is done (`-onetime`) or the system says so. The exit code is 1 when a
+/// resource failed.
 pub fn run(load: Load) -> Result<ExitCode> {
     platform::block_signals()
         .map_err(|source| Error::io("block the signals of", "this process".as_ref(), source))?;
@@ -344,7 +346,8 @@ impl Agent {
         self.tree = Some(tree);
     }
 
-    /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then some time at random.
+    /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then
+    /// some time at random.
     fn when_to_apply(&mut self, now: Instant) -> Instant {
         if self.tree.is_none() || self.config.mode == Mode::Onetime {
             return now;
@@ -431,8 +434,8 @@ impl Agent {
         }
     }
 
-    /// When the loop has to look again, if nothing happens before. What was due in the last turn and
-    /// was not done then waits for something else: it is looked at again after a pause.
+    /// When the loop has to look again, if nothing happens before. What was due in the last turn
+    /// and was not done then waits for something else: it is looked at again after a pause.
     fn next_due(&self) -> Instant {
         let phase = match &self.phase {
             Phase::Idle => self.next_round(),
@@ -461,7 +464,8 @@ impl Agent {
         .fold(self.turned + IDLE, Instant::min)
     }
 
-    /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands left alone.
+    /// TERM or INT: the swap in hand is done by now; staged files are dropped, running commands
+    /// left alone.
     fn terminate(mut self) -> ExitCode {
         self.report_end();
         let running = self.reloads.running();
@@ -471,7 +475,8 @@ impl Agent {
         ExitCode::from(u8::from(self.config.mode == Mode::Onetime))
     }
 
-    /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong nothing changes.
+    /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong
+    /// nothing changes.
     fn reread(&mut self) {
         let config = match (self.load)() {
             Ok(config) => config,

@@ -64,8 +64,8 @@ impl Health {
         found.len()
     }
 
-    /// Takes the result of a reload of `dest`: its error, if it failed. One that has no reload command
-    /// has succeeded.
+    /// Takes the result of a reload of `dest`: its error, if it failed. One that has no reload
+    /// command has succeeded.
     pub(super) fn take_reload(&mut self, dest: &Path, error: Option<&Error>) {
         match error {
             None => self.reload_errors.remove(dest),

@@ -1,4 +1,5 @@
-//! One resource in the agent's hands: what it is doing, when it is due, what its file was made from.
+//! One resource in the agent's hands: what it is doing, when it is due, what its file was made
+//! from.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -244,7 +245,8 @@ impl Slot {
         self.backoff.reset();
     }
 
-    /// The last attempt failed: whatever was staged is dropped, and it is tried again after a pause.
+    /// The last attempt failed: whatever was staged is dropped, and it is tried again after a
+    /// pause.
     pub(super) fn fail(&mut self, error: &Error, now: Instant) {
         self.fail_within(error, &mut { usize::MAX }, now);
     }

@@ -1,4 +1,5 @@
-//! Environment variables as metadata: `HOSTS_I1_IP=10.0.0.1` is the key `/hosts/i1/ip`, as in the original.
+//! Environment variables as metadata: `HOSTS_I1_IP=10.0.0.1` is the key `/hosts/i1/ip`, as in the
+//! original.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
-//! Recorded metadata: JSON or TOML files, each with what is below the global prefix. Later files add to earlier ones.
+//! Recorded metadata: JSON or TOML files, each with what is below the global prefix. Later files
+//! add to earlier ones.
 //!
-//! For trying templates without a server, and for the tests. Refuses to guess: a file that is not whole is an error.
+//! For trying templates without a server, and for the tests. Refuses to guess: a file that is not
+//! whole is an error.
 
 use std::fs;
 use std::path::{Path, PathBuf};

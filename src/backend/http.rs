@@ -1,7 +1,8 @@
 //! One GET of a JSON document, within limits of time and size: a whole body, or an error in words.
 //!
 //! No proxy, no redirect, one connection, kept alive. The same error always has the same words,
-//! without times and ports, so that the log can tell a change of state. Does not look into the body.
+//! without times and ports, so that the log can tell a change of state. Does not look into the
+//! body.
 
 use std::io::{ErrorKind, Read};
 use std::net::ToSocketAddrs;

@@ -1,4 +1,5 @@
-//! The metadata service: one request for the whole tree, and the long poll whose answer is the next tree.
+//! The metadata service: one request for the whole tree, and the long poll whose answer is the next
+//! tree.
 //!
 //! Of several nodes one is chosen at random and kept as long as it works; when it fails, a random
 //! other one takes its place. SRV records say by priority and weight which nodes come first.
@@ -174,7 +175,8 @@ impl Metad {
     }
 }
 
-/// The last answer: its tree, and the mark of its body, which would take as much memory as the tree.
+/// The last answer: its tree, and the mark of its body, which would take as much memory as the
+/// tree.
 #[derive(Debug)]
 struct Last {
     length: usize,

@@ -1,4 +1,5 @@
-//! One setting at a time, from the strongest of the places that have it: confd.toml < environment < flags.
+//! One setting at a time, from the strongest of the places that have it: confd.toml < environment <
+//! flags.
 //!
 //! Knows how each place writes a value, not which values make sense.
 

@@ -1,7 +1,8 @@
-//! The settings: defaults < confd.toml < environment (`CONFD_<KEY>`) < flags. Checked once, never changed after.
+//! The settings: defaults < confd.toml < environment (`CONFD_<KEY>`) < flags. Checked once, never
+//! changed after.
 //!
-//! Every complaint names the place that the wrong value came from. Reads one file and touches nothing else: whether a
-//! node answers or a directory exists is found out by those who use it.
+//! Every complaint names the place that the wrong value came from. Reads one file and touches
+//! nothing else: whether a node answers or a directory exists is found out by those who use it.
 
 mod layers;
 mod nodes;
@@ -41,7 +42,8 @@ const LONGEST_JITTER: Duration = Duration::from_secs(60);
 pub struct Config {
     /// Where the metadata comes from.
     pub source: Source,
-    /// The global prefix, cleaned, with a leading slash; none when it is not set, so that each resource's own counts.
+    /// The global prefix, cleaned, with a leading slash; none when it is not set, so that each
+    /// resource's own counts.
     pub prefix: Option<String>,
     /// The directory of `conf.d` and `templates`.
     pub confdir: PathBuf,
@@ -63,12 +65,13 @@ pub struct Config {
     pub reconcile: bool,
     /// The time without changes of the metadata before a change is applied.
     pub settle: Duration,
-    /// The longest random wait before a change is applied, and before a service that was lost is asked again, so that a
-    /// cluster does neither as one.
+    /// The longest random wait before a change is applied, and before a service that was lost is
+    /// asked again, so that a cluster does neither as one.
     pub splay: Duration,
     /// The time after which a long poll is renewed.
     pub poll_limit: Duration,
-    /// The directory that stands for `/` where files are written: an image that is made elsewhere. No command runs then.
+    /// The directory that stands for `/` where files are written: an image that is made elsewhere.
+    /// No command runs then.
     pub root: Option<PathBuf>,
     /// The lowest level that is logged.
     pub log_level: Level,
@@ -124,7 +127,8 @@ impl Config {
         let onetime_wait = layers.duration("onetime_wait")?;
         let settle = layers.duration("settle")?;
         let splay = layers.duration("splay")?;
-        // Only as a flag: in a file or a variable it would quietly keep a node's own files from being made.
+        // Only as a flag: in a file or a variable it would quietly keep a node's own files from
+        // being made.
         let root = layers.args.last("root").filter(|root| !root.is_empty());
         Ok(Config {
             source: Source::from_layers(layers)?,

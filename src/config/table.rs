@@ -1,7 +1,8 @@
-//! TOML with places: confd.toml and the resource files, read key by key, every complaint with `file:line`.
+//! TOML with places: confd.toml and the resource files, read key by key, every complaint with
+//! `file:line`.
 //!
-//! Keys are found in any case and with `-` or `_`, as the original's decoder and the platform's files have it. Which keys
-//! there are and what they mean is for others to know.
+//! Keys are found in any case and with `-` or `_`, as the original's decoder and the platform's
+//! files have it. Which keys there are and what they mean is for others to know.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -91,7 +92,8 @@ impl Table {
         entries.any(|(_, entry)| entry.name.contains(character) || entry.value.has(character))
     }
 
-    /// Parses `text`, the content of the file at `path`. A byte order mark and CRLF are nothing special.
+    /// Parses `text`, the content of the file at `path`. A byte order mark and CRLF are nothing
+    /// special.
     pub fn parse(path: &Path, text: &str) -> Result<Table> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = Lines::new(text.as_bytes());
@@ -334,7 +336,8 @@ impl Lines {
     }
 }
 
-/// The whole of a file of at most `largest` bytes. Refuses what is no file: reading a pipe might never end.
+/// The whole of a file of at most `largest` bytes. Refuses what is no file: reading a pipe might
+/// never end.
 pub fn read_file(path: &Path, largest: u64) -> Result<Vec<u8>> {
     let cannot = |source| Error::io("read", path, source);
     let metadata = fs::metadata(path).map_err(cannot)?;
@@ -356,8 +359,8 @@ pub fn read_file(path: &Path, largest: u64) -> Result<Vec<u8>> {
 /// The description of a duration in error messages.
 pub const DURATION: &str = "a duration such as \"1.5s\" or \"2m\"";
 
-/// Go's duration syntax (`300ms`, `1.5s`, `2h45m`) without a minus sign; a bare number counts seconds. None for anything
-/// else, and for more than a year.
+/// Go's duration syntax (`300ms`, `1.5s`, `2h45m`) without a minus sign; a bare number counts
+/// seconds. None for anything else, and for more than a year.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().map(Duration::from_secs).and_then(sane);

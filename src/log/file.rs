@@ -1,7 +1,9 @@
-//! A log file that its only writer rotates: `NAME`, and its older parts `NAME.1` to `NAME.5`, the newest first.
+//! A log file that its only writer rotates: `NAME`, and its older parts `NAME.1` to `NAME.5`, the
+//! newest first.
 //!
-//! Whole lines come in, and each is in one of the files, whatever others do to them: when a file cannot be renamed (on Windows
-//! somebody may have it open), the lines go on in the same file. Knows nothing of what is logged.
+//! Whole lines come in, and each is in one of the files, whatever others do to them: when a file
+//! cannot be renamed (on Windows somebody may have it open), the lines go on in the same file.
+//! Knows nothing of what is logged.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -9,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// No file gets larger than this, in bytes, as long as it can be rotated: as in the logrotate file of the other systems.
+/// No file gets larger than this, in bytes, as long as it can be rotated: as in the logrotate file
+/// of the other systems.
 pub const LARGEST: u64 = 10 << 20;
 /// How many older parts are kept.
 const KEPT: u32 = 5;
@@ -26,7 +29,8 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file to append to it, making it and its directory if they are not there. Others may read and rename it.
+    /// Opens the file to append to it, making it and its directory if they are not there. Others
+    /// may read and rename it.
     pub fn open(path: &Path, largest: u64) -> Result<LogFile> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)
@@ -55,8 +59,9 @@ impl LogFile {
         self.file.write_all(line)
     }
 
-    /// To be called before a line of so many bytes is written. Gives the file that was written to until now when another one has
-    /// taken its place. After an error the lines go on in the same file, and it is tried again when that has grown some more.
+    /// To be called before a line of so many bytes is written. Gives the file that was written to
+    /// until now when another one has taken its place. After an error the lines go on in the same
+    /// file, and it is tried again when that has grown some more.
     pub fn make_room(&mut self, bytes: usize) -> Result<Option<File>> {
         if self.size == 0 || self.size + bytes as u64 <= self.limit {
             return Ok(None);
@@ -70,7 +75,8 @@ impl LogFile {
         Ok(Some(std::mem::replace(&mut self.file, file)))
     }
 
-    /// Renames this file and the older ones up to the first number that is free; only a file beyond the last number is lost.
+    /// Renames this file and the older ones up to the first number that is free; only a file beyond
+    /// the last number is lost.
     fn shift(&self) -> Result<()> {
         let is_free = |number: &u32| fs::symlink_metadata(self.part(*number)).is_err();
         let free = (1..=KEPT).find(is_free).unwrap_or(KEPT);
@@ -136,7 +142,8 @@ mod tests {
         all.split_inclusive('\n')
             .for_each(|line| write(&mut log, line));
         assert_eq!(fs::read_dir(path.join("sub")).unwrap().count(), 6);
-        // Three lines of 16 bytes go into each of the older parts; one is in the newest: 40 = 13 * 3 + 1.
+        // Three lines of 16 bytes go into each of the older parts; one is in the newest: 40 = 13 *
+        // 3 + 1.
         let expected: String = (34..50).map(|n| format!("this is line {n}\n")).collect();
         assert_eq!(lines(&log), expected);
         clear(log, &path);

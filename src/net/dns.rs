@@ -1,7 +1,9 @@
-//! SRV records: one question to the system's name servers over UDP, over TCP when the answer was cut short (RFC 1035, 2782).
+//! SRV records: one question to the system's name servers over UDP, over TCP when the answer was
+//! cut short (RFC 1035, 2782).
 //!
-//! A name goes in, records come out in the order of the answer. Every wait ends, and every byte of an answer is suspect.
-//! Knows no search domains: a service name is a whole name, with or without its last dot.
+//! A name goes in, records come out in the order of the answer. Every wait ends, and every byte of
+//! an answer is suspect. Knows no search domains: a service name is a whole name, with or without
+//! its last dot.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -36,7 +38,8 @@ const CLASS_IN: u16 = 1;
 const NAME: usize = 255;
 const LABEL: usize = 63;
 
-/// The SRV records of `name`, such as `_metad._tcp.example.com`. `NotFound` when there are none; it takes 24 seconds at the most.
+/// The SRV records of `name`, such as `_metad._tcp.example.com`. `NotFound` when there are none; it
+/// takes 24 seconds at the most.
 pub(crate) fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
     let mut servers = Vec::new();
     for ip in platform::nameservers()?.into_iter().take(SERVERS) {
@@ -45,7 +48,8 @@ pub(crate) fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
     query(&servers, name, PATIENCE)
 }
 
-/// Asks one server after the other until one knows; a server that says that there is no such name is believed.
+/// Asks one server after the other until one knows; a server that says that there is no such name
+/// is believed.
 fn query(servers: &[SocketAddr], name: &str, patience: Duration) -> io::Result<Vec<SrvRecord>> {
     let mut failure = io::Error::new(ErrorKind::NotFound, "no name server is configured");
     for server in servers.iter().cycle().take(servers.len() * ROUNDS) {
@@ -75,7 +79,8 @@ fn ask(server: SocketAddr, question: &[u8], patience: Duration) -> io::Result<An
     }
 }
 
-/// Takes the first datagram that answers the question; others may be late answers to somebody else, or forged.
+/// Takes the first datagram that answers the question; others may be late answers to somebody else,
+/// or forged.
 fn ask_udp(server: SocketAddr, question: &[u8], deadline: Instant) -> io::Result<Answer> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => [0; 4].into(),
@@ -114,7 +119,8 @@ fn ask_tcp(server: SocketAddr, question: &[u8], deadline: Instant) -> io::Result
     decode_answer(question, &message)
 }
 
-/// `read_exact` with one limit for the whole, so that a server that sends a byte a second does not hold us.
+/// `read_exact` with one limit for the whole, so that a server that sends a byte a second does not
+/// hold us.
 fn read_all(stream: &mut TcpStream, mut rest: &mut [u8], deadline: Instant) -> io::Result<()> {
     while !rest.is_empty() {
         stream.set_read_timeout(Some(left(deadline)?))?;
@@ -169,7 +175,8 @@ fn encode_question(id: u16, name: &str) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The bytes of host names. Others could end up, by way of a template, in somebody's configuration file or shell.
+/// The bytes of host names. Others could end up, by way of a template, in somebody's configuration
+/// file or shell.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
@@ -183,7 +190,8 @@ enum Answer {
     Refused(u16),
 }
 
-/// The same id, a response, and the question repeated (the case of its letters is the server's choice).
+/// The same id, a response, and the question repeated (the case of its letters is the server's
+/// choice).
 fn answers(question: &[u8], message: &[u8]) -> bool {
     let is_response = message.get(2).is_some_and(|flags| flags & 0x80 != 0);
     is_response
@@ -225,7 +233,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// One resource record; `None` when it is of another type (the CNAME on the way to the service, for one).
+    /// One resource record; `None` when it is of another type (the CNAME on the way to the service,
+    /// for one).
     fn record(&mut self) -> io::Result<Option<SrvRecord>> {
         self.name()?;
         let (kind, class) = (self.number()?, self.number()?);
@@ -259,7 +268,8 @@ impl Reader<'_> {
         Ok(u16::from_be_bytes([self.byte()?, self.byte()?]))
     }
 
-    /// A name, followed through its pointers. Each must point before the place where the last one led, so that it ends.
+    /// A name, followed through its pointers. Each must point before the place where the last one
+    /// led, so that it ends.
     fn name(&mut self) -> io::Result<String> {
         let mut name = String::new();
         let mut before = self.at;
@@ -457,7 +467,8 @@ mod tests {
         assert!(!answers(&question(), &[]));
     }
 
-    /// A name server on this machine that first sends a forged datagram, then says that the answer is too long for UDP.
+    /// A name server on this machine that first sends a forged datagram, then says that the answer
+    /// is too long for UDP.
     fn truncating_server() -> SocketAddr {
         let (listener, socket) = loop {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

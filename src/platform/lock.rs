@@ -1,7 +1,8 @@
-//! One apply at a time: a lock for each directory, which the kernel gives back when its holder dies.
+//! One apply at a time: a lock for each directory, which the kernel gives back when its holder
+//! dies.
 //!
-//! It is on a file of its own in the directory, which nobody but its owner can open: whoever could might hold the lock and make
-//! confd wait. The file is empty, stays, and means nothing by itself.
+//! It is on a file of its own in the directory, which nobody but its owner can open: whoever could
+//! might hold the lock and make confd wait. The file is empty, stays, and means nothing by itself.
 //!
 //! Beside it stands the generation: a number that the holder of the lock increases before it
 //! replaces files. Whoever notes it before a request for metadata, and finds it changed once it
@@ -19,14 +20,16 @@ const NAME: &str = ".confd.lock";
 /// The file with the generation, in the same directory.
 const GENERATION: &str = ".confd.generation";
 
-/// Held from [`Lock::acquire`] until it is dropped or the process is gone. Commands do not inherit it.
+/// Held from [`Lock::acquire`] until it is dropped or the process is gone. Commands do not inherit
+/// it.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Waits until no other process holds the lock of `directory`. `Unsupported` and the like when its file system has no locks.
+    /// Waits until no other process holds the lock of `directory`. `Unsupported` and the like when
+    /// its file system has no locks.
     pub fn acquire(directory: &Path) -> io::Result<Lock> {
         let file = open_for_lock(directory, NAME)?;
         loop {
@@ -52,7 +55,8 @@ impl Lock {
         Lock::tried(file, locked)
     }
 
-    /// Whether somebody has a lock of `directory`, of either kind. Makes no file, and keeps nothing.
+    /// Whether somebody has a lock of `directory`, of either kind. Makes no file, and keeps
+    /// nothing.
     pub fn is_taken(directory: &Path) -> io::Result<bool> {
         let file = open_to_look(directory, NAME)?;
         file.map_or(Ok(false), |file| {
@@ -107,8 +111,8 @@ pub fn generation(directory: &Path) -> io::Result<u64> {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a command being started shares the descriptor until it runs. Nothing is left to try
-        // when this fails, and the descriptor is closed next.
+        // Closing alone would not do: a command being started shares the descriptor until it runs.
+        // Nothing is left to try when this fails, and the descriptor is closed next.
         let _closed_next = self.file.unlock();
     }
 }

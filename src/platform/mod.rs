@@ -1,7 +1,9 @@
-//! The operating system, by the same names on Unix and Windows. The only room with `cfg(unix)`, `cfg(windows)` and `unsafe`.
+//! The operating system, by the same names on Unix and Windows. The only room with `cfg(unix)`,
+//! `cfg(windows)` and `unsafe`.
 //!
-//! Nothing newer than Linux 2.6.32 or Windows NT 6.1 is needed; where a newer call is better it is tried, and done without.
-//! Knows no configuration, no metadata and no log: it returns `io::Error`, and its callers say to what it happened.
+//! Nothing newer than Linux 2.6.32 or Windows NT 6.1 is needed; where a newer call is better it is
+//! tried, and done without. Knows no configuration, no metadata and no log: it returns `io::Error`,
+//! and its callers say to what it happened.
 
 #![allow(unsafe_code, reason = "system calls that std does not offer")]
 
@@ -37,7 +39,8 @@ use system::{lock_holder, open_for_lock, open_to_look};
 pub enum Signal {
     /// Finish what is in hand, and go (SIGTERM, SIGINT; Ctrl-C, stop and shutdown on Windows).
     Terminate,
-    /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break and a service's PARAMCHANGE on Windows).
+    /// Read the settings, resources and templates again (SIGHUP; Ctrl-Break and a service's
+    /// PARAMCHANGE on Windows).
     Reload,
 }
 

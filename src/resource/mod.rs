@@ -130,7 +130,8 @@ impl Change {
     }
 }
 
-/// The first keys of a list, and how many others there are: a large cluster would make a log line of a megabyte.
+/// The first keys of a list, and how many others there are: a large cluster would make a log line
+/// of a megabyte.
 fn shown(keys: &[String]) -> String {
     let first = keys.iter().take(MOST_SHOWN);
     let mut text = first.map(String::as_str).collect::<Vec<_>>().join(" ");
@@ -164,7 +165,8 @@ pub struct Prepared {
     pub md5: String,
 }
 
-/// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked directories are not entered.
+/// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked
+/// directories are not entered.
 pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
     let mut found = Vec::new();
     match fs::metadata(directory) {
@@ -196,7 +198,8 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
                 Ok(_) => {}
-                // A link that leads nowhere, say: what is wrong with this one is told when it is loaded.
+                // A link that leads nowhere, say: what is wrong with this one is told when it is
+                // loaded.
                 Err(_) => found.push((path, Stamp::UNKNOWN)),
             }
         }
@@ -204,13 +207,15 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
     Ok(())
 }
 
-/// Where template `src` is: as Go's filepath.Join has it, below `templates` even with a slash before it.
+/// Where template `src` is: as Go's filepath.Join has it, below `templates` even with a slash
+/// before it.
 pub fn template_path(templates: &Path, src: &str) -> PathBuf {
     templates.join(src.trim_start_matches(std::path::is_separator))
 }
 
 impl Resource {
-    /// Reads a conf.d file. Unknown keys are kept as warnings; anything else that is wrong is an error.
+    /// Reads a conf.d file. Unknown keys are kept as warnings; anything else that is wrong is an
+    /// error.
     pub fn load(path: &Path, config: &Config) -> Result<Resource> {
         let file = Table::read(path)?;
         let no_section = || {
@@ -333,7 +338,8 @@ impl Resource {
         checked.map_err(|problem| Error::resource(&self.shown, &problem))
     }
 
-    /// The error with the resource: behind the words of a template, which people search their logs for as Go has them.
+    /// The error with the resource: behind the words of a template, which people search their logs
+    /// for as Go has them.
     pub fn words(&self, error: &Error) -> String {
         let (path, chain) = (self.path.display(), error.chain());
         match error.kind() {
@@ -344,9 +350,9 @@ impl Resource {
         }
     }
 
-    /// The owner and mode that dest should have. A name that this machine does not know is left out,
-    /// and with `strict` an error. An image may be made by a user who cannot give files away; then
-    /// they belong to that user.
+    /// The owner and mode that dest should have. A name that this machine does not know is left
+    /// out, and with `strict` an error. An image may be made by a user who cannot give files away;
+    /// then they belong to that user.
     pub fn ownership(&self, config: &Config) -> Result<Ownership> {
         let mut ownership = Ownership::default();
         ownership.attributes.mode = self.mode;
@@ -379,7 +385,8 @@ impl Resource {
         }
     }
 
-    /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest was rendered from.
+    /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest
+    /// was rendered from.
     pub fn stage(
         &self,
         rendered: Rendered,
@@ -501,8 +508,9 @@ impl Resource {
         error::Kind::Check { dest, cause }.into()
     }
 
-    /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and `{{.dest}}` mean something in
-    /// it: the original passes other braces, such as those of `docker ps --format '{{.Names}}'`, on as they are.
+    /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and
+    /// `{{.dest}}` mean something in it: the original passes other braces, such as those of `docker
+    /// ps --format '{{.Names}}'`, on as they are.
     pub fn reload(&self, changed: Vec<String>) -> Option<Invocation> {
         if self.reload_cmd.is_empty() {
             return None;

@@ -36,7 +36,8 @@ const RUN: &str = "run-";
 const OLD_DIRECTORY: &str = "owed";
 /// A journal that has grown beyond this number of bytes is written again without what is cleared.
 const LARGEST: u64 = 64 << 10;
-/// How long the journal of a process that is gone may stay locked by a command that it was starting.
+/// How long the journal of a process that is gone may stay locked by a command that it was
+/// starting.
 const HANDOVER: Duration = Duration::from_millis(250);
 
 /// A reload that is due once its file is in place.
@@ -338,8 +339,8 @@ impl Journal {
         };
         let directory = confdir.join(OLD_DIRECTORY);
         let digest = Md5::digest(dest.as_os_str().as_encoded_bytes());
-        // What cannot be removed is started again after the next start. The directory is not removed
-        // while it has more.
+        // What cannot be removed is started again after the next start. The directory is not
+        // removed while it has more.
         let _again = fs::remove_file(directory.join(hex::encode(&digest)));
         let _has_more = fs::remove_dir(directory);
     }
@@ -398,8 +399,8 @@ impl Claim {
         announcement.identity = Some(Arc::clone(&self.file));
     }
 
-    /// The command has ended. A claim that is only dropped leaves the command's identity behind, for
-    /// the next process.
+    /// The command has ended. A claim that is only dropped leaves the command's identity behind,
+    /// for the next process.
     pub fn end(self) {
         // What cannot be removed names a process that is gone.
         let _harmless = fs::remove_file(&self.path);

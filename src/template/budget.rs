@@ -1,6 +1,7 @@
 //! The budget of one rendering: time in steps, memory in bytes, native stack in levels.
 //!
-//! The limits are far above what a configuration file needs; they only stop a template that would never end.
+//! The limits are far above what a configuration file needs; they only stop a template that would
+//! never end.
 
 use super::{CallError, Failure};
 
@@ -9,8 +10,9 @@ use super::{CallError, Failure};
 pub const MAX_STEPS: u64 = 50_000_000;
 /// Bytes of output and of values made in one rendering, all told.
 pub const MAX_BYTES: u64 = 256 << 20;
-/// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering several. With
-/// the parser's own limit, what they need stays below 1.5 MiB even in a debug build; a test thread has 2.
+/// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering
+/// several. With the parser's own limit, what they need stays below 1.5 MiB even in a debug build;
+/// a test thread has 2.
 pub const MAX_DEPTH: u32 = 125;
 /// The levels of a rendering, without those of its host.
 pub(super) const RENDERING_DEPTH: u32 = 4;

@@ -212,7 +212,8 @@ impl Error {
         }
     }
 
-    /// Go's line without what may be a value of the data: what a failed function has said. Of a missing key the answer, too.
+    /// Go's line without what may be a value of the data: what a failed function has said. Of a
+    /// missing key the answer, too.
     pub fn redacted(&self) -> String {
         let mut text = match self.kind() {
             ErrorKind::Exec => format!("{} failed; the log says why", self.origin()),
@@ -267,8 +268,8 @@ impl Error {
         self.0.place.column()
     }
 
-    /// What stands below Go's line, indented: what is known of a missing key, or else the source line; then the further
-    /// errors, each with its own.
+    /// What stands below Go's line, indented: what is known of a missing key, or else the source
+    /// line; then the further errors, each with its own.
     pub fn details(&self) -> String {
         let mut text = self.indented_answer();
         let further = &self.0.further;
@@ -330,8 +331,8 @@ impl Error {
         }
     }
 
-    /// The source line with a marker under the place, and a line of help where there is something to say.
-    /// For a nested template it is that template's line.
+    /// The source line with a marker under the place, and a line of help where there is something
+    /// to say. For a nested template it is that template's line.
     pub fn snippet(&self) -> String {
         if let Some(nested) = self.0.problem.nested() {
             return nested.snippet();

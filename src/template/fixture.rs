@@ -1,4 +1,5 @@
-//! A host for tests: a few functions whose results are easy to foresee, one for each type of parameter.
+//! A host for tests: a few functions whose results are easy to foresee, one for each type of
+//! parameter.
 
 use std::rc::Rc;
 

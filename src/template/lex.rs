@@ -1,7 +1,8 @@
-//! The lexer: a template's text in, lexemes out, one at a time, as Go's text/template/parse cuts them.
+//! The lexer: a template's text in, lexemes out, one at a time, as Go's text/template/parse cuts
+//! them.
 //!
-//! Every byte of the text belongs to exactly one lexeme, those that trimming drops included. Knows no grammar:
-//! which lexeme may follow which is the parser's business.
+//! Every byte of the text belongs to exactly one lexeme, those that trimming drops included. Knows
+//! no grammar: which lexeme may follow which is the parser's business.
 
 use crate::go::{unicode, utf8};
 
@@ -376,7 +377,8 @@ impl Lexer<'_> {
             '\'' => self.lex_quoted('\'', Kind::CharConstant, LexError::UnterminatedChar),
             '`' => self.lex_raw_quote(),
             '$' => self.lex_field_or_variable(Kind::Variable, Kind::Variable),
-            // At the very end of the text Go takes a dot for a number, and so complains about its syntax.
+            // At the very end of the text Go takes a dot for a number, and so complains about its
+            // syntax.
             '.' if self.peek_byte().is_some_and(|next| !next.is_ascii_digit()) => {
                 self.lex_field_or_variable(Kind::Dot, Kind::Field)
             }
@@ -478,8 +480,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// A number, or two with a sign between them: a complex constant. Lets nonsense such as `0x0.2` pass, which
-    /// the parser refuses.
+    /// A number, or two with a sign between them: a complex constant. Lets nonsense such as `0x0.2`
+    /// pass, which the parser refuses.
     fn lex_number(&mut self) -> Token {
         self.pos = self.start;
         if !self.scan_number() {
@@ -533,7 +535,8 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Letters, digits and `_`. Rust's idea of a letter is a little wider than Go's (combining vowel signs count).
+/// Letters, digits and `_`. Rust's idea of a letter is a little wider than Go's (combining vowel
+/// signs count).
 fn is_alphanumeric(found: char) -> bool {
     found == '_' || unicode::is_letter(found) || unicode::is_digit(found)
 }

@@ -1,7 +1,7 @@
 //! The parse tree, and how Go prints its nodes in error messages.
 //!
-//! Nodes keep places in the text instead of copies of it; functions, variables and templates are resolved: they are
-//! numbers here. Knows nothing of values but the constants.
+//! Nodes keep places in the text instead of copies of it; functions, variables and templates are
+//! resolved: they are numbers here. Knows nothing of values but the constants.
 
 use super::builtins::Builtin;
 use super::lex::Span;
@@ -26,8 +26,8 @@ pub(super) enum Node {
     Continue,
 }
 
-/// `{{if}}` or `{{with}}`, with their `{{else if}}` or `{{else with}}`. Go nests these; a flat list lets a chain
-/// be of any length.
+/// `{{if}}` or `{{with}}`, with their `{{else if}}` or `{{else with}}`. Go nests these; a flat list
+/// lets a chain be of any length.
 #[derive(Debug)]
 pub(super) struct Branch {
     pub arms: Vec<Arm>,

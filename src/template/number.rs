@@ -10,7 +10,8 @@ const INT_END: f64 = 9_223_372_036_854_775_808.0;
 const UINT_END: f64 = 18_446_744_073_709_551_616.0;
 
 impl Number {
-    /// Reads a constant of kind `CharConstant`, `Complex` or `Number`, by the rules of Go's `newNumber`.
+    /// Reads a constant of kind `CharConstant`, `Complex` or `Number`, by the rules of Go's
+    /// `newNumber`.
     pub(super) fn parse(kind: Kind, text: &[u8]) -> Result<Number, Problem> {
         let mut number = match kind {
             Kind::CharConstant => parse_char(text)?,

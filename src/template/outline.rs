@@ -1,5 +1,6 @@
-//! The outline of a template, for tools that read templates without executing them: every expression,
-//! with pipelines and parentheses taken apart, the use of its value, and what is certain to fail.
+//! The outline of a template, for tools that read templates without executing them: every
+//! expression, with pipelines and parentheses taken apart, the use of its value, and what is
+//! certain to fail.
 //!
 //! Knows nothing about what functions do. Places are offsets in the text.
 
@@ -11,7 +12,8 @@ use super::node::{
 use super::parse::{MAIN, Template};
 use super::value::{Str, Value};
 
-/// A pipeline of more stages is followed no further back: each stage is a call around the one before.
+/// A pipeline of more stages is followed no further back: each stage is a call around the one
+/// before.
 const MOST_STAGES: usize = 16;
 
 /// A template's expressions, in the order of its text, and its faults.
@@ -166,7 +168,8 @@ impl Template {
     }
 }
 
-/// The walk through a template's nodes. It recurses no deeper than the parser lets blocks and parentheses nest.
+/// The walk through a template's nodes. It recurses no deeper than the parser lets blocks and
+/// parentheses nest.
 struct Walk<'t> {
     template: &'t Template,
     functions: &'static [Function],

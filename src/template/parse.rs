@@ -1,5 +1,5 @@
-//! The parser: a template's text in, a [`Template`] out. Recursive descent with Go's rules in Go's order, so that it
-//! finds the same error first.
+//! The parser: a template's text in, a [`Template`] out. Recursive descent with Go's rules in Go's
+//! order, so that it finds the same error first.
 //!
 //! Functions, variables and template names are resolved here; executing looks nothing up by name.
 
@@ -44,8 +44,8 @@ pub struct Template {
 pub(super) const MAIN: TemplateId = TemplateId(0);
 
 impl Template {
-    /// Parses a text, any bytes, that may call `functions` and Go's builtins. The name is for messages, and the
-    /// text may call itself by it.
+    /// Parses a text, any bytes, that may call `functions` and Go's builtins. The name is for
+    /// messages, and the text may call itself by it.
     pub fn parse(name: &str, text: &[u8], functions: &'static [Function]) -> Result<Template> {
         let source: Arc<[u8]> = text.into();
         let name: Arc<str> = name.into();
@@ -237,7 +237,8 @@ impl<'t> Parser<'t> {
         Err(self.error_in(span, problem))
     }
 
-    /// Goes a level deeper; the caller goes back up with [`leave`](Parser::leave), unless it failed.
+    /// Goes a level deeper; the caller goes back up with [`leave`](Parser::leave), unless it
+    /// failed.
     fn enter(&mut self) -> Result<()> {
         self.open.push(self.scope.last);
         if self.open.len() > MAX_NESTING as usize {
@@ -298,8 +299,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The body of a definition or block, in a scope of its own, to its end. An `{{else}}` there is an error at `place`,
-    /// or where it stands.
+    /// The body of a definition or block, in a scope of its own, to its end. An `{{else}}` there is
+    /// an error at `place`, or where it stands.
     fn template_body(&mut self, context: &'static str, place: Option<usize>) -> Result<List> {
         self.enter()?;
         let (list, clause) = self.item_list()?;

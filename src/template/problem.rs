@@ -15,7 +15,8 @@ const LEXEME_WIDTH: usize = 10;
 /// A mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// The lexer cannot read `text`; `started` is the action's `NAME:LINE`, when that is another line.
+    /// The lexer cannot read `text`; `started` is the action's `NAME:LINE`, when that is another
+    /// line.
     Lex {
         error: LexError,
         text: Vec<u8>,

@@ -1,8 +1,8 @@
 //! The output of the tools for people: colours, lines of the terminal's width, and a word on stderr
 //! when something takes long.
 //!
-//! Knows nothing of what is printed, except that it may come from somebody who wants to play with the
-//! terminal.
+//! Knows nothing of what is printed, except that it may come from somebody who wants to play with
+//! the terminal.
 
 use std::env;
 use std::ffi::OsString;
@@ -100,7 +100,8 @@ impl Style {
         }
     }
 
-    /// One line of somebody else's text: what would move the cursor or more is spelt out on a terminal.
+    /// One line of somebody else's text: what would move the cursor or more is spelt out on a
+    /// terminal.
     pub fn show(self, line: &str) -> String {
         let is_harmless = |c: char| !c.is_control() || c == '\t';
         if !self.escapes || line.chars().all(is_harmless) {
@@ -202,8 +203,8 @@ fn without_controls(text: &str) -> String {
     shown
 }
 
-/// The length of the code of a colour, such as `\x1b[31m`, at the start of a text; zero when there is
-/// none.
+/// The length of the code of a colour, such as `\x1b[31m`, at the start of a text; zero when there
+/// is none.
 fn colour_length(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\x1b[") else {
         return 0;
@@ -260,7 +261,8 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on after "confd: still ".
+/// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on
+/// after "confd: still ".
 pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let done = speak_later(what);
     let result = work();

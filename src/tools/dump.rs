@@ -1,4 +1,5 @@
-//! `-dump`: the metadata as this node sees it, into a JSON file that `-backend file` reads back as the same tree.
+//! `-dump`: the metadata as this node sees it, into a JSON file that `-backend file` reads back as
+//! the same tree.
 //!
 //! Hides on request what looks like a secret. Knows no resources.
 
@@ -15,7 +16,8 @@ use crate::go::unicode;
 use crate::resource::stage::{self, Attributes, Stage, Target};
 use crate::tools::console;
 
-/// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide, and templates ask for it.
+/// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide,
+/// and templates ask for it.
 const HIDDEN: &str = "REDACTED";
 /// Deeper levels are written as one key with slashes: JSON readers have a limit, serde's is 128.
 const DEEPEST: usize = 100;
@@ -53,8 +55,8 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Escapes DEL and the C1 control characters, which terminals obey and JSON leaves alone. They occur
-/// only in strings.
+/// Escapes DEL and the C1 control characters, which terminals obey and JSON leaves alone. They
+/// occur only in strings.
 fn escape_controls(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for found in json.chars() {
@@ -92,8 +94,9 @@ pub fn to_json<'t>(
     Json::Object(root)
 }
 
-/// A key below one that has a value itself (`/a` and `/a/b`) has no place of its own in JSON; it is written with its slash,
-/// which reads back as the same key. The leaves come sorted, so that `/a` is there first.
+/// A key below one that has a value itself (`/a` and `/a/b`) has no place of its own in JSON; it is
+/// written with its slash, which reads back as the same key. The leaves come sorted, so that `/a`
+/// is there first.
 fn insert(root: &mut Map<String, Json>, key: &str, value: &str) {
     let (mut place, mut rest) = (root, key);
     for _ in 1..DEEPEST {
@@ -145,10 +148,11 @@ impl Redaction {
     }
 }
 
-/// What secrets are called, wherever it stands in a word. Rather too much is hidden than too little, also everything below such
-/// a name.
+/// What secrets are called, wherever it stands in a word. Rather too much is hidden than too
+/// little, also everything below such a name.
 const ANYWHERE: &[&str] = &["credential", "passphrase", "passw", "secret"];
-/// The same, but only at the end of a word (`apikey`, `tokens`, `pwd2`), since others begin like that: `keyspace`, `passive`.
+/// The same, but only at the end of a word (`apikey`, `tokens`, `pwd2`), since others begin like
+/// that: `keyspace`, `passive`.
 const AT_THE_END: &[&str] = &["auth", "cred", "key", "pass", "private", "pwd", "token"];
 
 /// Returns true for the name of a key that certainly holds a secret.

@@ -1,4 +1,5 @@
-//! `-get PATH`: a value of the metadata, a directory as an indented tree, or what matches a pattern.
+//! `-get PATH`: a value of the metadata, a directory as an indented tree, or what matches a
+//! pattern.
 //!
 //! Works on a recording or a live node. Paths are below the prefix, as templates have them.
 

@@ -23,7 +23,8 @@ use crate::tools::console::{self, Colour, Style};
 use crate::tools::diff;
 use crate::tree::Tree;
 
-/// How often the files are looked at. A change counts when two looks agree: an editor may be writing.
+/// How often the files are looked at. A change counts when two looks agree: an editor may be
+/// writing.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Larger directories of templates are not watched to the end.
 const MOST_FILES: usize = 10_000;

@@ -1,12 +1,13 @@
-//! Puts a tree together, directory by directory: entries wait until their directory is complete, then they stand together.
+//! Puts a tree together, directory by directory: entries wait until their directory is complete,
+//! then they stand together.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::{Dir, Leaf, Span, Tree, dir_order};
 
-/// A tree in the making. Leaves of one directory must come in the order of their names, each name once; directories in
-/// any order, each name once.
+/// A tree in the making. Leaves of one directory must come in the order of their names, each name
+/// once; directories in any order, each name once.
 pub(super) struct Builder {
     text: String,
     leaves: Vec<Leaf>,
@@ -23,7 +24,8 @@ struct Open {
     /// Where its entries begin in [`Builder::open_leaves`] and [`Builder::open_dirs`].
     first_leaf: usize,
     first_dir: usize,
-    /// The leaves of the directory before this one, as far as they have not been passed: mostly they have the same names.
+    /// The leaves of the directory before this one, as far as they have not been passed: mostly
+    /// they have the same names.
     model: Range<usize>,
     /// The leaves of the last directory that was closed in this one.
     last: Range<usize>,

@@ -1,4 +1,5 @@
-//! The differences of two trees, or of two views of them: exact, by one walk over both, directory beside directory.
+//! The differences of two trees, or of two views of them: exact, by one walk over both, directory
+//! beside directory.
 
 use std::cmp::Ordering;
 use std::ops::Range;

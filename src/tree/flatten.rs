@@ -1,8 +1,9 @@
-//! Any JSON as leaves, by the original's rules: arrays, numbers and odd names included. For what [`super::json`] does not
-//! read by itself.
+//! Any JSON as leaves, by the original's rules: arrays, numbers and odd names included. For what
+//! [`super::json`] does not read by itself.
 //!
-//! The path so far is one buffer that grows and shrinks with the nesting. Errors carry no metadata: serde's own
-//! complaints about types would quote values, so every type is accepted here and judged in our own words.
+//! The path so far is one buffer that grows and shrinks with the nesting. Errors carry no metadata:
+//! serde's own complaints about types would quote values, so every type is accepted here and judged
+//! in our own words.
 
 use std::fmt;
 use std::ops::Range;
@@ -124,7 +125,8 @@ impl Flat {
     }
 }
 
-/// Closes the directories of one path that are not on the other, and opens those that are only there.
+/// Closes the directories of one path that are not on the other, and opens those that are only
+/// there.
 fn change_dir(builder: &mut Builder, from: &str, to: &str) {
     if from == to {
         return;
@@ -143,7 +145,8 @@ fn change_dir(builder: &mut Builder, from: &str, to: &str) {
 struct Walk {
     path: String,
     flat: Flat,
-    /// The names of the objects that are being read, one after the other: for objects with the same name twice.
+    /// The names of the objects that are being read, one after the other: for objects with the same
+    /// name twice.
     names: String,
     seen: Vec<Seen>,
 }
@@ -161,7 +164,8 @@ impl Walk {
         self.flat.push(&self.path, value);
     }
 
-    /// Numbers are float64 in the original, printed without an exponent: `FormatFloat(v, 'f', -1, 64)`.
+    /// Numbers are float64 in the original, printed without an exponent: `FormatFloat(v, 'f', -1,
+    /// 64)`.
     fn number(&mut self, value: f64) {
         self.leaf(&value.to_string());
     }
@@ -195,7 +199,8 @@ impl Walk {
         self.path.truncate(length);
     }
 
-    /// A value that was read whole. Recursive, but no deeper than the parser lets values nest (128).
+    /// A value that was read whole. Recursive, but no deeper than the parser lets values nest
+    /// (128).
     fn json(&mut self, value: &Json) {
         match value {
             Json::Null => self.leaf("null"),
@@ -337,8 +342,8 @@ impl<'de> Visitor<'de> for &mut Walk {
     }
 }
 
-/// An element of an array. An object's `name` stands for its index; it may come last, so objects are
-/// read whole first.
+/// An element of an array. An object's `name` stands for its index; it may come last, so objects
+/// are read whole first.
 struct Element<'w> {
     walk: &'w mut Walk,
     index: usize,

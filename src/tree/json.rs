@@ -1,7 +1,8 @@
 //! From the metadata service's JSON to a tree, in one pass over the bytes.
 //!
-//! Read here is what the service sends: objects whose names are single segments in ascending order, with strings in them.
-//! Whatever else comes along (arrays, numbers, another order, names with slashes, anything that is not JSON) is left to
+//! Read here is what the service sends: objects whose names are single segments in ascending order,
+//! with strings in them. Whatever else comes along (arrays, numbers, another order, names with
+//! slashes, anything that is not JSON) is left to
 //! [`super::flatten`], which knows all rules and finds the words for errors.
 
 use std::borrow::Cow;
@@ -80,10 +81,12 @@ fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.as_bytes().contains(&b'/')
 }
 
-/// The number of bytes before the first that means something in a string: a quote, a backslash, a control character.
+/// The number of bytes before the first that means something in a string: a quote, a backslash, a
+/// control character.
 fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
-    // The high bit of the lowest byte that is less than `limit`, of at most 128, and perhaps of bytes above that.
+    // The high bit of the lowest byte that is less than `limit`, of at most 128, and perhaps of
+    // bytes above that.
     let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
     let mut len = 0;
     while let Some(Ok(word)) = bytes.get(len..len + 8).map(<[u8; 8]>::try_from) {

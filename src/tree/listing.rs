@@ -1,9 +1,9 @@
-//! `ls` and `lsdir`: the names below a path, by the original's rules (package memkv), oddities included. The tests hold
-//! this against a direct reading of those rules.
+//! `ls` and `lsdir`: the names below a path, by the original's rules (package memkv), oddities
+//! included. The tests hold this against a direct reading of those rules.
 //!
-//! A key counts for `ls` when `path`, cleaned, and the key's directory are the same, or one leads to the other. It
-//! contributes its first segment once the text `path` is taken off its head. For nearly every path that means the names
-//! in a directory.
+//! A key counts for `ls` when `path`, cleaned, and the key's directory are the same, or one leads
+//! to the other. It contributes its first segment once the text `path` is taken off its head. For
+//! nearly every path that means the names in a directory.
 
 use super::view::{Sight, View};
 use super::{DirId, LeafId};
@@ -41,7 +41,8 @@ struct Asked<'p> {
     text: &'p str,
     /// Cleaned.
     dir: &'p str,
-    /// The directory in which the names begin with the rest of the text; none when no key begins with the text.
+    /// The directory in which the names begin with the rest of the text; none when no key begins
+    /// with the text.
     parent: Option<(DirId, Sight)>,
     /// That rest: what is behind the last slash.
     head: &'p str,
@@ -96,7 +97,8 @@ impl View {
         }
     }
 
-    /// What the keys contribute that begin with the text, other than those below the directory that it names.
+    /// What the keys contribute that begin with the text, other than those below the directory that
+    /// it names.
     fn list_below_text<'v>(&'v self, asked: &Asked<'_>, names: &mut Names<'v>) {
         let Some((parent, sight)) = asked.parent else {
             return;
@@ -163,8 +165,8 @@ impl View {
         Some(self.tree().dir_name(first))
     }
 
-    /// True when a key below the directory does not begin with the text. The text of a clean path, with or without a
-    /// slash at its end, is the head of all.
+    /// True when a key below the directory does not begin with the text. The text of a clean path,
+    /// with or without a slash at its end, is the head of all.
     fn has_other_below(&self, asked: &Asked<'_>) -> bool {
         if asked.heads_dir() {
             return false;
@@ -178,8 +180,8 @@ impl View {
         false
     }
 
-    /// True when there is a leaf that does not begin with the text directly in one of the directories above, the root
-    /// not included.
+    /// True when there is a leaf that does not begin with the text directly in one of the
+    /// directories above, the root not included.
     fn has_other_on_the_way(&self, asked: &Asked<'_>) -> bool {
         for (slash, _) in asked.dir.match_indices('/').skip(1) {
             let above = &asked.dir[..slash];
@@ -197,8 +199,8 @@ impl View {
         false
     }
 
-    /// `lsdir`: the directories below `path`, sorted. A key counts when its directory lies below `path`, cleaned, and the
-    /// key begins with the text `path`.
+    /// `lsdir`: the directories below `path`, sorted. A key counts when its directory lies below
+    /// `path`, cleaned, and the key begins with the text `path`.
     pub fn list_dirs(&self, path: &str) -> Found<&str> {
         let dir = path::clean(path);
         let mut names = Names::default();
@@ -237,14 +239,15 @@ impl View {
 }
 
 impl Asked<'_> {
-    /// True when the text is the directory's path, with or without a slash at its end: every key below begins with it.
+    /// True when the text is the directory's path, with or without a slash at its end: every key
+    /// below begins with it.
     fn heads_dir(&self) -> bool {
         self.dir != "/" && self.text.strip_suffix('/').unwrap_or(self.text) == self.dir
     }
 }
 
-/// True when one of two clean absolute paths leads to the other, segment by segment. The root leads nowhere but to
-/// itself: the original splits it into two empty segments.
+/// True when one of two clean absolute paths leads to the other, segment by segment. The root leads
+/// nowhere but to itself: the original splits it into two empty segments.
 fn same_way(one: &str, two: &str) -> bool {
     let (short, long) = if one.len() <= two.len() {
         (one, two)

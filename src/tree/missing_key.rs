@@ -1,7 +1,7 @@
 //! Why a resource finds no value at a key, and which key was probably meant.
 //!
-//! Asked only once a look-up has failed, and bounded all the same: a daemon may fail again and again. No value is
-//! looked at, only keys.
+//! Asked only once a look-up has failed, and bounded all the same: a daemon may fail again and
+//! again. No value is looked at, only keys.
 
 use super::leaves::Leaves;
 use super::view::{Sight, View};
@@ -56,7 +56,8 @@ impl View {
         })
     }
 
-    /// The path of a directory that was probably meant by one that is not there, covered by the keys or not.
+    /// The path of a directory that was probably meant by one that is not there, covered by the
+    /// keys or not.
     pub fn nearest_dir(&self, path: &str) -> Option<String> {
         let whole = self.whole();
         let found = whole.nearest(path, &|way| whole.has_below(way));
@@ -178,8 +179,8 @@ impl View {
     }
 }
 
-/// How far a name is from a segment of a wrong path; none when it cannot have been meant. Names that differ by their
-/// numbers only are different things, not different spellings.
+/// How far a name is from a segment of a wrong path; none when it cannot have been meant. Names
+/// that differ by their numbers only are different things, not different spellings.
 fn spelling(segment: &str, word: &Word, name: &str) -> Option<usize> {
     if segment == name {
         return Some(0);

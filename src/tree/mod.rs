@@ -1,9 +1,11 @@
-//! The metadata of one node: directories and leaves. Made once per answer, then shared and never changed.
+//! The metadata of one node: directories and leaves. Made once per answer, then shared and never
+//! changed.
 //!
-//! Three flat arrays hold it: the text of all names and values, the leaves, and the directories; the entries of one
-//! directory stand together, sorted. Equal names and values of neighbouring directories are stored once. Keys are clean
-//! absolute paths below the prefix that the tree was fetched with. What one resource may see is a [`View`]. Knows nothing
-//! of HTTP, files or templates.
+//! Three flat arrays hold it: the text of all names and values, the leaves, and the directories;
+//! the entries of one directory stand together, sorted. Equal names and values of neighbouring
+//! directories are stored once. Keys are clean absolute paths below the prefix that the tree was
+//! fetched with. What one resource may see is a [`View`]. Knows nothing of HTTP, files or
+//! templates.
 
 mod builder;
 mod changes;
@@ -52,7 +54,8 @@ struct Span {
 }
 
 impl Span {
-    /// The span from `start` to before `end`. Answers are limited to 64 MiB, so that any place fits.
+    /// The span from `start` to before `end`. Answers are limited to 64 MiB, so that any place
+    /// fits.
     fn new(start: usize, end: usize) -> Span {
         let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Span {
@@ -84,8 +87,8 @@ struct Dir {
     dirs: Span,
 }
 
-/// More changes than this are found again for each resource that asks: they would take too much memory for as long as the
-/// tree is there.
+/// More changes than this are found again for each resource that asks: they would take too much
+/// memory for as long as the tree is there.
 const MOST_KEPT: usize = 10_000;
 
 /// A leaf's place in [`Tree::leaves`].
@@ -188,7 +191,8 @@ impl Tree {
         Some((start + place, place))
     }
 
-    /// The directory of this name directly in a directory. It may be `near`: templates take one after the other.
+    /// The directory of this name directly in a directory. It may be `near`: templates take one
+    /// after the other.
     fn find_dir(&self, dir: DirId, name: &[u8], near: DirId) -> Option<DirId> {
         let place = self.dir(dir).dirs;
         let range = place.range();
@@ -246,7 +250,8 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// The order of two directories' names among the keys, where each is followed by a slash: `a-b/` comes before `a/`.
+/// The order of two directories' names among the keys, where each is followed by a slash: `a-b/`
+/// comes before `a/`.
 fn dir_order(one: &[u8], other: &[u8]) -> Ordering {
     let common = one.len().min(other.len());
     let (head, tail) = one.split_at(common);
@@ -256,7 +261,8 @@ fn dir_order(one: &[u8], other: &[u8]) -> Ordering {
         .then_with(|| next(tail).cmp(&next(other_tail)))
 }
 
-/// The order of a leaf's and a directory's name among the keys; a leaf comes before the directory of the same name.
+/// The order of a leaf's and a directory's name among the keys; a leaf comes before the directory
+/// of the same name.
 fn leaf_order(leaf: &[u8], dir: &[u8]) -> Ordering {
     match leaf.strip_prefix(dir) {
         Some([]) => Ordering::Less,

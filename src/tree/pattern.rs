@@ -1,4 +1,5 @@
-//! The leaves that a `filepath.Match` pattern matches, found by stepping through the directories that its segments match.
+//! The leaves that a `filepath.Match` pattern matches, found by stepping through the directories
+//! that its segments match.
 
 use std::ops::Range;
 
@@ -55,8 +56,8 @@ impl View {
         Found { items, walked }
     }
 
-    /// Calls `visit` with the directory (a slash at its end) of each leaf that matches, and the leaf. Returns the number
-    /// of entries looked at.
+    /// Calls `visit` with the directory (a slash at its end) of each leaf that matches, and the
+    /// leaf. Returns the number of entries looked at.
     fn visit_matching(&self, pattern: &Pattern, visit: &mut dyn FnMut(&str, LeafId)) -> u64 {
         let Some(names) = pattern.segments() else {
             return self.visit_all(pattern, visit);
@@ -127,7 +128,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Goes into a directory: on to its directories, or to its leaves when this is the last segment's.
+    /// Goes into a directory: on to its directories, or to its leaves when this is the last
+    /// segment's.
     fn enter(&mut self, dir: DirId, sight: Sight) {
         self.path.push('/');
         let tree = self.view.tree();

@@ -1,7 +1,9 @@
-//! The metadata that one rendering depends on: which leaves it read, which keys it did not find, which names it listed and
-//! which patterns it matched; so that a new tree tells by itself which resources have to be rendered again.
+//! The metadata that one rendering depends on: which leaves it read, which keys it did not find,
+//! which names it listed and which patterns it matched; so that a new tree tells by itself which
+//! resources have to be rendered again.
 //!
-//! Exact for keys, listings and patterns. Knows nothing of what a rendering asks others than the metadata.
+//! Exact for keys, listings and patterns. Knows nothing of what a rendering asks others than the
+//! metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -110,8 +112,9 @@ impl ReadSet {
         self.reads_everything = true;
     }
 
-    /// The keys that a rendering with these reads depends on and that were added, removed or changed from `old` to
-    /// `new`, sorted. A listing depends on which names it shows, not on their values.
+    /// The keys that a rendering with these reads depends on and that were added, removed or
+    /// changed from `old` to `new`, sorted. A listing depends on which names it shows, not on their
+    /// values.
     pub fn changed(&self, old: &View, new: &View) -> Vec<String> {
         let mut reader = Reader::new(self, old, new);
         let mut changed = old.changes(new);
@@ -119,7 +122,8 @@ impl ReadSet {
         changed.into_iter().map(|change| change.key).collect()
     }
 
-    /// Goes on to a newer tree when a rendering of that would be the same; false when it has to be rendered again.
+    /// Goes on to a newer tree when a rendering of that would be the same; false when it has to be
+    /// rendered again.
     pub fn follow(&mut self, tree: &Arc<Tree>) -> bool {
         if self.view.is_of(tree) {
             return true;
@@ -188,7 +192,8 @@ impl<'r> Reader<'r> {
             return false;
         }
         let dir = path::key_dir(key);
-        // The original's rule: a listing of the key itself, of its directory, or of one above or below that.
+        // The original's rule: a listing of the key itself, of its directory, or of one above or
+        // below that.
         let above = dir
             .match_indices('/')
             .skip(1)

@@ -1,4 +1,5 @@
-//! What one resource may see of a tree: its keys below its prefix, as a restriction on directories and leaves.
+//! What one resource may see of a tree: its keys below its prefix, as a restriction on directories
+//! and leaves.
 //!
 //! Nothing is copied. A look-up is one step for each segment of the key.
 
@@ -20,15 +21,16 @@ pub struct View {
     limits: Limits,
 }
 
-/// The directory of the last look-up: templates ask for one leaf of it after the other, and then for the same ones of the
-/// next directory.
+/// The directory of the last look-up: templates ask for one leaf of it after the other, and then
+/// for the same ones of the next directory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
     path: Vec<u8>,
     found: Option<(DirId, Sight)>,
     /// The directory around it.
     around: Option<(DirId, Sight)>,
-    /// The places within their directory of the leaves that were asked for, in that order; and the next one.
+    /// The places within their directory of the leaves that were asked for, in that order; and the
+    /// next one.
     places: Vec<usize>,
     turn: usize,
 }
@@ -91,7 +93,8 @@ impl View {
             };
             match (inside, view.root) {
                 (Some(inside), Some((root, _))) => view.limits.cover(&view.tree, root, inside),
-                // `..` may lead above the prefix, which covers all of it, but shows nothing beside it.
+                // `..` may lead above the prefix, which covers all of it, but shows nothing beside
+                // it.
                 (None, _) => all |= covered == "/" || below.starts_with(&format!("{covered}/")),
                 (Some(_), None) => {}
             }
@@ -209,7 +212,8 @@ impl View {
         near.turn = 0;
     }
 
-    /// The directory of exactly this path, the empty one for the root, and how much of it is visible.
+    /// The directory of exactly this path, the empty one for the root, and how much of it is
+    /// visible.
     pub(super) fn find_dir(&self, path: &str) -> Option<(DirId, Sight)> {
         self.descend(path.as_bytes())
     }

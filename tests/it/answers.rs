@@ -1,4 +1,5 @@
-//! What a missing key is told: Go's line first, then which of the cases it is, and all of them in one run.
+//! What a missing key is told: Go's line first, then which of the cases it is, and all of them in
+//! one run.
 
 use serde_json::json;
 

@@ -1,7 +1,8 @@
-//! The environment of one test: conf.d, templates and metadata in; exit status, log, files and requests out.
+//! The environment of one test: conf.d, templates and metadata in; exit status, log, files and
+//! requests out.
 //!
-//! Each test has a directory of its own below target/tmp and starts the real binary there. In every text that goes into
-//! the environment `$ROOT` stands for that directory.
+//! Each test has a directory of its own below target/tmp and starts the real binary there. In every
+//! text that goes into the environment `$ROOT` stands for that directory.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,10 +16,12 @@ use serde_json::Value as Json;
 
 use crate::metad::Metad;
 
-/// How long anything that must happen may take. Far more than it needs: only a failure ever waits this long.
+/// How long anything that must happen may take. Far more than it needs: only a failure ever waits
+/// this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// Looks again and again until `done`; fails when [`LIMIT`] is over. The only place that waits by looking.
+/// Looks again and again until `done`; fails when [`LIMIT`] is over. The only place that waits by
+/// looking.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     assert!(holds_within_limit(&mut done), "waited in vain until {what}");
 }
@@ -36,7 +39,8 @@ fn holds_within_limit(done: &mut dyn FnMut() -> bool) -> bool {
     }
 }
 
-/// How much of the long tests to run: `full` times the share (0 to 1) in `PROOF_SHARE`, or a twentieth of it.
+/// How much of the long tests to run: `full` times the share (0 to 1) in `PROOF_SHARE`, or a
+/// twentieth of it.
 pub(crate) fn share_of(full: usize) -> usize {
     let share = std::env::var("PROOF_SHARE").ok();
     let share = share.and_then(|text| text.parse::<f64>().ok());
@@ -67,12 +71,14 @@ pub(crate) struct Env {
 }
 
 impl Env {
-    /// An environment without metadata: `confd.toml` names the confdir, and how soon a one-time run gives up.
+    /// An environment without metadata: `confd.toml` names the confdir, and how soon a one-time run
+    /// gives up.
     pub(crate) fn new() -> Env {
         Env::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
     }
 
-    /// The same in the system's directory for such things, which every user of the machine can reach.
+    /// The same in the system's directory for such things, which every user of the machine can
+    /// reach.
     pub(crate) fn in_public() -> Env {
         Env::below(&std::env::temp_dir())
     }
@@ -221,8 +227,8 @@ impl Env {
         self.put(&format!("etc/templates/{name}"), text);
     }
 
-    /// The usual resource: NAME.tmpl with this text makes out/NAME, sees everything, and each reload adds a line NAME
-    /// to the file `reloads`.
+    /// The usual resource: NAME.tmpl with this text makes out/NAME, sees everything, and each
+    /// reload adds a line NAME to the file `reloads`.
     pub(crate) fn simple(&self, name: &str, template: &str) {
         self.simple_with(
             name,
@@ -257,7 +263,8 @@ impl Env {
         self.lines("reloads")
     }
 
-    /// The program with these arguments, in this environment, with nothing of the caller's but PATH.
+    /// The program with these arguments, in this environment, with nothing of the caller's but
+    /// PATH.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(confd(), arguments)
     }
@@ -338,8 +345,8 @@ impl Env {
         self.onetime_with(&[])
     }
 
-    /// `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said aloud, where the system does not
-    /// permit that to `test`.
+    /// `confd -onetime` where `mounts` were made, in a mount namespace of its own. None, said
+    /// aloud, where the system does not permit that to `test`.
     pub(crate) fn onetime_with_mounts(&self, test: &str, mounts: &str) -> Option<Run> {
         let arguments = ["-onetime", "-config-file", "$ROOT/etc/confd.toml"];
         self.run_with_mounts(test, mounts, &arguments)
@@ -363,7 +370,8 @@ impl Env {
         Daemon { child, log }
     }
 
-    /// A new file for a program's output. A file and not a pipe: whoever inherits it holds nobody up.
+    /// A new file for a program's output. A file and not a pipe: whoever inherits it holds nobody
+    /// up.
     fn capture(&self, name: &str) -> (PathBuf, File) {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -382,7 +390,8 @@ impl Drop for Env {
     }
 }
 
-/// Holds commands up for as long as it is shut. Opens when its value ends, so that nothing waits for ever.
+/// Holds commands up for as long as it is shut. Opens when its value ends, so that nothing waits
+/// for ever.
 pub(crate) struct Gate {
     shut: PathBuf,
     passed: PathBuf,

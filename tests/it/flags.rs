@@ -1,4 +1,5 @@
-//! What is typed and set: Go's flag grammar, confd.toml, environment variables, and which of them wins.
+//! What is typed and set: Go's flag grammar, confd.toml, environment variables, and which of them
+//! wins.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! The test's own server, tested: what it answers must be what metad answers, or the other tests prove nothing.
+//! The test's own server, tested: what it answers must be what metad answers, or the other tests
+//! prove nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! Just enough HTTP/1.1 for the metadata server of the tests: requests without a body in, answers out. Knows no metadata.
+//! Just enough HTTP/1.1 for the metadata server of the tests: requests without a body in, answers
+//! out. Knows no metadata.
 
 use std::io::{self, BufRead};
 

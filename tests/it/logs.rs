@@ -7,7 +7,8 @@ use crate::metad::Metad;
 
 const SECRET: &str = "s3cr3t-v4lue";
 
-/// Splits `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`; none when the line is not of that form.
+/// Splits `2016-10-11T13:54:41+08:00 HOST confd[PID]: LEVEL message`; none when the line is not of
+/// that form.
 fn parse(line: &str) -> Option<(&str, &str, u32, &str, &str)> {
     let mut words = line.splitn(5, ' ');
     let (time, host, tag) = (words.next()?, words.next()?, words.next()?);
@@ -37,7 +38,8 @@ fn every_line_has_the_form_that_the_platform_reads() {
     let run = env.onetime_with(&["-log-level", "debug"]);
     run.expect_code(1);
     let mut pids = Vec::new();
-    // What follows in an event of several lines is indented, so that it cannot be taken for another event.
+    // What follows in an event of several lines is indented, so that it cannot be taken for another
+    // event.
     let events = run.stderr.lines().filter(|line| !line.starts_with("    "));
     for line in events {
         let Some((time, host, pid, _, message)) = parse(line) else {

@@ -1,5 +1,5 @@
-//! Names of hosts and services, looked up in the system's /etc/hosts and by its name servers: each C library has its own code
-//! for that, so what is built with another one must be asked anew.
+//! Names of hosts and services, looked up in the system's /etc/hosts and by its name servers: each
+//! C library has its own code for that, so what is built with another one must be asked anew.
 
 use serde_json::json;
 

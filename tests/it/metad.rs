@@ -1,8 +1,10 @@
-//! A metadata server that behaves like metad: JSON subtrees by path, a data version in a header, long polls that are
-//! held until the data changes, 404 bodies, restarts that count versions anew, and faults to order.
+//! A metadata server that behaves like metad: JSON subtrees by path, a data version in a header,
+//! long polls that are held until the data changes, 404 bodies, restarts that count versions anew,
+//! and faults to order.
 //!
-//! One thread accepts; each connection has one thread that reads and one that answers, so that a client that hangs up
-//! is noticed while its poll is held. Everything that tests may ask is in one locked [`State`] with two conditions.
+//! One thread accepts; each connection has one thread that reads and one that answers, so that a
+//! client that hangs up is noticed while its poll is held. Everything that tests may ask is in one
+//! locked [`State`] with two conditions.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -62,7 +64,8 @@ pub(crate) struct Metad {
 
 struct Shared {
     state: Mutex<State>,
-    /// For the connections: data, faults, the end. Of hundreds of held polls none is to be woken by what others ask.
+    /// For the connections: data, faults, the end. Of hundreds of held polls none is to be woken by
+    /// what others ask.
     changed: Condvar,
     /// For the tests: what clients have done.
     noticed: Condvar,
@@ -169,13 +172,14 @@ impl Metad {
         self.bump();
     }
 
-    /// A change of somebody else's data: the version moves, the node's view does not, held polls stay held.
+    /// A change of somebody else's data: the version moves, the node's view does not, held polls
+    /// stay held.
     pub(crate) fn change_elsewhere(&self) {
         self.lock().version += 1;
     }
 
-    /// Changes somebody else's data so many times a second, until the value is dropped. With `wakes`
-    /// each change answers held polls as well, as servers do that look at the version only.
+    /// Changes somebody else's data so many times a second, until the value is dropped. With
+    /// `wakes` each change answers held polls as well, as servers do that look at the version only.
     pub(crate) fn change_elsewhere_often(&self, a_second: u32, wakes: bool) -> ForeignChanges {
         let (stop, stopped) = mpsc::channel::<()>();
         let shared = Arc::clone(&self.shared);
@@ -305,7 +309,8 @@ impl Metad {
         self.wait("requests", |state| state.requests.len() >= count);
     }
 
-    /// Waits until a poll is held that knows the current version: the client has everything there is.
+    /// Waits until a poll is held that knows the current version: the client has everything there
+    /// is.
     pub(crate) fn wait_idle(&self) {
         self.wait_all_idle(1);
     }
@@ -518,8 +523,8 @@ impl Connection {
         stream.write_all(&bytes).map(|()| bytes.len())
     }
 
-    /// Decides, after holding a poll for as long as it must be held. metad reads the version before it waits and the
-    /// data after: that is why a change is followed by one early answer.
+    /// Decides, after holding a poll for as long as it must be held. metad reads the version before
+    /// it waits and the data after: that is why a change is followed by one early answer.
     fn reply(&self, request: &Request) -> Reply {
         let mut state = self.shared.lock();
         let version = state.version;

@@ -1,4 +1,5 @@
-//! The main job, end to end: one request, the file, the reload; then nothing. Backends, and the flags that hold back.
+//! The main job, end to end: one request, the file, the reload; then nothing. Backends, and the
+//! flags that hold back.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -304,7 +305,8 @@ fn several_nodes_are_tried_until_one_answers() {
         metad.node()
     ));
     env.simple("app", r#"{{getv "/k"}}"#);
-    // Which one comes first is left to chance: eight runs begin with the dead one at least once in 255 of 256 cases.
+    // Which one comes first is left to chance: eight runs begin with the dead one at least once in
+    // 255 of 256 cases.
     for _ in 0..8 {
         env.onetime().expect_code(0);
     }

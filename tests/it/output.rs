@@ -1,4 +1,5 @@
-//! `output = "json"` and its like: a result that does not parse fails its resource and changes nothing.
+//! `output = "json"` and its like: a result that does not parse fails its resource and changes
+//! nothing.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! Each promise of SECURITY.md, against the real binary: users who own the directory of dest, secrets, commands, locks.
+//! Each promise of SECURITY.md, against the real binary: users who own the directory of dest,
+//! secrets, commands, locks.
 
 mod commands;
 mod hostile;

@@ -1,4 +1,5 @@
-//! The tables of settings and resource keys, against the places that list them for people and fuzzers.
+//! The tables of settings and resource keys, against the places that list them for people and
+//! fuzzers.
 
 use app_agent::keys::{Key, RESOURCE, SETTINGS};
 

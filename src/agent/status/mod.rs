@@ -21,8 +21,8 @@ const FILE: &str = "status.json";
 const SHORTEST_HEARTBEAT: u64 = 5;
 const LONGEST_HEARTBEAT: u64 = 30;
 
-/// The seconds after which the loop of a daemon reports again that it is alive, with this `interval`
-/// in seconds.
+/// The seconds after which the loop of a daemon reports again that it is alive, with this
+/// `interval` in seconds.
 pub fn heartbeat(interval: u64) -> u64 {
     interval.clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT)
 }

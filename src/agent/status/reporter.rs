@@ -178,7 +178,8 @@ impl Reporter {
         }
     }
 
-    /// Shows that the loop is running. A file that has gone or belongs to somebody else is replaced.
+    /// Shows that the loop is running. A file that has gone or belongs to somebody else is
+    /// replaced.
     fn beat(&mut self, now: Instant) {
         self.beat = now + Duration::from_secs(self.state.heartbeat);
         self.show_life();

@@ -1,5 +1,6 @@
-//! An open directory, and what stands in it by name. No name is followed when it is a link, and none is looked up twice by path:
-//! whoever renames or replaces a directory above changes nothing for the one that is open.
+//! An open directory, and what stands in it by name. No name is followed when it is a link, and
+//! none is looked up twice by path: whoever renames or replaces a directory above changes nothing
+//! for the one that is open.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -102,7 +103,8 @@ impl Dir {
     pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         let name = c_string(name)?;
         let mut text = vec![0_u8; LONGEST_LINK];
-        // SAFETY: the descriptor is open, the name NUL-terminated, and the buffer has the length given.
+        // SAFETY: the descriptor is open, the name NUL-terminated, and the buffer has the length
+        // given.
         let length = unsafe {
             libc::readlinkat(
                 self.fd.as_raw_fd(),
@@ -122,7 +124,8 @@ impl Dir {
         Ok(Dir::new(fd, self.path.join(name)))
     }
 
-    /// Makes the directory `name`, 0755 whatever the umask, and opens it. One that somebody else has just made will do as it is.
+    /// Makes the directory `name`, 0755 whatever the umask, and opens it. One that somebody else
+    /// has just made will do as it is.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<Dir> {
         let text = c_string(name)?;
         // SAFETY: the descriptor is open, and the name NUL-terminated.
@@ -135,7 +138,8 @@ impl Dir {
         // The set-group-id bit comes from the directory above, and is kept.
         let mode = file_meta(&readable)?.mode;
         if mode & 0o755 != 0o755 {
-            // Whoever owns this one may have put another in the place of the new one, to have that opened to all.
+            // Whoever owns this one may have put another in the place of the new one, to have that
+            // opened to all.
             if !dir.names(|name| name != "." && name != "..")?.is_empty() {
                 return Err(ErrorKind::DirectoryNotEmpty.into());
             }
@@ -145,7 +149,8 @@ impl Dir {
         Ok(dir)
     }
 
-    /// Opens the file `name` to read it, without waiting for anything: the caller has looked at what it is.
+    /// Opens the file `name` to read it, without waiting for anything: the caller has looked at
+    /// what it is.
     pub fn open(&self, name: &OsStr) -> io::Result<File> {
         let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
         open_at(self.fd.as_raw_fd(), name, flags, 0).map(File::from)
@@ -200,7 +205,8 @@ impl Dir {
             return false;
         };
         let mut flags: libc::c_int = 0;
-        // SAFETY: the descriptor is open, and `flags` valid to be written: the kernel writes an int.
+        // SAFETY: the descriptor is open, and `flags` valid to be written: the kernel writes an
+        // int.
         let code = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) };
         code == 0 && flags & FS_APPEND_FL != 0
     }
@@ -241,13 +247,15 @@ impl Dir {
     /// Waits until the names in it are on the disk.
     pub fn sync(&self) -> io::Result<()> {
         match self.open_readable()?.sync_all() {
-            // Some file systems cannot do this for directories, and keep their names safe by themselves, or not at all.
+            // Some file systems cannot do this for directories, and keep their names safe by
+            // themselves, or not at all.
             Err(error) if is_unsupported(&error) => Ok(()),
             result => result,
         }
     }
 
-    /// A descriptor that can do more than name things: `fd` has O_PATH, so that a directory without the right to list can be passed.
+    /// A descriptor that can do more than name things: `fd` has O_PATH, so that a directory without
+    /// the right to list can be passed.
     fn open_readable(&self) -> io::Result<File> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
         open_at(self.fd.as_raw_fd(), OsStr::new("."), flags, 0).map(File::from)
@@ -257,7 +265,8 @@ impl Dir {
 /// Linux's flag of an append-only file or directory.
 const FS_APPEND_FL: libc::c_int = 0x20;
 
-/// True for the errors of a file system that does not know the operation: EINVAL, ENOSYS, EOPNOTSUPP.
+/// True for the errors of a file system that does not know the operation: EINVAL, ENOSYS,
+/// EOPNOTSUPP.
 pub fn is_unsupported(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -331,7 +340,8 @@ impl List {
 
 impl Drop for List {
     fn drop(&mut self) {
-        // SAFETY: the list is open, and not used after this. There is nothing to lose in a list that was read.
+        // SAFETY: the list is open, and not used after this. There is nothing to lose in a list
+        // that was read.
         unsafe { libc::closedir(self.0) };
     }
 }
@@ -363,7 +373,8 @@ pub fn file_meta(file: &File) -> io::Result<Meta> {
     Ok(meta(unsafe { stat.assume_init_ref() }))
 }
 
-/// Gives an open file to a user and a group. The kernel clears its set-id bits, so the mode comes after this.
+/// Gives an open file to a user and a group. The kernel clears its set-id bits, so the mode comes
+/// after this.
 pub fn set_owner(file: &File, uid: u32, gid: u32) -> io::Result<()> {
     std::os::unix::fs::fchown(file, Some(uid), Some(gid))
 }

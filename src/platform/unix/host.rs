@@ -44,9 +44,9 @@ const ZONE_FILES: [&str; 3] = [
 /// No zone file is nearly as large.
 const LARGEST_ZONE_FILE: u64 = 1 << 20;
 
-/// The machine's time zone, looked up once: the zone file that `TZ` names, else the rule that it is, else UTC; without
-/// `TZ`, that of /etc/localtime. Zone files are read here and not by the C library: Go takes `EST5EDT` for a file's
-/// name, the C libraries for a rule.
+/// The machine's time zone, looked up once: the zone file that `TZ` names, else the rule that it
+/// is, else UTC; without `TZ`, that of /etc/localtime. Zone files are read here and not by the C
+/// library: Go takes `EST5EDT` for a file's name, the C libraries for a rule.
 pub fn local_zone() -> Local {
     static ZONE: OnceLock<Local> = OnceLock::new();
     let zone = ZONE.get_or_init(|| {
@@ -84,7 +84,8 @@ fn zone_file(path: &str, name: &str) -> Option<Zone> {
     Zone::of_file(name, &content)
 }
 
-/// The addresses of one network interface, in the system's order; none when there is no such interface.
+/// The addresses of one network interface, in the system's order; none when there is no such
+/// interface.
 pub fn interface_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
     let mut first = ptr::null_mut();
     // SAFETY: `first` receives a list that is freed below, and not used after that.
@@ -126,7 +127,8 @@ unsafe fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
     }
 }
 
-/// The id of a user by name; `None` when this machine does not know it. The static build asks /etc/passwd only.
+/// The id of a user by name; `None` when this machine does not know it. The static build asks
+/// /etc/passwd only.
 pub fn user_id(name: &str) -> io::Result<Option<u32>> {
     let Ok(name) = CString::new(name) else {
         return Ok(None);
@@ -149,7 +151,8 @@ pub fn user_id(name: &str) -> io::Result<Option<u32>> {
     })
 }
 
-/// The id of a group by name; `None` when this machine does not know it. The static build asks /etc/group only.
+/// The id of a group by name; `None` when this machine does not know it. The static build asks
+/// /etc/group only.
 pub fn group_id(name: &str) -> io::Result<Option<u32>> {
     let Ok(name) = CString::new(name) else {
         return Ok(None);
@@ -172,7 +175,8 @@ pub fn group_id(name: &str) -> io::Result<Option<u32>> {
     })
 }
 
-/// Asks with a growing buffer until the answer fits. Some C libraries report "not found" as one of these errors.
+/// Asks with a growing buffer until the answer fits. Some C libraries report "not found" as one of
+/// these errors.
 fn look_up(ask: impl Fn(&mut [u8]) -> (i32, Option<u32>)) -> io::Result<Option<u32>> {
     let mut size = 1024;
     loop {

@@ -68,7 +68,8 @@ pub fn is_shortage(error: &io::Error) -> bool {
         .is_some_and(|code| short.contains(&code))
 }
 
-/// Opens the file at `path`, which only its owner may do; made where it is missing. Neither follows a link nor waits.
+/// Opens the file at `path`, which only its owner may do; made where it is missing. Neither follows
+/// a link nor waits.
 pub fn open_private(path: &Path) -> io::Result<File> {
     let file = private(true).create(true).truncate(false).open(path)?;
     let found = file_meta(&file)?;
@@ -126,8 +127,9 @@ impl Revision {
     }
 }
 
-/// The file that stands for the lock of `directory`. Not the directory itself, for whoever may open that could hold its lock;
-/// it is the last resort where nothing may be written and no such file was made before.
+/// The file that stands for the lock of `directory`. Not the directory itself, for whoever may open
+/// that could hold its lock; it is the last resort where nothing may be written and no such file
+/// was made before.
 pub(super) fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     let path = directory.join(name);
     match open_private(&path) {
@@ -138,7 +140,8 @@ pub(super) fn open_for_lock(directory: &Path, name: &str) -> io::Result<File> {
     }
 }
 
-/// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody ever locked it.
+/// The same to look whether it is locked: nothing is made, and nothing is what there is when nobody
+/// ever locked it.
 pub(super) fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<File>> {
     let none = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     match private(false).open(directory.join(name)) {
@@ -159,7 +162,8 @@ pub fn say_ready() {}
 
 /// From now on, stderr is this file.
 pub fn set_stderr(file: &File) {
-    // SAFETY: the descriptor is open. It fails only when it is not, or is interrupted on systems other than Linux.
+    // SAFETY: the descriptor is open. It fails only when it is not, or is interrupted on systems
+    // other than Linux.
     unsafe { libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) };
 }
 

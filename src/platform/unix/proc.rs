@@ -1,4 +1,5 @@
-//! Other processes, as /proc shows them: who runs, with which words, where it logs to, and who holds a lock.
+//! Other processes, as /proc shows them: who runs, with which words, where it logs to, and who
+//! holds a lock.
 //!
 //! What belongs to another user is seen in part only; without /proc there is nothing to see.
 
@@ -130,7 +131,8 @@ pub(crate) fn lock_holder(confdir: &Path) -> Option<u32> {
     parse_locks(&String::from_utf8_lossy(&locks), inode)
 }
 
-/// `1: FLOCK  ADVISORY  WRITE 812 08:01:1234 0 EOF`. The device is not compared: some file systems show another one elsewhere.
+/// `1: FLOCK  ADVISORY  WRITE 812 08:01:1234 0 EOF`. The device is not compared: some file systems
+/// show another one elsewhere.
 fn parse_locks(text: &str, inode: u64) -> Option<u32> {
     text.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();

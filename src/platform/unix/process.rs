@@ -17,7 +17,8 @@ use std::time::Duration;
 use super::signal;
 use crate::threads;
 
-/// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked and the limits that confd was given.
+/// `/bin/sh -c COMMAND`, in a process group of its own, with no signal blocked and the limits that
+/// confd was given.
 pub fn shell(command: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).process_group(0);
@@ -42,11 +43,13 @@ pub(super) fn keep_inherited_descriptors() {
     }
 }
 
-/// How many files this process might have open before [`raise_open_files`]; zero when that has raised nothing.
+/// How many files this process might have open before [`raise_open_files`]; zero when that has
+/// raised nothing.
 static GIVEN: AtomicU64 = AtomicU64::new(0);
 
-/// Takes as many open files as the administrator allows; commands get the number that was given. The usual 1,024 is low for
-/// the sake of programs that use `select`, and a few hundred commands at once need more.
+/// Takes as many open files as the administrator allows; commands get the number that was given.
+/// The usual 1,024 is low for the sake of programs that use `select`, and a few hundred commands at
+/// once need more.
 pub fn raise_open_files() -> io::Result<()> {
     let limit = open_files()?;
     if limit.rlim_cur < limit.rlim_max {
@@ -147,8 +150,9 @@ pub struct Process {
 impl Process {
     /// Starts a command made by [`shell`].
     pub fn start(command: &mut Command) -> io::Result<Process> {
-        // Held while it starts: the reaper must not see the process before it stands on the list. Only PID 1 has a reaper;
-        // nobody else is to start hundreds of commands one after the other.
+        // Held while it starts: the reaper must not see the process before it stands on the list.
+        // Only PID 1 has a reaper; nobody else is to start hundreds of commands one after the
+        // other.
         let list = (std::process::id() == 1).then(ours);
         let child = command.spawn()?;
         if let Some(mut list) = list {
@@ -171,11 +175,13 @@ impl Process {
         Process::start(command)
     }
 
-    /// Waits for the end of the command itself; false when it still runs after `limit`. Its status stays to be taken.
+    /// Waits for the end of the command itself; false when it still runs after `limit`. Its status
+    /// stays to be taken.
     pub fn ended_within(&mut self, limit: Duration) -> io::Result<bool> {
         let pid = self.child.id();
         if self.end.is_none() {
-            // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the first.
+            // A descriptor to poll for this came with Linux 5.3; a thread that waits came with the
+            // first.
             let (sender, receiver) = mpsc::sync_channel(1);
             let wait = move || {
                 // Nobody listens any more when the process was given up.
@@ -196,7 +202,8 @@ impl Process {
         self.signal_group(libc::SIGTERM);
     }
 
-    /// Ends the whole group. Also after the command itself has ended, as long as its status was not taken.
+    /// Ends the whole group. Also after the command itself has ended, as long as its status was not
+    /// taken.
     pub fn kill(&self) {
         self.signal_group(libc::SIGKILL);
     }
@@ -205,8 +212,8 @@ impl Process {
         let Ok(pid) = i32::try_from(self.child.id()) else {
             return;
         };
-        // SAFETY: the status was not taken yet (that consumes `self`), so the number is still this group's. A failure means
-        // that nobody is left in it, or nobody whom we may signal.
+        // SAFETY: the status was not taken yet (that consumes `self`), so the number is still this
+        // group's. A failure means that nobody is left in it, or nobody whom we may signal.
         unsafe { libc::kill(-pid, signal) };
     }
 
@@ -215,7 +222,8 @@ impl Process {
         let status = self.child.wait();
         let pid = self.child.id();
         ours().retain(|id| *id != pid);
-        // It may have stood before an orphan in the kernel's list, and SIGCHLD does not come again for that one.
+        // It may have stood before an orphan in the kernel's list, and SIGCHLD does not come again
+        // for that one.
         if std::process::id() == 1 {
             reap_orphans();
         }
@@ -245,7 +253,8 @@ fn wait_for_end(pid: u32) -> io::Result<()> {
     }
 }
 
-/// Buries the processes that others left to PID 1. Stops at one of ours, which its own waiter takes, and then calls again.
+/// Buries the processes that others left to PID 1. Stops at one of ours, which its own waiter
+/// takes, and then calls again.
 pub(super) fn reap_orphans() {
     let ours = ours();
     while let Some(pid) = ended_child() {
@@ -265,14 +274,15 @@ fn ended_child() -> Option<libc::pid_t> {
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: the pointer is valid for the call.
     let code = unsafe { libc::waitid(libc::P_ALL, 0, information.as_mut_ptr(), options) };
-    // SAFETY: zeroed is a valid `siginfo_t`, and `waitid` leaves the pid at zero when there is no such child.
+    // SAFETY: zeroed is a valid `siginfo_t`, and `waitid` leaves the pid at zero when there is no
+    // such child.
     let pid = unsafe { information.assume_init().si_pid() };
     (code == 0 && pid > 0).then_some(pid)
 }
 
 /// Leaves a pipe that somebody may still write to to a process of its own, which reads it to its
-/// end: a writer must not be killed by SIGPIPE when confd is gone, even by SIGKILL. `Unsupported` for
-/// the first process of a container, with which all others end.
+/// end: a writer must not be killed by SIGPIPE when confd is gone, even by SIGKILL. `Unsupported`
+/// for the first process of a container, with which all others end.
 pub fn leave_to_reader(pipe: PipeReader) -> io::Result<()> {
     if std::process::id() == 1 {
         return Err(io::ErrorKind::Unsupported.into());

@@ -1,6 +1,8 @@
-//! Signals as events: blocked everywhere, and taken one by one by a thread that waits for nothing else.
+//! Signals as events: blocked everywhere, and taken one by one by a thread that waits for nothing
+//! else.
 //!
-//! No handler runs in the middle of anything. As PID 1 of a container the same thread buries orphans.
+//! No handler runs in the middle of anything. As PID 1 of a container the same thread buries
+//! orphans.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,16 +12,19 @@ use super::process;
 use crate::platform::Signal;
 use crate::threads;
 
-/// Blocks the signals of [`listen_for_signals`], in this thread and in all that it starts: called before there are others.
+/// Blocks the signals of [`listen_for_signals`], in this thread and in all that it starts: called
+/// before there are others.
 pub fn block_signals() -> io::Result<()> {
-    // SAFETY: the default action is no function of ours. A parent that ignored SIGCHLD would have our statuses thrown away.
+    // SAFETY: the default action is no function of ours. A parent that ignored SIGCHLD would have
+    // our statuses thrown away.
     if unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
     set_mask(libc::SIG_BLOCK, &our_signals())
 }
 
-/// Starts the thread that calls back for each signal. Those of one kind that come at once may count as one.
+/// Starts the thread that calls back for each signal. Those of one kind that come at once may count
+/// as one.
 pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     let signals = our_signals();
     set_mask(libc::SIG_BLOCK, &signals)?;
@@ -37,7 +42,8 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
     threads::spawn("signals", wait)
 }
 
-/// For a new process before it runs its program: nothing is blocked. std hands the mask down as it is.
+/// For a new process before it runs its program: nothing is blocked. std hands the mask down as it
+/// is.
 pub(super) fn unblock_all() -> io::Result<()> {
     set_mask(libc::SIG_SETMASK, &signal_set(&[]))
 }

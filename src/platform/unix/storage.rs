@@ -1,4 +1,5 @@
-//! What a file has beside its content: labels of the security modules, access lists, reserved blocks, room on its disk.
+//! What a file has beside its content: labels of the security modules, access lists, reserved
+//! blocks, room on its disk.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -97,7 +98,8 @@ fn attribute_names(file: &File) -> io::Result<Vec<CString>> {
 fn attribute(file: &File, name: &CStr) -> io::Result<Option<Vec<u8>>> {
     let mut value = vec![0_u8; 256];
     loop {
-        // SAFETY: the descriptor is open, the name NUL-terminated, and the buffer has the length given.
+        // SAFETY: the descriptor is open, the name NUL-terminated, and the buffer has the length
+        // given.
         let length = unsafe {
             libc::fgetxattr(
                 file.as_raw_fd(),
@@ -151,7 +153,8 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
     }
     let error = io::Error::last_os_error();
     match error.raw_os_error() {
-        // A file system that cannot promise, or Linux before the call: what it says is free is the best to be had.
+        // A file system that cannot promise, or Linux before the call: what it says is free is the
+        // best to be had.
         Some(libc::EOPNOTSUPP | libc::ENOSYS) => {
             let growth = size.saturating_sub(file_meta(file)?.size);
             if growth > free_space(file)? {
@@ -173,8 +176,8 @@ pub fn disk(path: &Path) -> io::Result<Disk> {
     disk_of(&File::open(path)?)
 }
 
-/// The letter of chattr(1) for the attribute that keeps even root from replacing the file or directory
-/// at `path`: `i`, immutable, or `a`, append-only.
+/// The letter of chattr(1) for the attribute that keeps even root from replacing the file or
+/// directory at `path`: `i`, immutable, or `a`, append-only.
 pub fn protection(path: &Path) -> Option<char> {
     const IMMUTABLE: libc::c_long = 0x10;
     const APPEND_ONLY: libc::c_long = 0x20;

@@ -212,8 +212,8 @@ pub fn end_signal(_status: ExitStatus) -> Option<i32> {
     None
 }
 
-/// Always `Unsupported`: a write to a pipe that nobody reads is an ordinary error here, and does not
-/// end a process.
+/// Always `Unsupported`: a write to a pipe that nobody reads is an ordinary error here, and does
+/// not end a process.
 pub fn leave_to_reader(_pipe: PipeReader) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

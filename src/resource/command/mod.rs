@@ -1,7 +1,9 @@
-//! Runs a check_cmd or a reload_cmd in the shell: text and environment in, its end and the last of its output out.
+//! Runs a check_cmd or a reload_cmd in the shell: text and environment in, its end and the last of
+//! its output out.
 //!
-//! Only the command itself is waited for, never a daemon that it leaves behind with the output still open. Without a time limit
-//! it may take a day. Knows no templates and no retries, and does not log.
+//! Only the command itself is waited for, never a daemon that it leaves behind with the output
+//! still open. Without a time limit it may take a day. Knows no templates and no retries, and does
+//! not log.
 
 mod output;
 #[cfg(test)]
@@ -22,11 +24,12 @@ pub use output::{Output, leave_open_outputs};
 
 /// What a command gets to clean up when its time is over, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a command may wait to be started when the system has run out of what it needs, and how often it tries.
+/// How long a command may wait to be started when the system has run out of what it needs, and how
+/// often it tries.
 const SHORTAGE: Duration = Duration::from_secs(60);
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
-/// The most bytes of changed keys in one variable: both systems have limits (Linux 128 KiB, Windows 32,767 characters), and a
-/// command that cannot be started is worse than a list that is cut.
+/// The most bytes of changed keys in one variable: both systems have limits (Linux 128 KiB, Windows
+/// 32,767 characters), and a command that cannot be started is worse than a list that is cut.
 const LONGEST_LIST: usize = 30_000;
 
 /// One command to be run.
@@ -38,7 +41,8 @@ pub struct Invocation {
     pub src: PathBuf,
     /// The file that it is for, as `CONFD_DEST`.
     pub dest: PathBuf,
-    /// The keys that made the change, as `CONFD_CHANGED_KEYS`, one a line; the last line is `...` when there are too many.
+    /// The keys that made the change, as `CONFD_CHANGED_KEYS`, one a line; the last line is `...`
+    /// when there are too many.
     pub changed_keys: Vec<String>,
     /// After this long the command and all that it has started are ended.
     pub time_limit: Option<Duration>,
@@ -78,7 +82,8 @@ impl fmt::Display for Status {
 }
 
 impl Invocation {
-    /// Lets one run serve another resource, too: `CONFD_SRC` and `CONFD_DEST` then name one file a line.
+    /// Lets one run serve another resource, too: `CONFD_SRC` and `CONFD_DEST` then name one file a
+    /// line.
     pub fn also_serve(&mut self, other: Invocation) {
         push_line(&mut self.src, &other.src);
         push_line(&mut self.dest, &other.dest);
@@ -109,7 +114,8 @@ impl Invocation {
         Error::command(&self.text, format!("cannot {verb}: {error}"))
     }
 
-    /// Where descriptors or processes have run out, as when hundreds of commands start at once, waits for others to end.
+    /// Where descriptors or processes have run out, as when hundreds of commands start at once,
+    /// waits for others to end.
     fn start_when_possible(
         &self,
         announcement: &Announcement,
@@ -173,7 +179,8 @@ impl RunningCommand<'_> {
     }
 }
 
-/// True when the command was ended because its time was over. Then everything that it has started is ended, too.
+/// True when the command was ended because its time was over. Then everything that it has started
+/// is ended, too.
 pub fn end_within(process: &mut Process, limit: Duration) -> io::Result<bool> {
     if process.ended_within(limit)? {
         return Ok(false);
@@ -198,7 +205,8 @@ fn status_of(status: ExitStatus) -> Status {
     }
 }
 
-/// The keys one a line, as many whole ones as there is room for. What no variable or no line can hold is replaced.
+/// The keys one a line, as many whole ones as there is room for. What no variable or no line can
+/// hold is replaced.
 fn list(keys: &[String]) -> String {
     let mut list = String::new();
     for key in keys {

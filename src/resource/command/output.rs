@@ -1,9 +1,10 @@
 //! What a command writes: its last bytes while it runs, and the open end of it afterwards.
 //!
-//! A daemon that a command leaves behind may keep the pipe for ever, so its end says nothing about the command's. Instead,
-//! when the command has ended, a mark is written into the same pipe: what stands before it is the command's output. After the
-//! mark the pipe is left to a process that only reads, since a daemon that writes to a pipe without a
-//! reader is killed by SIGPIPE, and confd itself may be killed.
+//! A daemon that a command leaves behind may keep the pipe for ever, so its end says nothing about
+//! the command's. Instead, when the command has ended, a mark is written into the same pipe: what
+//! stands before it is the command's output. After the mark the pipe is left to a process that only
+//! reads, since a daemon that writes to a pipe without a reader is killed by SIGPIPE, and confd
+//! itself may be killed.
 
 use std::fmt;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
@@ -48,7 +49,8 @@ impl fmt::Display for Output {
 }
 
 impl Output {
-    /// Takes more bytes in; true when `mark` has come. What follows it is not the command's, and is forgotten.
+    /// Takes more bytes in; true when `mark` has come. What follows it is not the command's, and is
+    /// forgotten.
     fn push(&mut self, bytes: &[u8], mark: &[u8; MARK]) -> bool {
         // It may have come in two parts.
         let start = self.tail.len().saturating_sub(MARK - 1);
@@ -72,7 +74,8 @@ pub(super) struct Capture {
     output: Receiver<Output>,
 }
 
-/// Starts to listen. The command gets clones of the writer, and the writer itself comes back to [`Capture::finish`].
+/// Starts to listen. The command gets clones of the writer, and the writer itself comes back to
+/// [`Capture::finish`].
 pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     let (sender, output) = mpsc::sync_channel(1);
@@ -107,7 +110,8 @@ impl Capture {
     pub(super) fn finish(self, writer: PipeWriter) -> Output {
         match write_mark(writer, &self.mark) {
             Ok(()) => self.output.recv().unwrap_or_default(),
-            // Without a mark there is no telling how long to wait for the rest, and a command is not failed for its output.
+            // Without a mark there is no telling how long to wait for the rest, and a command is
+            // not failed for its output.
             Err(_) => Output::default(),
         }
     }
@@ -117,7 +121,8 @@ fn write_mark(mut writer: PipeWriter, mark: &[u8; MARK]) -> io::Result<()> {
     let mut patience = 1000;
     loop {
         match writer.write_all(mark) {
-            // A program can make its stdout one that never waits, and then ours is one, too. The thread makes room.
+            // A program can make its stdout one that never waits, and then ours is one, too. The
+            // thread makes room.
             Err(error) if error.kind() == ErrorKind::WouldBlock && patience > 0 => {
                 patience -= 1;
                 thread::sleep(Duration::from_millis(1));
@@ -167,9 +172,9 @@ fn open_outputs() -> MutexGuard<'static, Vec<Arc<PipeReader>>> {
     threads::lock(&OPEN)
 }
 
-/// To be called when this process is about to end: commands that still run, and daemons that commands have left behind, keep
-/// somebody who reads what they write. On Unix that is one `cat` for each pipe, which ends when its last
-/// writer does.
+/// To be called when this process is about to end: commands that still run, and daemons that
+/// commands have left behind, keep somebody who reads what they write. On Unix that is one `cat`
+/// for each pipe, which ends when its last writer does.
 pub fn leave_open_outputs() -> io::Result<()> {
     open_outputs()
         .drain(..)

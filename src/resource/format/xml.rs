@@ -1,7 +1,8 @@
 //! Well-formed XML 1.0: one root element, tags that match, attributes in quotes and once each,
 //! references, comments, CDATA and processing instructions.
 //!
-//! A DOCTYPE is skipped, not read: where there is one, any entity may be used. Nothing here recurses.
+//! A DOCTYPE is skipped, not read: where there is one, any entity may be used. Nothing here
+//! recurses.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,8 @@
-//! `include file [data]`: the text of another template, rendered with the same functions and the same budget.
+//! `include file [data]`: the text of another template, rendered with the same functions and the
+//! same budget.
 //!
-//! Files are found below `templates/` and nowhere else, whatever `..`, absolute paths and links say. A file may not
-//! include itself, not through others either.
+//! Files are found below `templates/` and nowhere else, whatever `..`, absolute paths and links
+//! say. A file may not include itself, not through others either.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
-//! JSON as Go's encoding/json reads and writes it, error words included: text in, values out, and back.
+//! JSON as Go's encoding/json reads and writes it, error words included: text in, values out, and
+//! back.
 
 mod decode;
 mod encode;

@@ -1,7 +1,8 @@
 //! confd's template functions, bound to what one resource may see of the metadata.
 //!
-//! The template engine calls them by number; `table.rs` has their names and parameters, the other rooms what they do.
-//! Whatever makes text or lists charges the rendering's budget, so that no template can eat the machine.
+//! The template engine calls them by number; `table.rs` has their names and parameters, the other
+//! rooms what they do. Whatever makes text or lists charges the rendering's budget, so that no
+//! template can eat the machine.
 
 mod cost;
 mod data;
@@ -150,7 +151,8 @@ impl Host for Funcs {
 }
 
 impl Funcs {
-    /// Every function, in the order of the table. The executor has checked the arguments against that.
+    /// Every function, in the order of the table. The executor has checked the arguments against
+    /// that.
     fn run(&mut self, name: Name, args: &[Value], budget: &mut Budget) -> Result<Value, CallError> {
         match (name, args) {
             (Name::Exists, [Value::Str(key)]) => self.exists(key, budget),

@@ -1,7 +1,9 @@
-//! Arithmetic and comparison: the original's `add` to `le`, which take numbers, numeric text and a few things more.
+//! Arithmetic and comparison: the original's `add` to `le`, which take numbers, numeric text and a
+//! few things more.
 //!
-//! Two rules for what text is a number, as in the original: arithmetic, `eq` and `ne` read text with a `.` as a float
-//! and other text as a decimal integer; `lt` and its kin read whatever is a float (`1e3`, `inf`).
+//! Two rules for what text is a number, as in the original: arithmetic, `eq` and `ne` read text
+//! with a `.` as a float and other text as a decimal integer; `lt` and its kin read whatever is a
+//! float (`1e3`, `inf`).
 
 use std::rc::Rc;
 
@@ -124,7 +126,8 @@ fn two_floats(left: &Value, right: &Value) -> Result<(f64, f64), CallError> {
     }
 }
 
-/// `eq`: numbers and numeric text by their float value, everything else exactly, as Go's `reflect.DeepEqual`.
+/// `eq`: numbers and numeric text by their float value, everything else exactly, as Go's
+/// `reflect.DeepEqual`.
 pub(super) fn equal(left: &Value, right: &Value, budget: &mut Budget) -> Result<bool, CallError> {
     match (spelled(left), spelled(right)) {
         (Some(a), Some(b)) => Ok(a.as_float() == b.as_float()),
@@ -222,7 +225,8 @@ fn parse(text: &[u8]) -> Result<Number, CallError> {
     })
 }
 
-/// A whole number for functions that count; numeric text will do, and a float without a fraction such as `1e1`.
+/// A whole number for functions that count; numeric text will do, and a float without a fraction
+/// such as `1e1`.
 pub(super) fn whole(value: &Value) -> Result<i64, CallError> {
     match number(value)? {
         Some(Number::Int(number)) => Ok(number),

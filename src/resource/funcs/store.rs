@@ -1,5 +1,6 @@
-//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`. Values and names are
-//! parts of the tree's text, not copies. What is asked for goes into the rendering's [`ReadSet`].
+//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`.
+//! Values and names are parts of the tree's text, not copies. What is asked for goes into the
+//! rendering's [`ReadSet`].
 //!
 //! [`ReadSet`]: crate::tree::ReadSet
 

@@ -1,4 +1,5 @@
-//! What templates may ask the machine: its environment, clock, name, addresses, name servers and files.
+//! What templates may ask the machine: its environment, clock, name, addresses, name servers and
+//! files.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -66,8 +67,8 @@ enum Found {
 
 impl Lookups {
     /// `lookupIP`, `lookupIPV4`, `lookupIPV6` and `lookupSRV`. A name that does not exist, or about
-    /// which the servers know nothing, has no addresses, as in the original. No answer in time is an
-    /// error: a file without its servers would be worse than the old one.
+    /// which the servers know nothing, has no addresses, as in the original. No answer in time is
+    /// an error: a file without its servers would be worse than the old one.
     pub(super) fn look_up(&mut self, name: Name, args: &[Str]) -> Result<Value, CallError> {
         let texts: Vec<String> = args.iter().map(|arg| arg.to_text().into_owned()).collect();
         let (about, start) = (texts.join(" "), Instant::now());
@@ -133,7 +134,8 @@ fn addresses(host: &str) -> Vec<IpAddr> {
     found.map(|address| address.ip().to_canonical()).collect()
 }
 
-/// The records of a service, sorted by all their fields as one text; none when they cannot be found.
+/// The records of a service, sorted by all their fields as one text; none when they cannot be
+/// found.
 fn records(service: &str, protocol: &str, domain: &str) -> Vec<SrvRecord> {
     let name = match (service, protocol) {
         ("", "") => domain.to_owned(),

@@ -1,6 +1,7 @@
 //! Functions from text to text: Go's package strings, and what confd's other lines add.
 //!
-//! A template's text is bytes, usually UTF-8; what is not stays as it is, except where Go puts U+FFFD.
+//! A template's text is bytes, usually UTF-8; what is not stays as it is, except where Go puts
+//! U+FFFD.
 
 use std::rc::Rc;
 
@@ -26,7 +27,8 @@ pub(super) fn dir(text: &Str) -> Value {
     as_text(text, path::dir)
 }
 
-/// Applies an operation on `/` and `.` to bytes that may not be UTF-8, one character a byte if need be.
+/// Applies an operation on `/` and `.` to bytes that may not be UTF-8, one character a byte if need
+/// be.
 fn as_text(bytes: &Str, operation: fn(&str) -> String) -> Value {
     match std::str::from_utf8(bytes.as_bytes()) {
         Ok(text) => Value::text(operation(text)),
@@ -88,8 +90,8 @@ pub(super) fn join(
     Ok(Value::text(out))
 }
 
-/// `strings.Replace`: the first `limit` occurrences, all when it is negative. An empty `old` is found before every
-/// character and at the end.
+/// `strings.Replace`: the first `limit` occurrences, all when it is negative. An empty `old` is
+/// found before every character and at the end.
 pub(super) fn replace(
     text: &Str,
     old: &Str,
@@ -131,8 +133,8 @@ pub(super) fn contains(text: &Str, part: &Str) -> bool {
             .is_some()
 }
 
-/// Where `part`, which is not empty, stands in `text`, without overlaps: Knuth, Morris and Pratt's search, since
-/// bytes have none in std and a naive one can be made to take for ever.
+/// Where `part`, which is not empty, stands in `text`, without overlaps: Knuth, Morris and Pratt's
+/// search, since bytes have none in std and a naive one can be made to take for ever.
 fn occurrences<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     // For every length matched so far, the length that still matches when the next byte does not.
     let mut fallback = vec![0_usize; part.len()];
@@ -284,8 +286,9 @@ pub(super) enum Case {
     Kebab,
 }
 
-/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, spaces, and before a capital that
-/// begins a word (`HTTPServer` is `http_server`). Tabs and other control characters stay.
+/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, spaces, and
+/// before a capital that begins a word (`HTTPServer` is `http_server`). Tabs and other control
+/// characters stay.
 pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result<Value, CallError> {
     let text = text.to_text();
     let mut out = String::with_capacity(text.len() + text.len() / 4);

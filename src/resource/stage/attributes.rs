@@ -1,4 +1,5 @@
-//! What a staged file has besides its content: owner, mode, label, access list, extended attributes.
+//! What a staged file has besides its content: owner, mode, label, access list, extended
+//! attributes.
 //!
 //! Configured values come first, then those of the old file. A file system that keeps no owners or
 //! modes (vfat, some FUSE and CIFS mounts) is reported once and used all the same.
@@ -22,9 +23,9 @@ impl Stage {
         self.give_access_list(file)
     }
 
-    /// The owner and mode that are configured, else those of the old file. Changes only what differs,
-    /// and the mode last: a change of owner clears the set-id bits, and nobody is let in before the
-    /// file is whole.
+    /// The owner and mode that are configured, else those of the old file. Changes only what
+    /// differs, and the mode last: a change of owner clears the set-id bits, and nobody is let in
+    /// before the file is whole.
     pub(super) fn give_owner_and_mode(&self, file: &File) -> io::Result<()> {
         let (wanted, old) = (&self.target.wanted, self.target.old.as_ref());
         let now = platform::file_meta(file)?;

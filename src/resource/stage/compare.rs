@@ -1,4 +1,5 @@
-//! Is dest as it should be? Owner, group, mode and content, in the order and words of the original's log lines.
+//! Is dest as it should be? Owner, group, mode and content, in the order and words of the
+//! original's log lines.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -17,7 +18,8 @@ const CHUNK: usize = 64 << 10;
 /// Stands for the sum of a file that not everybody may read.
 const SECRET: &str = "(secret)";
 
-/// What is not as it should be. Of two values the first is what dest has, the second what it should have.
+/// What is not as it should be. Of two values the first is what dest has, the second what it should
+/// have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// There is no dest.
@@ -61,7 +63,8 @@ impl Difference {
 }
 
 impl Target {
-    /// What is to be changed so that dest has this content and the configured owner and mode; `None`: nothing.
+    /// What is to be changed so that dest has this content and the configured owner and mode;
+    /// `None`: nothing.
     pub fn compare(&self, content: &[u8]) -> Result<Option<Difference>> {
         let Some(old) = &self.old else {
             return Ok(Some(Difference {
@@ -91,7 +94,8 @@ impl Target {
             return Ok(None);
         }
         if self.is_secret() {
-            // A short one could be found by trying, and the log may be read by more people than the file.
+            // A short one could be found by trying, and the log may be read by more people than the
+            // file.
             return Ok(Some((SECRET.to_owned(), SECRET.to_owned())));
         }
         file.rewind()?;
@@ -135,7 +139,8 @@ fn md5_of(mut content: impl Read) -> io::Result<String> {
     }
 }
 
-/// A mode as `ls -l` shows it, and Go's `os.FileMode`: `-rw-r--r--`. Set-id and sticky bits, which Go leaves out here, as `ls` does.
+/// A mode as `ls -l` shows it, and Go's `os.FileMode`: `-rw-r--r--`. Set-id and sticky bits, which
+/// Go leaves out here, as `ls` does.
 fn permissions(mode: u32) -> String {
     let bit = |shift: u32, letter: char| match mode >> shift & 1 {
         1 => letter,

@@ -1,8 +1,9 @@
 //! From rendered bytes to dest: a whole file beside it under a name of our own, then one rename.
 //!
-//! Whenever the process is killed or a disk is full, dest is the old file or the new one, whole, with its owner and mode.
-//! A [`Target`] says where dest really is, [`Target::compare`] whether anything is to be done; a [`Stage`] can be committed once.
-//! Knows no templates and no commands, and logs only what a file system cannot do.
+//! Whenever the process is killed or a disk is full, dest is the old file or the new one, whole,
+//! with its owner and mode. A [`Target`] says where dest really is, [`Target::compare`] whether
+//! anything is to be done; a [`Stage`] can be committed once. Knows no templates and no commands,
+//! and logs only what a file system cannot do.
 
 mod attributes;
 mod compare;
@@ -55,8 +56,9 @@ fn advice(path: &Path, error: &io::Error) -> Option<String> {
     }
 }
 
-/// The new content in a file beside dest, complete, with its final owner and mode. Removed when it is dropped without a
-/// commit, unless it is to be kept. Holds one descriptor, of the directory, which others may share.
+/// The new content in a file beside dest, complete, with its final owner and mode. Removed when it
+/// is dropped without a commit, unless it is to be kept. Holds one descriptor, of the directory,
+/// which others may share.
 #[derive(Debug)]
 pub struct Stage {
     target: Target,
@@ -64,8 +66,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Writes `content` beside dest, first making the directories that are missing. Until it is whole nobody else may read it.
-    /// With `keep` the file stays when it is not committed (`-keep-stage-file`), under a name that no later run clears away.
+    /// Writes `content` beside dest, first making the directories that are missing. Until it is
+    /// whole nobody else may read it. With `keep` the file stays when it is not committed
+    /// (`-keep-stage-file`), under a name that no later run clears away.
     pub fn create(mut target: Target, content: &[u8], keep: bool) -> Result<Stage> {
         target.make_directories()?;
         let (file, mut writer) = StagedFile::create(&target, keep)?;
@@ -110,7 +113,8 @@ impl Stage {
         compared.unwrap_or(false)
     }
 
-    /// Keeps other processes from clearing the file away, which would take a lock on it first. Costs a descriptor.
+    /// Keeps other processes from clearing the file away, which would take a lock on it first.
+    /// Costs a descriptor.
     pub fn claim(&mut self) {
         if self.file.claim.is_none() {
             let file = self.file.dir.open(&self.file.name);
@@ -119,8 +123,8 @@ impl Stage {
         }
     }
 
-    /// Waits until the staged file is on the disk. A check_cmd may have put another file in its place (`sed -i` does), so that
-    /// owner and mode are looked at again.
+    /// Waits until the staged file is on the disk. A check_cmd may have put another file in its
+    /// place (`sed -i` does), so that owner and mode are looked at again.
     pub fn sync(&self) -> Result<()> {
         self.file
             .open()
@@ -140,12 +144,14 @@ impl Stage {
         }
     }
 
-    /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power cut could leave an empty dest.
+    /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power
+    /// cut could leave an empty dest.
     pub fn commit(mut self) -> Result<Committed> {
         let dir = Arc::clone(&self.file.dir);
         match dir.replace(&self.file.name, &self.target.name) {
             Ok(()) => self.file.is_there = false,
-            // A file that is itself a mount point, as container platforms make them, can only be written to.
+            // A file that is itself a mount point, as container platforms make them, can only be
+            // written to.
             Err(error) if is_mount_point(&error) => {
                 self.file
                     .open()
@@ -203,8 +209,9 @@ impl StagedFile {
         Ok((staged, file))
     }
 
-    /// Opens it. Where others may change the directory, only the very file that was made will do: with one of theirs in its
-    /// place, perhaps another name of a file that stands elsewhere, that one would get the owner and the mode of dest.
+    /// Opens it. Where others may change the directory, only the very file that was made will do:
+    /// with one of theirs in its place, perhaps another name of a file that stands elsewhere, that
+    /// one would get the owner and the mode of dest.
     fn open(&self) -> io::Result<File> {
         let file = self.dir.open_to_sync(&self.name)?;
         let identity = |meta: &Meta| (meta.kind, meta.id, meta.uid, meta.gid);
@@ -221,14 +228,15 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if self.is_there && !self.keep {
-            // What cannot be removed now is a leftover for the next run, and the reason for dropping it is reported already.
+            // What cannot be removed now is a leftover for the next run, and the reason for
+            // dropping it is reported already.
             let _cleared_later = self.dir.remove(&self.name);
         }
     }
 }
 
-/// [`Stage::sync`] for many, side by side: one after the other, each would wait for a write of the file system's journal of its
-/// own. The results are in the order of the stages.
+/// [`Stage::sync`] for many, side by side: one after the other, each would wait for a write of the
+/// file system's journal of its own. The results are in the order of the stages.
 pub fn sync_all(stages: &[&Stage]) -> Vec<Result<()>> {
     if let [stage] = stages {
         return vec![stage.sync()];
@@ -259,8 +267,8 @@ pub struct Committed {
     dir: Arc<Dir>,
 }
 
-/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first failure; the new files
-/// are in their places all the same.
+/// Waits until the new names are on the disk, each directory once. Tries all, and returns the first
+/// failure; the new files are in their places all the same.
 pub fn sync_directories(committed: &[Committed]) -> Result<()> {
     let mut dirs: Vec<&Dir> = committed.iter().map(|committed| &*committed.dir).collect();
     dirs.sort_unstable_by_key(|dir| dir.path());

@@ -1,4 +1,5 @@
-//! The one place that writes dest where it stands: a file that is a mount point can be replaced in no other way.
+//! The one place that writes dest where it stands: a file that is a mount point can be replaced in
+//! no other way.
 //!
 //! A kill in the middle leaves a part; the next run sees that and writes it again.
 
@@ -12,8 +13,8 @@ use crate::platform::{self, Dir, Kind};
 /// An old file up to this size is put back when the new one cannot be written to its end.
 const PUT_BACK: u64 = 16 << 20;
 
-/// Writes the content of `new` over that of `to`. The room is reserved first, so that a full disk is found before a byte has
-/// changed. Returns `to`, still open, to be synced.
+/// Writes the content of `new` over that of `to`. The room is reserved first, so that a full disk
+/// is found before a byte has changed. Returns `to`, still open, to be synced.
 pub(super) fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File> {
     let file = dir.open_to_overwrite(to)?;
     let found = platform::file_meta(&file)?;

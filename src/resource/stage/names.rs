@@ -1,4 +1,5 @@
-//! The names of staged files: `.NAME.confd-XXXXXXXXXX` beside dest NAME, so that a later run knows whose they are.
+//! The names of staged files: `.NAME.confd-XXXXXXXXXX` beside dest NAME, so that a later run knows
+//! whose they are.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -23,7 +24,8 @@ const LONGEST: usize = 255 - ".".len() - ".confd-kept-".len() - RANDOM;
 /// How often another name is tried when one is taken.
 const ATTEMPTS: u32 = 100;
 
-/// Makes a new staged file for dest `name`, 0600. One to be kept gets a name that [`clear_leftovers`] leaves alone.
+/// Makes a new staged file for dest `name`, 0600. One to be kept gets a name that
+/// [`clear_leftovers`] leaves alone.
 pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsString, File)> {
     let mut failure = io::Error::from(ErrorKind::AlreadyExists);
     for _ in 0..ATTEMPTS {
@@ -41,7 +43,8 @@ pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsStrin
     Err(failure)
 }
 
-/// What all staged files of dest `name` begin with. A name near the limit of file systems is stood for by its MD5.
+/// What all staged files of dest `name` begin with. A name near the limit of file systems is stood
+/// for by its MD5.
 fn prefix(name: &OsStr) -> OsString {
     let mut prefix = OsString::from(".");
     if name.len() <= LONGEST {
@@ -53,7 +56,8 @@ fn prefix(name: &OsStr) -> OsString {
     prefix
 }
 
-/// Hard enough to guess that nobody takes the name first: the hasher's keys come from the system's random numbers.
+/// Hard enough to guess that nobody takes the name first: the hasher's keys come from the system's
+/// random numbers.
 fn random_letters() -> String {
     let mut number = random::number();
     let letter = |_| {
@@ -74,7 +78,8 @@ fn is_staged(name: &OsStr, prefix: &OsStr) -> bool {
     rest.is_some_and(|rest| rest.len() == RANDOM && rest.iter().all(|b| LETTERS.contains(b)))
 }
 
-/// `text` with the random part of every staged file's name left out, so that what is said of two attempts can be compared.
+/// `text` with the random part of every staged file's name left out, so that what is said of two
+/// attempts can be compared.
 pub fn without_random_parts(text: &str) -> String {
     let mut pieces = text.split(MARK);
     let mut plain = pieces.next().unwrap_or_default().to_owned();
@@ -92,9 +97,9 @@ pub fn without_random_parts(text: &str) -> String {
     plain
 }
 
-/// Removes the staged files that killed runs have left beside these targets, and says which. To be called with the apply
-/// lock held and before anything is staged: every such file is then nobody's, but for those that are claimed. Reads each
-/// directory once.
+/// Removes the staged files that killed runs have left beside these targets, and says which. To be
+/// called with the apply lock held and before anything is staged: every such file is then nobody's,
+/// but for those that are claimed. Reads each directory once.
 pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
     targets.retain(|target| target.has_directory());
     targets.sort_unstable_by_key(|target| target.dir.path());

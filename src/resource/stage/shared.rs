@@ -1,4 +1,5 @@
-//! One open directory for all files of a batch that go into it: hundreds of files must not need hundreds of descriptors.
+//! One open directory for all files of a batch that go into it: hundreds of files must not need
+//! hundreds of descriptors.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +8,8 @@ use std::sync::{Arc, Weak};
 use super::{Stage, Target};
 use crate::platform::Dir;
 
-/// The directories that are open, by the path on which they were reached. Keeps none of them open itself.
+/// The directories that are open, by the path on which they were reached. Keeps none of them open
+/// itself.
 #[derive(Debug, Default)]
 pub struct Directories {
     open: BTreeMap<PathBuf, Weak<Dir>>,

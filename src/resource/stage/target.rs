@@ -1,9 +1,12 @@
-//! Where dest really is: the path walked step by step, links followed only where that is safe, the last directory held open.
+//! Where dest really is: the path walked step by step, links followed only where that is safe, the
+//! last directory held open.
 //!
-//! A link may be made by somebody who wants confd, which is root, to write in a place of his choice. So it counts only
+//! A link may be made by somebody who wants confd, which is root, to write in a place of his
+//! choice. So it counts only
 //! - when nobody but root and we can change what stands in its directory,
 //! - or when it belongs to root or to us, and is no second name of a link that stands elsewhere,
-//! - or when it belongs to somebody else, and so does the directory or the file that it leads to in the end.
+//! - or when it belongs to somebody else, and so does the directory or the file that it leads to in
+//!   the end.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -44,13 +47,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// Follows `dest` to the place where its file is or will be. Changes nothing. An error when that is no place for a file.
+    /// Follows `dest` to the place where its file is or will be. Changes nothing. An error when
+    /// that is no place for a file.
     pub fn resolve(dest: &Path, wanted: Attributes) -> Result<Target> {
         check_name(dest)?;
         Walk::start(dest)?.walk(wanted)
     }
 
-    /// The same in an image at `root`, which neither a link nor `..` leads out of: there, both begin and end at `root`.
+    /// The same in an image at `root`, which neither a link nor `..` leads out of: there, both
+    /// begin and end at `root`.
     pub fn resolve_below(root: &Path, dest: &Path, wanted: Attributes) -> Result<Target> {
         check_name(dest)?;
         Walk::start_below(root, dest)?.walk(wanted)
@@ -84,7 +89,8 @@ impl Target {
         content.map_err(|error| refused("read", &self.path(), error))
     }
 
-    /// Forgets the file that there is: the new one takes over neither its owner nor who may read it.
+    /// Forgets the file that there is: the new one takes over neither its owner nor who may read
+    /// it.
     pub fn afresh(self) -> Target {
         Target { old: None, ..self }
     }
@@ -94,7 +100,8 @@ impl Target {
         self.dir.path()
     }
 
-    /// Whether this user may make a file, or a directory on the way to it, in [`Target::directory`].
+    /// Whether this user may make a file, or a directory on the way to it, in
+    /// [`Target::directory`].
     pub fn may_be_made(&self) -> io::Result<()> {
         self.dir.may_write()
     }
@@ -272,7 +279,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The walk ends at `name`, with a file there, or at the first name on the way that does not exist.
+    /// The walk ends at `name`, with a file there, or at the first name on the way that does not
+    /// exist.
     fn arrive(self, name: OsString, old: Option<Meta>, wanted: Attributes) -> Result<Target> {
         let dir = self.dir.meta();
         let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;

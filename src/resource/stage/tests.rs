@@ -1,4 +1,5 @@
-//! The way of a file from bytes to dest, on any system. Owners, modes, links and full disks: tests/it/stage.rs.
+//! The way of a file from bytes to dest, on any system. Owners, modes, links and full disks:
+//! tests/it/stage.rs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -48,7 +48,8 @@ pub fn fprintf(
     })
 }
 
-/// The formats of nearly all templates: `%s` for strings, `%d` for integers, nothing else. False when it is another one.
+/// The formats of nearly all templates: `%s` for strings, `%d` for integers, nothing else. False
+/// when it is another one.
 fn print_plain(out: &mut Vec<u8>, format: &[u8], args: &[Value]) -> bool {
     let (mut rest, mut args) = (format, args.iter());
     while let Some(percent) = rest.iter().position(|byte| *byte == b'%') {

@@ -102,7 +102,8 @@ impl Parser<'_> {
         let marks = self.open(false)?;
         let pipeline = self.pipeline("range", Kind::RightDelim)?;
         let stack = self.scope.stack.mark();
-        // As Go 1.19 does it, also when the variables are assigned and not declared: the top of the stack.
+        // As Go 1.19 does it, also when the variables are assigned and not declared: the top of the
+        // stack.
         let top = |n: usize| stack.checked_sub(n).filter(|_| pipeline.decl.len() >= n);
         let (element, index) = (top(1), top(2));
         self.scope.ranges += 1;

@@ -152,7 +152,8 @@ impl Parser<'_> {
         self.with_fields(term, first.span, more).map(Some)
     }
 
-    /// Fields and variables take further fields into themselves, and their place from the first of those.
+    /// Fields and variables take further fields into themselves, and their place from the first of
+    /// those.
     fn with_fields(&self, term: Operand, first: Span, more: Vec<Span>) -> Result<Operand> {
         use OperandKind::*;
         let kind = match term.kind {

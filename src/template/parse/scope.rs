@@ -1,9 +1,10 @@
 //! The variables that are visible at a place in a template, and their places on the executor's
 //! stack.
 //!
-//! Go keeps a list of names when it parses, and a stack of names and values when it executes; the two differ in a few
-//! places, and what they say about them is different: an undeclared variable does not parse, while one that
-//! was declared in another branch fails when it is executed. Both are followed here, so that executing needs no names.
+//! Go keeps a list of names when it parses, and a stack of names and values when it executes; the
+//! two differ in a few places, and what they say about them is different: an undeclared variable
+//! does not parse, while one that was declared in another branch fails when it is executed. Both
+//! are followed here, so that executing needs no names.
 
 use crate::template::interner::Interner;
 use crate::template::lex::Span;

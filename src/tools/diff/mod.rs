@@ -1,6 +1,8 @@
-//! `-diff`: what a run would change, as a unified diff for each file, and which commands it would run. Changes nothing.
+//! `-diff`: what a run would change, as a unified diff for each file, and which commands it would
+//! run. Changes nothing.
 //!
-//! Content that not everyone may read is not shown unless asked for: what is printed ends up in tickets and logs.
+//! Content that not everyone may read is not shown unless asked for: what is printed ends up in
+//! tickets and logs.
 
 mod search;
 pub mod text;
@@ -24,7 +26,8 @@ use crate::tree::Tree;
 
 use text::Line;
 
-/// The exit code when something would change; that of `terraform plan` and the like is 2, which Go has for wrong flags.
+/// The exit code when something would change; that of `terraform plan` and the like is 2, which Go
+/// has for wrong flags.
 const PENDING: u8 = 3;
 
 /// Prints what would change. 0 when nothing would, 3 when something would, 1 when a resource fails.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use similar::algorithms::{Compact, DiffHook, myers};
 
-/// After this long the differences found so far have to do; they are right, but may be more than needed.
+/// After this long the differences found so far have to do; they are right, but may be more than
+/// needed.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Files with fewer lines than this are searched as they are: even the worst search is done in no time.
+/// Files with fewer lines than this are searched as they are: even the worst search is done in no
+/// time.
 const SMALL: usize = 2000;
 
 /// Lines that are replaced by others, either of which may be none.
@@ -62,8 +64,8 @@ fn searched(lines: &[usize], places: &[usize]) -> Vec<usize> {
     searched
 }
 
-/// Where the lines are that the other side has as well, and where the end is. The others are changes whatever the search
-/// finds, and would make it long in a large file.
+/// Where the lines are that the other side has as well, and where the end is. The others are
+/// changes whatever the search finds, and would make it long in a large file.
 fn shared(lines: &[usize], other: &[usize], known: usize) -> Vec<usize> {
     let mut is_shared = vec![false; known];
     for &line in other {

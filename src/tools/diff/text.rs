@@ -1,4 +1,5 @@
-//! Two contents in, the lines of a unified diff out, with their colours. What is no text, or too much of it, is only named.
+//! Two contents in, the lines of a unified diff out, with their colours. What is no text, or too
+//! much of it, is only named.
 
 use std::fmt;
 use std::ops::Range;
@@ -25,7 +26,8 @@ fn line(colour: Colour, text: String) -> Line {
     Line { colour, text }
 }
 
-/// The diff of the file at `path`, `None` being no file. Of a larger one than [`LARGEST`] its beginning is enough.
+/// The diff of the file at `path`, `None` being no file. Of a larger one than [`LARGEST`] its
+/// beginning is enough.
 pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
     let before = old.unwrap_or_default();
     if before.len().max(new.len()) > LARGEST {
@@ -89,8 +91,8 @@ fn add_lines(lines: &mut Vec<Line>, colour: Option<Colour>, sign: char, added: O
     }
 }
 
-/// Lines of a file, counted from 0; shown as POSIX has it: from 1, the count left out when it is 1, and the line before when
-/// there are none.
+/// Lines of a file, counted from 0; shown as POSIX has it: from 1, the count left out when it is 1,
+/// and the line before when there are none.
 struct Span(Range<usize>);
 
 impl fmt::Display for Span {

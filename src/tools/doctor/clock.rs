@@ -12,7 +12,8 @@ use crate::tools::finding::{Finding, Severity};
 
 /// 2026-01-01: a clock that shows an earlier day than that of this program's release is wrong.
 const MADE: u64 = 1_767_225_600;
-/// The difference in seconds that is not reported: an answer may have been under way for some of it.
+/// The difference in seconds that is not reported: an answer may have been under way for some of
+/// it.
 const TOLERANCE: u64 = 60;
 const HELP: &str = "set it, and run ntpd or chronyd: clusters and certificates depend on it";
 

@@ -1,6 +1,6 @@
 //! `-doctor`: checks a node for common problems, and prints the status of each check and how to fix
-//! it. Changes nothing, runs no command, shows no value of the metadata, and ends in seconds whatever
-//! hangs: the checks run side by side, with a limit.
+//! it. Changes nothing, runs no command, shows no value of the metadata, and ends in seconds
+//! whatever hangs: the checks run side by side, with a limit.
 //!
 //! `docs/doctor.md` explains each check.
 
@@ -59,7 +59,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("clock", clock::check),
 ];
 
-/// Checks everything and prints the findings. 0 when nothing is wrong, else 1; a warning is not wrong.
+/// Checks everything and prints the findings. 0 when nothing is wrong, else 1; a warning is not
+/// wrong.
 pub fn run(args: Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
@@ -95,8 +96,8 @@ impl Case {
         found.into_iter().map(|(path, _)| path).collect()
     }
 
-    /// Returns true if a daemon is running. Found out once: two tests at the same time take each other
-    /// for a daemon.
+    /// Returns true if a daemon is running. Found out once: two tests at the same time take each
+    /// other for a daemon.
     fn is_daemon_running(&self) -> Option<bool> {
         let is_running = || agent::status::is_daemon_running(&self.status_dir);
         *self.is_daemon_running.get_or_init(is_running)

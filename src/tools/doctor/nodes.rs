@@ -1,4 +1,5 @@
-//! The source of the metadata: each node by itself, step by step, so that the failing step is known.
+//! The source of the metadata: each node by itself, step by step, so that the failing step is
+//! known.
 //!
 //! Prints the number of keys, never their values.
 

@@ -1,5 +1,5 @@
-//! What a template's calls do, whoever's keys they ask for: arguments, formats, and values that do not print as one
-//! expects.
+//! What a template's calls do, whoever's keys they ask for: arguments, formats, and values that do
+//! not print as one expects.
 
 use super::code::Code;
 use super::shape::{Piece, Variables, pieces};

@@ -206,8 +206,8 @@ fn absolute(text: &str) -> Option<&str> {
     (word.starts_with('/') && word.chars().all(plain)).then_some(word)
 }
 
-/// Looks at a program, if this machine has the directories that lead to it: another machine than the
-/// image lacks the application.
+/// Looks at a program, if this machine has the directories that lead to it: another machine than
+/// the image lacks the application.
 fn check_program(key: &str, program: &Path) -> Option<Mistake> {
     let shown = program.display();
     let Ok(metadata) = fs::metadata(program) else {
@@ -236,8 +236,8 @@ fn check_program(key: &str, program: &Path) -> Option<Mistake> {
     })
 }
 
-/// The help for a program that is missing; `None` if its directory is missing, too, and nothing there
-/// has a similar name.
+/// The help for a program that is missing; `None` if its directory is missing, too, and nothing
+/// there has a similar name.
 fn missing(program: &Path) -> Option<String> {
     let present = program.ancestors().skip(1).find(|above| above.is_dir())?;
     let absent = program.strip_prefix(present).ok()?.iter().next()?;

@@ -260,7 +260,8 @@ fn line_around(text: &str, offset: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// What to do about a line that cannot be read, from the line alone: the reader's words differ between its versions.
+/// What to do about a line that cannot be read, from the line alone: the reader's words differ
+/// between its versions.
 fn advice(line: &str) -> String {
     let line = line.trim();
     if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {

@@ -143,8 +143,8 @@ impl Asked {
     }
 }
 
-/// Returns true if `meant` is one slip away from `key`: one letter, in one segment. Names that differ
-/// in a digit are often neighbours.
+/// Returns true if `meant` is one slip away from `key`: one letter, in one segment. Names that
+/// differ in a digit are often neighbours.
 fn is_near_miss(key: &str, meant: &str) -> bool {
     let (key, meant): (Vec<&str>, Vec<&str>) =
         (key.split('/').collect(), meant.split('/').collect());

@@ -1,5 +1,6 @@
-//! `-lint`: reads confd.toml, conf.d and the templates, and says all that is wrong with them. Executes nothing, changes
-//! nothing, and needs no metadata; what metadata is at hand makes it know more.
+//! `-lint`: reads confd.toml, conf.d and the templates, and says all that is wrong with them.
+//! Executes nothing, changes nothing, and needs no metadata; what metadata is at hand makes it know
+//! more.
 //!
 //! `docs/lint.md` explains each code.
 
@@ -65,8 +66,8 @@ pub fn examine(args: &Args) -> Result<(Report, usize)> {
     Ok((report, files))
 }
 
-/// The settings as far as they can be known, however broken confd.toml is, and what is wrong with it.
-/// Wrong flags and variables are an error.
+/// The settings as far as they can be known, however broken confd.toml is, and what is wrong with
+/// it. Wrong flags and variables are an error.
 pub fn settings_at_hand(args: &Args) -> Result<(Config, Option<Error>)> {
     let variable = |name: &str| env::var_os(name);
     match Config::load(args, variable) {

@@ -369,7 +369,8 @@ pub(super) fn check_twins(all: &[Facts], report: &mut Report) {
     }
 }
 
-/// Reports a `dest` below which another resource has its own: it cannot be both a file and a directory.
+/// Reports a `dest` below which another resource has its own: it cannot be both a file and a
+/// directory.
 pub(super) fn check_directories(all: &[Facts], report: &mut Report) {
     for facts in all {
         let dest = path::clean(&facts.dest);

@@ -15,8 +15,8 @@ use crate::go::path;
 use crate::keys::{self, Kind};
 use crate::tools::finding::{Finding, Place, Report};
 
-/// Checks the settings file, if there is one, and says what the resources are to be checked with. Wrong flags are an
-/// error, as always.
+/// Checks the settings file, if there is one, and says what the resources are to be checked with.
+/// Wrong flags are an error, as always.
 pub(super) fn check(args: &Args, report: &mut Report) -> Result<Image> {
     check_environment(report);
     let file = config::settings_file(args);

@@ -137,7 +137,8 @@ impl Shape {
         shape
     }
 
-    /// Where the text begins that an expression makes: where it is written, behind variables and calls.
+    /// Where the text begins that an expression makes: where it is written, behind variables and
+    /// calls.
     pub(super) fn origin(expr: &Expr, variables: &Variables<'_>) -> usize {
         match variables.resolve(expr) {
             Expr::Call(call) if matches!(call.function.name, "printf" | "print") => {

@@ -1,4 +1,5 @@
-//! A file that is checked: its bytes, how it is shown, and the line and column of every place in it.
+//! A file that is checked: its bytes, how it is shown, and the line and column of every place in
+//! it.
 
 use std::path::Path;
 

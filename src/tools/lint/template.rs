@@ -37,7 +37,8 @@ pub(super) fn find(templates: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The files below a directory, with `/` between their names, sorted; none when there is no such directory.
+/// The files below a directory, with `/` between their names, sorted; none when there is no such
+/// directory.
 pub(super) fn names(templates: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     if templates.is_dir() {
@@ -338,7 +339,8 @@ fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
     report.add(finding);
 }
 
-/// Literal arguments that cannot be what they should: patterns, regular expressions and included files.
+/// Literal arguments that cannot be what they should: patterns, regular expressions and included
+/// files.
 fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: &mut Report) {
     for_each_call(outline, &mut |call, _| {
         let Some(Expr::Text { pos, text }) = call.args.first() else {
@@ -374,7 +376,8 @@ fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: 
     });
 }
 
-/// Conditions that hold whether a parameter is "true" or "false": any string that is not empty does.
+/// Conditions that hold whether a parameter is "true" or "false": any string that is not empty
+/// does.
 fn check_conditions(
     outline: &Outline,
     variables: &Variables<'_>,

@@ -1,6 +1,8 @@
-//! A cluster as its metadata shows it: nodes with their keys, with roles or without, and everything else.
+//! A cluster as its metadata shows it: nodes with their keys, with roles or without, and everything
+//! else.
 //!
-//! Trees are taken apart into it and put together from it; what may happen to a cluster is the stages' to know.
+//! Trees are taken apart into it and put together from it; what may happen to a cluster is the
+//! stages' to know.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -269,8 +271,8 @@ impl Node {
     }
 }
 
-/// Takes the nodes below a directory out of the leaves. A directory with leaves directly in it is a node; any other is a
-/// role.
+/// Takes the nodes below a directory out of the leaves. A directory with leaves directly in it is a
+/// node; any other is a role.
 fn take_nodes(dir: &str, leaves: &mut BTreeMap<String, String>) -> Vec<Node> {
     let below = format!("{dir}/");
     let mut inside: Vec<(String, String)> = Vec::new();

@@ -1,7 +1,8 @@
-//! Every rendered file of a rehearsal in a directory: `STAGE/NODE/DEST`, or `STAGE/VARIANT/NODE/DEST`.
+//! Every rendered file of a rehearsal in a directory: `STAGE/NODE/DEST`, or
+//! `STAGE/VARIANT/NODE/DEST`.
 //!
-//! Of the stages with variants only the files that differ from the stage before are kept. Only files
-//! in the directories of stages are ever removed.
+//! Of the stages with variants only the files that differ from the stage before are kept. Only
+//! files in the directories of stages are ever removed.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Storms and long days: kills at random moments, a thousand changes, an hour's worth of renewed polls.
+//! Storms and long days: kills at random moments, a thousand changes, an hour's worth of renewed
+//! polls.
 
 use std::fs;
 use std::thread;

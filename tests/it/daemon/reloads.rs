@@ -150,7 +150,8 @@ fn a_long_check_holds_the_others_up_for_a_while_only() {
     let check = format!("check_cmd = \"{}\"", gate.command());
     env.simple_with("slow", r#"{{getv "/k"}}"#, &check);
     env.simple("quick", r#"{{getv "/k"}}"#);
-    // A resource file this young would be read again, and the check made again, in case it changed within a tick.
+    // A resource file this young would be read again, and the check made again, in case it changed
+    // within a tick.
     let resource = File::options()
         .write(true)
         .open(env.path("etc/conf.d/slow.toml"));

@@ -1,11 +1,13 @@
-//! What failed is tried again: resources always, reloads where their resource says so, across restarts too.
+//! What failed is tried again: resources always, reloads where their resource says so, across
+//! restarts too.
 
 use serde_json::json;
 
 use crate::env::{Env, until};
 use crate::metad::Metad;
 
-/// Waits until the end of a reload that worked has been seen, which comes a moment after what it has written.
+/// Waits until the end of a reload that worked has been seen, which comes a moment after what it
+/// has written.
 fn wait_settled(env: &Env) {
     until("no reload is pending", || !env.has_pending_reloads());
 }

@@ -144,7 +144,8 @@ fn as_the_first_process_of_a_container_it_reaps_orphans() {
         return;
     }
     let env = Env::with_tree(&json!({"k": "1"}));
-    // The subshell is handed to process 1 as soon as the command ends, and ends when the test says so.
+    // The subshell is handed to process 1 as soon as the command ends, and ends when the test says
+    // so.
     let gate = env.gate("orphan");
     let reload = format!("({}) & echo app >> $ROOT/reloads", gate.command());
     env.simple_with("app", "x", &format!("reload_cmd = \"\"\"{reload}\"\"\""));

@@ -1,4 +1,5 @@
-//! When the daemon works: on a change, at the interval, once things have settled; and when it does not.
+//! When the daemon works: on a change, at the interval, once things have settled; and when it does
+//! not.
 
 use std::fs;
 use std::thread;

@@ -54,6 +54,7 @@ fn send(mut stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
     crate::http::read_request(&mut reader)?;
     stream.write_all(answer)?;
     stream.shutdown(Shutdown::Write)?;
-    // Closed only after the other side: with something unread, the end would be a reset that can overtake the answer.
+    // Closed only after the other side: with something unread, the end would be a reset that can
+    // overtake the answer.
     io::copy(&mut reader.take(1 << 20), &mut io::sink()).map(drop)
 }

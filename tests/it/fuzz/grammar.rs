@@ -1,4 +1,5 @@
-//! Random templates by the grammar of the language: most of them parse, many of them execute, some are monstrous.
+//! Random templates by the grammar of the language: most of them parse, many of them execute, some
+//! are monstrous.
 
 use super::choices::Choices;
 use super::words::{

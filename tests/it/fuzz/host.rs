@@ -1,5 +1,6 @@
-//! confd's own functions over the cases' metadata, but for those that ask the machine: they would wait for name servers,
-//! or answer differently the next time. `include` finds the files in `templates/`, which include others and themselves.
+//! confd's own functions over the cases' metadata, but for those that ask the machine: they would
+//! wait for name servers, or answer differently the next time. `include` finds the files in
+//! `templates/`, which include others and themselves.
 
 use std::path::Path;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
-//! The proof that no input breaks the template language or any parser: random input by the thousand, the same every time.
+//! The proof that no input breaks the template language or any parser: random input by the
+//! thousand, the same every time.
 //!
-//! `cargo test` runs a short share; FUZZ_SECONDS=600 makes each test go on for so long, with ever new seeds. The fuzz
-//! targets in `fuzz/` are the functions in `targets`, and share the generators.
+//! `cargo test` runs a short share; FUZZ_SECONDS=600 makes each test go on for so long, with ever
+//! new seeds. The fuzz targets in `fuzz/` are the functions in `targets`, and share the generators.
 
 mod answer;
 mod bytes;

@@ -1,8 +1,10 @@
-//! Small damage to texts that are mostly right: what typing errors, bad merges and half-written files look like.
+//! Small damage to texts that are mostly right: what typing errors, bad merges and half-written
+//! files look like.
 
 use super::choices::Choices;
 
-/// `text` with a few wounds, `other` being something to take pieces from, and `words` what means something in such texts.
+/// `text` with a few wounds, `other` being something to take pieces from, and `words` what means
+/// something in such texts.
 pub(super) fn mutate(
     text: &[u8],
     other: &[u8],

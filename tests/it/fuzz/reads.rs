@@ -1,5 +1,5 @@
-//! The cost of a change: only those renderings are done again that read something that changed, and that gives the same
-//! files as doing all of them again.
+//! The cost of a change: only those renderings are done again that read something that changed, and
+//! that gives the same files as doing all of them again.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -21,7 +21,8 @@ fn render(text: &[u8], strict: bool) -> Result<Vec<u8>, Error> {
     template.execute(&mut host, &Value::Nil, options, &mut small_budget())
 }
 
-/// Renders the text twice: whatever comes out, it ends, says where it fails, and comes out again the same.
+/// Renders the text twice: whatever comes out, it ends, says where it fails, and comes out again
+/// the same.
 pub(super) fn check(text: &[u8]) {
     let strict = text.len().is_multiple_of(2);
     let once = render(text, strict);

@@ -1,6 +1,8 @@
-//! Every parser of the program as a function of any bytes: it ends, and what it has read is as it must be.
+//! Every parser of the program as a function of any bytes: it ends, and what it has read is as it
+//! must be.
 //!
-//! The fuzz targets in `fuzz/` are these functions, and `cargo test` runs them over the kept corpus and damage to it.
+//! The fuzz targets in `fuzz/` are these functions, and `cargo test` runs them over the kept corpus
+//! and damage to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,7 +104,8 @@ pub(super) fn functions(data: &[u8]) {
     assert_eq!(run(), run());
 }
 
-/// A pattern and, after a line end, a name: `gets` neither hangs nor fails on what `filepath.Match` accepts.
+/// A pattern and, after a line end, a name: `gets` neither hangs nor fails on what `filepath.Match`
+/// accepts.
 pub(super) fn glob(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (pattern, name) = text.split_once('\n').unwrap_or((&text, "/a/b"));
@@ -117,7 +120,8 @@ pub(super) fn glob(data: &[u8]) {
     }
 }
 
-/// What a metadata service sends before it hangs up, through the real client, twice on one connection if that is kept.
+/// What a metadata service sends before it hangs up, through the real client, twice on one
+/// connection if that is kept.
 pub(super) fn http(data: &[u8]) {
     for tree in fetch_twice(data) {
         assert!(!tree.is_empty());
@@ -138,7 +142,8 @@ pub(super) fn fetch_twice(answer: &[u8]) -> Vec<Arc<Tree>> {
     })
 }
 
-/// A format, and after a NUL the decisions that make its arguments: it prints something, and the same twice.
+/// A format, and after a NUL the decisions that make its arguments: it prints something, and the
+/// same twice.
 pub(super) fn printf(data: &[u8]) {
     let split = data.iter().position(|byte| *byte == 0);
     let (format, rest) = data.split_at(split.unwrap_or(data.len()));

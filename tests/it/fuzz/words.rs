@@ -1,4 +1,5 @@
-//! The words of random templates: functions with what they take, and texts that are likely to hit something.
+//! The words of random templates: functions with what they take, and texts that are likely to hit
+//! something.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! Rows 2, 3, 11 to 14, 18: what is tried again, what waits for whom, in which order things happen, and a long day's log.
+//! Rows 2, 3, 11 to 14, 18: what is tried again, what waits for whom, in which order things happen,
+//! and a long day's log.
 
 use std::process::Command;
 

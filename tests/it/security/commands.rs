@@ -26,7 +26,8 @@ fn a_command_inherits_three_descriptors_and_no_more() {
     }
 }
 
-/// Neither a variable nor a limit of confd's own: what it was started with, and the three that the README names.
+/// Neither a variable nor a limit of confd's own: what it was started with, and the three that the
+/// README names.
 #[test]
 fn a_command_has_the_environment_and_umask_that_confd_was_started_with() {
     let mut env = Env::with_tree(&json!({"k": "v"}));

@@ -1,7 +1,8 @@
-//! A user who owns the directory of dest, and does his worst between the look-up and the swap: no file elsewhere is written,
-//! read, given away or opened to others.
+//! A user who owns the directory of dest, and does his worst between the look-up and the swap: no
+//! file elsewhere is written, read, given away or opened to others.
 //!
-//! A check_cmd is the moment at which he acts. Second names are made for him by root: Linux before 3.6 lets him.
+//! A check_cmd is the moment at which he acts. Second names are made for him by root: Linux before
+//! 3.6 lets him.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -20,7 +21,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// out/ is his, with out/app rendered from metadata; secret/file is root's, 0600. `lines` go into the resource.
+    /// out/ is his, with out/app rendered from metadata; secret/file is root's, 0600. `lines` go
+    /// into the resource.
     fn new(test: &str, lines: &str) -> Option<Scene> {
         let mut env = among_users(test)?;
         env.put("metadata.json", "{\"k\": \"new\"}");
@@ -130,7 +132,8 @@ fn another_name_of_a_foreign_file_is_neither_given_away_nor_opened() {
     assert_eq!(scene.env.read("out/app"), "old");
 }
 
-/// Two resources in his directory, one of them not for his eyes: the file of the one must not get the mode of the other.
+/// Two resources in his directory, one of them not for his eyes: the file of the one must not get
+/// the mode of the other.
 #[test]
 fn a_closed_file_of_his_directory_is_not_opened_under_another_name() {
     let test = "a_closed_file_of_his_directory_is_not_opened_under_another_name";
@@ -190,7 +193,8 @@ fn links_and_pipes_in_the_place_of_the_staged_file_hold_nobody_up() {
 
 #[test]
 fn a_staged_file_that_is_his_cannot_be_followed_by_another_mode() {
-    // The owner is kept, so the staged file is his: he may change it, but only to what he could make of dest as well.
+    // The owner is kept, so the staged file is his: he may change it, but only to what he could
+    // make of dest as well.
     let test = "a_staged_file_that_is_his_cannot_be_followed_by_another_mode";
     let Some(scene) = Scene::new(test, "mode = \"0640\"") else {
         return;
@@ -250,8 +254,8 @@ fn a_device_is_no_dest() {
     scene.env.onetime().expect_code(1).expect_log(text);
 }
 
-/// While it is written the file is root's, 0600; owner before mode, since a change of owner would clear the set-id bits,
-/// and because the mode would let others in before they are the right ones.
+/// While it is written the file is root's, 0600; owner before mode, since a change of owner would
+/// clear the set-id bits, and because the mode would let others in before they are the right ones.
 #[test]
 fn a_staged_file_is_closed_until_it_is_whole() {
     let test = "a_staged_file_is_closed_until_it_is_whole";
@@ -312,7 +316,8 @@ fn a_mount_point_with_a_second_name_is_not_written_in_his_directory() {
     assert_eq!(env.read("second"), "old");
 }
 
-/// With a umask that closes new directories they are opened afterwards, but only what was really made.
+/// With a umask that closes new directories they are opened afterwards, but only what was really
+/// made.
 #[test]
 fn a_directory_put_in_the_place_of_a_new_one_is_not_opened_to_all() {
     let test = "a_directory_put_in_the_place_of_a_new_one_is_not_opened_to_all";

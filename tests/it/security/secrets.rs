@@ -23,8 +23,8 @@ fn places(directory: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// The daemon at its most talkative: a change, a failed check, an owed reload, a missing key. Its commands write down what
-/// every process of the machine shows to everybody.
+/// The daemon at its most talkative: a change, a failed check, an owed reload, a missing key. Its
+/// commands write down what every process of the machine shows to everybody.
 #[test]
 fn a_value_is_in_no_log_state_file_process_list_or_environment() {
     let metad = Metad::start(json!({"password": "before", "other": "1"}));

@@ -1,4 +1,5 @@
-//! The READMEs' chapter about debugging: what it shows is what the program prints, and whoever follows it gets there.
+//! The READMEs' chapter about debugging: what it shows is what the program prints, and whoever
+//! follows it gets there.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -31,8 +31,8 @@ fn one_mistake_of_each_class_is_repaired_with_what_is_printed() {
     let env_toml = "[template]\nsrc = \"env.tmpl\"\ndest = \"/opt/java.env\"\n";
     let twin =
         "[template]\nsrc = \"myid.tmpl\"\ndest = \"/zk_data/zookeeper/myid\"\nkeys = [\"/host\"]\n";
-    // Code, file, what is good, what is seeded (a whole file where nothing is good), what is printed, what is wrong by that,
-    // what becomes of it (nothing of a file that is removed).
+    // Code, file, what is good, what is seeded (a whole file where nothing is good), what is
+    // printed, what is wrong by that, what becomes of it (nothing of a file that is removed).
     #[rustfmt::skip]
     let mistakes = [
         ("E301", ZOO_TEMPLATE, "{{end}}", "", "the block that begins on line 7 has no {{end}}", ":3888", ":3888{{end}}"),

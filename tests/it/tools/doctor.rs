@@ -1,4 +1,5 @@
-//! `-doctor`: each thing that usually is wrong on a node, made wrong, and what the program says about it.
+//! `-doctor`: each thing that usually is wrong on a node, made wrong, and what the program says
+//! about it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -49,7 +50,8 @@ fn read(run: Run) -> Examined {
 }
 
 impl Examined {
-    /// Fails unless there is a finding of this check with this severity, these words, and a cure with those.
+    /// Fails unless there is a finding of this check with this severity, these words, and a cure
+    /// with those.
     #[track_caller]
     fn expect(&self, check: &str, severity: &str, words: &str, cure: &str) -> &Examined {
         let is_it = |found: &&[String; 4]| {
@@ -590,8 +592,8 @@ fn a_second_daemon_is_told() {
     examine(&env, &[]).expect("agent", "ok", &words, "");
 }
 
-/// A copy of the program. Made by another process: a command that another test starts meanwhile would inherit the file while
-/// it is written to, and the system starts no such program.
+/// A copy of the program. Made by another process: a command that another test starts meanwhile
+/// would inherit the file while it is written to, and the system starts no such program.
 fn copy_program(env: &Env, to: &str) {
     let to = format!("$ROOT/{to}");
     env.finish(env.command_of("cp", &[confd(), &to]))

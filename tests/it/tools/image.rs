@@ -1,4 +1,5 @@
-//! `-root`: a whole image made elsewhere, by the same code, without the rights and the commands of a node.
+//! `-root`: a whole image made elsewhere, by the same code, without the rights and the commands of
+//! a node.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,4 +1,5 @@
-//! `-lint`: mistakes of names, files, commands, conditions and patterns, and the real-world shapes that are none.
+//! `-lint`: mistakes of names, files, commands, conditions and patterns, and the real-world shapes
+//! that are none.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,4 +1,5 @@
-//! `-watch -root OUT` on a recording: what is saved is rendered again at once, below OUT, without commands.
+//! `-watch -root OUT` on a recording: what is saved is rendered again at once, below OUT, without
+//! commands.
 
 use std::fs;
 

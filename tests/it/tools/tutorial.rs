@@ -1,4 +1,5 @@
-//! docs/tutorial.md: every block is executed, in its order, in one directory; the Chinese page has the same.
+//! docs/tutorial.md: every block is executed, in its order, in one directory; the Chinese page has
+//! the same.
 
 use std::fs;
 use std::os::unix::fs::symlink;

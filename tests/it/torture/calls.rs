@@ -1,4 +1,5 @@
-//! strace as an instrument: which system calls a good run makes, and the same run with one of them made to fail or to kill.
+//! strace as an instrument: which system calls a good run makes, and the same run with one of them
+//! made to fail or to kill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -51,8 +52,8 @@ pub(super) fn injection(call: &Call, what: &str) -> [String; 2] {
     [trace, format!("inject={name}:{what}:when={number}")]
 }
 
-/// Every call in a trace of strace -f, as often as the busiest thread made it: strace counts for each thread by itself.
-/// What commands do after their start is theirs.
+/// Every call in a trace of strace -f, as often as the busiest thread made it: strace counts for
+/// each thread by itself. What commands do after their start is theirs.
 pub(super) fn calls(trace: &[String]) -> Vec<Call> {
     counts(trace)
         .into_iter()

@@ -1,4 +1,5 @@
-//! Commands that misbehave: that never end, leave daemons behind, flood, spoil what they check or reload, run confd itself.
+//! Commands that misbehave: that never end, leave daemons behind, flood, spoil what they check or
+//! reload, run confd itself.
 
 use std::fs;
 use std::time::Duration;

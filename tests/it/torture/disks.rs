@@ -1,5 +1,5 @@
-//! Disks that are full, read-only or gone under the daemon's hands: the old file stays, the log names it, and the new one
-//! comes as soon as it can.
+//! Disks that are full, read-only or gone under the daemon's hands: the old file stays, the log
+//! names it, and the new one comes as soon as it can.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! A failure of every file call of an apply, in every way that disks and systems fail: no file torn or lost, an error that
-//! names what it is about, and a next run that finishes the job.
+//! A failure of every file call of an apply, in every way that disks and systems fail: no file torn
+//! or lost, an error that names what it is about, and a next run that finishes the job.
 
 use super::calls::{Call, calls, can_trace, injected, traced};
 use super::scene::{Scene, tree};
@@ -41,12 +41,14 @@ fn a_failure_of_any_file_call_is_survived_and_said() {
     let run = good.env.finish(traced(&good.env, &options, &["-onetime"]));
     run.expect_code(0);
     let mut every = calls(&good.env.lines("trace"));
-    // Most calls of mmap are for memory; and a close that fails closes all the same, which strace cannot do.
+    // Most calls of mmap are for memory; and a close that fails closes all the same, which strace
+    // cannot do.
     every.retain(|call| !["mmap", "close"].contains(&call.name.as_str()));
     let cases = every
         .into_iter()
         .flat_map(|call| FAILURES.iter().map(move |failure| (call.clone(), *failure)));
-    // A new process counts anew, so that no command could ever start: it would wait a minute for others to end.
+    // A new process counts anew, so that no command could ever start: it would wait a minute for
+    // others to end.
     let is_lasting =
         |call: &Call, errno: &str| call.name == "dup2" && ["EMFILE", "ENOMEM"].contains(&errno);
     let cases = cases.filter(|(call, (errno, _))| !is_lasting(call, errno));
@@ -100,7 +102,8 @@ fn judge(scene: &Scene, run: &Run, words: &str, context: &str) -> End {
             );
             End::Said
         }
-        // The system's own loader of programs, or memory that the standard library cannot do without.
+        // The system's own loader of programs, or memory that the standard library cannot do
+        // without.
         _ => End::Died,
     }
 }

@@ -1,5 +1,5 @@
-//! A small fleet at one server: after a restart of the server its daemons come back one after the other. `make fleet` measures
-//! a large one.
+//! A small fleet at one server: after a restart of the server its daemons come back one after the
+//! other. `make fleet` measures a large one.
 
 use serde_json::json;
 

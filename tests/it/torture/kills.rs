@@ -1,4 +1,5 @@
-//! kill -9 at every system call of an apply: files old or new and whole, nothing left over, no reload forgotten.
+//! kill -9 at every system call of an apply: files old or new and whole, nothing left over, no
+//! reload forgotten.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -8,7 +9,8 @@ use super::{SIDE_BY_SIDE, for_each, sample};
 use crate::metad::Metad;
 
 const KILL: &str = "signal=KILL";
-/// strace as a grandchild: the process that is started, and killed in the end, is confd and not strace.
+/// strace as a grandchild: the process that is started, and killed in the end, is confd and not
+/// strace.
 const ASIDE: &str = "-D";
 
 fn report(what: &str, killed: &[bool]) {

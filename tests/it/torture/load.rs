@@ -1,5 +1,5 @@
-//! More of everything than anybody has: versions, resources, keys, bytes. The right result, within bounds of memory and
-//! descriptors; the figures are printed.
+//! More of everything than anybody has: versions, resources, keys, bytes. The right result, within
+//! bounds of memory and descriptors; the figures are printed.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,8 @@ fn thousands_of_versions_end_with_the_last_one() {
     );
 }
 
-/// So many resources, each with a directory of its own if so wished, and each with a reload of its own.
+/// So many resources, each with a directory of its own if so wished, and each with a reload of its
+/// own.
 fn resources(count: usize, directories: bool) -> Env {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.template("app.tmpl", "{{getv \"/k\"}}");
@@ -87,7 +88,8 @@ fn files(directory: &Path) -> usize {
 #[test]
 fn hundreds_of_resources_need_few_descriptors() {
     let count = if is_whole() { 500 } else { 100 };
-    // Soft and hard: as many as a program usually gets, and far fewer than there are files and commands.
+    // Soft and hard: as many as a program usually gets, and far fewer than there are files and
+    // commands.
     for (limit, directories) in [(1024, false), (1024, true), (64, false)] {
         let env = resources(count, directories);
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
@@ -122,7 +124,8 @@ fn hundreds_of_resources_need_few_descriptors() {
     }
 }
 
-/// Starts a daemon with this tree, which makes one file with this template; the file, and what was needed.
+/// Starts a daemon with this tree, which makes one file with this template; the file, and what was
+/// needed.
 fn rendered(tree: &Json, template: &str, what: &str) -> (String, usize) {
     let metad = Metad::start(tree.clone());
     let env = Env::with_metad(&metad);

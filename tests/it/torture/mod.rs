@@ -1,7 +1,9 @@
-//! The promise that nothing which happens to the program costs a file, tried out: kills and failures at every system call, a
-//! service that answers anything, commands that misbehave, clocks that jump, more of everything than anybody has.
+//! The promise that nothing which happens to the program costs a file, tried out: kills and
+//! failures at every system call, a service that answers anything, commands that misbehave, clocks
+//! that jump, more of everything than anybody has.
 //!
-//! `make test` runs a short share, `make torture` everything; each test ends with a line that says what it has run.
+//! `make test` runs a short share, `make torture` everything; each test ends with a line that says
+//! what it has run.
 
 mod calls;
 mod commands;

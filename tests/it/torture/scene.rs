@@ -1,4 +1,5 @@
-//! One apply that has everything: what it finds, what it must leave behind when it is hindered, and when it is not.
+//! One apply that has everything: what it finds, what it must leave behind when it is hindered, and
+//! when it is not.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -49,8 +50,8 @@ impl Scene {
         Scene::in_env(env)
     }
 
-    /// The four kinds of dest: one of somebody else's that is checked, one that is new in a new directory, one behind a link
-    /// whose reload must not be forgotten, one that is right already.
+    /// The four kinds of dest: one of somebody else's that is checked, one that is new in a new
+    /// directory, one behind a link whose reload must not be forgotten, one that is right already.
     fn in_env(env: Env) -> Scene {
         let resource = |name: &str, dest: &str, lines: &str| {
             env.template(&format!("{name}.tmpl"), LONG);
@@ -106,7 +107,8 @@ impl Scene {
         }
     }
 
-    /// Waits until the daemon has made with version 1 what was not there, and waits for a change; or until it is `dead`.
+    /// Waits until the daemon has made with version 1 what was not there, and waits for a change;
+    /// or until it is `dead`.
     pub(super) fn wait_made(&mut self, metad: &Metad, mut dead: impl FnMut() -> bool) {
         let made = self.env.path("out/deep/er/made");
         let is_made = || fs::read(&made).is_ok_and(|text| text == long("1").as_bytes());
@@ -127,7 +129,8 @@ impl Scene {
         });
     }
 
-    /// Fails unless every file is the old one or the new one, whole, with its mode and owner. `context` says what was done.
+    /// Fails unless every file is the old one or the new one, whole, with its mode and owner.
+    /// `context` says what was done.
     pub(super) fn expect_whole(&self, context: &str) {
         for dest in &self.dests {
             let path = self.env.path(dest.path);
@@ -164,8 +167,8 @@ impl Scene {
         }
     }
 
-    /// The next run, which nothing hinders: fails unless it finishes the job, clears everything away, and has not forgotten
-    /// the reload that must not be.
+    /// The next run, which nothing hinders: fails unless it finishes the job, clears everything
+    /// away, and has not forgotten the reload that must not be.
     pub(super) fn expect_mended(&self, context: &str) {
         let run = self.env.onetime();
         let context = format!("{context}\nthe next run: {}", run.stderr);

@@ -1,4 +1,5 @@
-//! A metadata service that answers anything: no file ever changes because of it, and the next good answer is applied.
+//! A metadata service that answers anything: no file ever changes because of it, and the next good
+//! answer is applied.
 
 use serde_json::{Value as Json, json};
 
@@ -321,7 +322,8 @@ fn a_service_that_forgets_its_version_is_followed_and_not_overrun() {
             metad.fail(answer(value));
             env.wait_content("out/app", value);
         }
-        // Each change is answered at once, so that only pauses keep the daemon from asking for ever.
+        // Each change is answered at once, so that only pauses keep the daemon from asking for
+        // ever.
         assert!(metad.request_count() < 20, "{:#?}", metad.requests());
     }
 }

@@ -1,7 +1,9 @@
-//! Clocks that jump: changes are applied, intervals kept, no loop begins, and the log tells the new time.
+//! Clocks that jump: changes are applied, intervals kept, no loop begins, and the log tells the new
+//! time.
 //!
-//! The daemon sees a clock of its own, by libfaketime: the wall clock jumps, the monotonic one goes on, as when somebody sets
-//! the clock of a machine. Files keep the times that the real one gives them.
+//! The daemon sees a clock of its own, by libfaketime: the wall clock jumps, the monotonic one goes
+//! on, as when somebody sets the clock of a machine. Files keep the times that the real one gives
+//! them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Reading JSON as Go's `json.Unmarshal` does: bytes in, a value or Go's words for what is wrong out.
+//! Reading JSON as Go's `json.Unmarshal` does: bytes in, a value or Go's words for what is wrong
+//! out.
 
 use super::failed;
 use crate::go::strconv;
@@ -75,7 +76,8 @@ struct Decoder<'t, 'b> {
     text: &'t [u8],
     pos: usize,
     depth: u32,
-    /// The first number too large for a float64: an error, but only if the syntax is right to the end.
+    /// The first number too large for a float64: an error, but only if the syntax is right to the
+    /// end.
     bad_number: Option<String>,
     budget: &'b mut Budget,
 }

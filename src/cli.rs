@@ -401,11 +401,11 @@ pub struct Row {
     pub group: &'static str,
     /// The name, without "-".
     pub name: &'static str,
-    /// What its value is called; `None` for a switch.
+    /// The name of its value; `None` for a switch.
     pub value: Option<&'static str>,
     /// The value may be left out, and stands behind "=".
     pub is_optional: bool,
-    /// What it does, and its default.
+    /// Its effect, and its default.
     pub help: String,
 }
 

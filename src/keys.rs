@@ -31,7 +31,7 @@ pub struct Key {
     pub kind: Kind,
     /// The default as written in a file; empty for none.
     pub default: &'static str,
-    /// What it does, on one line.
+    /// Its effect, on one line.
     pub help: &'static str,
 }
 

@@ -40,7 +40,7 @@ fn program() -> ExitCode {
     })
 }
 
-/// The same, but for the log: a service has no stderr.
+/// The same for the log: a service has no stderr.
 fn service(home: &Path) -> ExitCode {
     log::write_to(home.join("log").join("confd.log"));
     errand::recover(home);

@@ -34,7 +34,7 @@ impl Word {
         Word { letters, farthest }
     }
 
-    /// The edits that lead to `candidate`; none when they are so many that it was probably not
+    /// The edits that lead to `candidate`; none when there are so many that it was probably not
     /// meant.
     pub(crate) fn edits(&self, candidate: &str) -> Option<usize> {
         let edits = distance(&self.letters, candidate)?;

@@ -77,7 +77,7 @@ pub(super) struct Apply {
     directories: Directories,
 }
 
-/// What became of the lock.
+/// The result of an attempt to take the lock.
 enum Locked {
     Yes(Option<Lock>),
     Busy,
@@ -183,7 +183,7 @@ impl Agent {
         }
     }
 
-    /// Another process holds the lock. A one-time run does not wait for ever.
+    /// Another process holds the lock. A one-time run gives up after its deadline.
     fn wait_for_lock(&mut self, now: Instant) {
         let Phase::Locking(locking) = &mut self.phase else {
             return;
@@ -437,7 +437,7 @@ impl Agent {
         drop(apply);
     }
 
-    /// What is staged, checked and need not wait for others.
+    /// The staged files that are checked and need not wait for others.
     fn take_staged(&mut self, now: Instant) -> Vec<(PathBuf, Staged)> {
         let ready = |(path, slot): (&PathBuf, &Slot)| match &slot.state {
             State::Checked(staged) => {

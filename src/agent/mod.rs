@@ -9,11 +9,12 @@
 //!      ReloadStarted, Reloaded
 //! ```
 //!
-//! What is due is taken up in a round ([`Phase`]): it is rendered by a thread; then, with the lock,
-//! compared, staged and checked; then swapped, and its reloads begin. The loop itself never waits
-//! for a name server, a command, the lock or a file system other than those of dest and confdir.
+//! Due resources are taken up in a round ([`Phase`]): each is rendered by a thread; then, with the
+//! lock, compared, staged and checked; then swapped, and its reloads begin. The loop itself never
+//! waits for a name server, a command, the lock or a file system other than those of dest and
+//! confdir.
 //!
-//! What holds at any moment, and where:
+//! The invariants, and where they are kept:
 //! - No older metadata over newer: each tree carries the generation of the files that was noted
 //!   before its request; a change of it by others makes the tree stale (`freshness`, `apply`).
 //! - Nobody waits for a stranger: a rendering or a check that takes long is left to itself after
@@ -66,7 +67,7 @@ use resources::Broken;
 use round::Round;
 use slot::Slot;
 
-/// What the threads post to the loop.
+/// A message from a thread to the loop.
 #[derive(Debug)]
 pub enum Event {
     /// The source gave a tree that differs from the one before.
@@ -151,16 +152,16 @@ pub fn run(load: Load) -> Result<ExitCode> {
     done
 }
 
-/// What the loop does as a whole, apart from commands and single inspections.
+/// The activity of the loop as a whole, apart from commands and single inspections.
 #[derive(Debug)]
 enum Phase {
     /// Nothing.
     Idle,
     /// Everything that was due is being rendered.
     Rendering(Round),
-    /// What is rendered waits for the lock, or for a newer tree.
+    /// The rendered files wait for the lock, or for a newer tree.
     Locking(Locking),
-    /// What is staged is being checked. Holds the lock.
+    /// The staged files are being checked. Holds the lock.
     Checking(Apply),
 }
 
@@ -200,7 +201,7 @@ struct Agent {
     look_at: Option<Instant>,
     /// It was logged that there are no resources.
     is_empty_logged: bool,
-    /// What was last logged about the lock.
+    /// The last line logged about the lock.
     lock_logged: Option<String>,
     /// `-onetime`: something was swapped since the last round began.
     has_swapped: bool,
@@ -208,7 +209,7 @@ struct Agent {
     gave_up: bool,
     /// Which metadata `tree` is.
     metadata: Option<status::Metadata>,
-    /// What others see of it.
+    /// Its health as others see it.
     health: Health,
 }
 
@@ -346,7 +347,7 @@ impl Agent {
         self.tree = Some(tree);
     }
 
-    /// `settle`: when metadata has been quiet for so long, but not put off for ever; `splay`: then
+    /// `settle`: when metadata has been quiet for so long, but not put off without end; `splay`: then
     /// some time at random.
     fn when_to_apply(&mut self, now: Instant) -> Instant {
         if self.tree.is_none() || self.config.mode == Mode::Onetime {

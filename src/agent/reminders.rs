@@ -1,5 +1,5 @@
-//! What the log says about failures that last: one reminder an hour for each, and one line when it
-//! is over. The first line of a failure is logged where it happens.
+//! The lines of the log about failures that last: one reminder an hour for each, and one line when
+//! it is over. The first line of a failure is logged where it happens.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

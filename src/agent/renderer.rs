@@ -28,7 +28,7 @@ pub(super) struct Job {
     pub work: Work,
 }
 
-/// What to do.
+/// The kind of the work.
 #[derive(Debug)]
 pub(super) enum Work {
     /// Render this tree.
@@ -43,7 +43,7 @@ pub(super) enum Work {
     },
 }
 
-/// What an inspection has found.
+/// The result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
     /// The template has changed, or a call would return something else.

@@ -1,4 +1,4 @@
-//! What the agent tells others about itself: the status file, and the log's lines about the start
+//! The agent's reports about itself: the status file, and the log's lines about the start
 //! and about failures that last. Everybody may read it, so no value of the metadata gets in.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub(super) struct Health {
     reload_errors: BTreeMap<PathBuf, String>,
     /// The resources as they are before conf.d has been read.
     expected: Vec<Entry>,
-    /// What deserves attention and belongs to no resource, by its cause.
+    /// The notes that belong to no resource, by their cause.
     notes: BTreeMap<&'static str, String>,
 }
 
@@ -248,7 +248,7 @@ fn condition(slot: &Slot, command: Option<Command>, is_reload_pending: bool) -> 
     }
 }
 
-/// What deserves attention and is no failure.
+/// The notes about a resource: they deserve attention and are no failure.
 fn notes(slot: &Slot) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(winner) = &slot.shadowed_by {

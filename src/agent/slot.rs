@@ -11,7 +11,7 @@ use crate::log::{self, Level};
 use crate::resource::{Change, Inputs, Prepared, Rendered, Resource, SETTLED, Stamp, stage};
 use crate::tree::Tree;
 
-/// What a resource is doing.
+/// The activity of a resource.
 #[derive(Debug)]
 pub(super) enum State {
     /// Nothing; it may be taken up.
@@ -67,7 +67,7 @@ pub(super) struct Slot {
     pub resource: Arc<Resource>,
     /// The conf.d file as it was read.
     pub stamp: Stamp,
-    /// What it is doing.
+    /// Its activity.
     pub state: State,
     /// When it is to be taken up; never, when nothing is to be done.
     pub due: Option<Instant>,
@@ -77,7 +77,7 @@ pub(super) struct Slot {
     pub inspect_at: Option<Instant>,
     /// The number of the job that looks at them.
     pub inspection: Option<u64>,
-    /// What the file on disk was rendered from.
+    /// The inputs from which the file on disk was rendered.
     pub inputs: Option<Inputs>,
     /// Where the file is, all links followed, once that was looked at.
     pub place: Option<PathBuf>,

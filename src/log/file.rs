@@ -59,7 +59,7 @@ impl LogFile {
         self.file.write_all(line)
     }
 
-    /// To be called before a line of so many bytes is written. Gives the file that was written to
+    /// To be called before a line of `bytes` bytes is written. Gives the file that was written to
     /// until now when another one has taken its place. After an error the lines go on in the same
     /// file, and it is tried again when that has grown some more.
     pub fn make_room(&mut self, bytes: usize) -> Result<Option<File>> {

@@ -48,15 +48,15 @@ impl Lock {
         Lock::tried(file, locked)
     }
 
-    /// A lock that others of its kind can hold as well; `None` when somebody has one by himself.
+    /// A lock that others of its kind can hold as well; `None` when somebody holds it exclusively.
     pub fn try_share(directory: &Path) -> io::Result<Option<Lock>> {
         let file = open_for_lock(directory, NAME)?;
         let locked = file.try_lock_shared();
         Lock::tried(file, locked)
     }
 
-    /// Whether somebody has a lock of `directory`, of either kind. Makes no file, and keeps
-    /// nothing.
+    /// Returns true if somebody holds a lock of `directory`, of either kind. Makes no file, and
+    /// keeps nothing.
     pub fn is_taken(directory: &Path) -> io::Result<bool> {
         let file = open_to_look(directory, NAME)?;
         file.map_or(Ok(false), |file| {
@@ -65,7 +65,7 @@ impl Lock {
         })
     }
 
-    /// Whether somebody has it by himself; the same otherwise.
+    /// Returns true if somebody holds it exclusively. Makes no file, and keeps nothing.
     pub fn is_held(directory: &Path) -> io::Result<bool> {
         let file = open_to_look(directory, NAME)?;
         file.map_or(Ok(false), |file| {
@@ -74,7 +74,7 @@ impl Lock {
         })
     }
 
-    /// The number of the process that has it by himself, if that can be seen.
+    /// The number of the process that holds it exclusively, if that can be seen.
     pub fn holder(directory: &Path) -> Option<u32> {
         lock_holder(&directory.join(NAME)).or_else(|| lock_holder(directory))
     }

@@ -24,7 +24,7 @@ impl Inputs {
     }
 }
 
-/// What a rendering depends on beside the metadata. To look at it takes as long as files and name
+/// The inputs of a rendering beside the metadata. Inspecting them takes as long as files and name
 /// servers take.
 #[derive(Clone, Debug)]
 pub struct SystemInputs {

@@ -87,9 +87,9 @@ enum Id {
 /// The owner and mode that dest should have.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
-    /// What is configured, as far as this machine knows it.
+    /// The configured attributes, as far as this machine knows them.
     pub attributes: Attributes,
-    /// What is wrong with names, such as that this machine has no such user.
+    /// The problems with names, such as that this machine has no such user.
     pub unknown: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ pub struct Ownership {
 pub struct Rendered {
     /// The bytes.
     pub content: Vec<u8>,
-    /// What it depends on.
+    /// Its inputs.
     pub inputs: Inputs,
     /// The owner and mode that go with it.
     pub ownership: Ownership,
@@ -110,7 +110,7 @@ const MOST_SHOWN: usize = 20;
 /// How dest differs from what was rendered, and why.
 #[derive(Debug)]
 pub struct Change {
-    /// What is not as it should be.
+    /// The difference from the wanted file.
     pub difference: Difference,
     /// The keys that made it so, as far as they are known.
     pub keys: Vec<String>,
@@ -141,7 +141,7 @@ fn shown(keys: &[String]) -> String {
     text
 }
 
-/// What became of a rendered resource.
+/// The outcome of rendering a resource.
 #[derive(Debug)]
 pub enum Outcome {
     /// The file on disk is right.
@@ -157,9 +157,9 @@ pub enum Outcome {
 pub struct Prepared {
     /// The file beside dest.
     pub stage: Stage,
-    /// What it was rendered from.
+    /// The inputs from which it was rendered.
     pub inputs: Inputs,
-    /// What it changes.
+    /// The change that it makes.
     pub change: Change,
     /// The MD5 of the new content, in hex.
     pub md5: String,
@@ -198,7 +198,7 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
                 Ok(_) => {}
-                // A link that leads nowhere, say: what is wrong with this one is told when it is
+                // A link that leads nowhere, say: its problem is reported when it is
                 // loaded.
                 Err(_) => found.push((path, Stamp::UNKNOWN)),
             }
@@ -254,7 +254,7 @@ impl Resource {
         })
     }
 
-    /// What is wrong with the conf.d file and does no harm.
+    /// The harmless mistakes of the conf.d file.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
@@ -498,7 +498,7 @@ impl Resource {
         Ok(String::from_utf8_lossy(&command).into_owned())
     }
 
-    /// What the end of the `check_cmd` means for the staged file.
+    /// The consequence of the `check_cmd`'s outcome for the staged file.
     pub fn judge_check(&self, outcome: Result<()>) -> Result<()> {
         outcome.map_err(|error| self.check_failed(error))
     }

@@ -99,7 +99,7 @@ impl Record {
     }
 }
 
-/// What a journal says.
+/// The content of a journal.
 #[derive(Debug, Default)]
 struct Entries {
     pending: BTreeMap<u64, Record>,
@@ -136,14 +136,14 @@ impl Entries {
     }
 }
 
-/// What other processes have left.
+/// The reloads that other processes have left.
 #[derive(Debug, Default)]
 pub struct Left {
     /// Reloads that may not have been started, now this process's own, with their numbers.
     pub pending: Vec<(u64, Record)>,
     /// The dests whose reloads the former version of confd has noted as pending.
     pub old: Vec<PathBuf>,
-    /// What cannot be read, for the log.
+    /// The journals that cannot be read, for the log.
     pub problems: Vec<String>,
 }
 
@@ -187,7 +187,7 @@ impl Journal {
         Ok(numbers)
     }
 
-    /// What a command has to announce so that these entries are cleared when it starts.
+    /// The announcement of a command that clears these entries when it starts.
     pub fn clearance(&self, numbers: &[u64]) -> Option<(Arc<File>, Vec<u8>)> {
         let (_, file) = self.file.as_ref()?;
         (!numbers.is_empty()).then(|| (Arc::clone(file), lines_to_clear(numbers).into_bytes()))

@@ -8,7 +8,7 @@ use super::{CallError, Failure};
 /// Nodes executed, turns of loops and the work of functions in one rendering: about five seconds on
 /// the slowest machines in use.
 pub const MAX_STEPS: u64 = 50_000_000;
-/// Bytes of output and of values made in one rendering, all told.
+/// Bytes of output and of values made in one rendering, in total.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// Levels of native recursion that may be open at once: a parenthesis is one, a nested rendering
 /// several. With the parser's own limit, what they need stays below 1.5 MiB even in a debug build;

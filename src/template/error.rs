@@ -268,7 +268,7 @@ impl Error {
         self.0.place.column()
     }
 
-    /// What stands below Go's line, indented: what is known of a missing key, or else the source
+    /// The lines below Go's, indented: the facts about a missing key, or else the source
     /// line; then the further errors, each with its own.
     pub fn details(&self) -> String {
         let mut text = self.indented_answer();

@@ -166,7 +166,7 @@ pub(super) fn render(text: &str) -> Result<String, Error> {
     render_with(text, Options::default(), &mut budget)
 }
 
-/// What the template prints, or the first line of words about its error.
+/// The output of the template, or the first line of its error.
 pub(super) fn shown(text: &str) -> String {
     render(text).unwrap_or_else(|error| error.to_string())
 }

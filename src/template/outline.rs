@@ -16,11 +16,11 @@ use super::value::{Str, Value};
 /// before.
 const MOST_STAGES: usize = 16;
 
-/// A template's expressions, in the order of its text, and its faults.
+/// A template's expressions, in the order of its text, and its flaws.
 #[derive(Debug, Default)]
 pub struct Outline {
     pub statements: Vec<Statement>,
-    pub faults: Vec<Fault>,
+    pub flaws: Vec<Flaw>,
 }
 
 /// An expression and the use of its value.
@@ -121,9 +121,9 @@ pub struct Call {
     pub args: Vec<Expr>,
 }
 
-/// The faults that can be seen without executing.
+/// The flaws that can be seen without executing.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Flaw {
     /// It is assigned where nothing has declared it: fails when executed.
     Undeclared { pos: usize, name: String },
     /// It is called and nowhere defined: fails when executed.
@@ -255,7 +255,7 @@ impl Walk<'_> {
             let name = names.get(node.template.0).map_or(&b""[..], Vec::as_slice);
             let name = String::from_utf8_lossy(name).into_owned();
             let pos = node.pos;
-            self.outline.faults.push(Fault::Undefined { pos, name });
+            self.outline.flaws.push(Flaw::Undefined { pos, name });
         }
     }
 
@@ -266,7 +266,7 @@ impl Walk<'_> {
             let hides = outer.into_iter().any(|outer| outer.name == local.name);
             if local.telling && !local.used && hides {
                 let Local { pos, name, .. } = local;
-                self.outline.faults.push(Fault::Lost { pos, name });
+                self.outline.flaws.push(Flaw::Lost { pos, name });
             }
         }
     }
@@ -289,7 +289,7 @@ impl Walk<'_> {
         for variable in &pipeline.decl {
             let (pos, name) = (variable.name.start, self.words(variable.name));
             if variable.slot.is_none() {
-                self.outline.faults.push(Fault::Undeclared { pos, name });
+                self.outline.flaws.push(Flaw::Undeclared { pos, name });
             } else if let (false, Some(scope)) = (pipeline.assign, self.scopes.last_mut()) {
                 scope.push(Local {
                     pos,
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn faults_are_what_execution_would_find_or_never_notice() {
-        let lost = |pos| Fault::Lost {
+        let lost = |pos| Flaw::Lost {
             pos,
             name: "$x".to_owned(),
         };
@@ -530,14 +530,14 @@ mod tests {
             ("{{$x := 1}}{{$x = 2}}{{$x}}", vec![]),
             (
                 "{{if 1}}{{$x := 1}}{{end}}{{if 1}}{{$x = 2}}{{end}}",
-                vec![Fault::Undeclared {
+                vec![Flaw::Undeclared {
                     pos: 36,
                     name: "$x".to_owned(),
                 }],
             ),
             (
                 r#"{{template "b"}}"#,
-                vec![Fault::Undefined {
+                vec![Flaw::Undefined {
                     pos: 11,
                     name: "b".to_owned(),
                 }],
@@ -557,7 +557,7 @@ mod tests {
                 vec![],
             ),
         ] {
-            assert_eq!(outline(text).faults, want, "{text}");
+            assert_eq!(outline(text).flaws, want, "{text}");
         }
     }
 }

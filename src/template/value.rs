@@ -15,7 +15,7 @@ use crate::go::time::{Location, Time};
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: u32 = 500;
-/// How many values a list or map may hold, all told. A value that is shared counts each time: it is
+/// How many values a list or map may hold in total. A value that is shared counts each time: it is
 /// printed, compared and encoded each time.
 pub const MAX_SIZE: u64 = 1 << 24;
 

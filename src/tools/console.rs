@@ -20,7 +20,7 @@ use crate::platform;
 const WIDTH: usize = 80;
 /// The fewest columns that lines are wrapped to.
 const NARROWEST: usize = 40;
-/// What takes longer is spoken of.
+/// The time after which a wait is reported.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A colour of text, or its weight.

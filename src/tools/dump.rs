@@ -148,7 +148,7 @@ impl Redaction {
     }
 }
 
-/// What secrets are called, wherever it stands in a word. Rather too much is hidden than too
+/// The names of secrets, anywhere in a word. Rather too much is hidden than too
 /// little, also everything below such a name.
 const ANYWHERE: &[&str] = &["credential", "passphrase", "passw", "secret"];
 /// The same, but only at the end of a word (`apikey`, `tokens`, `pwd2`), since others begin like

@@ -1,4 +1,5 @@
-//! What `-lint` and `-doctor` find: data until the end, then lines for people or JSON for machines.
+//! The findings of `-lint` and `-doctor`: data until the end, then lines for people or JSON for
+//! machines.
 //!
 //! Knows neither TOML nor templates nor nodes.
 
@@ -77,9 +78,9 @@ pub struct Finding {
     /// The code of the mistake, or the name of the check.
     pub code: &'static str,
     pub severity: Severity,
-    /// What was found.
+    /// The mistake.
     pub message: String,
-    /// What to do about it; empty for nothing.
+    /// The cure; empty if there is none.
     pub help: String,
 }
 

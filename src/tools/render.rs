@@ -67,7 +67,7 @@ pub fn view(config: &Config, keys: &[String]) -> Result<View> {
     Ok(tree.view(prefix, keys))
 }
 
-/// What was typed for `-keys`, with commas between several; everything without the flag.
+/// The keys given with `-keys`, separated by commas; everything without the flag.
 fn keys(args: &Args) -> Vec<String> {
     let typed = args.all("keys").iter().flat_map(|typed| typed.split(','));
     let typed = typed.map(|key| key.trim().to_owned());

@@ -12,11 +12,11 @@ use super::{DirId, LeafId, Tree, dir_order};
 pub struct Change {
     /// The leaf's key.
     pub key: String,
-    /// What happened to it.
+    /// The kind of its change.
     pub kind: Kind,
 }
 
-/// What happened to a key from the old view to the new one.
+/// The change of a key from the old view to the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only the new view has it.

@@ -97,8 +97,8 @@ impl View {
         }
     }
 
-    /// What the keys contribute that begin with the text, other than those below the directory that
-    /// it names.
+    /// The names contributed by the keys that begin with the text, other than those below the
+    /// directory that it names.
     fn list_below_text<'v>(&'v self, asked: &Asked<'_>, names: &mut Names<'v>) {
         let Some((parent, sight)) = asked.parent else {
             return;
@@ -134,7 +134,8 @@ impl View {
         }
     }
 
-    /// What all other keys contribute: their first segment, as the text does not come off them.
+    /// The names contributed by all other keys: their first segment, as the text does not come off
+    /// them.
     fn list_others<'v>(&'v self, asked: &Asked<'_>, names: &mut Names<'v>) {
         if asked.dir == "/" {
             let Some((root, sight)) = self.find_dir("") else {

@@ -33,7 +33,7 @@ pub enum MissingKey {
     Misspelt {
         /// The key that was probably meant.
         meant: String,
-        /// Whether the resource's keys cover that one.
+        /// True if the resource's `keys` cover that one.
         covered: bool,
     },
     /// Nothing like it is there.

@@ -42,7 +42,7 @@ pub struct Tree {
     leaves: Box<[Leaf]>,
     /// The root is the last one: a directory comes after those in it.
     dirs: Box<[Dir]>,
-    /// What changed since another tree, as found last: each resource asks for the same.
+    /// The changes since another tree, as found last: each resource asks for the same.
     since: Mutex<Option<(Weak<Tree>, Arc<Changes>)>>,
 }
 

@@ -1,5 +1,5 @@
-//! What one resource may see of a tree: its keys below its prefix, as a restriction on directories
-//! and leaves.
+//! The part of a tree that one resource may see: its keys below its prefix, as a restriction on
+//! directories and leaves.
 //!
 //! Nothing is copied. A look-up is one step for each segment of the key.
 
@@ -38,7 +38,7 @@ pub(super) struct Near {
 /// As many places are remembered.
 const PLACES: usize = 32;
 
-/// What the resource says.
+/// The restrictions as the resource states them.
 #[derive(Debug, PartialEq, Eq)]
 struct Scope {
     /// Empty, or a clean path.
@@ -54,7 +54,7 @@ pub(super) enum Sight {
     Part,
 }
 
-/// What is visible of directories that are not visible as a whole; each list is sorted.
+/// The visible parts of directories that are not visible as a whole; each list is sorted.
 #[derive(Clone, Debug, Default)]
 struct Limits {
     /// On the way to something visible.

@@ -26,7 +26,7 @@ pub struct Reporter {
     /// The resources as they were before they began to wait for something, from which times
     /// continue; at first those of the process before.
     settled: Vec<Entry>,
-    /// What the file says; none when that is unknown.
+    /// The content of the file; none when that is unknown.
     written: Option<State>,
     /// The time to write the news that `written` does not have.
     due: Option<Instant>,

@@ -19,7 +19,7 @@ const VERSION: u64 = 1;
 /// The size in bytes above which a file is not read.
 const LARGEST: u64 = 4 << 20;
 
-/// What the agent knows at one moment.
+/// The agent's knowledge at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The metadata that the files are made from; none before the first answer.
@@ -28,7 +28,7 @@ pub struct Report {
     pub fetch_error: Option<String>,
     /// In file order.
     pub resources: Vec<Entry>,
-    /// What else deserves attention and belongs to no single resource.
+    /// The notes that belong to no single resource.
     pub notes: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ pub struct Entry {
     pub running: Option<Running>,
     /// The result of its last reload; none when that succeeded, or none has run yet.
     pub reload_error: Option<String>,
-    /// What else deserves attention, such as an unknown owner.
+    /// The notes, such as an unknown owner.
     pub notes: Vec<String>,
 }
 
@@ -133,7 +133,7 @@ impl Condition {
         }
     }
 
-    /// What is to be done, or has failed.
+    /// The pending work, or the failure.
     pub fn detail(&self) -> Option<&str> {
         match self {
             Condition::InSync => None,

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::*;
 
-/// What the server does with one request.
+/// The server's answer to one request.
 enum Reply {
     /// Sends this and keeps the connection.
     Keep(String),

@@ -1,7 +1,7 @@
 //! Go's package regexp: its syntax, its error messages, its matches, on strings of any bytes.
 //!
 //! `parse` reads an expression and makes a program, `exec` runs it. Every search takes a number of
-//! steps that it may use: no expression can go on for ever.
+//! steps that it may use: every expression ends.
 
 mod class;
 mod exec;

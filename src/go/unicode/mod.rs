@@ -35,7 +35,7 @@ pub fn lowered(text: &str) -> String {
     text.chars().map(lower).collect()
 }
 
-/// Go's `unicode.SimpleFold`: the next larger character that is the same but for case, or the
+/// Go's `unicode.SimpleFold`: the next larger character that differs only in case, or the
 /// smallest of them.
 pub fn simple_fold(code: u32) -> u32 {
     mapped(code, &FOLD)

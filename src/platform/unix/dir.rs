@@ -65,20 +65,20 @@ impl Dir {
         &self.path
     }
 
-    /// What the directory itself is.
+    /// The metadata of the directory itself.
     pub fn meta(&self) -> io::Result<Meta> {
         // By way of ".", since Linux 2.6.39 to 3.5 know no fstat of a descriptor with O_PATH.
         self.stat(OsStr::new("."))
     }
 
-    /// Whether this user may make files here; the error says why not.
+    /// Succeeds if this user may create files here; the error says why not.
     pub fn may_write(&self) -> io::Result<()> {
         let (fd, wanted) = (self.fd.as_raw_fd(), libc::W_OK | libc::X_OK);
         // SAFETY: the descriptor is open, and the name NUL-terminated.
         check(unsafe { libc::faccessat(fd, c".".as_ptr(), wanted, 0) })
     }
 
-    /// What `name` is, a link being a link; `None` when there is nothing.
+    /// The metadata of `name`, without following a link; `None` when nothing is there.
     pub fn look_up(&self, name: &OsStr) -> io::Result<Option<Meta>> {
         match self.stat(name) {
             Ok(meta) => Ok(Some(meta)),
@@ -364,7 +364,7 @@ fn meta(stat: &libc::stat) -> Meta {
     }
 }
 
-/// What an open file is.
+/// The metadata of an open file.
 pub fn file_meta(file: &File) -> io::Result<Meta> {
     let mut stat = MaybeUninit::uninit();
     // SAFETY: the descriptor is open, and `stat` valid to be written.

@@ -1,4 +1,4 @@
-//! What this machine says about itself: its name, zone, interfaces, users and name servers.
+//! The facts about this machine: its name, zone, interfaces, users and name servers.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

@@ -44,7 +44,7 @@ pub fn usual_confdir() -> PathBuf {
     "/etc/confd".into()
 }
 
-/// What somebody can do about an error; `None` when its own words say all.
+/// A cure for an error; `None` when its message says enough.
 pub fn advice(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
         libc::ENOSPC => "free some space, or inodes, on its file system",
@@ -60,7 +60,7 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Whether the system has no more of something just now, and may have again when a process ends.
+/// Returns true if the system has run out of a resource that a process frees when it ends.
 pub fn is_shortage(error: &io::Error) -> bool {
     let short = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
     error
@@ -157,7 +157,7 @@ pub fn start(roles: &Roles) -> ExitCode {
     (roles.program)()
 }
 
-/// Nothing to do: nobody waits to be told.
+/// Does nothing: no service manager waits for it.
 pub fn say_ready() {}
 
 /// From now on, stderr is this file.
@@ -172,7 +172,7 @@ pub fn script(text: &str, _scratch: &Path) -> io::Result<Command> {
     Ok(shell(text))
 }
 
-/// Whether a file of this name stands for this name only.
+/// Returns true if a file of this name is an ordinary file (on Windows `nul` is none).
 pub fn is_plain_name(_name: &str) -> bool {
     true
 }

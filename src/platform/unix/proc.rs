@@ -1,7 +1,7 @@
 //! Other processes, as /proc shows them: who runs, with which words, where it logs to, and who
 //! holds a lock.
 //!
-//! What belongs to another user is seen in part only; without /proc there is nothing to see.
+//! Processes of other users are visible only in part, and without /proc none are.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -107,7 +107,7 @@ impl Running {
         fs::read_link(self.at("exe"))
     }
 
-    /// Whether `program` is what it runs.
+    /// Returns true if it runs `program`.
     pub fn runs(&self, program: &Path) -> io::Result<bool> {
         same_file(&self.at("exe"), program)
     }
@@ -118,7 +118,7 @@ impl Running {
     }
 }
 
-/// Whether two paths lead to one file or directory.
+/// Returns true if two paths lead to one file or directory.
 pub fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
     let (one, other) = (fs::metadata(one)?, fs::metadata(other)?);
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))

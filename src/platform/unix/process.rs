@@ -88,12 +88,12 @@ fn restore() -> io::Result<()> {
     signal::unblock_all()
 }
 
-/// What a new process writes on its way to its program, after everything that can keep it from
-/// starting but the program itself. The process that starts it may be killed at any moment: what
-/// stands there is true all the same.
+/// The lines that a new process writes on its way to its program, after everything that can keep it
+/// from starting but the program itself. The process that starts it may be killed at any moment:
+/// what stands there is true all the same.
 #[derive(Clone, Debug, Default)]
 pub struct Announcement {
-    /// What is appended to which file.
+    /// The files, and the bytes that are appended to each.
     pub lines: Vec<(Arc<File>, Vec<u8>)>,
     /// The file that gets the identity of the process, for [`is_still_running`].
     ///

@@ -1,5 +1,5 @@
-//! What a file has beside its content: labels of the security modules, access lists, reserved
-//! blocks, room on its disk.
+//! The metadata of a file beside its owner and mode: labels of the security modules, access lists,
+//! reserved blocks, room on its disk.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use crate::platform::Disk;
 
 const SELINUX_LABEL: &CStr = c"security.selinux";
 const ACCESS_LIST: &CStr = c"system.posix_acl_access";
-/// What Linux allows for one attribute.
+/// The most bytes that Linux allows for one attribute.
 const LARGEST_ATTRIBUTE: usize = 1 << 16;
 
 /// Gives `new` the SELinux label of `old`, where there is one and it is not the same already.
@@ -39,7 +39,7 @@ pub fn label(path: &Path) -> io::Result<Option<String>> {
     Ok(text.map(|text| text.trim_end_matches('\0').to_owned()))
 }
 
-/// Whether SELinux refuses what its policy does not allow; `None` where it is not in use.
+/// Returns true if SELinux enforces its policy; `None` where it is not in use.
 pub fn selinux_enforces() -> Option<bool> {
     // The second place is that of Linux before 3.1.
     let places = ["/sys/fs/selinux/enforce", "/selinux/enforce"];

@@ -95,10 +95,10 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     ))
 }
 
-/// What is written about a process as soon as it runs.
+/// The lines that are written about a process as soon as it runs.
 #[derive(Clone, Debug, Default)]
 pub struct Announcement {
-    /// What is appended to which file.
+    /// The files, and the bytes that are appended to each.
     pub lines: Vec<(Arc<File>, Vec<u8>)>,
     /// The file that gets the identity of the process, for [`is_still_running`].
     ///

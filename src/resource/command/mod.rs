@@ -22,7 +22,7 @@ use crate::platform::{self, Announcement, Process};
 use output::Capture;
 pub use output::{Output, leave_open_outputs};
 
-/// What a command gets to clean up when its time is over, before it is killed.
+/// The time for a command to clean up after its limit, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a command may wait to be started when the system has run out of what it needs, and how
 /// often it tries.
@@ -53,7 +53,7 @@ pub struct Invocation {
 pub struct Ended {
     /// How it ended.
     pub status: Status,
-    /// What it wrote to stdout and stderr, in the order of writing.
+    /// Its stdout and stderr, in the order of writing.
     pub output: Output,
 }
 

@@ -1,6 +1,6 @@
-//! What a command writes: its last bytes while it runs, and the open end of it afterwards.
+//! The output of a command: its last bytes while it runs, and the open end of it afterwards.
 //!
-//! A daemon that a command leaves behind may keep the pipe for ever, so its end says nothing about
+//! A daemon that a command leaves behind may keep the pipe open without end, so its end says nothing about
 //! the command's. Instead, when the command has ended, a mark is written into the same pipe: what
 //! stands before it is the command's output. After the mark the pipe is left to a process that only
 //! reads, since a daemon that writes to a pipe without a reader is killed by SIGPIPE, and confd
@@ -106,7 +106,7 @@ pub(super) fn capture() -> io::Result<(Capture, PipeWriter)> {
 }
 
 impl Capture {
-    /// What was written until now, when the command has ended. Others may go on writing.
+    /// The output until now, when the command has ended. Others may go on writing.
     pub(super) fn finish(self, writer: PipeWriter) -> Output {
         match write_mark(writer, &self.mark) {
             Ok(()) => self.output.recv().unwrap_or_default(),
@@ -141,7 +141,7 @@ fn random_mark() -> [u8; MARK] {
     mark
 }
 
-/// What comes before the mark, or before the end.
+/// The output before the mark, or before the end.
 fn read_output(reader: &PipeReader, mark: &[u8; MARK]) -> Output {
     let mut output = Output::default();
     let mut chunk = [0; CHUNK];

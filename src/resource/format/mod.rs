@@ -123,7 +123,7 @@ fn position(content: &[u8], offset: usize) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    /// What a format says about a text, without the words that all have.
+    /// The complaint of a format about a text, without the words that all have.
     fn complaint(format: Format, text: &[u8]) -> String {
         let problem = format.check(text).expect_err("refused");
         let words = format!("the output is not valid {}: ", format.name());
@@ -142,7 +142,7 @@ mod tests {
         ] {
             assert_eq!(Format::Json.check(good.as_bytes()), Ok(()), "{good:.20}");
         }
-        for (bad, told) in [
+        for (bad, expected) in [
             ("", "line 1, column 1: EOF while parsing a value"),
             ("{\"a\": }", "line 1, column 7: expected value"),
             ("{\"a\": 1,\n}", "line 2, column 1: key must be a string"),
@@ -153,7 +153,7 @@ mod tests {
                 "line 1, column 3: control character (\\u0000-\\u001F) found while parsing a string",
             ),
         ] {
-            assert_eq!(complaint(Format::Json, bad.as_bytes()), told, "{bad}");
+            assert_eq!(complaint(Format::Json, bad.as_bytes()), expected, "{bad}");
         }
         assert_eq!(
             complaint(Format::Json, b"\"\xff\""),
@@ -169,8 +169,8 @@ mod tests {
             ("a = 1\nb = <no value>\n", "line 2, column 5: "),
             ("a = 1\na = 2\n", "line 2, column 1: "),
         ] {
-            let told = complaint(Format::Toml, bad.as_bytes());
-            assert!(told.starts_with(place), "{bad}: {told}");
+            let expected = complaint(Format::Toml, bad.as_bytes());
+            assert!(expected.starts_with(place), "{bad}: {expected}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::template::{Budget, CallError, Template, Value};
 /// How many files may be open at once: each takes some of the native stack.
 const MAX_OPEN: usize = 20;
 
-/// What one rendering has included so far.
+/// The files that one rendering has included so far.
 #[derive(Debug, Default)]
 pub(super) struct Included {
     /// The files by the names that they were asked for by; each is parsed once.

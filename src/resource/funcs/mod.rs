@@ -43,7 +43,7 @@ pub use table::{Doc, FUNCTIONS, Kind, Reading, doc, docs};
 /// How many compiled regular expressions one rendering keeps.
 const EXPRESSIONS: usize = 64;
 
-/// What the functions find outside of the metadata.
+/// The environment of the functions outside of the metadata.
 #[derive(Clone, Debug)]
 pub struct HostEnv {
     /// The directory that `include` reads from.
@@ -123,7 +123,7 @@ impl Funcs {
     }
 }
 
-/// What is wrong with a regular expression, in Go's words; nothing when it can be used.
+/// Go's message about an invalid regular expression; `None` when it is valid.
 pub fn expression_fault(pattern: &str) -> Option<String> {
     let error = Expression::new(pattern.as_bytes(), &mut Budget::default()).err()?;
     Some(error.to_string())

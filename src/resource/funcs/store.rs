@@ -1,4 +1,4 @@
-//! What a template may see of the metadata, as functions: `exists get gets getv getvs ls lsdir`.
+//! The functions that read the metadata: `exists get gets getv getvs ls lsdir`.
 //! Values and names are parts of the tree's text, not copies. What is asked for goes into the
 //! rendering's [`ReadSet`].
 //!

@@ -1,4 +1,4 @@
-//! What templates may ask the machine: its environment, clock, name, addresses, name servers and
+//! The functions that read the machine: its environment, clock, name, addresses, name servers and
 //! files.
 
 use std::io::ErrorKind;

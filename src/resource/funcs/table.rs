@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// What a function reads besides its arguments.
+/// The input of a function besides its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// The metadata: its first argument is a key.
@@ -59,11 +59,11 @@ pub struct Doc {
     pub name: &'static str,
     /// The kind of its value.
     pub result: Kind,
-    /// What it reads besides its arguments.
+    /// Its input besides its arguments.
     pub reads: Option<Reading>,
     /// The arguments: `[X]` can be omitted, `X…` can be repeated.
     pub args: &'static str,
-    /// What it returns, on one line.
+    /// The value that it returns, on one line.
     pub help: &'static str,
     /// A template that uses it, for the metadata of docs/templates.md; empty for none.
     pub example: &'static str,

@@ -134,7 +134,7 @@ pub(super) fn contains(text: &Str, part: &Str) -> bool {
 }
 
 /// Where `part`, which is not empty, stands in `text`, without overlaps: Knuth, Morris and Pratt's
-/// search, since bytes have none in std and a naive one can be made to take for ever.
+/// search, since bytes have none in std and a naive one can be made quadratic.
 fn occurrences<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     // For every length matched so far, the length that still matches when the next byte does not.
     let mut fallback = vec![0_usize; part.len()];
@@ -275,7 +275,7 @@ pub(super) fn sha256(text: &Str) -> Value {
     Value::text(hex::encode(&Sha256::digest(text.as_bytes())))
 }
 
-/// What stands between words, and how they begin.
+/// The separator of words, and how each begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     /// `snake_case`
@@ -393,7 +393,7 @@ fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
     }
 }
 
-/// What may follow the first `=`: another one behind two digits, and nothing more.
+/// The rest of the padding after the first `=`: another one behind two digits, and nothing more.
 fn padding<'t>(
     digits: usize,
     end: usize,

@@ -1,4 +1,4 @@
-//! What a staged file has besides its content: owner, mode, label, access list, extended
+//! The attributes of a staged file besides its content: owner, mode, label, access list, extended
 //! attributes.
 //!
 //! Configured values come first, then those of the old file. A file system that keeps no owners or

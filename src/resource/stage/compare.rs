@@ -18,8 +18,8 @@ const CHUNK: usize = 64 << 10;
 /// Stands for the sum of a file that not everybody may read.
 const SECRET: &str = "(secret)";
 
-/// What is not as it should be. Of two values the first is what dest has, the second what it should
-/// have.
+/// The difference from the wanted file. Of two values the first is what dest has, the second what
+/// it should have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// There is no dest.
@@ -30,7 +30,7 @@ pub struct Difference {
     pub gid: Option<(u32, u32)>,
     /// The permissions.
     pub mode: Option<(u32, u32)>,
-    /// The MD5 sums of the contents, in hex; or why they are not told.
+    /// The MD5 sums of the contents, in hex; or why they are withheld.
     pub md5: Option<(String, String)>,
 }
 
@@ -63,8 +63,8 @@ impl Difference {
 }
 
 impl Target {
-    /// What is to be changed so that dest has this content and the configured owner and mode;
-    /// `None`: nothing.
+    /// The change that gives dest this content and the configured owner and mode; `None` if there
+    /// is none.
     pub fn compare(&self, content: &[u8]) -> Result<Option<Difference>> {
         let Some(old) = &self.old else {
             return Ok(Some(Difference {
@@ -108,7 +108,8 @@ impl Target {
     }
 }
 
-/// Whether the file reads as `content` and ends there. Stops at the first byte that differs.
+/// Returns true if the file reads as `content` and ends there. Stops at the first byte that
+/// differs.
 pub(super) fn reads_as(mut file: &File, content: &[u8]) -> io::Result<bool> {
     let mut rest = content;
     let mut chunk = vec![0; CHUNK.min(content.len() + 1)];

@@ -181,7 +181,7 @@ struct StagedFile {
     name: OsString,
     is_there: bool,
     keep: bool,
-    /// What it was when it was complete.
+    /// Its metadata when it was complete.
     made: Option<Meta>,
     /// Holds a lock.
     claim: Option<File>,

@@ -19,7 +19,7 @@ const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const MARK: &str = ".confd-";
 /// Too many for a word, so that nobody's own `.zoo.cfg.confd-backup` is taken for ours.
 const RANDOM: usize = 10;
-/// What file systems allow for a name, less what is put around it here.
+/// The longest name that file systems allow, less the additions of this module.
 const LONGEST: usize = 255 - ".".len() - ".confd-kept-".len() - RANDOM;
 /// How often another name is tried when one is taken.
 const ATTEMPTS: u32 = 100;
@@ -43,7 +43,7 @@ pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsStrin
     Err(failure)
 }
 
-/// What all staged files of dest `name` begin with. A name near the limit of file systems is stood
+/// The prefix of all staged files of dest `name`. A name near the limit of file systems is stood
 /// for by its MD5.
 fn prefix(name: &OsStr) -> OsString {
     let mut prefix = OsString::from(".");
@@ -70,7 +70,7 @@ fn random_letters() -> String {
     (0..RANDOM).filter_map(letter).collect()
 }
 
-/// Whether `name` is the prefix and ten of our letters, and nothing else.
+/// Returns true if `name` is the prefix and ten of our letters, and nothing else.
 fn is_staged(name: &OsStr, prefix: &OsStr) -> bool {
     let rest = name
         .as_encoded_bytes()
@@ -99,7 +99,7 @@ pub fn without_random_parts(text: &str) -> String {
 
 /// Removes the staged files that killed runs have left beside these targets, and says which. To be
 /// called with the apply lock held and before anything is staged: every such file is then nobody's,
-/// but for those that are claimed. Reads each directory once.
+/// except those that are claimed. Reads each directory once.
 pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
     targets.retain(|target| target.has_directory());
     targets.sort_unstable_by_key(|target| target.dir.path());

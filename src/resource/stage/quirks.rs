@@ -1,4 +1,4 @@
-//! What a file system cannot do and we go on without: one WARNING each.
+//! The features that a file system lacks and that confd does without: one WARNING each.
 
 use std::collections::BTreeSet;
 use std::path::Path;

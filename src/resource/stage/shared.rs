@@ -39,7 +39,7 @@ impl Directories {
     }
 }
 
-/// Whether what stands at the path is still the directory that stood there.
+/// Returns true if the path still leads to the same directory.
 fn is_same(one: &Dir, other: &Dir) -> bool {
     let id = |dir: &Dir| dir.meta().map(|meta| meta.id).ok();
     id(one).is_some_and(|found| Some(found) == id(other))

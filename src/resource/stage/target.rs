@@ -1,7 +1,7 @@
 //! Where dest really is: the path walked step by step, links followed only where that is safe, the
 //! last directory held open.
 //!
-//! A link may be made by somebody who wants confd, which is root, to write in a place of his
+//! A link may be made by somebody who wants confd, which is root, to write in a place of theirs
 //! choice. So it counts only
 //! - when nobody but root and we can change what stands in its directory,
 //! - or when it belongs to root or to us, and is no second name of a link that stands elsewhere,
@@ -33,7 +33,7 @@ pub struct Attributes {
     pub gid: Option<u32>,
 }
 
-/// A dest found: its directory, open, and what stands there. Made anew for each apply.
+/// A dest found: its directory, open, and what stands there. Made again for each apply.
 #[derive(Debug)]
 pub struct Target {
     /// The deepest directory on the way that exists.
@@ -73,13 +73,13 @@ impl Target {
         self.wanted
     }
 
-    /// Whether not everybody may read the file as it is, or as it will be.
+    /// Returns true if some users may not read the file, now or after the swap.
     pub fn is_secret(&self) -> bool {
         let modes = [self.old.as_ref().map(|old| old.mode), self.wanted.mode];
         platform::HAS_OWNERS && modes.into_iter().flatten().any(|mode| mode & 0o004 == 0)
     }
 
-    /// What the file holds, up to so many bytes; `None` when there is none.
+    /// The content of the file, at most `most` bytes; `None` when there is no file.
     pub fn read_old(&self, most: u64) -> Result<Option<Vec<u8>>> {
         let read = |file: File| {
             let mut content = Vec::new();
@@ -100,7 +100,7 @@ impl Target {
         self.dir.path()
     }
 
-    /// Whether this user may make a file, or a directory on the way to it, in
+    /// Succeeds if this user may create a file, or a directory on the way to it, in
     /// [`Target::directory`].
     pub fn may_be_made(&self) -> io::Result<()> {
         self.dir.may_write()
@@ -111,7 +111,7 @@ impl Target {
         self.old.as_ref().map(|old| old.size)
     }
 
-    /// Whether the directory of dest exists.
+    /// Returns true if the directory of dest exists.
     pub(super) fn has_directory(&self) -> bool {
         self.missing.is_empty()
     }
@@ -228,7 +228,7 @@ impl Walk<'_> {
         self.dir.path().join(name)
     }
 
-    /// Whether there is nothing above, as at `/`: the system knows that itself, but for an image.
+    /// Returns true if there is nothing above, as at `/`; below -root the system does not know.
     fn is_at_the_top(&self) -> bool {
         matches!(self.image, Some((_, 0)))
     }
@@ -288,7 +288,7 @@ impl Walk<'_> {
             let belongs = |meta: &Meta| meta.uid == owner;
             if !belongs(&dir) && !old.as_ref().is_some_and(belongs) {
                 let text = format!(
-                    "is a link made by user {owner} to a place that is not his, and is not followed"
+                    "is a link made by user {owner} to a place that they do not own, and is not followed"
                 );
                 return Err(Error::resource(&link, &text));
             }
@@ -358,7 +358,7 @@ fn is_ours(meta: &Meta, own: u32) -> bool {
     meta.uid == 0 || meta.uid == own
 }
 
-/// Whether nobody but root and we can change what stands in `dir`.
+/// Returns true if only root and this user can change the entries of `dir`.
 pub(super) fn is_closed(dir: &Meta, own: u32) -> bool {
     is_ours(dir, own) && dir.mode & 0o022 == 0
 }
@@ -405,7 +405,7 @@ mod tests {
             ("root's in /tmp", 0, 0o1777, 0, false, Trust::Always),
             ("a second name in a user's", 9, 0o755, 0, true, Trust::Never),
             ("a second name in /tmp", 0, 0o1777, OWN, true, Trust::Never),
-            ("a user's in his", 9, 0o755, 9, false, Trust::IfOwn),
+            ("a user's in their own", 9, 0o755, 9, false, Trust::IfOwn),
             ("a user's in /tmp", 0, 0o1777, 9, true, Trust::IfOwn),
             ("a user's in a group's", 0, 0o775, 9, false, Trust::IfOwn),
         ] {

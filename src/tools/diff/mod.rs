@@ -59,7 +59,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// What would happen, as far as it has been looked at.
+/// The changes that a run would make, as far as they are known.
 struct Preview<'a> {
     config: &'a Config,
     tree: Arc<Tree>,

@@ -47,7 +47,7 @@ struct Place {
     leftovers: Vec<PathBuf>,
     /// The resource, and what deserves attention about it.
     notes: Vec<String>,
-    /// What root cannot replace, and the letter of its attribute in chattr.
+    /// The file that not even root can replace, and the letter of its attribute in chattr.
     protected: Option<(PathBuf, char)>,
     /// The file and its label, if that is unusual.
     odd_label: Option<(PathBuf, String)>,
@@ -126,7 +126,7 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
     }))
 }
 
-/// What keeps even root from replacing the file.
+/// The attribute that keeps even root from replacing the file, and where it is set.
 fn protected(target: &Target) -> Option<(PathBuf, char)> {
     let places = [target.path(), target.directory().to_owned()];
     places.into_iter().find_map(|place| {

@@ -1,4 +1,4 @@
-//! What a template's calls do, whoever's keys they ask for: arguments, formats, and values that do
+//! Checks of a template's calls, apart from the keys: arguments, formats, and values that do
 //! not print as one expects.
 
 use super::code::Code;

@@ -260,7 +260,7 @@ fn line_around(text: &str, offset: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// What to do about a line that cannot be read, from the line alone: the reader's words differ
+/// A cure for a line that cannot be read, from the line alone: the reader's messages differ
 /// between its versions.
 fn advice(line: &str) -> String {
     let line = line.trim();

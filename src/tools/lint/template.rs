@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
 use crate::go::path;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
-use crate::template::outline::{Expr, Fault, Outline, Usage, When};
+use crate::template::outline::{Expr, Flaw, Outline, Usage, When};
 use crate::template::{MAX_SOURCE, Problem, Template};
 use crate::tools::dump;
 use crate::tools::finding::Report;
@@ -88,8 +88,8 @@ pub(super) fn check(
         return Vec::new();
     };
     let outline = template.outline(FUNCTIONS);
-    for fault in &outline.faults {
-        add_fault(fault, &source, report);
+    for flaw in &outline.flaws {
+        add_flaw(flaw, &source, report);
     }
     let variables = Variables::of(&outline);
     let mut checker = Checker {
@@ -317,20 +317,20 @@ fn last_before(text: &[u8], name: &[u8], offset: usize) -> Option<Range<usize>> 
     Some(end - name.len()..end)
 }
 
-fn add_fault(fault: &Fault, source: &Source, report: &mut Report) {
-    let finding = match fault {
-        Fault::Undeclared { pos, name } => {
+fn add_flaw(flaw: &Flaw, source: &Source, report: &mut Report) {
+    let finding = match flaw {
+        Flaw::Undeclared { pos, name } => {
             let message = format!("{name} is assigned, but not declared");
             let help =
                 format!("declare it before, in the same block or around it: {{{{{name} := …}}}}");
             source.finding(*pos, Code::E305, message, help)
         }
-        Fault::Undefined { pos, name } => {
+        Flaw::Undefined { pos, name } => {
             let message = format!("template \"{name}\" is not defined");
             let help = format!("define it in this file: {{{{define \"{name}\"}}}}…{{{{end}}}}");
             source.finding(*pos, Code::E305, message, help)
         }
-        Fault::Lost { pos, name } => {
+        Flaw::Lost { pos, name } => {
             let message = format!("this {name} ends with its block and is not used");
             let help = format!("to change the outer one, assign: {{{{{name} = …}}}}");
             source.finding(*pos, Code::W306, message, help)

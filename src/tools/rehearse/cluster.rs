@@ -12,11 +12,11 @@ use crate::tree::Tree;
 /// A cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cluster {
-    /// What is below /hosts.
+    /// The nodes below /hosts.
     pub nodes: Vec<Node>,
-    /// What is below /adding-hosts.
+    /// The nodes below /adding-hosts.
     pub adding: Vec<Node>,
-    /// What is below /deleting-hosts.
+    /// The nodes below /deleting-hosts.
     pub deleting: Vec<Node>,
     /// All other leaves, by key.
     pub rest: BTreeMap<String, String>,
@@ -91,7 +91,7 @@ impl Cluster {
         self.nodes.iter().filter(move |node| node.role == *role)
     }
 
-    /// Whether this is the node that the metadata was recorded on.
+    /// Returns true if this is the node that the metadata was recorded on.
     pub(super) fn is_own(&self, node: &Node) -> bool {
         let same = |leaf: &str| {
             let own = self.rest.get(&format!("/host{leaf}"));

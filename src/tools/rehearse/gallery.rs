@@ -113,7 +113,7 @@ impl Gallery {
 }
 
 impl Difference {
-    /// What it is: `changed`, `missing` or `unexpected`.
+    /// Its kind: `changed`, `missing` or `unexpected`.
     pub(super) fn kind(&self) -> &'static str {
         match (&self.expected, &self.rendered) {
             (Some(_), Some(_)) => "changed",

@@ -38,7 +38,7 @@ pub(super) struct Resource {
     templates: Templates,
 }
 
-/// What the report says about a stage.
+/// The report's entry for a stage.
 pub(super) struct StageInfo {
     pub slug: &'static str,
     pub role: String,

@@ -1,4 +1,4 @@
-//! What follows from a status file at one moment: the problems that make confd unhealthy.
+//! The diagnosis of a status file at one moment: the problems that make confd unhealthy.
 
 use crate::agent::status::{Command, Entry, Kind, State, heartbeat};
 use crate::log::age;
@@ -28,7 +28,7 @@ pub(super) struct Diagnosis {
     pub now: u64,
     /// `None` if that cannot be found out.
     pub is_daemon_running: Option<bool>,
-    /// What makes it unhealthy; nothing when it is healthy.
+    /// The problems that make it unhealthy; empty when it is healthy.
     pub problems: Vec<String>,
 }
 

@@ -65,11 +65,11 @@ pub fn confdir(args: &Args, config: &Config) -> PathBuf {
 pub struct Summary {
     /// The state of the process that reported last.
     pub process: String,
-    /// What makes it unhealthy; nothing when it is healthy.
+    /// The problems that make it unhealthy; empty when it is healthy.
     pub problems: Vec<String>,
     /// The only problem is that no daemon is running, because it was shut down or never started.
     pub is_only_stopped: bool,
-    /// What else deserves attention.
+    /// The notes.
     pub notes: Vec<String>,
 }
 

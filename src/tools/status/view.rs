@@ -130,7 +130,7 @@ fn add_resource(text: &mut String, entry: &Entry, now: u64, style: Style) {
     }
 }
 
-/// What there is to say about a resource below its first line.
+/// The lines about a resource below its first line.
 fn details(entry: &Entry, now: u64) -> Vec<String> {
     let mut details = Vec::new();
     let detail = entry.condition.detail();

@@ -7,7 +7,7 @@ use crate::go::utf8;
 use crate::template::value::{MAX_DEPTH, Str};
 use crate::template::{Budget, CallError, Value};
 
-/// What the text must hold.
+/// The kind of value that the text must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     Any,
@@ -282,7 +282,7 @@ impl Decoder<'_, '_> {
         Ok(out.into())
     }
 
-    /// What follows a backslash.
+    /// The rest of an escape sequence, after its backslash.
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), CallError> {
         let byte = match self.peek() {
             Some(byte @ (b'"' | b'\\' | b'/')) => byte,

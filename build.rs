@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// `git archive` replaces its content by the commit and its time.
-const EXPORTED: &str = "release/commit";
+const EXPORTED: &str = ".ci/release/commit";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -12,8 +12,8 @@
 pub mod agent;
 pub mod backend;
 pub mod cli;
+pub mod cmd_info;
 pub mod config;
-pub mod errand;
 pub mod error;
 pub mod go;
 pub mod keys;

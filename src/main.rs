@@ -10,13 +10,13 @@ use app_agent::error::{self, Error, Result};
 use app_agent::tools::{
     console, diff, doctor, dump, functions, get, lint, preview, rehearse, render, status,
 };
-use app_agent::{agent, errand, log, platform};
+use app_agent::{agent, cmd_info, log, platform};
 
 fn main() -> ExitCode {
     platform::start(&platform::Roles {
         program,
         service,
-        errand: errand::run,
+        cmd_info: cmd_info::run,
     })
 }
 
@@ -43,7 +43,7 @@ fn program() -> ExitCode {
 /// The same for the log: a service has no stderr.
 fn service(home: &Path) -> ExitCode {
     log::write_to(home.join("log").join("confd.log"));
-    errand::recover(home);
+    cmd_info::recover(home);
     program()
 }
 

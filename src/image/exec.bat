@@ -4,4 +4,4 @@
 @rem seconds above 0. Exit code: 0 when there was nothing to do or the command succeeded, else 1. No
 @rem batch file can read every command unharmed, so confd does it. One line: an upgrade may replace
 @rem this file meanwhile.
-@"%~dp0confd.exe" -errand & if errorlevel 1 (exit /b 1) else if errorlevel 0 (exit /b 0) else exit /b 1
+@"%~dp0confd.exe" -cmd-info & if errorlevel 1 (exit /b 1) else if errorlevel 0 (exit /b 0) else exit /b 1

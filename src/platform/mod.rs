@@ -52,7 +52,7 @@ pub struct Roles {
     /// A service that the system has started (Windows), in the app agent's folder.
     pub service: fn(&Path) -> ExitCode,
     /// The inner part of exec.bat (Windows), in that folder.
-    pub errand: fn(&Path) -> ExitCode,
+    pub cmd_info: fn(&Path) -> ExitCode,
 }
 
 /// The kind of a directory entry.

@@ -141,7 +141,7 @@ pub(super) fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<Fi
 pub fn start(roles: &Roles) -> ExitCode {
     let words: Vec<_> = env::args_os().skip(1).collect();
     match words.split_first() {
-        Some((first, _)) if first == "-errand" => (roles.errand)(&home()),
+        Some((first, _)) if first == "-cmd-info" => (roles.cmd_info)(&home()),
         Some((first, rest)) if first == "-setup" => setup::run(rest),
         _ => service::serve(roles.service).unwrap_or_else(roles.program),
     }

@@ -48,20 +48,20 @@ fn recover_one(home: &Path, record: &Path) -> io::Result<()> {
         .take(LONGEST)
         .read_to_end(&mut info)?;
     // A batch file of several lines is no record.
-    let Some(errand) = String::from_utf8(info)
+    let Some(command) = String::from_utf8(info)
         .ok()
-        .and_then(|info| Errand::parse(home, &info))
+        .and_then(|info| PlatformCommand::parse(home, &info))
     else {
         return Ok(());
     };
     if record
         .file_name()
-        .is_some_and(|name| name == errand.name().as_str())
+        .is_some_and(|name| name == command.name().as_str())
     {
         let is_verdict = |state: &str| state == "successful" || state.starts_with("failed");
-        if !errand.is_logged(is_verdict) {
-            eprintln!("exec: command {} was cut off", errand.id);
-            errand.note(CUT_OFF);
+        if !command.is_logged(is_verdict) {
+            eprintln!("exec: command {} was cut off", command.id);
+            command.note(CUT_OFF);
         }
         file.set_len(0)?;
     }
@@ -72,8 +72,8 @@ fn recover_one(home: &Path, record: &Path) -> io::Result<()> {
 /// the command succeeded.
 pub fn run(home: &Path) -> ExitCode {
     recover(home);
-    let done = Errand::read(home).and_then(|errand| match errand {
-        Some(errand) => errand.run_once(),
+    let done = PlatformCommand::read(home).and_then(|command| match command {
+        Some(command) => command.run_once(),
         None => Ok(true),
     });
     match done {
@@ -88,15 +88,15 @@ pub fn run(home: &Path) -> ExitCode {
 
 /// One command of the platform.
 #[derive(Debug)]
-struct Errand<'a> {
+struct PlatformCommand<'a> {
     home: &'a Path,
     id: String,
     command: String,
 }
 
-impl<'a> Errand<'a> {
+impl<'a> PlatformCommand<'a> {
     /// The command of cmd.info; `None` when there is none.
-    fn read(home: &'a Path) -> Result<Option<Errand<'a>>> {
+    fn read(home: &'a Path) -> Result<Option<PlatformCommand<'a>>> {
         let path = home.join("log").join("cmd.info");
         let refuse = |problem: &str| Error::resource(&path, problem);
         let mut info = Vec::new();
@@ -108,17 +108,17 @@ impl<'a> Errand<'a> {
         }
         let info = String::from_utf8(info).map_err(|_| refuse("is not UTF-8 text"))?;
         let info = info.trim_end_matches(['\r', '\n']);
-        match Errand::parse(home, info) {
+        match PlatformCommand::parse(home, info) {
             _ if info.is_empty() => Ok(None),
             None => Err(refuse("is not ID:COMMAND")),
-            errand => Ok(errand),
+            command => Ok(command),
         }
     }
 
     /// The command of the text "ID:COMMAND"; `None` when it is something else.
-    fn parse(home: &'a Path, info: &str) -> Option<Errand<'a>> {
+    fn parse(home: &'a Path, info: &str) -> Option<PlatformCommand<'a>> {
         let (id, command) = info.split_once(':').filter(|(id, _)| !id.is_empty())?;
-        Some(Errand {
+        Some(PlatformCommand {
             home,
             id: id.to_owned(),
             command: command.to_owned(),
@@ -302,7 +302,8 @@ mod tests {
     use super::*;
 
     fn home(name: &str) -> PathBuf {
-        let home = std::env::temp_dir().join(format!("confd-errand-{}-{name}", std::process::id()));
+        let home =
+            std::env::temp_dir().join(format!("confd-command-{}-{name}", std::process::id()));
         fs::create_dir_all(home.join("log")).unwrap();
         home
     }
@@ -394,7 +395,7 @@ mod tests {
         let home = home("names");
         let name = |id: &str| {
             let (id, command) = (id.to_owned(), String::new());
-            Errand {
+            PlatformCommand {
                 home: &home,
                 id,
                 command,

@@ -90,6 +90,7 @@ const GROUPS: &[Group] = &[
     Group { title: "Inspect", flags: &[
         flag("diff",               Switch,                "show what would change; exit 3 if anything would"),
         flag("show-secrets",       Switch,                "with -diff: include files that not everyone may read"),
+        flag("against",            Value("N"),            "with -diff: compare files with N versions before"),
         flag("dump",               Value("PATH"),         "write this node's metadata to PATH; - for stdout"),
         flag("redact",             Detailed("KEYS"),      "with -dump: hide what looks secret, and these keys"),
         flag("root",               Value("PATH"),         "write below PATH instead of /, run no command"),
@@ -230,6 +231,7 @@ const TOOLS: &[(&str, Tool)] = &[
 /// The flags that belong to some tools. Without the tool they are an error, not a daemon.
 const DETAILS: &[(&str, &[&str])] = &[
     ("show-secrets", &["diff"]),
+    ("against", &["diff"]),
     ("redact", &["dump"]),
     ("keys", &["render"]),
     ("expect", &["rehearse"]),
@@ -588,6 +590,7 @@ mod tests {
         let asked = |line: &str| parse(line.split_whitespace().map(OsString::from));
         let cases = [
             ("-diff -show-secrets", Ok(Some(Tool::Diff))),
+            ("-diff -against 1", Ok(Some(Tool::Diff))),
             ("-diff=false", Ok(None)),
             ("-dump - -redact=pin", Ok(Some(Tool::Dump))),
             ("-dump false", Ok(Some(Tool::Dump))),

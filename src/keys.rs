@@ -108,6 +108,9 @@ pub const RESOURCE: &[Key] = &[
     key("reload_retry",       Kind::Boolean,  "false", "repeats a failed reload until it succeeds"),
     key("output",             Kind::String,   "",      "fails unless the result is valid json, toml, ini or xml"),
     key("reconcile",          Kind::Boolean,  "false", "puts back at the interval what others change, in watch mode too"),
+    key("create_only",        Kind::Boolean,  "false", "makes the file if it is missing, and never changes it"),
+    key("skip_empty",         Kind::Boolean,  "false", "leaves the file alone when the result is empty"),
+    key("backup",             Kind::Integer,  "0",     "keeps this many former versions beside the file"),
     key("strict",             Kind::Boolean,  "false", "treats warnings about this resource as errors"),
 ];
 

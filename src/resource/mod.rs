@@ -69,6 +69,9 @@ pub struct Resource {
     strict: bool,
     output: Option<Format>,
     reconcile: bool,
+    create_only: bool,
+    skip_empty: bool,
+    backups: u32,
     warnings: Vec<Warning>,
 }
 
@@ -103,6 +106,9 @@ pub struct Rendered {
     /// The owner and mode that go with it.
     pub ownership: Ownership,
 }
+
+/// The largest value of `backup`.
+const MOST_BACKUPS: u32 = 99;
 
 /// So many changed keys are named in the log.
 const MOST_SHOWN: usize = 20;
@@ -250,6 +256,9 @@ impl Resource {
             strict: table.boolean("strict")?.unwrap_or(config.strict),
             output: output(table)?,
             reconcile: table.boolean("reconcile")?.unwrap_or(config.reconcile),
+            create_only: table.boolean("create_only")?.unwrap_or(false),
+            skip_empty: table.boolean("skip_empty")?.unwrap_or(false),
+            backups: backups(table)?,
             warnings,
         })
     }
@@ -319,7 +328,9 @@ impl Resource {
             error.explain(&mut |key| probe.answer(key));
             error
         })?;
-        self.check_output(&content)?;
+        if !self.is_skipped(&content) {
+            self.check_output(&content)?;
+        }
         let (reads, observed, mut files) = funcs.into_inputs();
         files.push(parsed.file);
         Ok(Rendered {
@@ -379,10 +390,24 @@ impl Resource {
 
     /// The place of dest, with this owner and mode.
     pub fn target_with(&self, wanted: Attributes, config: &Config) -> Result<Target> {
-        match &config.root {
+        let mut target = match &config.root {
             None => Target::resolve(&self.dest, wanted),
             Some(root) => Target::resolve_below(root, &self.dest, wanted),
-        }
+        }?;
+        target.is_create_only = self.create_only;
+        target.backups = self.backups;
+        Ok(target)
+    }
+
+    /// The bytes that dest should hold; none if the file that there is stays as it is.
+    pub(crate) fn wanted(&self, content: Vec<u8>, target: &Target) -> Option<Vec<u8>> {
+        let is_left_alone = self.is_skipped(&content) || (self.create_only && target.exists());
+        (!is_left_alone).then_some(content)
+    }
+
+    /// Returns true if an empty result leaves the file alone, and this is one.
+    fn is_skipped(&self, content: &[u8]) -> bool {
+        self.skip_empty && content.trim_ascii().is_empty()
     }
 
     /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest
@@ -397,6 +422,9 @@ impl Resource {
         let Rendered {
             content, inputs, ..
         } = rendered;
+        let Some(content) = self.wanted(content, &target) else {
+            return Ok(Outcome::InSync(inputs));
+        };
         let Some(difference) = target.compare(&content)? else {
             if config.keep_stage_file {
                 create(target, &content, config)?;
@@ -563,6 +591,15 @@ fn mode(table: &Table) -> Result<Option<u32>> {
     let mode = mode.filter(|mode| *mode <= 0o7777);
     mode.map(Some)
         .ok_or_else(|| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+/// The number of former versions to keep.
+fn backups(table: &Table) -> Result<u32> {
+    let number = table.integer("backup")?.unwrap_or(0);
+    let number = u32::try_from(number)
+        .ok()
+        .filter(|number| *number <= MOST_BACKUPS);
+    number.ok_or_else(|| table.error("backup", "is not a number from 0 to 99"))
 }
 
 /// The path of `dest` below `-root`, or `dest` itself.

@@ -160,6 +160,9 @@ impl Preview {
             .render(&mut self.templates, &self.tree, &self.config)?
             .content;
         let target = resource.target(&self.config)?;
+        let Some(content) = resource.wanted(content, &target) else {
+            return Ok(());
+        };
         if target.compare(&content)?.is_none() {
             return Ok(());
         }

@@ -11,6 +11,7 @@ mod env;
 mod filesystems;
 mod flags;
 mod fuzz;
+mod groups;
 mod harness;
 mod http;
 mod images;

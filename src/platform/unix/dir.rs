@@ -225,6 +225,14 @@ impl Dir {
         check(unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) })
     }
 
+    /// Gives the file `from` the second name `to`, where nothing may stand.
+    pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (c_string(from)?, c_string(to)?);
+        let fd = self.fd.as_raw_fd();
+        // SAFETY: the descriptor is open, and both names NUL-terminated.
+        check(unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) })
+    }
+
     /// Removes the file `name`.
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         let name = c_string(name)?;

@@ -175,6 +175,11 @@ impl Dir {
         move_over(&from, &to)
     }
 
+    /// Gives the file `from` the second name `to`, where nothing may stand.
+    pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        fs::hard_link(self.path.join(from), self.path.join(to))
+    }
+
     /// Removes the file `name`.
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         fs::remove_file(self.path.join(name))

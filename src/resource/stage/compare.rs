@@ -127,7 +127,7 @@ pub(super) fn reads_as(mut file: &File, content: &[u8]) -> io::Result<bool> {
     }
 }
 
-fn md5_of(mut content: impl Read) -> io::Result<String> {
+pub(super) fn md5_of(mut content: impl Read) -> io::Result<String> {
     let mut sum = Md5::new();
     let mut chunk = vec![0; CHUNK];
     loop {

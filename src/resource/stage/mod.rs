@@ -6,6 +6,7 @@
 //! and logs only what a file system cannot do.
 
 mod attributes;
+mod backup;
 mod compare;
 mod mount;
 mod names;
@@ -15,7 +16,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -147,8 +148,14 @@ impl Stage {
     /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power
     /// cut could leave an empty dest.
     pub fn commit(mut self) -> Result<Committed> {
+        self.keep_backup()?;
         let dir = Arc::clone(&self.file.dir);
-        match dir.replace(&self.file.name, &self.target.name) {
+        let placed = if self.target.is_create_only {
+            place_new(&dir, &self.file.name, &self.target.name)
+        } else {
+            dir.replace(&self.file.name, &self.target.name)
+        };
+        match placed {
             Ok(()) => self.file.is_there = false,
             // A file that is itself a mount point, as container platforms make them, can only be
             // written to.
@@ -163,6 +170,17 @@ impl Stage {
             Err(error) => return Err(refused("replace", &self.target.path(), error)),
         }
         Ok(Committed { dir })
+    }
+}
+
+/// Puts `from` at `to`, where nothing may stand. Without hard links, a file that is made there in the
+/// same moment is not noticed.
+fn place_new(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    match dir.link(from, to) {
+        Ok(()) => dir.remove(from),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) if dir.look_up(to)?.is_some() => Err(ErrorKind::AlreadyExists.into()),
+        Err(_) => dir.replace(from, to),
     }
 }
 

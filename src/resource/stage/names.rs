@@ -43,6 +43,13 @@ pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsStrin
     Err(failure)
 }
 
+/// The name of a former version of dest `name`; 1 is the newest.
+pub(super) fn backup(name: &OsStr, number: u32) -> OsString {
+    let mut backup = prefix(name);
+    backup.push(format!("backup.{number}"));
+    backup
+}
+
 /// The prefix of all staged files of dest `name`. A name near the limit of file systems is stood
 /// for by its MD5.
 fn prefix(name: &OsStr) -> OsString {

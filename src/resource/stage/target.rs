@@ -44,6 +44,10 @@ pub struct Target {
     /// The file that there is.
     pub(super) old: Option<Meta>,
     pub(super) wanted: Attributes,
+    /// The file is made, and one that has been made meanwhile is never replaced.
+    pub(crate) is_create_only: bool,
+    /// How many former versions of the file are kept.
+    pub(crate) backups: u32,
 }
 
 impl Target {
@@ -104,6 +108,11 @@ impl Target {
     /// [`Target::directory`].
     pub fn may_be_made(&self) -> io::Result<()> {
         self.dir.may_write()
+    }
+
+    /// Returns true if there is a file.
+    pub(crate) fn exists(&self) -> bool {
+        self.old.is_some()
     }
 
     /// The size of the file that there is.
@@ -311,6 +320,8 @@ impl Walk<'_> {
                 name,
                 old,
                 wanted,
+                is_create_only: false,
+                backups: 0,
             }),
             _ => Err(Error::resource(self.dest, "is a directory, not a file")),
         }

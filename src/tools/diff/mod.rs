@@ -1,6 +1,8 @@
 //! `-diff`: what a run would change, as a unified diff for each file, and which commands it would
 //! run. Changes nothing.
 //!
+//! With `-against N`, each file against the version of N swaps before (`backup`).
+//!
 //! Content that not everyone may read is not shown unless asked for: what is printed ends up in
 //! tickets and logs.
 
@@ -16,7 +18,7 @@ use serde_json::{Value as Json, json};
 use crate::backend::Backend;
 use crate::cli::Args;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log;
 use crate::resource::pending;
 use crate::resource::stage::{Difference, Target};
@@ -33,11 +35,17 @@ const PENDING: u8 = 3;
 /// Prints what would change. 0 when nothing would, 3 when something would, 1 when a resource fails.
 pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
     let format = Format::from_args(args)?;
-    let mut backend = Backend::new(config);
-    let fetched = console::patiently("asking for the metadata", || backend.fetch())?;
+    let against = args.last("against").map(version).transpose()?;
+    let tree = if against.is_some() {
+        Arc::default()
+    } else {
+        let mut backend = Backend::new(config);
+        console::patiently("asking for the metadata", || backend.fetch())?.tree
+    };
     let mut preview = Preview {
         config,
-        tree: fetched.tree,
+        against,
+        tree,
         show_secrets: args.is_on("show-secrets"),
         files: Vec::new(),
         checks: Vec::new(),
@@ -59,9 +67,18 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
     })
 }
 
+/// Reads the number of a former version: 1 is the newest.
+fn version(text: &str) -> Result<u32> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    let must = || format!("must be a number from 1 on, not {text:?}");
+    number.ok_or_else(|| Error::config("-against".to_owned(), &must()))
+}
+
 /// The changes that a run would make, as far as they are known.
 struct Preview<'a> {
     config: &'a Config,
+    /// The former version that each file is compared with; none to compare with what is rendered.
+    against: Option<u32>,
     tree: Arc<Tree>,
     show_secrets: bool,
     files: Vec<FileChange>,
@@ -105,7 +122,10 @@ impl Preview<'_> {
             let looked = match Resource::load(&path, self.config) {
                 Ok(resource) => {
                     resource.warnings().iter().for_each(log::warning);
-                    let looked = self.look_at(&name, &resource);
+                    let looked = match self.against {
+                        Some(number) => self.look_back(&name, &resource, number),
+                        None => self.look_at(&name, &resource),
+                    };
                     looked.map_err(|error| resource.words(&error))
                 }
                 Err(error) => Err(error.chain()),
@@ -125,9 +145,13 @@ impl Preview<'_> {
             log::warning(format_args!("{problem}; the file is written without it"));
         }
         let target = resource.target_with(ownership.attributes, self.config)?;
-        let difference = target.compare(&new)?;
-        if let Some(difference) = &difference {
-            self.add_file(name, &target, difference, &new)?;
+        let new = resource.wanted(new, &target);
+        let difference = match &new {
+            Some(new) => target.compare(new)?,
+            None => None,
+        };
+        if let (Some(difference), Some(new)) = (&difference, &new) {
+            self.add_file(name, &target, difference, new)?;
         }
         if self.config.sync_only {
             return Ok(());
@@ -143,6 +167,34 @@ impl Preview<'_> {
         {
             note(&mut self.reloads, reload.text, name);
         }
+        Ok(())
+    }
+
+    /// Compares the file with a former version of it, where there is one.
+    fn look_back(&mut self, name: &str, resource: &Resource, number: u32) -> Result<()> {
+        let most = text::LARGEST as u64 + 1;
+        let target = resource.target(self.config)?;
+        let Some(former) = target.read_backup(number, most)? else {
+            return Ok(());
+        };
+        let now = target.read_old(most)?;
+        if now.as_ref() == Some(&former) {
+            return Ok(());
+        }
+        let path = target.path().display().to_string();
+        let content = if target.is_secret() && !self.show_secrets {
+            Content::Secret
+        } else {
+            let now = now.unwrap_or_default();
+            Content::Lines(text::diff(&path, Some(&former), &now))
+        };
+        self.files.push(FileChange {
+            resource: name.to_owned(),
+            path,
+            missing: false,
+            attributes: Vec::new(),
+            content,
+        });
         Ok(())
     }
 

@@ -195,6 +195,7 @@ const OF_DAEMONS: &[&str] = &[
     "srv-record",
     "file",
     "show-secrets",
+    "against",
     "format",
     "config-file",
     "confdir",

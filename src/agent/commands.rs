@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 
 use super::Event;
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::Announcement;
 use crate::resource::command::{Ended, Invocation, Status};
@@ -47,7 +47,7 @@ pub(super) fn start(
                     let _nobody_listens = queue.send(started);
                 }
                 match running.wait() {
-                    Ok(ended) => judge(&invocation.text, &ended),
+                    Ok(ended) => report(&invocation, &ended),
                     Err(error) => End::Ended {
                         outcome: Err(error),
                         killed: false,
@@ -63,26 +63,18 @@ pub(super) fn start(
     })
 }
 
-/// Logs the output of a command that has run; an error when it failed.
-fn judge(text: &str, ended: &Ended) -> End {
-    let output = ended.output.to_string();
-    let output = output.trim_end();
-    let outcome = if ended.status == Status::Success {
-        if output.is_empty() {
-            log::debug(format_args!("command {text:?} succeeded"));
-        } else {
-            log::info(format_args!(
+/// Logs the output of a command that has succeeded; an error when it failed.
+fn report(invocation: &Invocation, ended: &Ended) -> End {
+    let outcome = invocation.judge(ended);
+    if outcome.is_ok() {
+        let (text, output) = (&invocation.text, ended.output.to_string());
+        match output.trim_end() {
+            "" => log::debug(format_args!("command {text:?} succeeded")),
+            output => log::info(format_args!(
                 "command {text:?} succeeded; its output:\n{output}"
-            ));
+            )),
         }
-        Ok(())
-    } else {
-        Err(Error::from(error::Kind::Command {
-            command: text.to_owned(),
-            problem: ended.status.to_string(),
-            output: output.to_owned(),
-        }))
-    };
+    }
     End::Ended {
         outcome,
         killed: matches!(ended.status, Status::Signal(_)),

@@ -509,6 +509,18 @@ impl Resource {
         })
     }
 
+    /// The commands as they are written, each with its key; those that are empty are left out.
+    pub fn commands(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let commands = [
+            ("check_cmd", &self.check_cmd),
+            ("reload_cmd", &self.reload_cmd),
+        ];
+        let written = commands
+            .into_iter()
+            .filter(|(_, command)| !command.is_empty());
+        written.map(|(key, command)| (key, command.as_str()))
+    }
+
     /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.
     fn expand_check(&self, src: &str) -> Result<String> {
         let dest = self.dest.to_string_lossy();

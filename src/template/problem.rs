@@ -197,6 +197,7 @@ impl Problem {
             Problem::ExpectedEnd(_) => "a block has at most one {{else}}, as its last part",
             Problem::MissingValue(_) => "write a value after it, as in {{if exists \"/k\"}}",
             Problem::EmptyCommand => "write a function or a value there, or remove the |",
+            Problem::OnlyVariables => "declare both variables: {{range $index, $item := …}}",
             Problem::OutsideRange(_) => "write it inside {{range}}",
             Problem::MultipleDefinition(_) => "rename one of them",
             Problem::InvalidSyntax => {

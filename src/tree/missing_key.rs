@@ -107,6 +107,10 @@ impl View {
         if let Some(found) = self.behind_others(key, &clean) {
             return Some(found);
         }
+        // What a link leads to has keys of the same names, and they are other keys.
+        if clean.starts_with("/links/") {
+            return None;
+        }
         let slashes = clean.match_indices('/').enumerate().skip(1);
         for (dropped, (slash, _)) in slashes.take(MOST_SEGMENTS) {
             let tail = &clean[slash..];
@@ -265,6 +269,7 @@ mod tests {
             ("/clusters/zone", misspelt("/cluster/zone", false)),
             ("/hosts/i-9/ip", Some(MissingKey::Unknown)),
             ("/env/password", Some(MissingKey::Unknown)),
+            ("/links/zk/host/sid", Some(MissingKey::Unknown)),
             (
                 "/",
                 Some(MissingKey::Directory(names(&["host", "hosts"]), false)),

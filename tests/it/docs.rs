@@ -1,5 +1,5 @@
 //! Every example in docs/templates.md prints what the document says, and its table is that of the
-//! program. The Chinese document has the same examples.
+//! program. The Chinese documents have the same examples and rows.
 
 use std::sync::Arc;
 
@@ -159,4 +159,20 @@ fn the_functions_print_what_the_table_says() {
         let want = row.prints.replace('⏎', "\n");
         assert_eq!(render(row.example, false), Ok(want), "{}", row.signature);
     }
+}
+
+#[test]
+fn the_documents_of_doctor_have_the_same_rows() {
+    let rows = |document: &'static str| {
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| "));
+        let firsts = rows.filter_map(|row| row.split(" | ").next());
+        // The heads of tables are translated.
+        let ascii = firsts.filter(|first| first.is_ascii() && !first.ends_with("ity"));
+        let ascii = ascii.filter(|first| !matches!(*first, "check" | "message"));
+        ascii.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let english = rows(include_str!("../../docs/doctor.md"));
+    let chinese = rows(include_str!("../../docs/doctor.zh-CN.md"));
+    assert!(english.contains(&"`commands`".to_owned()), "{english:?}");
+    assert_eq!(chinese, english);
 }

@@ -1,6 +1,7 @@
 //! The tools that look at the work of the agent instead of doing it.
 
 mod chapter;
+mod commands;
 mod cures;
 mod diff;
 mod doctor;

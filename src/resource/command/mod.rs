@@ -6,6 +6,7 @@
 //! not log.
 
 mod output;
+pub mod program;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::platform::{self, Announcement, Process};
 
 use output::Capture;
@@ -108,6 +109,24 @@ impl Invocation {
     /// Runs the command and blocks until it has ended.
     pub fn run(&self) -> Result<Ended> {
         self.start(&Announcement::default())?.wait()
+    }
+
+    /// An error if the command has failed, with its output and the reason that its exit status names.
+    pub fn judge(&self, ended: &Ended) -> Result<()> {
+        let mut problem = ended.status.to_string();
+        match ended.status {
+            Status::Success => return Ok(()),
+            Status::Code(code) => {
+                let reason = program::reason(&self.text, code);
+                problem.extend(reason.map(|reason| format!(": {reason}")));
+            }
+            Status::Signal(_) | Status::TimedOut(_) => {}
+        }
+        Err(Error::from(error::Kind::Command {
+            command: self.text.clone(),
+            problem,
+            output: ended.output.to_string().trim_end().to_owned(),
+        }))
     }
 
     fn problem(&self, verb: &str, error: &io::Error) -> Error {

@@ -6,6 +6,7 @@
 
 mod agents;
 mod clock;
+mod commands;
 mod nodes;
 mod places;
 mod settings;
@@ -53,6 +54,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("node", nodes::check),
     ("proxy", nodes::proxy),
     ("dest", places::check),
+    ("commands", commands::check),
     ("lock", agents::lock),
     ("agent", agents::check),
     ("daemon", agents::daemon),

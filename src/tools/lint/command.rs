@@ -1,23 +1,13 @@
 //! The commands of a resource, as strings; nothing is run. Programs that this machine has are
 //! looked at: it may be the image.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::code::Code;
-use crate::nearest::nearest;
-use crate::platform;
+use crate::resource::command::program;
 use crate::template::Template;
 use crate::template::outline::{Expr, Statement};
-
-/// Words that a shell knows by itself.
-const BUILTINS: &[&str] = &[
-    ".", ":", "[", "[[", "alias", "case", "cd", "command", "echo", "eval", "exec", "exit",
-    "export", "false", "for", "if", "kill", "printf", "pwd", "read", "return", "set", "shift",
-    "source", "test", "time", "times", "trap", "true", "type", "ulimit", "umask", "unset", "until",
-    "wait", "while",
-];
 
 /// Programs that every PATH finds, at boot too: those of coreutils, procps, util-linux and the init
 /// systems that distributions keep in /bin, /sbin, /usr/bin or /usr/sbin.
@@ -112,13 +102,6 @@ const COMMON: &[&str] = &[
     "xargs",
 ];
 
-/// Shorter names are similar to too many others.
-const SHORTEST_NAME: usize = 4;
-/// The beginning of a script that names its interpreter.
-const SHEBANG: &[u8] = b"#!";
-/// The length of that line which Linux reads, in bytes.
-const LONGEST_LINE: u64 = 256;
-
 /// A mistake in a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
@@ -127,8 +110,8 @@ pub(super) struct Mistake {
     pub help: String,
 }
 
-/// Checks the command of a key.
-pub(super) fn check(key: &str, text: &str) -> Vec<Mistake> {
+/// Checks the command of a key. The programs that confd makes itself need not exist.
+pub(super) fn check(key: &str, text: &str, made: &BTreeSet<PathBuf>) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if let Some(word) = relative(text) {
         mistakes.push(Mistake {
@@ -137,7 +120,8 @@ pub(super) fn check(key: &str, text: &str) -> Vec<Mistake> {
             help: format!("write its absolute path: PATH is short at boot (/…/{word})"),
         });
     }
-    mistakes.extend(absolute(text).and_then(|program| check_program(key, Path::new(program))));
+    let program = program::absolute(text).filter(|program| !made.contains(*program));
+    mistakes.extend(program.and_then(|program| check_program(key, program)));
     if key == "check_cmd" {
         mistakes.extend(check_check(text));
     }
@@ -185,75 +169,45 @@ fn unknown_field(statement: &Statement) -> Option<String> {
 
 /// The first word, if PATH decides which program it is.
 fn relative(text: &str) -> Option<&str> {
-    let words = text.split_whitespace();
-    let word = words.into_iter().find(|word| !is_assignment(word))?;
-    let word = word.trim_end_matches(';');
+    let word = program::first_word(text)?;
     let plain = |found: char| found.is_ascii_alphanumeric() || "._-+/[:".contains(found);
     // Variables, quotes, groups and the like: what they run is not to be seen here.
     if !word.chars().all(plain) || word.starts_with('/') || is_windows(word) {
         return None;
     }
-    let is_found = BUILTINS.contains(&word) || COMMON.contains(&word);
+    let is_found = program::is_builtin(word) || COMMON.contains(&word);
     (!is_found).then_some(word)
 }
 
-/// The first word, if it is the absolute path of a program without quotes or variables.
-fn absolute(text: &str) -> Option<&str> {
-    let mut words = text.split_whitespace();
-    let word = words.find(|word| !is_assignment(word))?;
-    let word = word.trim_end_matches(';');
-    let plain = |found: char| found.is_ascii_alphanumeric() || "._-+/".contains(found);
-    (word.starts_with('/') && word.chars().all(plain)).then_some(word)
-}
-
-/// Looks at a program, if this machine has the directories that lead to it: another machine than
-/// the image lacks the application.
+/// Looks at a program, if this machine has the directories that lead to it: another machine than the
+/// image lacks the application.
 fn check_program(key: &str, program: &Path) -> Option<Mistake> {
     let shown = program.display();
-    let Ok(metadata) = fs::metadata(program) else {
-        let help = missing(program)?;
+    if !program.exists() {
+        let help = help_for_missing(program)?;
         return Some(Mistake {
             code: Code::W210,
             message: format!("{key} runs {shown}, which this machine does not have"),
             help,
         });
-    };
-    let problem = if metadata.is_dir() {
-        (
-            "is a directory".to_owned(),
-            "write the path of a program".to_owned(),
-        )
-    } else if !platform::is_executable(&metadata) {
-        let help = format!("make it executable: chmod +x {shown}");
-        ("is not executable".to_owned(), help)
-    } else {
-        interpreter_problem(program)?
-    };
+    }
+    let program::Obstacle { problem, help } = program::obstacle(program)?;
     Some(Mistake {
         code: Code::E211,
-        message: format!("{key} runs {shown}, which {}", problem.0),
-        help: problem.1,
+        message: format!("{key} runs {shown}, which {problem}"),
+        help,
     })
 }
 
 /// The help for a program that is missing; `None` if its directory is missing, too, and nothing
 /// there has a similar name.
-fn missing(program: &Path) -> Option<String> {
-    let present = program.ancestors().skip(1).find(|above| above.is_dir())?;
-    let absent = program.strip_prefix(present).ok()?.iter().next()?;
-    let names: Vec<String> = fs::read_dir(present)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .collect();
-    let names = names.iter().map(String::as_str);
-    let absent = absent.to_string_lossy();
-    match nearest(&absent, names).filter(|_| absent.len() >= SHORTEST_NAME) {
-        Some(meant) => Some(format!("did you mean {}?", present.join(meant).display())),
-        None if program.parent() == Some(present) && !is_shared(present) => {
-            Some("correct the path, or install the program".to_owned())
-        }
-        None => None,
+fn help_for_missing(program: &Path) -> Option<String> {
+    if let Some(meant) = program::similar(program) {
+        return Some(format!("did you mean {}?", meant.display()));
     }
+    let directory = program.parent()?;
+    let is_its_own = directory.is_dir() && !is_shared(directory);
+    is_its_own.then(|| "correct the path, or install the program".to_owned())
 }
 
 /// Returns true for a directory that every machine has: what is missing there says nothing.
@@ -268,42 +222,6 @@ fn is_shared(directory: &Path) -> bool {
         .any(|known| part == known)
     };
     parts.iter().all(is_system)
-}
-
-/// The problem of a script's interpreter line, and the help.
-fn interpreter_problem(program: &Path) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let file = File::open(program).ok()?;
-    file.take(LONGEST_LINE).read_to_end(&mut bytes).ok()?;
-    let line = bytes
-        .strip_prefix(SHEBANG)?
-        .split(|byte| *byte == b'\n')
-        .next()?;
-    let shown = program.display();
-    if line.ends_with(b"\r") {
-        let help = format!("save it with LF line ends: sed -i 's/\\r$//' {shown}");
-        return Some((
-            "has CRLF line ends, so that its interpreter is not found".to_owned(),
-            help,
-        ));
-    }
-    let line = String::from_utf8_lossy(line);
-    let interpreter = line.split_whitespace().next()?;
-    if !Path::new(interpreter).is_file() {
-        let help = "correct its first line, or install the interpreter".to_owned();
-        return Some((
-            format!("needs the interpreter {interpreter}, which does not exist"),
-            help,
-        ));
-    }
-    None
-}
-
-/// `NAME=value` before a command.
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
 }
 
 /// Returns true for a path of Windows: `C:\…` or `\\…`.
@@ -354,9 +272,16 @@ mod tests {
             ("/bin/x -t {{getv \"/x\"}}", Some(Code::E208)),
             ("/bin/x -t {{.src", Some(Code::E208)),
         ] {
-            let found = check("check_cmd", text);
+            let found = check("check_cmd", text, &BTreeSet::new());
             assert_eq!(found.first().map(|mistake| mistake.code), want, "{text}");
         }
-        assert_eq!(check("reload_cmd", "/bin/x --format '{{.Names}}'"), []);
+        assert_eq!(
+            check(
+                "reload_cmd",
+                "/bin/x --format '{{.Names}}'",
+                &BTreeSet::new()
+            ),
+            []
+        );
     }
 }

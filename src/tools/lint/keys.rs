@@ -1,8 +1,8 @@
 //! The keys that a template asks for, against what its resource can see.
 
-use super::Image;
+use super::Context;
 use super::code::Code;
-use super::resource::Facts;
+use super::resource::ResourceFacts;
 use super::shape::{Shape, Variables};
 use super::source::Source;
 use crate::go::filepath::Pattern;
@@ -164,8 +164,8 @@ pub(super) fn check(
     when: When,
     variables: &Variables<'_>,
     asked: &Asked,
-    facts: &Facts,
-    image: &Image,
+    facts: &ResourceFacts,
+    context: &Context,
     source: &Source,
 ) -> Option<Finding> {
     let reading = Reading::of(call)?;
@@ -177,7 +177,7 @@ pub(super) fn check(
         when,
         asked,
         facts,
-        platform: matches!(image.config.prefix.as_deref(), None | Some("/self")),
+        platform: matches!(context.config.prefix.as_deref(), None | Some("/self")),
     };
     let mistake = match shape.literal() {
         Some(key) => question.literal(key),
@@ -196,7 +196,7 @@ struct Question<'f> {
     reading: Reading,
     when: When,
     asked: &'f Asked,
-    facts: &'f Facts,
+    facts: &'f ResourceFacts,
     /// The tree is that of the platform.
     platform: bool,
 }
@@ -282,7 +282,7 @@ impl Question<'_> {
     }
 
     fn uncovered(&self, key: &str) -> Mistake {
-        let Facts { shown, keys, .. } = self.facts;
+        let ResourceFacts { shown, keys, .. } = self.facts;
         let message = format!("keys of {shown} do not cover {key}");
         let top = key.get(1..).and_then(|rest| rest.split('/').next());
         let top = format!("/{}", top.unwrap_or_default());
@@ -296,7 +296,7 @@ impl Question<'_> {
     fn below(&self, head: &str) -> Option<Mistake> {
         let dir = path::clean(&head[..=head.rfind('/')?]);
         let near = |key: &String| leads(&path::clean(&format!("/{key}")), &dir);
-        let Facts { keys, .. } = self.facts;
+        let ResourceFacts { keys, .. } = self.facts;
         (!keys.is_empty() && !keys.iter().any(near)).then(|| self.uncovered(&dir))
     }
 

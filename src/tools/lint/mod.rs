@@ -17,7 +17,9 @@ mod shape;
 mod source;
 mod template;
 
+use std::collections::BTreeSet;
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,25 +29,27 @@ use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
 use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
-use crate::resource::find;
+use crate::resource::{Resource, find};
 use crate::threads;
 use crate::tools::console::{self, Format};
 use crate::tools::finding::Report;
 use crate::tree::Tree;
 
 use code::Code;
-use resource::Facts;
+use resource::ResourceFacts;
 use source::Source;
 
 /// The time that a metadata service has to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The facts that all resources share.
-pub struct Image {
+pub struct Context {
     /// The settings, or what could be read of them.
     pub config: Config,
     /// The metadata below the global prefix, when there is some.
     pub tree: Option<Arc<Tree>>,
+    /// The files that the resources make.
+    pub made: BTreeSet<PathBuf>,
 }
 
 /// Checks everything and prints the findings. The exit status is 1 if there is an error.
@@ -61,8 +65,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// All findings without metadata, and the number of files.
 pub fn examine(args: &Args) -> Result<(Report, usize)> {
     let mut report = Report::default();
-    let image = settings::check(args, &mut report)?;
-    let files = check_files(&image, &mut report)?;
+    let context = settings::check(args, &mut report)?;
+    let files = check_files(context, &mut report)?;
     Ok((report, files))
 }
 
@@ -77,62 +81,82 @@ pub fn settings_at_hand(args: &Args) -> Result<(Config, Option<Error>)> {
             let known = settings::check(args, &mut Report::default());
             // The file may be unreadable.
             let config = known
-                .map(|image| image.config)
+                .map(|context| context.config)
                 .or_else(|_| Config::without_file(args, variable))?;
             Ok((config, Some(error)))
         }
     }
 }
 
-/// Checks all files, and returns their number.
+/// Checks all files with the metadata that is at hand, and returns their number.
 fn check(args: &Args, report: &mut Report) -> Result<usize> {
-    let mut image = settings::check(args, report)?;
-    let tree = metadata(&image.config)?;
-    image.tree = tree.map(|tree| below_prefix(tree, &image.config, report));
-    check_files(&image, report)
+    let mut context = settings::check(args, report)?;
+    let tree = metadata(&context.config)?;
+    context.tree = tree.map(|tree| below_prefix(tree, &context.config, report));
+    check_files(context, report)
 }
 
-fn check_files(image: &Image, report: &mut Report) -> Result<usize> {
-    let conf_d = image.config.confdir.join("conf.d");
+/// Checks all files, and returns their number.
+fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
+    let conf_d = context.config.confdir.join("conf.d");
     if !conf_d.is_dir() {
         return Err(Error::config(
-            image.config.confdir.display().to_string(),
+            context.config.confdir.display().to_string(),
             "there is no conf.d in it; set -confdir",
         ));
     }
-    let mut all = Vec::new();
-    let mut files = 0;
-    for (path, _) in find(&conf_d)? {
-        files += 1;
-        resource::check(&path, image, &mut all, report)?;
+    let resources = find(&conf_d)?;
+    for (path, _) in &resources {
+        // What is wrong with one that cannot be loaded is found below.
+        let resource = Resource::load(path, &context.config);
+        context
+            .made
+            .extend(resource.map(|made| made.dest().to_owned()));
     }
-    let resources = files;
+    let mut all = Vec::new();
+    for (path, _) in &resources {
+        resource::check(path, &context, &mut all, report)?;
+    }
     names::check_ignored(&conf_d, report);
     resource::check_twins(&all, report);
     resource::check_directories(&all, report);
-    let mut templates = template::find(&image.config.confdir.join("templates"))?;
-    templates.extend(all.iter().map(|facts| facts.template.clone()));
+    // A resource that could not be read may use any template.
+    let is_whole = all.len() == resources.len();
+    let templates = check_templates(&context, all, is_whole, report)?;
+    Ok(resources.len() + templates)
+}
+
+/// Checks the templates that resources use and those that are there, and returns their number.
+fn check_templates(
+    context: &Context,
+    mut users: Vec<ResourceFacts>,
+    is_whole: bool,
+    report: &mut Report,
+) -> Result<usize> {
+    let directory = context.config.confdir.join("templates");
+    let mut templates = template::find(&directory)?;
+    templates.extend(users.iter().map(|facts| facts.template.clone()));
     templates.sort_unstable();
     templates.dedup();
-    let mut users: Vec<&Facts> = all.iter().collect();
     users.sort_by(|one, other| one.template.cmp(&other.template));
     let mut included = Vec::new();
     let mut unused = Vec::new();
     for path in &templates {
-        files += 1;
         let first = users.partition_point(|facts| facts.template < *path);
         let after = users.partition_point(|facts| facts.template <= *path);
         let users = &users[first..after];
-        included.extend(template::check(path, users, image, report));
+        if users.is_empty() && template::is_part(path) {
+            continue;
+        }
+        included.extend(template::check(path, users, context, report));
         if users.is_empty() {
             unused.push(path);
         }
     }
-    // A resource that could not be read may use any of them.
-    if all.len() == resources {
+    if is_whole {
         template::check_unused(&unused, &included, report);
     }
-    Ok(files)
+    Ok(templates.len())
 }
 
 /// The tree of a recording without the prefix that all of its keys have by mistake. One finding

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::code::Code;
 use super::document::{Document, Entry};
 use super::source::Source;
-use super::{Image, command, keys, names, settings, template};
+use super::{Context, command, keys, names, settings, template};
 use crate::config::table::{LARGEST, read_file};
 use crate::error::{Error, Result};
 use crate::go::path;
@@ -21,7 +21,7 @@ use crate::tools::finding::{Finding, Place, Report};
 use crate::tree::View;
 
 /// The facts about a resource that the check of its template needs.
-pub(super) struct Facts {
+pub(super) struct ResourceFacts {
     /// The conf.d file, as shown.
     pub shown: String,
     /// `file:line` of `dest`.
@@ -41,7 +41,7 @@ pub(super) struct Facts {
     pub is_public: bool,
 }
 
-impl Facts {
+impl ResourceFacts {
     /// The finding for a secret that everybody can read.
     pub(super) fn readable_secret(&self, key: &str) -> Finding {
         let message = format!("everybody can read {}, which has {key}", self.dest);
@@ -53,8 +53,8 @@ impl Facts {
 /// Checks the file, and adds its facts to all when it says which file is made of which template.
 pub(super) fn check(
     path: &Path,
-    image: &Image,
-    all: &mut Vec<Facts>,
+    context: &Context,
+    all: &mut Vec<ResourceFacts>,
     report: &mut Report,
 ) -> Result<()> {
     let bytes = match read_file(path, LARGEST) {
@@ -79,14 +79,14 @@ pub(super) fn check(
         let section = Section {
             document: &document,
             table,
-            image,
+            context,
         };
         section.check(section_start(&section), all, report)?;
     }
     // Whatever else the program would refuse.
     if document.is_whole()
         && !report.has_error_in(&source.shown)
-        && let Err(error) = Resource::load(path, &image.config)
+        && let Err(error) = Resource::load(path, &context.config)
     {
         let mut refusal = settings::refusal(path, &error);
         if section.is_none() {
@@ -101,7 +101,7 @@ pub(super) fn check(
 struct Section<'d> {
     document: &'d Document<'d>,
     table: &'d DeTable<'d>,
-    image: &'d Image,
+    context: &'d Context,
 }
 
 /// Where findings about the section as a whole belong: at its first key.
@@ -120,7 +120,7 @@ impl<'d> Section<'d> {
         self.document.source.finding(at, code, message, help)
     }
 
-    fn check(&self, start: usize, all: &mut Vec<Facts>, report: &mut Report) -> Result<()> {
+    fn check(&self, start: usize, all: &mut Vec<ResourceFacts>, report: &mut Report) -> Result<()> {
         let mode = self.check_mode(report);
         self.check_id("owner", "uid", platform::user_id, report);
         self.check_id("group", "gid", platform::group_id, report);
@@ -139,7 +139,7 @@ impl<'d> Section<'d> {
             return Ok(());
         };
         let Source { shown, .. } = self.document.source;
-        all.push(Facts {
+        all.push(ResourceFacts {
             shown: shown.clone(),
             dest_line: format!("{shown}:{}", self.document.source.line(at)),
             dest_place: self.document.source.place(at),
@@ -157,11 +157,11 @@ impl<'d> Section<'d> {
 
     /// The view of these keys, if there is metadata. The tree begins below the global prefix.
     fn view(&self, prefix: &str, keys: &[String]) -> Option<View> {
-        let prefix = match self.image.config.prefix {
+        let prefix = match self.context.config.prefix {
             Some(_) => "",
             None => prefix,
         };
-        let tree = self.image.tree.as_ref()?;
+        let tree = self.context.tree.as_ref()?;
         Some(tree.view(prefix, keys))
     }
 
@@ -220,7 +220,7 @@ impl<'d> Section<'d> {
             let clean = path::clean(&format!("/{own}"));
             (clean.trim_end_matches('/').to_owned(), entry)
         });
-        let Some(global) = &self.image.config.prefix else {
+        let Some(global) = &self.context.config.prefix else {
             return own.map_or(String::new(), |(own, _)| own);
         };
         let global = global.trim_end_matches('/');
@@ -305,7 +305,7 @@ impl<'d> Section<'d> {
             let Some((text, entry)) = self.text(key) else {
                 continue;
             };
-            for mistake in command::check(key, text) {
+            for mistake in command::check(key, text, &self.context.made) {
                 let command::Mistake {
                     code,
                     message,
@@ -322,7 +322,7 @@ impl<'d> Section<'d> {
 
     /// The path of the template, if there is such a file.
     fn template(&self, start: usize, report: &mut Report) -> Result<Option<PathBuf>> {
-        let templates = self.image.config.confdir.join("templates");
+        let templates = self.context.config.confdir.join("templates");
         let Some((src, entry)) = self.text("src") else {
             let is_written = self.document.entry(self.table, "src").is_some();
             if self.document.is_whole() && !is_written {
@@ -345,7 +345,11 @@ impl<'d> Section<'d> {
         let inside = src.strip_prefix("templates/");
         let meant = inside.filter(|inside| names.iter().any(|name| name == inside));
         let meant = meant.or_else(|| nearest(src, names.iter().map(String::as_str)));
+        let parts = template_path(&templates, src).with_extension("");
         let help = match meant {
+            _ if parts.is_dir() => {
+                format!("join its parts, which are in {}", parts.display())
+            }
             Some(meant) => format!("did you mean src = \"{meant}\"?"),
             None => "write the name of a file in templates".to_owned(),
         };
@@ -356,8 +360,8 @@ impl<'d> Section<'d> {
 }
 
 /// Reports resources that make one file: the later one wins, then the other, at every change.
-pub(super) fn check_twins(all: &[Facts], report: &mut Report) {
-    let mut makers: BTreeMap<String, &Facts> = BTreeMap::new();
+pub(super) fn check_twins(all: &[ResourceFacts], report: &mut Report) {
+    let mut makers: BTreeMap<String, &ResourceFacts> = BTreeMap::new();
     for facts in all {
         if let Some(first) = makers.get(&path::clean(&facts.dest)) {
             let message = format!("{} has dest {}, too", first.dest_line, facts.dest);
@@ -371,7 +375,7 @@ pub(super) fn check_twins(all: &[Facts], report: &mut Report) {
 
 /// Reports a `dest` below which another resource has its own: it cannot be both a file and a
 /// directory.
-pub(super) fn check_directories(all: &[Facts], report: &mut Report) {
+pub(super) fn check_directories(all: &[ResourceFacts], report: &mut Report) {
     for facts in all {
         let dest = path::clean(&facts.dest);
         let below = format!("{dest}/");

@@ -1,9 +1,10 @@
 //! confd.toml, and what it says for all resources.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use super::Image;
+use super::Context;
 use super::code::Code;
 use super::document::Document;
 use super::source::{Source, shown};
@@ -17,7 +18,7 @@ use crate::tools::finding::{Finding, Place, Report};
 
 /// Checks the settings file, if there is one, and says what the resources are to be checked with.
 /// Wrong flags are an error, as always.
-pub(super) fn check(args: &Args, report: &mut Report) -> Result<Image> {
+pub(super) fn check(args: &Args, report: &mut Report) -> Result<Context> {
     check_environment(report);
     let file = config::settings_file(args);
     let Some(bytes) = file
@@ -26,7 +27,7 @@ pub(super) fn check(args: &Args, report: &mut Report) -> Result<Image> {
         .transpose()
         .map_err(Error::in_settings)?
     else {
-        return Config::load(args, |name| env::var_os(name)).map(image);
+        return Config::load(args, |name| env::var_os(name)).map(context);
     };
     let path = file.unwrap_or_default();
     let source = Source::new(&path, bytes);
@@ -37,7 +38,7 @@ pub(super) fn check(args: &Args, report: &mut Report) -> Result<Image> {
         document.check(document.root(), &keys, report);
     }
     match Config::load(args, |name| env::var_os(name)) {
-        Ok(config) => Ok(image(config)),
+        Ok(config) => Ok(context(config)),
         Err(error) if matches!(error.kind(), error::Kind::Usage(_)) => Err(error),
         Err(error) => {
             if !report.has_error_in(&source.shown) {
@@ -61,12 +62,16 @@ fn check_environment(report: &mut Report) {
     }
 }
 
-fn image(config: Config) -> Image {
-    Image { tree: None, config }
+fn context(config: Config) -> Context {
+    Context {
+        config,
+        tree: None,
+        made: BTreeSet::new(),
+    }
 }
 
 /// The settings that can be known in spite of a broken file.
-fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Image> {
+fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Context> {
     let mut config = Config::without_file(args, |name| env::var_os(name))?;
     let written = |key| document.and_then(|d| d.text(d.root(), key).map(|(text, _)| text));
     if args.last("confdir").is_none() {
@@ -76,7 +81,7 @@ fn guess(args: &Args, file: &Path, document: Option<&Document<'_>>) -> Result<Im
     if let (None, Some(prefix)) = (args.last("prefix"), written("prefix")) {
         config.prefix = Some(path::clean(&format!("/{prefix}")));
     }
-    Ok(image(config))
+    Ok(context(config))
 }
 
 /// The program's own error about a file.

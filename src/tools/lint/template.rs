@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::calls::{Checker, Mistake};
 use super::code::Code;
 use super::keys::Asked;
-use super::resource::Facts;
+use super::resource::ResourceFacts;
 use super::shape::{Shape, Variables};
 use super::source::{MARK, Source};
-use super::{Image, fields, keys, names};
+use super::{Context, fields, keys, names};
 use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
@@ -65,13 +65,23 @@ fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Res
     Ok(())
 }
 
+/// Returns true for a file that a build step joins with its neighbours, such as `00.head.tmpl` and
+/// `10.body.tmpl` in `X/`, the parts of `X.tmpl`. It is no template by itself.
+pub(super) fn is_part(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    matches!(
+        name.as_bytes(),
+        [b'0'..=b'9', b'0'..=b'9', b'.' | b'-' | b'_', ..]
+    )
+}
+
 /// Checks a template file for the resources that use it.
 ///
 /// Returns the templates that it includes; an include whose name is not a literal stands for all.
 pub(super) fn check(
     path: &Path,
-    users: &[&Facts],
-    image: &Image,
+    users: &[ResourceFacts],
+    context: &Context,
     report: &mut Report,
 ) -> Vec<Included> {
     let bytes = match read_file(path, MAX_SOURCE as u64) {
@@ -119,17 +129,19 @@ pub(super) fn check(
     }
     check_literals(
         &outline,
-        &image.config.confdir.join("templates"),
+        &context.config.confdir.join("templates"),
         &source,
         report,
     );
     let asked = Asked::of(&outline, &variables);
     for facts in users {
         check_conditions(&outline, &variables, facts, &source, report);
-        check_keys(&outline, &variables, &asked, facts, image, &source, report);
+        check_keys(
+            &outline, &variables, &asked, facts, context, &source, report,
+        );
         check_secrets(&outline, &variables, facts, report);
     }
-    included(&outline, &image.config.confdir.join("templates"))
+    included(&outline, &context.config.confdir.join("templates"))
 }
 
 /// The template that an `include` names.
@@ -171,7 +183,12 @@ pub(super) fn check_unused(unused: &[&PathBuf], included: &[Included], report: &
 }
 
 /// A secret in a file that every user of the machine can read.
-fn check_secrets(outline: &Outline, variables: &Variables<'_>, facts: &Facts, report: &mut Report) {
+fn check_secrets(
+    outline: &Outline,
+    variables: &Variables<'_>,
+    facts: &ResourceFacts,
+    report: &mut Report,
+) {
     if !facts.is_public {
         return;
     }
@@ -192,7 +209,7 @@ fn check_secrets(outline: &Outline, variables: &Variables<'_>, facts: &Facts, re
 }
 
 /// A mark, and lines that a shell would not read as they look.
-fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
+fn check_bytes(source: &Source, users: &[ResourceFacts], report: &mut Report) {
     let bytes = &source.bytes;
     let marked = bytes.starts_with(MARK);
     if marked {
@@ -200,7 +217,8 @@ fn check_bytes(source: &Source, users: &[&Facts], report: &mut Report) {
         report.add(source.finding(0, Code::W106, message, "save it as UTF-8 without BOM"));
     }
     let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    let is_yaml = |facts: &&Facts| facts.dest.ends_with(".yaml") || facts.dest.ends_with(".yml");
+    let is_yaml =
+        |facts: &ResourceFacts| facts.dest.ends_with(".yaml") || facts.dest.ends_with(".yml");
     if users.iter().any(is_yaml)
         && let Some(tab) = indenting_tab(bytes)
     {
@@ -244,7 +262,7 @@ fn indenting_tab(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Returns true if a shell reads the file of a resource, by its name, its place or a command.
-fn shell_reads(facts: &Facts) -> bool {
+fn shell_reads(facts: &ResourceFacts) -> bool {
     const ENDINGS: &[&str] = &[".sh", ".bash", ".profile", ".env", ".bashrc"];
     const PLACES: &[&str] = &[
         "/etc/profile.d/",
@@ -381,7 +399,7 @@ fn check_literals(outline: &Outline, templates: &Path, source: &Source, report: 
 fn check_conditions(
     outline: &Outline,
     variables: &Variables<'_>,
-    facts: &Facts,
+    facts: &ResourceFacts,
     source: &Source,
     report: &mut Report,
 ) {
@@ -455,8 +473,8 @@ fn check_keys(
     outline: &Outline,
     variables: &Variables<'_>,
     asked: &Asked,
-    facts: &Facts,
-    image: &Image,
+    facts: &ResourceFacts,
+    context: &Context,
     source: &Source,
     report: &mut Report,
 ) {
@@ -465,7 +483,7 @@ fn check_keys(
             report.add(finding.clone());
             return;
         }
-        let finding = keys::check(call, when, variables, asked, facts, image, source);
+        let finding = keys::check(call, when, variables, asked, facts, context, source);
         finding.into_iter().for_each(|finding| report.add(finding));
     });
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::rc::Rc;
 
-use crate::error::{self, Error, Result};
+use crate::error::Result;
 use crate::resource::Resource;
-use crate::resource::command::Status;
 use crate::resource::stage::{Attributes, Stage, Target};
 
 /// The checks that ran, by resource and content.
@@ -47,14 +46,5 @@ fn run(resource: &Resource, content: &[u8]) -> Result<()> {
     // Never committed: it goes when the check has ended.
     let stage = Stage::create(target, content, false)?;
     let check = resource.check_on(&stage.path())?;
-    let ended = check.run()?;
-    let failed = match ended.status {
-        Status::Success => return Ok(()),
-        status => Error::from(error::Kind::Command {
-            command: check.text.clone(),
-            problem: status.to_string(),
-            output: ended.output.to_string().trim_end().to_owned(),
-        }),
-    };
-    resource.judge_check(Err(failed))
+    resource.judge_check(check.judge(&check.run()?))
 }

@@ -74,6 +74,9 @@ fn templates_that_ask_first_are_not_suspected() {
     for template in [
         // Optional links, guarded in all the ways of real images.
         r#"{{if exists "/links/zk/ip"}}{{getv "/links/zk/ip"}}{{end}}"#,
+        r#"{{if exists "/links/zk/host/sid"}}{{getv "/links/zk/host/sid"}}{{end}}"#,
+        r#"{{getv "/links/zk/hosts/web/i-1/ip" "none"}}"#,
+        r#"{{range lsdir "/links/zk/hosts"}}{{getv "/links/zk/host/ip"}}{{end}}"#,
         r#"{{range ls "/links"}}{{end}}{{if exists "/links/kafka/cluster_id"}}x{{end}}"#,
         r#"{{with getvs "/links/zk/*/ip"}}{{join . ","}}{{end}}"#,
         r#"{{$has := exists "/env/tls_cert"}}{{if $has}}{{getv "/env/tls_cert"}}{{end}}"#,
@@ -295,8 +298,33 @@ fn programs_of_commands_are_looked_at_where_they_should_be() {
         }
         expect(&env, &[want]);
     }
+    // A program that confd makes itself is there when it is run.
+    let env = image("reload_cmd = \"$ROOT/app.conf\"\nmode = \"0755\"\n", "x");
+    expect(&env, &[]);
+    // Another version of a shared program is another program.
+    let env = image("reload_cmd = \"/usr/bin/env-9.9 x\"\n", "x");
+    expect(&env, &[]);
     // Another machine than the image has no application.
     let env = image("reload_cmd = \"/opt/app-of-the-image/bin/run\"\n", "x");
+    expect(&env, &[]);
+}
+
+#[test]
+fn parts_that_a_build_step_joins_are_no_templates() {
+    let env = image("", "x");
+    let first = "{{$ip := getv \"/host/ip\"}}{{if $ip}}\n";
+    env.template("run.sh/00.head.tmpl", first);
+    env.template("run.sh/10-body.tmpl", "{{$ip}}{{end}}\n");
+    expect(&env, &[]);
+    let resource = "[template]\nsrc = \"run.sh.tmpl\"\ndest = \"$ROOT/run.sh\"\nkeys = [\"/\"]\n";
+    env.resource("run.toml", resource);
+    expect(
+        &env,
+        &[
+            "E201 there is no template run.sh.tmpl; join its parts, which are in $ROOT/etc/templates/run.sh",
+        ],
+    );
+    env.template("run.sh.tmpl", &format!("{first}{{{{$ip}}}}{{{{end}}}}\n"));
     expect(&env, &[]);
 }
 

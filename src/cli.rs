@@ -181,7 +181,7 @@ impl Args {
 
 /// The request of a command line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum Request {
     /// Print this text.
     Help(String),
     /// Print this text.
@@ -189,7 +189,7 @@ pub enum Asked {
     /// Run the agent.
     Run(Args),
     /// Run a tool.
-    Look(Tool, Args),
+    Inspect(Tool, Args),
 }
 
 /// The inspection tools.
@@ -253,7 +253,7 @@ const DETAILS: &[(&str, &[&str])] = &[
 ];
 
 /// Parses the arguments after the program's name. Errors are one line that names the flag.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked> {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request> {
     let mut texts = Vec::new();
     for arg in args {
         texts.push(text(arg)?);
@@ -266,16 +266,16 @@ fn text(arg: OsString) -> Result<String> {
         .map_err(|arg| Error::usage(format!("{arg:?} is not UTF-8 text")))
 }
 
-fn parse_texts(args: &[String]) -> Result<Asked> {
+fn parse_texts(args: &[String]) -> Result<Request> {
     let args = parse_flags(args)?;
     Ok(if args.is_on("help") {
-        Asked::Help(help())
+        Request::Help(help())
     } else if args.is_on("version") {
-        Asked::Version(version::LINE.to_owned())
+        Request::Version(version::LINE.to_owned())
     } else {
         match tool(&args)? {
-            Some(tool) => Asked::Look(tool, args),
-            None => Asked::Run(args),
+            Some(tool) => Request::Inspect(tool, args),
+            None => Request::Run(args),
         }
     })
 }
@@ -601,7 +601,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let tool = asked(line).map(|asked| match asked {
-                Asked::Look(tool, _) => Some(tool),
+                Request::Inspect(tool, _) => Some(tool),
                 _ => None,
             });
             let tool = tool.map_err(|error| error.to_string());
@@ -612,11 +612,11 @@ mod tests {
     #[test]
     fn help_and_version_are_all_that_is_done() {
         let asked = |line: &str| parse(line.split_whitespace().map(OsString::from)).expect(line);
-        assert_eq!(asked("-onetime -version -h"), Asked::Help(help()));
+        assert_eq!(asked("-onetime -version -h"), Request::Help(help()));
         let version = version::LINE.to_owned();
-        assert_eq!(asked("-version -noop"), Asked::Version(version));
+        assert_eq!(asked("-version -noop"), Request::Version(version));
         let args = parse_line("-noop").expect("valid");
-        assert_eq!(asked("-noop"), Asked::Run(args));
+        assert_eq!(asked("-noop"), Request::Run(args));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use app_agent::cli::{self, Args, Asked, Tool};
+use app_agent::cli::{self, Args, Request, Tool};
 use app_agent::config::{self, Config};
 use app_agent::error::{self, Error, Result};
 use app_agent::tools::{
@@ -47,15 +47,15 @@ fn service(home: &Path) -> ExitCode {
     program()
 }
 
-fn run(asked: Asked) -> Result<ExitCode> {
+fn run(asked: Request) -> Result<ExitCode> {
     match asked {
-        Asked::Help(text) | Asked::Version(text) => {
+        Request::Help(text) | Request::Version(text) => {
             console::print(&(text + "\n"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Asked::Run(args) if args.is_given("root") && args.is_on("watch") => watch_image(args),
-        Asked::Run(args) => agent::run(Box::new(move || load(&args))),
-        Asked::Look(tool, args) => {
+        Request::Run(args) if args.is_given("root") && args.is_on("watch") => watch_image(args),
+        Request::Run(args) => agent::run(Box::new(move || load(&args))),
+        Request::Inspect(tool, args) => {
             log::speak_plainly();
             look(tool, args)
         }

@@ -450,7 +450,7 @@ impl Agent {
             self.next_inspection(),
             self.next_late_swap(),
             self.reloads.next_due(),
-            self.patience(),
+            self.metadata_deadline(),
             self.health.next_due(),
         ]
         .into_iter()
@@ -567,7 +567,7 @@ impl Agent {
         if self.config.mode != Mode::Onetime {
             return false;
         }
-        if !self.gave_up && self.patience().is_some_and(|end| end <= now) {
+        if !self.gave_up && self.metadata_deadline().is_some_and(|end| end <= now) {
             let problem = self.fetch_error.as_deref().unwrap_or("no answer in time");
             let message = format!("no metadata, nothing was changed: {problem}");
             self.give_up(&message);
@@ -581,7 +581,7 @@ impl Agent {
     }
 
     /// `-onetime`: when there is no metadata to wait for any more.
-    fn patience(&self) -> Option<Instant> {
+    fn metadata_deadline(&self) -> Option<Instant> {
         let since = match &self.phase {
             Phase::Locking(locking) => locking.refetching_since()?,
             _ if self.tree.is_none() => self.started,

@@ -41,7 +41,7 @@ pub(super) struct Round {
 
 impl Round {
     /// When the rendering in progress has taken long enough.
-    fn patience(&self, busy_since: Instant) -> Instant {
+    fn deadline(&self, busy_since: Instant) -> Instant {
         (self.started + GRACE).max(busy_since + SHORT_GRACE)
     }
 }
@@ -115,7 +115,7 @@ impl Agent {
                 return false;
             };
             if let Some(since) = self.renderer.busy_since() {
-                if round.patience(since) > now {
+                if round.deadline(since) > now {
                     return false;
                 }
                 self.renderer.leave_behind();
@@ -232,12 +232,12 @@ impl Agent {
             State::Rendering { since, .. } => Some(since + LIMIT),
             _ => None,
         });
-        let patience = match (&self.phase, self.renderer.busy_since()) {
-            (Phase::Rendering(round), Some(since)) => Some(round.patience(since)),
+        let deadline = match (&self.phase, self.renderer.busy_since()) {
+            (Phase::Rendering(round), Some(since)) => Some(round.deadline(since)),
             (_, Some(since)) => Some(since + GRACE),
             _ => None,
         };
-        limits.chain(patience).min()
+        limits.chain(deadline).min()
     }
 
     /// Starts to look at the inputs of one resource, where that is due and nothing else is done.

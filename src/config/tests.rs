@@ -1,10 +1,10 @@
 use super::*;
-use crate::cli::{self, Asked};
+use crate::cli::{self, Request};
 use std::path::Path;
 
 fn typed(args: impl IntoIterator<Item = OsString>) -> Result<Args> {
     match cli::parse(args)? {
-        Asked::Run(args) => Ok(args),
+        Request::Run(args) => Ok(args),
         other => panic!("not to run: {other:?}"),
     }
 }

@@ -29,7 +29,7 @@ const PORT: u16 = 53;
 /// The number of servers and of rounds, as in the C library.
 const SERVERS: usize = 3;
 const ROUNDS: usize = 2;
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 const HEADER: usize = 12;
 const TYPE_SRV: u16 = 33;
@@ -45,16 +45,16 @@ pub(crate) fn query_srv(name: &str) -> io::Result<Vec<SrvRecord>> {
     for ip in platform::nameservers()?.into_iter().take(SERVERS) {
         servers.push(SocketAddr::new(ip, PORT));
     }
-    query(&servers, name, PATIENCE)
+    query(&servers, name, TIMEOUT)
 }
 
 /// Asks one server after the other until one knows; a server that says that there is no such name
 /// is believed.
-fn query(servers: &[SocketAddr], name: &str, patience: Duration) -> io::Result<Vec<SrvRecord>> {
+fn query(servers: &[SocketAddr], name: &str, timeout: Duration) -> io::Result<Vec<SrvRecord>> {
     let mut failure = io::Error::new(ErrorKind::NotFound, "no name server is configured");
     for server in servers.iter().cycle().take(servers.len() * ROUNDS) {
         let question = encode_question(random_id(), name)?;
-        match ask(*server, &question, patience) {
+        match ask(*server, &question, timeout) {
             Ok(Answer::Records(records)) if !records.is_empty() => return Ok(records),
             Ok(Answer::Records(_) | Answer::NoSuchName) => {
                 return Err(io::Error::new(ErrorKind::NotFound, "no such host"));
@@ -72,9 +72,9 @@ fn query(servers: &[SocketAddr], name: &str, patience: Duration) -> io::Result<V
     Err(failure)
 }
 
-fn ask(server: SocketAddr, question: &[u8], patience: Duration) -> io::Result<Answer> {
-    match ask_udp(server, question, Instant::now() + patience)? {
-        Answer::Truncated => ask_tcp(server, question, Instant::now() + patience),
+fn ask(server: SocketAddr, question: &[u8], timeout: Duration) -> io::Result<Answer> {
+    match ask_udp(server, question, Instant::now() + timeout)? {
+        Answer::Truncated => ask_tcp(server, question, Instant::now() + timeout),
         answer => Ok(answer),
     }
 }

@@ -21,7 +21,7 @@ const WIDTH: usize = 80;
 /// The fewest columns that lines are wrapped to.
 const NARROWEST: usize = 40;
 /// The time after which a wait is reported.
-const PATIENCE: Duration = Duration::from_secs(1);
+const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
 /// A colour of text, or its weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +275,7 @@ fn speak_later(what: &str) -> SyncSender<()> {
     let (done, waiting) = mpsc::sync_channel(1);
     let line = format!("confd: still {what} ...\n");
     let speak = move || {
-        if waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        if waiting.recv_timeout(NOTICE_AFTER) == Err(RecvTimeoutError::Timeout) {
             // Only a comfort: whoever has closed stderr does without.
             let _ = io::stderr().write_all(line.as_bytes());
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::view::{Sight, View};
+use super::view::{View, Visibility};
 use super::{DirId, LeafId, Tree, leaf_order};
 
 /// A walk over leaves.
@@ -19,7 +19,7 @@ pub(super) struct Leaves<'t> {
 struct Level {
     leaves: Range<LeafId>,
     dirs: Range<DirId>,
-    sight: Sight,
+    visibility: Visibility,
     /// The length of its path, with the slash at its end.
     path: usize,
 }
@@ -27,18 +27,18 @@ struct Level {
 impl<'t> Leaves<'t> {
     /// The leaves of a whole tree.
     pub(super) fn of_tree(tree: &'t Tree) -> Self {
-        Leaves::below(tree, None, Some((tree.root(), Sight::Whole)), "")
+        Leaves::below(tree, None, Some((tree.root(), Visibility::Whole)), "")
     }
 
     /// The leaves of a view in a directory of it, whose path is `path` (empty for its root).
-    pub(super) fn of_view(view: &'t View, start: Option<(DirId, Sight)>, path: &str) -> Self {
+    pub(super) fn of_view(view: &'t View, start: Option<(DirId, Visibility)>, path: &str) -> Self {
         Leaves::below(view.tree(), Some(view), start, path)
     }
 
     fn below(
         tree: &'t Tree,
         view: Option<&'t View>,
-        start: Option<(DirId, Sight)>,
+        start: Option<(DirId, Visibility)>,
         path: &str,
     ) -> Self {
         let mut leaves = Leaves {
@@ -47,8 +47,8 @@ impl<'t> Leaves<'t> {
             key: path.to_owned(),
             levels: Vec::new(),
         };
-        if let Some((dir, sight)) = start {
-            leaves.enter(dir, sight);
+        if let Some((dir, visibility)) = start {
+            leaves.enter(dir, visibility);
         }
         leaves
     }
@@ -75,20 +75,23 @@ impl<'t> Leaves<'t> {
             if leaf_first {
                 let leaf = level.leaves.start;
                 level.leaves.start += 1;
-                if self.view.is_none_or(|view| view.shows(level.sight, leaf)) {
+                if self
+                    .view
+                    .is_none_or(|view| view.shows(level.visibility, leaf))
+                {
                     self.key.push_str(tree.leaf_name(leaf));
                     return Some(leaf);
                 }
             } else {
                 let dir = level.dirs.start;
                 level.dirs.start += 1;
-                let sight = match self.view {
-                    None => Some(Sight::Whole),
-                    Some(view) => view.sight(level.sight, dir),
+                let visibility = match self.view {
+                    None => Some(Visibility::Whole),
+                    Some(view) => view.visibility(level.visibility, dir),
                 };
-                if let Some(sight) = sight {
+                if let Some(visibility) = visibility {
                     self.key.push_str(tree.dir_name(dir));
-                    self.enter(dir, sight);
+                    self.enter(dir, visibility);
                 }
             }
         }
@@ -107,13 +110,13 @@ impl<'t> Leaves<'t> {
         })
     }
 
-    fn enter(&mut self, dir: DirId, sight: Sight) {
+    fn enter(&mut self, dir: DirId, visibility: Visibility) {
         let entries = self.tree.dir(dir);
         self.key.push('/');
         self.levels.push(Level {
             leaves: entries.leaves.range(),
             dirs: entries.dirs.range(),
-            sight,
+            visibility,
             path: self.key.len(),
         });
     }

@@ -5,7 +5,7 @@
 //! to the other. It contributes its first segment once the text `path` is taken off its head. For
 //! nearly every path that means the names in a directory.
 
-use super::view::{Sight, View};
+use super::view::{View, Visibility};
 use super::{DirId, LeafId};
 use crate::go::path;
 
@@ -36,14 +36,14 @@ impl<'v> Names<'v> {
 }
 
 /// The path of a listing, taken apart.
-struct Asked<'p> {
+struct ListingPath<'p> {
     /// As the template has it.
     text: &'p str,
     /// Cleaned.
     dir: &'p str,
     /// The directory in which the names begin with the rest of the text; none when no key begins
     /// with the text.
-    parent: Option<(DirId, Sight)>,
+    parent: Option<(DirId, Visibility)>,
     /// That rest: what is behind the last slash.
     head: &'p str,
 }
@@ -65,9 +65,9 @@ impl View {
         names.into_found()
     }
 
-    fn asked<'p>(&self, text: &'p str, dir: &'p str) -> Asked<'p> {
+    fn asked<'p>(&self, text: &'p str, dir: &'p str) -> ListingPath<'p> {
         let (parent, head) = text.rsplit_once('/').unwrap_or_default();
-        Asked {
+        ListingPath {
             text,
             dir,
             parent: self.find_dir(parent),
@@ -76,22 +76,22 @@ impl View {
     }
 
     /// All names in a directory.
-    fn push_all<'v>(&'v self, (dir, sight): (DirId, Sight), names: &mut Names<'v>) {
+    fn push_all<'v>(&'v self, (dir, visibility): (DirId, Visibility), names: &mut Names<'v>) {
         let entries = self.tree().dir(dir);
         for leaf in entries.leaves.range() {
             names.walked += 1;
-            if self.shows(sight, leaf) {
+            if self.shows(visibility, leaf) {
                 names.found.push(self.tree().leaf_name(leaf));
             }
         }
-        self.push_dirs((dir, sight), names);
+        self.push_dirs((dir, visibility), names);
     }
 
     /// The names of all directories in a directory.
-    fn push_dirs<'v>(&'v self, (dir, sight): (DirId, Sight), names: &mut Names<'v>) {
+    fn push_dirs<'v>(&'v self, (dir, visibility): (DirId, Visibility), names: &mut Names<'v>) {
         for dir in self.tree().dir(dir).dirs.range() {
             names.walked += 1;
-            if self.sight(sight, dir).is_some() {
+            if self.visibility(visibility, dir).is_some() {
                 names.found.push(self.tree().dir_name(dir));
             }
         }
@@ -99,8 +99,8 @@ impl View {
 
     /// The names contributed by the keys that begin with the text, other than those below the
     /// directory that it names.
-    fn list_below_text<'v>(&'v self, asked: &Asked<'_>, names: &mut Names<'v>) {
-        let Some((parent, sight)) = asked.parent else {
+    fn list_below_text<'v>(&'v self, asked: &ListingPath<'_>, names: &mut Names<'v>) {
+        let Some((parent, visibility)) = asked.parent else {
             return;
         };
         let (tree, length) = (self.tree(), asked.head.len());
@@ -114,7 +114,7 @@ impl View {
             names.walked += 1;
             let name = tree.leaf_name(leaf);
             let rest = name.get(length..).unwrap_or_default();
-            match (self.shows(sight, leaf), rest) {
+            match (self.shows(visibility, leaf), rest) {
                 (true, "") if name.is_empty() => names.found.push("/"),
                 (true, "") => names.found.push(name),
                 (true, rest) if inside => names.found.push(rest),
@@ -128,7 +128,7 @@ impl View {
             names.walked += 1;
             let name = tree.dir_name(dir);
             let leads = same_way(asked.dir, &format!("{above}/{name}"));
-            if leads && self.sight(sight, dir).is_some() {
+            if leads && self.visibility(visibility, dir).is_some() {
                 names.found.push(name.get(length..).unwrap_or_default());
             }
         }
@@ -136,16 +136,16 @@ impl View {
 
     /// The names contributed by all other keys: their first segment, as the text does not come off
     /// them.
-    fn list_others<'v>(&'v self, asked: &Asked<'_>, names: &mut Names<'v>) {
+    fn list_others<'v>(&'v self, asked: &ListingPath<'_>, names: &mut Names<'v>) {
         if asked.dir == "/" {
-            let Some((root, sight)) = self.find_dir("") else {
+            let Some((root, visibility)) = self.find_dir("") else {
                 return;
             };
             let is_other = |name: &str| !format!("/{name}").starts_with(asked.text);
             for leaf in self.tree().dir(root).leaves.range() {
                 names.walked += 1;
                 let name = self.tree().leaf_name(leaf);
-                if self.shows(sight, leaf) && is_other(name) {
+                if self.shows(visibility, leaf) && is_other(name) {
                     names.found.push(name);
                 }
             }
@@ -168,7 +168,7 @@ impl View {
 
     /// True when a key below the directory does not begin with the text. The text of a clean path,
     /// with or without a slash at its end, is the head of all.
-    fn has_other_below(&self, asked: &Asked<'_>) -> bool {
+    fn has_other_below(&self, asked: &ListingPath<'_>) -> bool {
         if asked.heads_dir() {
             return false;
         }
@@ -183,15 +183,15 @@ impl View {
 
     /// True when there is a leaf that does not begin with the text directly in one of the
     /// directories above, the root not included.
-    fn has_other_on_the_way(&self, asked: &Asked<'_>) -> bool {
+    fn has_other_on_the_way(&self, asked: &ListingPath<'_>) -> bool {
         for (slash, _) in asked.dir.match_indices('/').skip(1) {
             let above = &asked.dir[..slash];
-            let Some((dir, sight)) = self.find_dir(above) else {
+            let Some((dir, visibility)) = self.find_dir(above) else {
                 return false;
             };
             let is_other = |leaf: LeafId| {
                 let key = || format!("{above}/{}", self.tree().leaf_name(leaf));
-                self.shows(sight, leaf) && !key().starts_with(asked.text)
+                self.shows(visibility, leaf) && !key().starts_with(asked.text)
             };
             if self.tree().dir(dir).leaves.range().any(is_other) {
                 return true;
@@ -211,16 +211,18 @@ impl View {
         let asked = self.asked(path, &dir);
         match (self.find_dir(&dir), asked.parent) {
             (Some(found), _) if asked.heads_dir() => self.push_dirs(found, &mut names),
-            (Some((dir, _)), Some((parent, sight))) if dir == parent => {
+            (Some((dir, _)), Some((parent, visibility))) if dir == parent => {
                 // `/dir/.`: the names that begin with a dot.
                 for dir in self.tree().dirs_from(parent, asked.head) {
                     names.walked += 1;
-                    if self.sight(sight, dir).is_some() {
+                    if self.visibility(visibility, dir).is_some() {
                         names.found.push(self.tree().dir_name(dir));
                     }
                 }
             }
-            (Some(_), Some((parent, sight))) if self.has_name(parent, sight, asked.head) => {
+            (Some(_), Some((parent, visibility)))
+                if self.has_name(parent, visibility, asked.head) =>
+            {
                 // `/dir/name/..`: below that name only what begins with two dots.
                 names.walked += 1;
                 names.found.push(self.tree().dir_name(parent));
@@ -231,15 +233,15 @@ impl View {
     }
 
     /// True when a visible name in a directory begins with `head`.
-    fn has_name(&self, dir: DirId, sight: Sight, head: &str) -> bool {
-        let shows = |leaf: LeafId| self.shows(sight, leaf);
+    fn has_name(&self, dir: DirId, visibility: Visibility, head: &str) -> bool {
+        let shows = |leaf: LeafId| self.shows(visibility, leaf);
         let mut dirs = self.tree().dirs_from(dir, head);
         self.tree().leaves_from(dir, head).any(shows)
-            || dirs.any(|dir| self.sight(sight, dir).is_some())
+            || dirs.any(|dir| self.visibility(visibility, dir).is_some())
     }
 }
 
-impl Asked<'_> {
+impl ListingPath<'_> {
     /// True when the text is the directory's path, with or without a slash at its end: every key
     /// below begins with it.
     fn heads_dir(&self) -> bool {

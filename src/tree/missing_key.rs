@@ -4,7 +4,7 @@
 //! again. No value is looked at, only keys.
 
 use super::leaves::Leaves;
-use super::view::{Sight, View};
+use super::view::{View, Visibility};
 use super::{DirId, LeafId, leaf_order};
 use crate::go::path;
 use crate::nearest::Word;
@@ -156,10 +156,10 @@ impl View {
     fn names(&self, dir: &str) -> impl Iterator<Item = &str> {
         let tree = self.tree();
         let found = self.find_dir(dir);
-        let sight = found.map_or(Sight::Whole, |(_, sight)| sight);
+        let visibility = found.map_or(Visibility::Whole, |(_, visibility)| visibility);
         let dir = found.map(|(dir, _)| tree.dir(dir)).unwrap_or_default();
-        let shown_leaf = move |leaf: &LeafId| self.shows(sight, *leaf);
-        let shown_dir = move |dir: &DirId| self.sight(sight, *dir).is_some();
+        let shown_leaf = move |leaf: &LeafId| self.shows(visibility, *leaf);
+        let shown_dir = move |dir: &DirId| self.visibility(visibility, *dir).is_some();
         let mut leaves = dir.leaves.range().filter(shown_leaf).peekable();
         let mut dirs = dir.dirs.range().filter(shown_dir).peekable();
         std::iter::from_fn(move || {

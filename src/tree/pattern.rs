@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::listing::Found;
-use super::view::{Sight, View};
+use super::view::{View, Visibility};
 use super::{DirId, LeafId};
 use crate::go::filepath::Pattern;
 
@@ -20,7 +20,7 @@ struct Segment {
 /// A directory whose names are held against a segment.
 struct Level {
     dirs: Range<DirId>,
-    sight: Sight,
+    visibility: Visibility,
     /// The length of its path, with the slash at its end.
     path: usize,
 }
@@ -75,8 +75,8 @@ impl View {
             walked: 0,
             visit,
         };
-        if let Some((root, sight)) = self.find_dir("") {
-            walk.enter(root, sight);
+        if let Some((root, visibility)) = self.find_dir("") {
+            walk.enter(root, visibility);
         }
         walk.run();
         walk.walked
@@ -116,21 +116,21 @@ impl Walk<'_, '_> {
                 continue;
             };
             self.walked += 1;
-            let sight = level.sight;
+            let visibility = level.visibility;
             let name = self.view.tree().dir_name(dir);
             let segment = self.segments.get(self.levels.len() - 1);
             if segment.is_some_and(|segment| segment.matches(name))
-                && let Some(sight) = self.view.sight(sight, dir)
+                && let Some(visibility) = self.view.visibility(visibility, dir)
             {
                 self.path.push_str(name);
-                self.enter(dir, sight);
+                self.enter(dir, visibility);
             }
         }
     }
 
     /// Goes into a directory: on to its directories, or to its leaves when this is the last
     /// segment's.
-    fn enter(&mut self, dir: DirId, sight: Sight) {
+    fn enter(&mut self, dir: DirId, visibility: Visibility) {
         self.path.push('/');
         let tree = self.view.tree();
         let depth = self.levels.len();
@@ -138,7 +138,7 @@ impl Walk<'_, '_> {
             return;
         };
         let dirs = match &segment.literal {
-            _ if depth + 1 == self.segments.len() => return self.take_leaves(dir, sight),
+            _ if depth + 1 == self.segments.len() => return self.take_leaves(dir, visibility),
             Some(name) => tree
                 .find_dir(dir, name.as_bytes(), 0)
                 .map_or(0..0, |dir| dir..dir + 1),
@@ -146,12 +146,12 @@ impl Walk<'_, '_> {
         };
         self.levels.push(Level {
             dirs,
-            sight,
+            visibility,
             path: self.path.len(),
         });
     }
 
-    fn take_leaves(&mut self, dir: DirId, sight: Sight) {
+    fn take_leaves(&mut self, dir: DirId, visibility: Visibility) {
         let tree = self.view.tree();
         let Some(segment) = self.segments.last() else {
             return;
@@ -164,7 +164,7 @@ impl Walk<'_, '_> {
         };
         for leaf in leaves {
             self.walked += 1;
-            if segment.matches(tree.leaf_name(leaf)) && self.view.shows(sight, leaf) {
+            if segment.matches(tree.leaf_name(leaf)) && self.view.shows(visibility, leaf) {
                 (self.visit)(&self.path, leaf);
             }
         }

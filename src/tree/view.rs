@@ -16,7 +16,7 @@ pub struct View {
     tree: Arc<Tree>,
     scope: Arc<Scope>,
     /// The directory of the prefix, when the tree has it and something of it is visible.
-    root: Option<(DirId, Sight)>,
+    root: Option<(DirId, Visibility)>,
     /// Where only part of a directory is visible.
     limits: Limits,
 }
@@ -26,9 +26,9 @@ pub struct View {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
     path: Vec<u8>,
-    found: Option<(DirId, Sight)>,
+    found: Option<(DirId, Visibility)>,
     /// The directory around it.
-    around: Option<(DirId, Sight)>,
+    around: Option<(DirId, Visibility)>,
     /// The places within their directory of the leaves that were asked for, in that order; and the
     /// next one.
     places: Vec<usize>,
@@ -48,7 +48,7 @@ struct Scope {
 
 /// How much of a directory is visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum Visibility {
     Whole,
     /// Only what [`Limits`] has.
     Part,
@@ -103,7 +103,7 @@ impl View {
         if !all && view.limits.is_empty() {
             view.root = None;
         } else if !all {
-            view.root = view.root.map(|(root, _)| (root, Sight::Part));
+            view.root = view.root.map(|(root, _)| (root, Visibility::Part));
         }
         view
     }
@@ -173,7 +173,7 @@ impl View {
         if near.found.is_none() || near.path != path {
             self.move_near(near, path);
         }
-        let (dir, sight) = near.found?;
+        let (dir, visibility) = near.found?;
         let guess = near.places.get(near.turn).copied().unwrap_or(0);
         let (leaf, place) = self.tree.find_leaf(dir, name, guess)?;
         match near.places.get_mut(near.turn) {
@@ -182,7 +182,7 @@ impl View {
             None => {}
         }
         near.turn += 1;
-        self.shows(sight, leaf).then_some(leaf)
+        self.shows(visibility, leaf).then_some(leaf)
     }
 
     /// Goes on to the directory of this path.
@@ -202,9 +202,9 @@ impl View {
         }
         near.found = match name.strip_prefix(b"/") {
             None => self.root.filter(|_| path.is_empty()),
-            Some(name) => near.around.and_then(|(around, sight)| {
+            Some(name) => near.around.and_then(|(around, visibility)| {
                 let dir = self.tree.find_dir(around, name, next)?;
-                Some((dir, self.sight(sight, dir)?))
+                Some((dir, self.visibility(visibility, dir)?))
             }),
         };
         near.path.clear();
@@ -214,35 +214,35 @@ impl View {
 
     /// The directory of exactly this path, the empty one for the root, and how much of it is
     /// visible.
-    pub(super) fn find_dir(&self, path: &str) -> Option<(DirId, Sight)> {
+    pub(super) fn find_dir(&self, path: &str) -> Option<(DirId, Visibility)> {
         self.descend(path.as_bytes())
     }
 
-    fn descend(&self, path: &[u8]) -> Option<(DirId, Sight)> {
+    fn descend(&self, path: &[u8]) -> Option<(DirId, Visibility)> {
         let mut found = self.root?;
         if path.is_empty() {
             return Some(found);
         }
         for name in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
             let dir = self.tree.find_dir(found.0, name, 0)?;
-            found = (dir, self.sight(found.1, dir)?);
+            found = (dir, self.visibility(found.1, dir)?);
         }
         Some(found)
     }
 
     /// How much is visible of a directory in one of which this much is visible.
-    pub(super) fn sight(&self, around: Sight, dir: DirId) -> Option<Sight> {
+    pub(super) fn visibility(&self, around: Visibility, dir: DirId) -> Option<Visibility> {
         let is_in = |dirs: &[DirId]| dirs.binary_search(&dir).is_ok();
         match around {
-            Sight::Whole => Some(Sight::Whole),
-            Sight::Part if is_in(&self.limits.whole) => Some(Sight::Whole),
-            Sight::Part => is_in(&self.limits.part).then_some(Sight::Part),
+            Visibility::Whole => Some(Visibility::Whole),
+            Visibility::Part if is_in(&self.limits.whole) => Some(Visibility::Whole),
+            Visibility::Part => is_in(&self.limits.part).then_some(Visibility::Part),
         }
     }
 
     /// True when a leaf is visible in a directory of which this much is visible.
-    pub(super) fn shows(&self, around: Sight, leaf: LeafId) -> bool {
-        around == Sight::Whole || self.limits.leaves.binary_search(&leaf).is_ok()
+    pub(super) fn shows(&self, around: Visibility, leaf: LeafId) -> bool {
+        around == Visibility::Whole || self.limits.leaves.binary_search(&leaf).is_ok()
     }
 
     /// True when there is a visible leaf below this clean path: when it is a directory.
@@ -321,10 +321,10 @@ impl Limits {
 }
 
 /// The directory of a prefix.
-fn root(tree: &Tree, prefix: &str) -> Option<(DirId, Sight)> {
+fn root(tree: &Tree, prefix: &str) -> Option<(DirId, Visibility)> {
     let mut dir = tree.root();
     for name in prefix.split('/').skip(1) {
         dir = tree.find_dir(dir, name.as_bytes(), 0)?;
     }
-    Some((dir, Sight::Whole))
+    Some((dir, Visibility::Whole))
 }

@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Services::{
 };
 
 /// How long a service may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 const PAUSE: Duration = Duration::from_millis(100);
 /// When one that has failed is started again, in milliseconds: the first time, the second, and from
 /// then on.
@@ -258,7 +258,7 @@ impl Service {
         &self,
         pending: SERVICE_STATUS_CURRENT_STATE,
     ) -> io::Result<SERVICE_STATUS_CURRENT_STATE> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             match self.state()? {
                 state if state != pending => return Ok(state),

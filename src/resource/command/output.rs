@@ -118,13 +118,13 @@ impl Capture {
 }
 
 fn write_mark(mut writer: PipeWriter, mark: &[u8; MARK]) -> io::Result<()> {
-    let mut patience = 1000;
+    let mut attempts_left = 1000;
     loop {
         match writer.write_all(mark) {
             // A program can make its stdout one that never waits, and then ours is one, too. The
             // thread makes room.
-            Err(error) if error.kind() == ErrorKind::WouldBlock && patience > 0 => {
-                patience -= 1;
+            Err(error) if error.kind() == ErrorKind::WouldBlock && attempts_left > 0 => {
+                attempts_left -= 1;
                 thread::sleep(Duration::from_millis(1));
             }
             result => return result,

@@ -8,7 +8,7 @@ use similar::algorithms::{Compact, DiffHook, myers};
 
 /// After this long the differences found so far have to do; they are right, but may be more than
 /// needed.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIME_LIMIT: Duration = Duration::from_secs(1);
 /// Files with fewer lines than this are searched as they are: even the worst search is done in no
 /// time.
 const SMALL: usize = 2000;
@@ -41,7 +41,7 @@ pub(super) fn changes(from: &[&str], to: &[&str]) -> Vec<Change> {
     };
     let (old, new) = (searched(&old, &old_places), searched(&new, &new_places));
     let (all_old, all_new) = (0..old.len(), 0..new.len());
-    let deadline = Some(Instant::now() + PATIENCE);
+    let deadline = Some(Instant::now() + TIME_LIMIT);
     let Ok(()) = myers::diff_deadline_raw(&mut search, &old, all_old, &new, all_new, deadline);
     search.found.into_inner().0
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Case, STEP};
-use crate::cli::{self, Asked};
+use crate::cli::{self, Request};
 use crate::config::{Config, Mode};
 use crate::error::{self, Error};
 use crate::platform::{self, Lock, Running};
@@ -66,7 +66,7 @@ pub(super) fn daemons(case: &Case) -> Vec<Running> {
 fn applies(process: &Running, confdir: &Path) -> Option<bool> {
     let mut arguments = process.arguments().ok()?.into_iter();
     let _program = arguments.next();
-    let Ok(Asked::Run(args)) = cli::parse(arguments) else {
+    let Ok(Request::Run(args)) = cli::parse(arguments) else {
         return None;
     };
     let variable = |name: &str| process.variable(name);

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::code::Code;
-use super::resource::ResourceFacts;
+use super::facts::ResourceFacts;
 use super::shape::{Shape, Variables};
 use super::source::Source;
 use crate::go::filepath::Pattern;
@@ -91,17 +91,17 @@ pub(super) fn reads(call: &Call) -> bool {
 
 /// The keys of one template, all together.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct TemplateKeys {
     /// The literal keys and patterns that it reads in any way.
     read: Vec<String>,
     /// The paths whose presence it tests, with `…` for what is computed.
     tested: Vec<String>,
 }
 
-impl Asked {
+impl TemplateKeys {
     /// Collects the keys of a template.
-    pub(super) fn of(outline: &Outline, variables: &Variables<'_>) -> Asked {
-        let mut asked = Asked::default();
+    pub(super) fn of(outline: &Outline, variables: &Variables<'_>) -> TemplateKeys {
+        let mut asked = TemplateKeys::default();
         for statement in &outline.statements {
             asked.add(&statement.expr, statement.usage == Usage::Tested, variables);
         }
@@ -163,7 +163,7 @@ pub(super) fn check(
     call: &Call,
     when: When,
     variables: &Variables<'_>,
-    asked: &Asked,
+    asked: &TemplateKeys,
     facts: &ResourceFacts,
     context: &Context,
     source: &Source,
@@ -195,7 +195,7 @@ struct Question<'f> {
     function: &'static str,
     reading: Reading,
     when: When,
-    asked: &'f Asked,
+    asked: &'f TemplateKeys,
     facts: &'f ResourceFacts,
     /// The tree is that of the platform.
     platform: bool,

@@ -8,6 +8,7 @@ mod calls;
 mod code;
 mod command;
 mod document;
+mod facts;
 mod fields;
 mod keys;
 mod names;
@@ -36,11 +37,11 @@ use crate::tools::finding::Report;
 use crate::tree::Tree;
 
 use code::Code;
-use resource::ResourceFacts;
+use facts::ResourceFacts;
 use source::Source;
 
 /// The time that a metadata service has to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The facts that all resources share.
 pub struct Context {
@@ -134,7 +135,7 @@ fn check_templates(
     report: &mut Report,
 ) -> Result<usize> {
     let directory = context.config.confdir.join("templates");
-    let mut templates = template::find(&directory)?;
+    let mut templates = names::templates(&directory)?;
     templates.extend(users.iter().map(|facts| facts.template.clone()));
     templates.sort_unstable();
     templates.dedup();
@@ -187,7 +188,7 @@ fn metadata(config: &Config) -> Result<Option<Arc<Tree>>> {
     if matches!(config.source, Origin::File(_)) {
         return backend.fetch().map(|fetched| Some(fetched.tree));
     }
-    let why = match threads::run_within(PATIENCE, move || backend.fetch()) {
+    let why = match threads::run_within(TIMEOUT, move || backend.fetch()) {
         Some(Ok(fetched)) => return Ok(Some(fetched.tree)),
         Some(Err(error)) => error.chain(),
         None => "no answer within a second".to_owned(),

@@ -1,11 +1,12 @@
-//! Files by their names: those that cannot be read, and those in conf.d that confd does not read.
+//! Files by their names: those that cannot be read, those in conf.d that confd does not read, and
+//! the list of templates.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::code::Code;
 use super::source::{Source, shown};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::tools::finding::{Finding, Place, Report};
 
@@ -57,4 +58,46 @@ fn looks_like_resource(path: &Path, name: &str) -> bool {
     is_misspelt
         || name.contains("toml")
         || fs::read_to_string(path).is_ok_and(|text| text.contains("[template]"))
+}
+
+/// Deeper directories than anybody makes on purpose.
+const DEEPEST: u32 = 16;
+
+/// The templates that are to be checked even if no resource uses them: `include` may.
+pub(super) fn templates(templates: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for name in below(templates)? {
+        if name.ends_with(".tmpl") {
+            found.push(templates.join(name));
+        }
+    }
+    Ok(found)
+}
+
+/// The files below a directory, with `/` between their names, sorted; none when there is no such
+/// directory.
+pub(super) fn below(templates: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    if templates.is_dir() {
+        add_names(templates, "", DEEPEST, &mut names)?;
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Result<()> {
+    let list = |source| Error::io("list", dir, source);
+    for entry in fs::read_dir(dir).map_err(list)? {
+        let entry = entry.map_err(list)?;
+        let name = format!("{head}{}", entry.file_name().to_string_lossy());
+        let path = entry.path();
+        // A link that leads nowhere is reported when it is read.
+        let is_dangling = entry.file_type().map_err(list)?.is_symlink() && !path.exists();
+        if path.is_file() || is_dangling {
+            names.push(name);
+        } else if depth > 0 && entry.file_type().map_err(list)?.is_dir() {
+            add_names(&path, &format!("{name}/"), depth - 1, names)?;
+        }
+    }
+    Ok(())
 }

@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::code::Code;
 use super::document::{Document, Entry};
+use super::facts::ResourceFacts;
 use super::source::Source;
-use super::{Context, command, keys, names, settings, template};
+use super::{Context, command, keys, names, settings};
 use crate::config::table::{LARGEST, read_file};
 use crate::error::{Error, Result};
 use crate::go::path;
@@ -17,38 +18,8 @@ use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
 use crate::platform;
 use crate::resource::{Resource, template_path};
-use crate::tools::finding::{Finding, Place, Report};
+use crate::tools::finding::{Finding, Report};
 use crate::tree::View;
-
-/// The facts about a resource that the check of its template needs.
-pub(super) struct ResourceFacts {
-    /// The conf.d file, as shown.
-    pub shown: String,
-    /// `file:line` of `dest`.
-    dest_line: String,
-    dest_place: Place,
-    pub dest: String,
-    pub template: PathBuf,
-    pub keys: Vec<String>,
-    /// The prefix that counts for it, global or its own; empty for none.
-    pub prefix: String,
-    pub commands: Vec<String>,
-    /// The metadata that it sees, if there is metadata.
-    pub view: Option<View>,
-    /// To be reported when the template reads metadata.
-    pub no_keys: Option<Finding>,
-    /// Everybody can read the file.
-    pub is_public: bool,
-}
-
-impl ResourceFacts {
-    /// The finding for a secret that everybody can read.
-    pub(super) fn readable_secret(&self, key: &str) -> Finding {
-        let message = format!("everybody can read {}, which has {key}", self.dest);
-        let help = "write mode = \"0600\", or \"0640\" with a group";
-        Code::W213.at(self.dest_place.clone(), message, help)
-    }
-}
 
 /// Checks the file, and adds its facts to all when it says which file is made of which template.
 pub(super) fn check(
@@ -341,7 +312,7 @@ impl<'d> Section<'d> {
             report.add(names::unreadable(&path, &error));
             return Ok(None);
         }
-        let names = template::names(&templates)?;
+        let names = names::below(&templates)?;
         let inside = src.strip_prefix("templates/");
         let meant = inside.filter(|inside| names.iter().any(|name| name == inside));
         let meant = meant.or_else(|| nearest(src, names.iter().map(String::as_str)));

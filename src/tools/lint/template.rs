@@ -1,18 +1,16 @@
 //! One template, for all resources that use it.
 
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::calls::{Checker, Mistake};
 use super::code::Code;
-use super::keys::Asked;
-use super::resource::ResourceFacts;
+use super::facts::ResourceFacts;
+use super::keys::TemplateKeys;
 use super::shape::{Shape, Variables};
 use super::source::{MARK, Source};
 use super::{Context, fields, keys, names};
 use crate::config::table::read_file;
-use crate::error::{Error, Result};
 use crate::go::filepath::Pattern;
 use crate::go::path;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
@@ -23,48 +21,6 @@ use crate::tools::finding::Report;
 
 /// The number of unknown names that are reported in one template.
 const MOST_UNKNOWN: usize = 50;
-/// Deeper directories than anybody makes on purpose.
-const DEEPEST: u32 = 16;
-
-/// The templates that are to be checked even if no resource uses them: `include` may.
-pub(super) fn find(templates: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for name in names(templates)? {
-        if name.ends_with(".tmpl") {
-            found.push(templates.join(name));
-        }
-    }
-    Ok(found)
-}
-
-/// The files below a directory, with `/` between their names, sorted; none when there is no such
-/// directory.
-pub(super) fn names(templates: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    if templates.is_dir() {
-        add_names(templates, "", DEEPEST, &mut names)?;
-    }
-    names.sort_unstable();
-    Ok(names)
-}
-
-fn add_names(dir: &Path, head: &str, depth: u32, names: &mut Vec<String>) -> Result<()> {
-    let list = |source| Error::io("list", dir, source);
-    for entry in fs::read_dir(dir).map_err(list)? {
-        let entry = entry.map_err(list)?;
-        let name = format!("{head}{}", entry.file_name().to_string_lossy());
-        let path = entry.path();
-        // A link that leads nowhere is reported when it is read.
-        let is_dangling = entry.file_type().map_err(list)?.is_symlink() && !path.exists();
-        if path.is_file() || is_dangling {
-            names.push(name);
-        } else if depth > 0 && entry.file_type().map_err(list)?.is_dir() {
-            add_names(&path, &format!("{name}/"), depth - 1, names)?;
-        }
-    }
-    Ok(())
-}
-
 /// Returns true for a file that a build step joins with its neighbours, such as `00.head.tmpl` and
 /// `10.body.tmpl` in `X/`, the parts of `X.tmpl`. It is no template by itself.
 pub(super) fn is_part(path: &Path) -> bool {
@@ -133,7 +89,7 @@ pub(super) fn check(
         &source,
         report,
     );
-    let asked = Asked::of(&outline, &variables);
+    let asked = TemplateKeys::of(&outline, &variables);
     for facts in users {
         check_conditions(&outline, &variables, facts, &source, report);
         check_keys(
@@ -472,7 +428,7 @@ fn truth(value: &str) -> String {
 fn check_keys(
     outline: &Outline,
     variables: &Variables<'_>,
-    asked: &Asked,
+    asked: &TemplateKeys,
     facts: &ResourceFacts,
     context: &Context,
     source: &Source,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::gallery::Difference;
+use super::golden::Difference;
 use super::stages::Before;
 use super::steps::{Rehearsal, StageInfo, Step};
 

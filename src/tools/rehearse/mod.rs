@@ -6,7 +6,7 @@
 
 mod check;
 mod cluster;
-mod gallery;
+mod golden;
 mod json;
 mod report;
 mod stages;
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::tools::console::{self, Format};
 use crate::tree::Tree;
 
-use gallery::{Difference, Gallery};
+use golden::{Difference, GoldenFiles};
 use stages::Plan;
 use steps::Rehearsal;
 
@@ -88,16 +88,16 @@ pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
     let plan = Plan::of(&recorded);
     let mut rehearsal = Rehearsal::load(&config, options.check)?;
     console::patiently("rehearsing", || rehearsal.run(&plan, &config));
-    let gallery = Gallery::of(&rehearsal);
+    let golden = GoldenFiles::of(&rehearsal);
     if let Some(root) = options.root {
-        gallery.write(root)?;
+        golden.write(root)?;
     }
     let differences = match options.expected {
         Some(directory) if options.update => {
-            gallery.write(directory)?;
+            golden.write(directory)?;
             Vec::new()
         }
-        Some(directory) => gallery.compare(directory)?,
+        Some(directory) => golden.compare(directory)?,
         None => Vec::new(),
     };
     let has_failed = rehearsal.has_failed() || !differences.is_empty();
@@ -107,7 +107,7 @@ pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
         let mut text = table::show(&rehearsal, &plan.missing);
         if let Some(directory) = options.expected {
             text.push_str(&show_comparison(
-                &gallery,
+                &golden,
                 directory,
                 &differences,
                 options.update,
@@ -120,12 +120,12 @@ pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
 }
 
 fn show_comparison(
-    gallery: &Gallery,
+    golden: &GoldenFiles,
     directory: &Path,
     differences: &[Difference],
     update: bool,
 ) -> String {
-    let count = gallery.len();
+    let count = golden.len();
     let files = if count == 1 { "file" } else { "files" };
     let directory = directory.display();
     if update {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app_agent::backend::Backend;
-use app_agent::cli::{self, Asked};
+use app_agent::cli::{self, Request};
 use app_agent::config::Config;
 use app_agent::config::table::{self, Table};
 use app_agent::go::filepath::Pattern;
@@ -48,7 +48,7 @@ pub(super) const ALL: &[(&str, Target)] = &[
 pub(super) fn flags(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let asked = cli::parse(text.split('\0').map(Into::into));
-    if let Ok(Asked::Run(args) | Asked::Look(_, args)) = asked {
+    if let Ok(Request::Run(args) | Request::Inspect(_, args)) = asked {
         let variable = |name: &str| {
             args.last("config-file")
                 .map(|text| (name.to_owned() + text).into())
@@ -186,7 +186,7 @@ pub(super) fn settings(data: &[u8]) {
     let _ = table::parse_duration(&text);
     let _ = Table::parse(Path::new("x.toml"), &text);
     let file = Scratch::new("toml", data);
-    let Ok(Asked::Run(args)) = cli::parse(["-config-file".into(), file.0.clone().into()]) else {
+    let Ok(Request::Run(args)) = cli::parse(["-config-file".into(), file.0.clone().into()]) else {
         unreachable!("the flag is known");
     };
     match Config::load(&args, |_| None) {
@@ -230,7 +230,7 @@ fn check_place(message: &str, path: &Path) {
 
 fn config(arguments: &[&str]) -> Config {
     match cli::parse(arguments.iter().map(Into::into)) {
-        Ok(Asked::Run(args)) => Config::without_file(&args, |_| None).expect("they are right"),
+        Ok(Request::Run(args)) => Config::without_file(&args, |_| None).expect("they are right"),
         other => unreachable!("{other:?}"),
     }
 }

@@ -22,7 +22,7 @@ const LARGEST: u64 = 256 << 20;
 const DEEPEST: u32 = 64;
 
 /// The files by their paths below the directory.
-pub(super) struct Gallery {
+pub(super) struct GoldenFiles {
     files: BTreeMap<PathBuf, Rc<[u8]>>,
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Difference {
     directory: PathBuf,
 }
 
-impl Gallery {
+impl GoldenFiles {
     /// The files of a rehearsal.
-    pub(super) fn of(rehearsal: &Rehearsal) -> Gallery {
+    pub(super) fn of(rehearsal: &Rehearsal) -> GoldenFiles {
         let mut files = BTreeMap::new();
         for step in &rehearsal.steps {
             let directory = directory(rehearsal, step);
@@ -53,7 +53,7 @@ impl Gallery {
                 }
             }
         }
-        Gallery { files }
+        GoldenFiles { files }
     }
 
     /// The number of files.

@@ -260,6 +260,7 @@ impl Agent {
                 state => slot.state = state,
             }
         }
+        self.record_settled();
         self.phase = Phase::Checking(apply);
     }
 
@@ -426,9 +427,11 @@ impl Agent {
         let staged = self.take_staged(now);
         self.leave_unchecked();
         let synced = self.sync(staged, now);
+        self.record_made(synced.iter().map(|(path, _)| path));
         let numbers = self.record_reloads(&synced);
         self.advance(&apply, !synced.is_empty());
         let swapped = self.swap(synced, numbers, now);
+        self.forget_removed();
         if let Err(error) = stage::sync_directories(&swapped) {
             // The files are in place and whole; only a power cut in the next seconds could bring
             // the old ones back.
@@ -516,11 +519,21 @@ impl Agent {
                 continue;
             };
             let prepared = *one.prepared;
+            if !prepared.stage.is_current() {
+                slot.compose_again(now);
+                self.clear_reload(number);
+                continue;
+            }
             match prepared.stage.commit() {
                 Ok(committed) => {
                     swapped.push(committed);
                     let dest = slot.resource.shown_dest().display();
-                    log::info(format_args!("Target config {dest} has been updated"));
+                    let verb = if prepared.change.difference.surplus {
+                        "removed"
+                    } else {
+                        "updated"
+                    };
+                    log::info(format_args!("Target config {dest} has been {verb}"));
                     slot.settle(prepared.inputs, now);
                     self.has_swapped = true;
                     self.want_reload(&path, prepared.change.keys, number, now);

@@ -28,6 +28,7 @@ mod apply;
 mod backoff;
 mod commands;
 mod freshness;
+mod made;
 mod pacing;
 mod poller;
 mod reload;
@@ -199,6 +200,10 @@ struct Agent {
     unread: bool,
     /// When conf.d is read again because a file was changed as it was read.
     look_at: Option<Instant>,
+    /// The resources have changed: what they have made may have to go.
+    has_new_resources: bool,
+    /// What was last logged about the manifests.
+    made_logged: Option<String>,
     /// It was logged that there are no resources.
     is_empty_logged: bool,
     /// The last line logged about the lock.
@@ -247,6 +252,8 @@ impl Agent {
             apply_from: None,
             unread: true,
             look_at: None,
+            has_new_resources: true,
+            made_logged: None,
             is_empty_logged: false,
             lock_logged: None,
             has_swapped: false,
@@ -533,14 +540,14 @@ impl Agent {
 
     /// True when no resource is in progress, or waits for a round.
     fn is_quiet(&self, now: Instant) -> bool {
-        let is_quiet = |(path, slot): (&PathBuf, &Slot)| {
-            let is_usable = slot.is_free() && !self.broken.contains_key(path);
+        let is_quiet = |slot: &Slot| {
+            let is_usable = slot.is_free() && !self.broken.contains_key(slot.resource.path());
             slot.is_at_rest()
                 && slot.due.is_none_or(|due| due > now || !is_usable)
                 && slot.inspection.is_none()
                 && slot.inspect_at.is_none_or(|at| at > now)
         };
-        self.slots.iter().all(is_quiet)
+        self.slots.values().all(is_quiet)
     }
 
     /// After something was swapped, what failed is tried again, and what can be different now is

@@ -130,7 +130,7 @@ impl Agent {
         if self.rounds == 0 {
             resources.clone_from(&self.health.expected);
         }
-        for (path, slot) in self.slots.iter() {
+        for (path, slot) in self.slots.iter().filter(|(_, slot)| !slot.is_removed()) {
             resources.push(self.entry(&conf_d, path, slot));
         }
         for (path, broken) in self.broken.iter() {

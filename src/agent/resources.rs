@@ -45,9 +45,13 @@ impl Agent {
         for (path, stamp) in &found {
             self.refresh(path, *stamp, now);
         }
-        let is_there = |path: &PathBuf| found.iter().any(|(found, _)| found == path);
-        self.slots.retain(|path, _| is_there(path));
+        let is_there = |path: &Path| found.iter().any(|(found, _)| found == path);
+        let before = self.slots.len();
+        self.slots
+            .retain(|_, slot| slot.resource.is_gone() || is_there(slot.resource.path()));
+        self.has_new_resources |= self.slots.len() != before;
         self.broken.retain(|path, _| is_there(path));
+        self.find_gone(now);
         self.find_shadowed(now);
     }
 
@@ -117,8 +121,10 @@ impl Agent {
             Some(slot) => {
                 resource.warnings().iter().for_each(log::warning);
                 slot.replace(resource, stamp, now);
+                self.has_new_resources = true;
             }
             None => {
+                self.has_new_resources = true;
                 resource.warnings().iter().for_each(log::warning);
                 let mut slot = Slot::new(resource, stamp, now);
                 slot.is_once = self.config.mode == Mode::Onetime;
@@ -146,12 +152,21 @@ impl Agent {
             let place = slot.place.clone();
             place.unwrap_or_else(|| clean(slot.resource.dest()))
         };
-        let all = self.slots.iter();
-        let winners: BTreeMap<PathBuf, PathBuf> = all
-            .map(|(path, slot)| (place(slot), path.clone()))
-            .collect();
+        // Different blocks of one file are not in each other's way.
+        let mut winners: BTreeMap<PathBuf, BTreeMap<Option<String>, PathBuf>> = BTreeMap::new();
+        for (path, slot) in &self.slots {
+            let marker = slot.resource.marker().map(str::to_owned);
+            let parts = winners.entry(place(slot)).or_default();
+            parts.insert(marker, path.clone());
+        }
         for (path, slot) in &mut self.slots {
-            let winner = winners.get(&place(slot)).filter(|winner| *winner != path);
+            let parts = winners.get(&place(slot));
+            let marker = slot.resource.marker();
+            let rivals = parts.into_iter().flatten().filter(|(other, _)| {
+                marker.is_none() || other.is_none() || other.as_deref() == marker
+            });
+            let winner = rivals.map(|(_, winner)| winner).max();
+            let winner = winner.filter(|winner| *winner != path);
             if slot.shadowed_by.as_ref() != winner {
                 slot.shadow(winner, path, now);
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::renderer::{Inspection, Job, Work};
-use super::slot::{Origin, State};
+use super::slot::{Origin, Slot, State};
 use super::{Agent, Phase};
 use crate::config::Mode;
 use crate::error::{Error, Result};
@@ -60,18 +60,23 @@ impl Agent {
                     .any(|broken| broken.due.is_some_and(|due| due <= now))
                 || self
                     .slots
-                    .iter()
-                    .any(|(path, slot)| slot.is_ready(now) && !self.broken.contains_key(path)))
+                    .values()
+                    .any(|slot| slot.is_ready(now) && self.is_readable(slot)))
+    }
+
+    /// Returns true if the conf.d file of a resource can be used as it is now.
+    fn is_readable(&self, slot: &Slot) -> bool {
+        !self.broken.contains_key(slot.resource.path())
     }
 
     /// When a round may begin, if nothing happens before.
     pub(super) fn next_round(&self) -> Option<Instant> {
         self.tree.as_ref()?;
-        let slots = self.slots.iter();
-        let slots = slots.filter(|(path, slot)| slot.is_free() && !self.broken.contains_key(*path));
+        let slots = self.slots.values();
+        let slots = slots.filter(|slot| slot.is_free() && self.is_readable(slot));
         let broken = self.broken.values().filter_map(|broken| broken.due);
         let first = slots
-            .filter_map(|(_, slot)| slot.due)
+            .filter_map(|slot| slot.due)
             .chain(broken)
             .chain(self.look_at)
             .fold(self.interval_at, Instant::min);
@@ -90,7 +95,7 @@ impl Agent {
         self.take_over_reloads(now);
         let mut ready: Vec<(bool, PathBuf)> = Vec::new();
         for (path, slot) in &mut self.slots {
-            if slot.is_ready(now) && !self.broken.contains_key(path) {
+            if slot.is_ready(now) && !self.broken.contains_key(slot.resource.path()) {
                 slot.due = None;
                 // What is staged is of no use any more.
                 slot.state = State::Idle;

@@ -11,6 +11,9 @@ use crate::log::{self, Level};
 use crate::resource::{Change, Inputs, Prepared, Rendered, Resource, SETTLED, Stamp, stage};
 use crate::tree::Tree;
 
+/// How often in a row a file is composed again because another program has changed it.
+const MOST_OUTRUN: u32 = 5;
+
 /// The activity of a resource.
 #[derive(Debug)]
 pub(super) enum State {
@@ -99,6 +102,10 @@ pub(super) struct Slot {
     pub is_once: bool,
     /// The last rendering took long: others go first.
     pub is_slow: bool,
+    /// What it makes is in the manifest.
+    pub is_recorded: bool,
+    /// How often in a row another program has changed the file before it could be swapped.
+    pub outrun: u32,
     backoff: Backoff,
     /// The gist of the last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
@@ -126,6 +133,8 @@ impl Slot {
             reload_failure: None,
             is_once: false,
             is_slow: false,
+            is_recorded: false,
+            outrun: 0,
             backoff: Backoff::default(),
             said: None,
         }
@@ -142,6 +151,7 @@ impl Slot {
         self.resource = Arc::new(resource);
         self.stamp = stamp;
         self.reread = false;
+        self.is_recorded = false;
         self.shadowed_by = None;
         self.unknown_owners.clear();
         self.drop_work();
@@ -238,11 +248,30 @@ impl Slot {
             .and_then(|place| std::fs::metadata(place).ok());
         self.dest = metadata.map(|metadata| Stamp::of(&metadata));
         self.changed_by_others = false;
+        self.outrun = 0;
         self.failure = None;
         if self.reload_failure.is_none() {
             self.said = None;
         }
         self.backoff.reset();
+    }
+
+    /// Another program has changed the file since the new one was composed from it: it is composed
+    /// again, at once, unless that goes on and on.
+    pub(super) fn compose_again(&mut self, now: Instant) {
+        self.outrun += 1;
+        let dest = self.resource.shown_dest();
+        if self.outrun > MOST_OUTRUN {
+            let problem = "is changed by another program again and again";
+            self.fail(&Error::resource(dest, problem), now);
+            return;
+        }
+        let dest = dest.display();
+        log::info(format_args!(
+            "{dest} was changed by another program; its block is put into the new file"
+        ));
+        self.drop_work();
+        self.wake(now);
     }
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a

@@ -2,16 +2,19 @@
 //!
 //! Knows nothing of other resources and of when it is taken up; that is the agent's.
 
+mod block;
 pub mod command;
 mod format;
 pub mod funcs;
 mod input;
 mod inputs;
+pub(crate) mod made;
 pub mod missing;
 pub mod pending;
 pub mod stage;
 mod stamp;
 mod templates;
+mod wanted;
 
 use std::fs;
 use std::io;
@@ -31,13 +34,16 @@ use crate::platform;
 use crate::template::{self, Budget, CallError, Function, Host, Options, Template, Value};
 use crate::tree::{ReadSet, Tree, View};
 
+use block::Block;
 use command::Invocation;
 use format::Format;
 use funcs::{Funcs, HostEnv};
+use input::FileInput;
 pub use inputs::{Inputs, SystemInputs};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::{SETTLED, Stamp};
 pub use templates::Templates;
+pub(crate) use wanted::Wanted;
 
 /// The words by which a command names the files that it is for.
 const FILE_NAMES: [&str; 6] = [
@@ -72,6 +78,8 @@ pub struct Resource {
     create_only: bool,
     skip_empty: bool,
     backups: u32,
+    block: Option<Block>,
+    is_gone: bool,
     warnings: Vec<Warning>,
 }
 
@@ -259,6 +267,8 @@ impl Resource {
             create_only: table.boolean("create_only")?.unwrap_or(false),
             skip_empty: table.boolean("skip_empty")?.unwrap_or(false),
             backups: backups(table)?,
+            block: Block::load(table)?,
+            is_gone: false,
             warnings,
         })
     }
@@ -319,6 +329,10 @@ impl Resource {
         let options = Options {
             strict: self.strict,
         };
+        if self.is_gone {
+            let funcs = Funcs::new(view, HostEnv::of_process(&directory, options));
+            return Ok(Rendered::nothing(inputs(funcs, None)));
+        }
         let parsed = templates.get(&template_path(&directory, &self.src), &self.src)?;
         let mut funcs = Funcs::new(view.clone(), HostEnv::of_process(&directory, options));
         let (template, budget) = (parsed.template, &mut Budget::default());
@@ -331,14 +345,9 @@ impl Resource {
         if !self.is_skipped(&content) {
             self.check_output(&content)?;
         }
-        let (reads, observed, mut files) = funcs.into_inputs();
-        files.push(parsed.file);
         Ok(Rendered {
             content,
-            inputs: Inputs {
-                reads,
-                system: SystemInputs { observed, files },
-            },
+            inputs: inputs(funcs, Some(parsed.file)),
             ownership: self.ownership(config)?,
         })
     }
@@ -399,35 +408,22 @@ impl Resource {
         Ok(target)
     }
 
-    /// The bytes that dest should hold; none if the file that there is stays as it is.
-    pub(crate) fn wanted(&self, content: Vec<u8>, target: &Target) -> Option<Vec<u8>> {
-        let is_left_alone = self.is_skipped(&content) || (self.create_only && target.exists());
-        (!is_left_alone).then_some(content)
-    }
-
-    /// Returns true if an empty result leaves the file alone, and this is one.
-    fn is_skipped(&self, content: &[u8]) -> bool {
-        self.skip_empty && content.trim_ascii().is_empty()
-    }
-
     /// Compares what was rendered with dest, and stages it where they differ. `before` is what dest
     /// was rendered from.
     pub fn stage(
         &self,
         rendered: Rendered,
-        target: Target,
+        mut target: Target,
         before: Option<&Inputs>,
         config: &Config,
     ) -> Result<Outcome> {
         let Rendered {
             content, inputs, ..
         } = rendered;
-        let Some(content) = self.wanted(content, &target) else {
-            return Ok(Outcome::InSync(inputs));
-        };
-        let Some(difference) = target.compare(&content)? else {
+        let wanted = self.wanted(content, &mut target)?;
+        let Some(difference) = wanted.compare(&target)? else {
             if config.keep_stage_file {
-                create(target, &content, config)?;
+                create(target, &wanted, config)?;
             }
             return Ok(Outcome::InSync(inputs));
         };
@@ -441,12 +437,12 @@ impl Resource {
         };
         if config.noop {
             if config.keep_stage_file {
-                create(target, &content, config)?;
+                create(target, &wanted, config)?;
             }
             return Ok(Outcome::LeftAlone(inputs, change));
         }
-        let md5 = hex::encode(&Md5::digest(&content));
-        let stage = create(target, &content, config)?;
+        let md5 = hex::encode(&Md5::digest(wanted.content()));
+        let stage = create(target, &wanted, config)?;
         if change.difference.is_of_attributes() && stage.keeps_owner_and_mode() {
             // The file system keeps neither: the new file would differ from what is wanted as much.
             return Ok(Outcome::InSync(inputs));
@@ -457,6 +453,16 @@ impl Resource {
             change,
             md5,
         })))
+    }
+}
+
+/// What an execution has read, besides the template in this file.
+fn inputs(funcs: Funcs, template: Option<FileInput>) -> Inputs {
+    let (reads, observed, mut files) = funcs.into_inputs();
+    files.extend(template);
+    Inputs {
+        reads,
+        system: SystemInputs { observed, files },
     }
 }
 
@@ -475,7 +481,11 @@ pub fn execute(
 }
 
 /// Stages a file; with `-keep-stage-file` it stays there unless it takes the place of dest.
-fn create(target: Target, content: &[u8], config: &Config) -> Result<Stage> {
+fn create(target: Target, wanted: &Wanted, config: &Config) -> Result<Stage> {
+    let content = match wanted {
+        Wanted::Content(content) => content,
+        Wanted::Unchanged | Wanted::Absent => return Ok(Stage::removal(target)),
+    };
     let stage = Stage::create(target, content, config.keep_stage_file)?;
     if config.keep_stage_file {
         log::info(format_args!(

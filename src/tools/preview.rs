@@ -159,18 +159,17 @@ impl Preview {
         let content = resource
             .render(&mut self.templates, &self.tree, &self.config)?
             .content;
-        let target = resource.target(&self.config)?;
-        let Some(content) = resource.wanted(content, &target) else {
-            return Ok(());
-        };
-        if target.compare(&content)?.is_none() {
+        let mut target = resource.target(&self.config)?;
+        let wanted = resource.wanted(content, &mut target)?;
+        if wanted.compare(&target)?.is_none() {
             return Ok(());
         }
+        let content = wanted.content();
         let path = resource.shown_dest().display().to_string();
         let old = target.read_old(diff::text::LARGEST as u64 + 1)?;
-        let lines = diff::text::diff(&path, old.as_deref(), &content);
+        let lines = diff::text::diff(&path, old.as_deref(), content);
         let text = diff::painted(&lines, self.style);
-        let stage = Stage::create(target, &content, false)?;
+        let stage = Stage::create(target, content, false)?;
         stage.sync()?;
         stage::sync_directories(&[stage.commit()?])?;
         console::print(&text)

@@ -24,6 +24,8 @@ const SECRET: &str = "(secret)";
 pub struct Difference {
     /// There is no dest.
     pub missing: bool,
+    /// There is a dest, and there should be none.
+    pub surplus: bool,
     /// The owner.
     pub uid: Option<(u32, u32)>,
     /// The group.
@@ -37,7 +39,7 @@ pub struct Difference {
 impl Difference {
     /// True when only owner, group or mode differ.
     pub fn is_of_attributes(&self) -> bool {
-        !self.missing && self.md5.is_none()
+        !self.missing && !self.surplus && self.md5.is_none()
     }
 
     /// The original's log lines, such as `D has md5sum X should be Y`; none when dest is missing.
@@ -75,6 +77,7 @@ impl Target {
         let pair = |is: u32, wanted: Option<u32>| wanted.filter(|w| *w != is).map(|w| (is, w));
         let difference = Difference {
             missing: false,
+            surplus: false,
             uid: pair(old.uid, self.wanted.uid),
             gid: pair(old.gid, self.wanted.gid),
             mode: pair(old.mode, self.wanted.mode),
@@ -187,6 +190,7 @@ mod tests {
     fn lines_come_in_the_originals_order_and_words() {
         let difference = Difference {
             missing: false,
+            surplus: false,
             uid: Some((0, 33)),
             gid: Some((0, 44)),
             mode: Some((0o644, 0o600)),

@@ -83,6 +83,42 @@ impl Stage {
         Ok(stage)
     }
 
+    /// The removal of dest, which is staged like a new file.
+    pub(crate) fn removal(target: Target) -> Stage {
+        let file = StagedFile {
+            dir: Arc::clone(&target.dir),
+            name: OsString::new(),
+            is_there: false,
+            keep: false,
+            made: None,
+            claim: None,
+        };
+        Stage { target, file }
+    }
+
+    fn is_removal(&self) -> bool {
+        self.file.name.is_empty()
+    }
+
+    /// Returns true if dest is still the file that the new content was composed from.
+    pub(crate) fn is_current(&self) -> bool {
+        let Some(from) = &self.target.composed_from else {
+            return true;
+        };
+        let (dir, name) = (&self.file.dir, &self.target.name);
+        let attributes = |meta: &Meta| (meta.kind, meta.uid, meta.gid, meta.mode);
+        let is_same = dir
+            .look_up(name)
+            .and_then(|now| match (now, &self.target.old) {
+                (Some(now), Some(old)) if attributes(&now) == attributes(old) => {
+                    compare::reads_as(&dir.open(name)?, from)
+                }
+                (now, old) => Ok(now.is_none() && old.is_none()),
+            });
+        // What cannot be read is looked at again.
+        is_same.unwrap_or(false)
+    }
+
     /// Where the staged file is.
     pub fn path(&self) -> PathBuf {
         self.file.dir.path().join(&self.file.name)
@@ -97,6 +133,9 @@ impl Stage {
 
     /// Returns true if dest has become by itself what this file would make it.
     pub fn is_in_place(&self) -> bool {
+        if self.is_removal() {
+            return matches!(self.file.dir.look_up(&self.target.name), Ok(None));
+        }
         let compared = self.file.open().and_then(|file| {
             let Some(now) = self.file.dir.look_up(&self.target.name)? else {
                 return Ok(false);
@@ -117,7 +156,7 @@ impl Stage {
     /// Keeps other processes from clearing the file away, which would take a lock on it first.
     /// Costs a descriptor.
     pub fn claim(&mut self) {
-        if self.file.claim.is_none() {
+        if self.file.claim.is_none() && !self.is_removal() {
             let file = self.file.dir.open(&self.file.name);
             // Where there are no locks it is as good as it was.
             self.file.claim = file.ok().filter(|file| file.try_lock().is_ok());
@@ -127,6 +166,9 @@ impl Stage {
     /// Waits until the staged file is on the disk. A check_cmd may have put another file in its
     /// place (`sed -i` does), so that owner and mode are looked at again.
     pub fn sync(&self) -> Result<()> {
+        if self.is_removal() {
+            return Ok(());
+        }
         self.file
             .open()
             .and_then(|file| self.give_owner_and_mode(&file).and(Ok(file)))
@@ -150,6 +192,11 @@ impl Stage {
     pub fn commit(mut self) -> Result<Committed> {
         self.keep_backup()?;
         let dir = Arc::clone(&self.file.dir);
+        if self.is_removal() {
+            dir.remove(&self.target.name)
+                .map_err(|error| refused("remove", &self.target.path(), error))?;
+            return Ok(Committed { dir });
+        }
         let placed = if self.target.is_create_only {
             place_new(&dir, &self.file.name, &self.target.name)
         } else {

@@ -48,6 +48,8 @@ pub struct Target {
     pub(crate) is_create_only: bool,
     /// How many former versions of the file are kept.
     pub(crate) backups: u32,
+    /// The content of the file that the new one was composed from; none if it is new as a whole.
+    pub(crate) composed_from: Option<Vec<u8>>,
 }
 
 impl Target {
@@ -322,6 +324,7 @@ impl Walk<'_> {
                 wanted,
                 is_create_only: false,
                 backups: 0,
+                composed_from: None,
             }),
             _ => Err(Error::resource(self.dest, "is a directory, not a file")),
         }

@@ -10,6 +10,7 @@ mod search;
 pub mod text;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::resource::pending;
 use crate::resource::stage::{Difference, Target};
-use crate::resource::{self, Resource, Templates};
+use crate::resource::{self, Resource, Templates, made};
 use crate::tools::console::{self, Colour, Format, Style};
 use crate::tree::Tree;
 
@@ -94,6 +95,8 @@ struct FileChange {
     resource: String,
     path: String,
     missing: bool,
+    /// It would be removed.
+    surplus: bool,
     /// The changes of owner and mode, one a line.
     attributes: Vec<String>,
     content: Content,
@@ -116,26 +119,50 @@ struct Command {
 impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
         let directory = self.config.confdir.join("conf.d");
+        let (mut live, mut unread) = (Vec::new(), Vec::new());
         for (path, _) in resource::find(&directory)? {
-            let name = path.strip_prefix(&directory).unwrap_or(&path);
-            let name = name.display().to_string();
-            let looked = match Resource::load(&path, self.config) {
+            match Resource::load(&path, self.config) {
                 Ok(resource) => {
                     resource.warnings().iter().for_each(log::warning);
-                    let looked = match self.against {
-                        Some(number) => self.look_back(&name, &resource, number),
-                        None => self.look_at(&name, &resource),
-                    };
-                    looked.map_err(|error| resource.words(&error))
+                    live.extend(resource.made());
+                    self.look(&resource);
                 }
-                Err(error) => Err(error.chain()),
-            };
-            if let Err(message) = looked {
-                log::error(&message);
-                self.failures.push((name, message));
+                Err(error) => {
+                    self.fail(&path, error.chain());
+                    unread.push(path);
+                }
+            }
+        }
+        if self.against.is_none() {
+            for (file, made) in made::gone_blocks(&self.config.confdir, &live)? {
+                if !unread.contains(&file) {
+                    self.look(&Resource::gone(&file, &made, self.config));
+                }
             }
         }
         Ok(())
+    }
+
+    fn name(&self, path: &Path) -> String {
+        let directory = self.config.confdir.join("conf.d");
+        let name = path.strip_prefix(&directory).unwrap_or(path);
+        name.display().to_string()
+    }
+
+    fn look(&mut self, resource: &Resource) {
+        let name = self.name(resource.path());
+        let looked = match self.against {
+            Some(number) => self.look_back(&name, resource, number),
+            None => self.look_at(&name, resource),
+        };
+        if let Err(error) = looked {
+            self.fail(resource.path(), resource.words(&error));
+        }
+    }
+
+    fn fail(&mut self, path: &Path, message: String) {
+        log::error(&message);
+        self.failures.push((self.name(path), message));
     }
 
     fn look_at(&mut self, name: &str, resource: &Resource) -> Result<()> {
@@ -144,14 +171,11 @@ impl Preview<'_> {
         for problem in ownership.unknown {
             log::warning(format_args!("{problem}; the file is written without it"));
         }
-        let target = resource.target_with(ownership.attributes, self.config)?;
-        let new = resource.wanted(new, &target);
-        let difference = match &new {
-            Some(new) => target.compare(new)?,
-            None => None,
-        };
-        if let (Some(difference), Some(new)) = (&difference, &new) {
-            self.add_file(name, &target, difference, new)?;
+        let mut target = resource.target_with(ownership.attributes, self.config)?;
+        let wanted = resource.wanted(new, &mut target)?;
+        let difference = wanted.compare(&target)?;
+        if let Some(difference) = &difference {
+            self.add_file(name, &target, difference, wanted.content())?;
         }
         if self.config.sync_only {
             return Ok(());
@@ -192,6 +216,7 @@ impl Preview<'_> {
             resource: name.to_owned(),
             path,
             missing: false,
+            surplus: false,
             attributes: Vec::new(),
             content,
         });
@@ -206,7 +231,7 @@ impl Preview<'_> {
         new: &[u8],
     ) -> Result<()> {
         let path = target.path().display().to_string();
-        let content = if !difference.missing && difference.md5.is_none() {
+        let content = if difference.is_of_attributes() {
             Content::Same
         } else if target.is_secret() && !self.show_secrets {
             Content::Secret
@@ -218,6 +243,7 @@ impl Preview<'_> {
             resource: name.to_owned(),
             path,
             missing: difference.missing,
+            surplus: difference.surplus,
             attributes: attributes(target, difference),
             content,
         });
@@ -266,6 +292,7 @@ impl Preview<'_> {
                 "resource": file.resource,
                 "path": file.path,
                 "new": file.missing,
+                "removed": file.surplus,
                 "attributes": file.attributes,
                 "secret": matches!(file.content, Content::Secret),
                 "diff": diff,
@@ -306,7 +333,11 @@ impl Lines {
     }
 
     fn add_file(&mut self, file: &FileChange) {
-        let verb = if file.missing { "makes" } else { "changes" };
+        let verb = match (file.missing, file.surplus) {
+            (true, _) => "makes",
+            (_, true) => "removes",
+            _ => "changes",
+        };
         let title = format!("{} {verb} {}", file.resource, file.path);
         self.add(Colour::Bold, &title);
         for line in &file.attributes {

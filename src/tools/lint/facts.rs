@@ -15,6 +15,8 @@ pub(super) struct ResourceFacts {
     pub dest_line: String,
     pub dest_place: Place,
     pub dest: String,
+    /// The name of the block that it makes in `dest`; none for the whole file.
+    pub(super) block: Option<String>,
     pub template: PathBuf,
     pub keys: Vec<String>,
     /// The prefix that counts for it, global or its own; empty for none.

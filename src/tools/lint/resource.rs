@@ -115,6 +115,7 @@ impl<'d> Section<'d> {
             dest_line: format!("{shown}:{}", self.document.source.line(at)),
             dest_place: self.document.source.place(at),
             dest,
+            block: self.text("block").map(|(name, _)| name.to_owned()),
             template,
             view: self.view(&prefix, &keys),
             no_keys: self.no_keys(start, &keys),
@@ -332,15 +333,19 @@ impl<'d> Section<'d> {
 
 /// Reports resources that make one file: the later one wins, then the other, at every change.
 pub(super) fn check_twins(all: &[ResourceFacts], report: &mut Report) {
-    let mut makers: BTreeMap<String, &ResourceFacts> = BTreeMap::new();
+    let mut makers: BTreeMap<String, Vec<&ResourceFacts>> = BTreeMap::new();
     for facts in all {
-        if let Some(first) = makers.get(&path::clean(&facts.dest)) {
+        let others = makers.entry(path::clean(&facts.dest)).or_default();
+        // Different blocks of one file are not in each other's way.
+        let first = others.iter().find(|other| {
+            facts.block.is_none() || other.block.is_none() || facts.block == other.block
+        });
+        if let Some(first) = first {
             let message = format!("{} has dest {}, too", first.dest_line, facts.dest);
             let help = "remove one of the two resources";
             report.add(Code::E202.at(facts.dest_place.clone(), message, help));
-        } else {
-            makers.insert(path::clean(&facts.dest), facts);
         }
+        others.push(facts);
     }
 }
 

@@ -1,4 +1,5 @@
 //! Resources that do more than make one file: files made once, former versions, blocks in files of
 //! others, many files from one template, and groups that are swapped all or none.
 
+mod block;
 mod keys;

@@ -1,0 +1,146 @@
+//! What resources have made and must remove again: blocks of resources that are gone.
+//!
+//! A removal is a resource of its own, which is rendered to nothing and dropped once that is done.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::Agent;
+use super::slot::{Slot, State};
+use crate::config::Mode;
+use crate::log;
+use crate::resource::made::{self, Made};
+use crate::resource::{Resource, Stamp};
+
+impl Agent {
+    /// Finds the blocks that no resource makes any more, after the resources have changed.
+    pub(super) fn find_gone(&mut self, now: Instant) {
+        let reloads = &self.reloads;
+        self.slots.retain(|path, slot| {
+            !slot.is_removed() || slot.reloading.is_some() || reloads.is_pending(path)
+        });
+        if !std::mem::take(&mut self.has_new_resources) {
+            return;
+        }
+        let live = self.slots.values().filter(|slot| !slot.resource.is_gone());
+        let live: Vec<Made> = live.filter_map(|slot| slot.resource.made()).collect();
+        let gone = match made::gone_blocks(&self.config.confdir, &live) {
+            Ok(gone) => gone,
+            Err(error) => {
+                self.has_new_resources = true;
+                return self.note_made(Some(error.chain()));
+            }
+        };
+        self.note_made(None);
+        self.slots.retain(|_, slot| {
+            let made = slot.resource.made().filter(|_| slot.resource.is_gone());
+            made.is_none_or(|made| !made.is_in(&live))
+        });
+        for (file, made) in gone {
+            if !self.broken.contains_key(&file) {
+                self.add_gone(&file, &made, now);
+            }
+        }
+    }
+
+    /// Adds the removal of what the resource of a conf.d file has made.
+    pub(super) fn add_gone(&mut self, file: &Path, made: &Made, now: Instant) {
+        let key = part_key(file, made);
+        let slot = self.slots.entry(key).or_insert_with(|| {
+            let resource = Resource::gone(file, made, &self.config);
+            let mut slot = Slot::new(resource, Stamp::UNKNOWN, now);
+            slot.is_once = self.config.mode == Mode::Onetime;
+            slot
+        });
+        slot.is_recorded = true;
+    }
+
+    /// Reports once what is wrong with the manifests.
+    fn note_made(&mut self, problem: Option<String>) {
+        if let Some(problem) = &problem
+            && self.made_logged.as_ref() != Some(problem)
+        {
+            log::warning(problem);
+        }
+        self.made_logged.clone_from(&problem);
+        self.health.note("made", problem);
+    }
+
+    /// Records what is in place, so that it is removed when its resource is gone.
+    pub(super) fn record_settled(&mut self) {
+        let is_settled = |slot: &Slot| {
+            matches!(slot.state, State::Idle) && slot.inputs.is_some() && slot.failure.is_none()
+        };
+        let settled = self.slots.iter().filter(|(_, slot)| is_settled(slot));
+        let settled: Vec<PathBuf> = settled.map(|(path, _)| path.clone()).collect();
+        self.record_made(settled.iter());
+    }
+
+    /// Records what is about to be made. Without its record it would stay when its resource is gone,
+    /// which is better than a file that is not made.
+    pub(super) fn record_made<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>) {
+        if self.config.looks_only() {
+            return;
+        }
+        let mut lists: BTreeMap<PathBuf, Vec<Made>> = BTreeMap::new();
+        for path in paths {
+            if let Some(slot) = self.slots.get_mut(path)
+                && !slot.is_recorded
+                && let Some(made) = slot.resource.made()
+            {
+                slot.is_recorded = true;
+                let file = slot.resource.path().to_path_buf();
+                lists.entry(file).or_default().push(made);
+            }
+        }
+        for (file, made) in lists {
+            self.update_made(&file, &made, &[]);
+        }
+    }
+
+    /// Forgets what has been removed.
+    pub(super) fn forget_removed(&mut self) {
+        if self.config.looks_only() {
+            return;
+        }
+        let mut lists: BTreeMap<PathBuf, Vec<Made>> = BTreeMap::new();
+        for slot in self.slots.values_mut() {
+            if slot.is_removed() && std::mem::take(&mut slot.is_recorded) {
+                let file = slot.resource.path().to_path_buf();
+                let made = slot.resource.made();
+                lists.entry(file).or_default().extend(made);
+            }
+        }
+        for (file, made) in lists {
+            self.update_made(&file, &[], &made);
+        }
+    }
+
+    fn update_made(&mut self, file: &Path, add: &[Made], remove: &[Made]) {
+        let updated = made::update(&self.config.confdir, file, add, remove);
+        if let Err(error) = updated {
+            let chain = error.chain();
+            let problem = format!("{chain}; what confd makes may stay when its resource is gone");
+            self.note_made(Some(problem));
+        }
+    }
+}
+
+impl Slot {
+    /// Returns true for a removal that is done.
+    pub(super) fn is_removed(&self) -> bool {
+        self.resource.is_gone() && self.is_at_rest() && self.inputs.is_some() && self.due.is_none()
+    }
+}
+
+/// The name of a part of a resource among the resources.
+fn part_key(file: &Path, made: &Made) -> PathBuf {
+    let mut key = format!("{}[{}", file.display(), made.dest.display());
+    if let Some(block) = &made.block {
+        key.push_str(": ");
+        key.push_str(&block.begin);
+    }
+    key.push(']');
+    key.into()
+}

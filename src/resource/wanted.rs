@@ -1,0 +1,151 @@
+//! What a resource makes of a rendering: the whole file, a block of it, no file, or nothing at all.
+
+use std::path::Path;
+
+use super::made::Made;
+use super::stage::{Attributes, Difference, Target};
+use super::{Id, Rendered, Resource};
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// The largest file that a block is put into, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// What dest should be.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// The file that there is, or none.
+    Unchanged,
+    /// A file with these bytes.
+    Content(Vec<u8>),
+    /// No file.
+    Absent,
+}
+
+impl Wanted {
+    /// What is to be changed; none if dest is as it should be.
+    pub(crate) fn compare(&self, target: &Target) -> Result<Option<Difference>> {
+        match self {
+            Wanted::Unchanged => Ok(None),
+            Wanted::Content(content) => target.compare(content),
+            Wanted::Absent => Ok(target.exists().then(|| Difference {
+                surplus: true,
+                ..Difference::default()
+            })),
+        }
+    }
+
+    /// The bytes of the file; none where there is to be no file.
+    pub(crate) fn content(&self) -> &[u8] {
+        match self {
+            Wanted::Content(content) => content,
+            Wanted::Unchanged | Wanted::Absent => &[],
+        }
+    }
+}
+
+impl Resource {
+    /// What dest should be after this rendering.
+    pub(crate) fn wanted(&self, content: Vec<u8>, target: &mut Target) -> Result<Wanted> {
+        if self.is_skipped(&content) || (self.create_only && target.exists()) {
+            return Ok(Wanted::Unchanged);
+        }
+        let Some(block) = &self.block else {
+            return Ok(if self.is_gone {
+                Wanted::Absent
+            } else {
+                Wanted::Content(content)
+            });
+        };
+        let old = target.read_old(LARGEST + 1)?;
+        let file = old.as_deref().unwrap_or_default();
+        let cannot = |problem: &str| Error::resource(&self.shown, problem);
+        if file.len() as u64 > LARGEST {
+            return Err(cannot("is too large for a block"));
+        }
+        let new = block.put(file, &content);
+        let new = new.map_err(|problem| {
+            let name = &block.begin;
+            cannot(&format!(
+                "is not changed, because the block {name:?} cannot be put into it: {problem}"
+            ))
+        })?;
+        let is_nothing = old.is_none() && new.is_empty();
+        target.composed_from = Some(old.unwrap_or_default());
+        Ok(if is_nothing {
+            Wanted::Unchanged
+        } else {
+            Wanted::Content(new)
+        })
+    }
+
+    /// Returns true if an empty result leaves the file alone, and this is one.
+    pub(super) fn is_skipped(&self, content: &[u8]) -> bool {
+        self.skip_empty && content.trim_ascii().is_empty()
+    }
+
+    /// What is to be remembered once it is made, so that it can be removed; none for a whole file
+    /// that stays.
+    pub(crate) fn made(&self) -> Option<Made> {
+        let mut block = self.block.clone()?;
+        block.is_first = false;
+        Some(Made {
+            dest: self.dest.clone(),
+            block: Some(block),
+            reload: self.reload_cmd.clone(),
+        })
+    }
+
+    /// The block of a file that it makes, by its first line; none for the whole file.
+    pub(crate) fn marker(&self) -> Option<&str> {
+        self.block.as_ref().map(|block| block.begin.as_str())
+    }
+
+    /// Returns true if it is here to remove what a resource has made.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// The resource that removes what the one at `path` has made.
+    pub(crate) fn gone(path: &Path, made: &Made, config: &Config) -> Resource {
+        Resource {
+            path: path.to_path_buf(),
+            src: String::new(),
+            shown: super::below_root(&made.dest, config),
+            dest: made.dest.clone(),
+            keys: Vec::new(),
+            prefix: String::new(),
+            mode: None,
+            owner: Id::Kept,
+            group: Id::Kept,
+            check_cmd: String::new(),
+            check_timeout: None,
+            reload_cmd: made.reload.clone(),
+            reload_timeout: None,
+            reload_retry: false,
+            strict: false,
+            output: None,
+            reconcile: false,
+            create_only: false,
+            skip_empty: false,
+            backups: 0,
+            block: made.block.clone(),
+            is_gone: true,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl Rendered {
+    /// The rendering of a resource that removes something: nothing, which depends on nothing.
+    pub(super) fn nothing(inputs: super::Inputs) -> Rendered {
+        Rendered {
+            content: Vec::new(),
+            inputs,
+            ownership: super::Ownership {
+                attributes: Attributes::default(),
+                unknown: Vec::new(),
+            },
+        }
+    }
+}

@@ -22,8 +22,8 @@ test: export RUST_TEST_THREADS ?= 8
 test: ## run all tests; PROOF_SHARE=1 runs the long ones in full
 	$(CARGO) test --locked
 
-compare: ## compare with a real Go of version 1.19: GO=path; COMPARE_BATCHES=1000 asks more
-	COMPARE_GO=$(GO) $(CARGO) test --locked --test it compare -- --nocapture
+compare: ## compare with a real Go of version 1.19: GO=path, YAML=directory of yaml.v2; COMPARE_BATCHES=1000 asks more
+	COMPARE_GO=$(GO) COMPARE_YAML=$(YAML) $(CARGO) test --locked --test it compare -- --nocapture
 
 lint: ## check the formatting, clippy's findings and the scripts
 	$(CARGO) fmt --check

@@ -244,29 +244,35 @@ pub(super) fn render(question: &[Vec<u8>]) -> Answer {
     }
 }
 
-pub(super) fn json(question: &[Vec<u8>]) -> Answer {
-    let call = |name: &str| {
-        let template = format!("{{{{{name} (fromJson .)}}}}");
-        let template = Template::parse("x", template.as_bytes(), FUNCTIONS).ok()?;
-        let mut host = Funcs::new(
-            VIEW.clone(),
-            HostEnv::of_process("/nonexistent".as_ref(), Options::default()),
-        );
-        let data = Value::text(&*question[0]);
-        let out = template.execute(&mut host, &data, Options::default(), &mut Budget::default());
-        match out {
-            Ok(out) => Some(out),
-            Err(error) if error.kind() == ErrorKind::Limit => None,
-            Err(error) => {
-                let words = error.to_string();
-                let (_, words) = words.rsplit_once("error calling fromJson: ")?;
-                Some(format!("error: {words}").into_bytes())
-            }
+/// What a function makes of a JSON text's value.
+fn encoded(function: &str, text: &[u8]) -> Option<Vec<u8>> {
+    let template = format!("{{{{{function} (fromJson .)}}}}");
+    let template = Template::parse("x", template.as_bytes(), FUNCTIONS).ok()?;
+    let mut host = Funcs::new(
+        VIEW.clone(),
+        HostEnv::of_process("/nonexistent".as_ref(), Options::default()),
+    );
+    let data = Value::text(text);
+    let out = template.execute(&mut host, &data, Options::default(), &mut Budget::default());
+    match out {
+        Ok(out) => Some(out),
+        Err(error) if error.kind() == ErrorKind::Limit => None,
+        Err(error) => {
+            let words = error.to_string();
+            let (_, words) = words.rsplit_once("error calling fromJson: ")?;
+            Some(format!("error: {words}").into_bytes())
         }
-    };
-    let short = call("toJson")?;
+    }
+}
+
+pub(super) fn json(question: &[Vec<u8>]) -> Answer {
+    let short = encoded("toJson", &question[0])?;
     if short.starts_with(b"error: ") {
         return parts([short]);
     }
-    parts([short, call("toPrettyJson")?])
+    parts([short, encoded("toPrettyJson", &question[0])?])
+}
+
+pub(super) fn yaml(question: &[Vec<u8>]) -> Answer {
+    parts([encoded("toYaml", &question[0])?])
 }

@@ -1,5 +1,6 @@
 //! The Go program that answers: built with COMPARE_GO, asked through its standard input and output.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,6 +13,8 @@ use super::Question;
 const UNICODE: &[u8] = b"13.0.0";
 
 pub(super) struct Peer {
+    /// True if the program knows yaml.v2.
+    pub(super) has_yaml: bool,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -23,9 +26,15 @@ impl Peer {
         let go = std::env::var_os("COMPARE_GO").filter(|go| !go.is_empty())?;
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = here.join("target/compare");
-        let built = Command::new(&go)
-            .args(["build", "-o"])
-            .arg(&program)
+        let yaml = std::env::var_os("COMPARE_YAML").filter(|yaml| !yaml.is_empty());
+        let mut build = Command::new(&go);
+        build.args(["build", "-o"]).arg(&program);
+        if let Some(yaml) = &yaml {
+            let module = here.join("target/compare.mod");
+            fs::write(&module, module_with(Path::new(yaml))).expect("target can be written");
+            build.args(["-tags", "yaml", "-modfile"]).arg(&module);
+        }
+        let built = build
             .arg(".")
             .current_dir(here.join("tests/compare"))
             .status();
@@ -43,6 +52,7 @@ impl Peer {
         let input = child.stdin.take().expect("its input");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let mut peer = Peer {
+            has_yaml: yaml.is_some(),
             child,
             input,
             output,
@@ -73,6 +83,13 @@ impl Peer {
             questions.iter().map(|_| answer(output)).collect()
         })
     }
+}
+
+/// A go.mod that also has yaml.v2, which is in this directory.
+fn module_with(yaml: &Path) -> String {
+    let own = include_str!("../../compare/go.mod");
+    let yaml = yaml.display();
+    format!("{own}\nrequire gopkg.in/yaml.v2 v2.4.0\nreplace gopkg.in/yaml.v2 => {yaml}\n")
 }
 
 impl Drop for Peer {

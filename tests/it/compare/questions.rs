@@ -1,5 +1,7 @@
 //! Random questions of every kind, most of them near the edges of what is valid.
 
+use serde_json::Value as Json;
+
 use super::{Kind, Question, answers};
 use crate::fuzz::choices::{Choices, Seeded};
 use crate::fuzz::{grammar, values};
@@ -19,6 +21,10 @@ pub(super) const KINDS: &[Kind] = &[
     kind("time", time, answers::time),
     kind("duration", duration, answers::durations),
     kind("json", json, answers::json),
+    Kind {
+        counts: |answer| answer[0] != b"several",
+        ..kind("yaml", yaml, answers::yaml)
+    },
     Kind {
         name: "template",
         counts: is_comparable,
@@ -420,6 +426,107 @@ fn json(choices: &mut Seeded) -> Question {
         "0.000001",
     ];
     vec![bytes(choices, 7, &all)]
+}
+
+/// What YAML quotes, folds, escapes or sorts in its own way; not dates and `1e3`, which newer versions
+/// of yaml.v2 quote.
+const SCALARS: &[&str] = &[
+    "a",
+    "b",
+    "Z",
+    " ",
+    "  ",
+    "word ",
+    "0",
+    "1",
+    "10",
+    "9",
+    "007",
+    "0x1f",
+    "0b1",
+    "0o7",
+    ".5",
+    "+1",
+    "-",
+    "1_000",
+    "~",
+    "null",
+    "Null",
+    "true",
+    "yes",
+    "No",
+    "on",
+    "y",
+    "n",
+    "<<",
+    "=",
+    ".inf",
+    ".nan",
+    "e+3",
+    "1:20",
+    "---",
+    "...",
+    ":",
+    ": ",
+    "#",
+    " #",
+    "?",
+    "!",
+    "&a",
+    "*",
+    "|",
+    ">",
+    "%",
+    "@",
+    "`",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "'",
+    "\"",
+    "\\",
+    "\n",
+    "\r",
+    "\t",
+    "\0",
+    "\u{7f}",
+    "\u{85}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{301}",
+    "\u{663}",
+    "é",
+    "中",
+    "😀",
+    "a long word of several others that goes on and on ",
+    "/opt/application/conf/server.properties",
+];
+
+fn scalar(choices: &mut Seeded) -> String {
+    pieces(choices, 5, SCALARS)
+}
+
+/// A JSON value. Numbers are those that yaml.v2 has always printed in the same way.
+fn value(choices: &mut Seeded, depth: usize) -> Json {
+    match choices.below(if depth == 0 { 5 } else { 9 }) {
+        0 => Json::Null,
+        1 => choices.below(2).eq(&0).into(),
+        2 => (choices.below(100_000) as f64 / 8.0).into(),
+        3 | 4 => scalar(choices).into(),
+        5 | 6 => (0..choices.below(4))
+            .map(|_| value(choices, depth - 1))
+            .collect(),
+        _ => (0..choices.below(5))
+            .map(|_| (scalar(choices), value(choices, depth - 1)))
+            .collect(),
+    }
+}
+
+fn yaml(choices: &mut Seeded) -> Question {
+    vec![value(choices, 3).to_string().into_bytes()]
 }
 
 fn question(template: Vec<u8>) -> Question {

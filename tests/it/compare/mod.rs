@@ -2,11 +2,14 @@
 //! GO=go`. Without COMPARE_GO, a Go 1.19, nothing is compared; COMPARE_YAML is a directory with the
 //! source of yaml.v2, without which toYaml is not.
 //!
+//! The program itself is compared in `program`.
+//!
 //! `tests/compare` is a small Go program that answers the questions; here are the questions, and
 //! our answers to them.
 
 mod answers;
 mod peer;
+mod program;
 mod questions;
 
 use std::collections::BTreeMap;
@@ -66,14 +69,19 @@ fn shown(question: &[Vec<u8>], theirs: &[Vec<u8>], ours: &[Vec<u8>]) -> String {
     lines
 }
 
+/// The number of batches of each kind.
+fn batches() -> u64 {
+    let batches = std::env::var("COMPARE_BATCHES").ok();
+    batches.and_then(|text| text.parse().ok()).unwrap_or(25)
+}
+
 #[test]
 fn go_says_the_same() {
     let Some(mut peer) = Peer::start() else {
         eprintln!("compare: COMPARE_GO names no Go: nothing is compared");
         return;
     };
-    let batches = std::env::var("COMPARE_BATCHES").ok();
-    let batches = batches.and_then(|text| text.parse().ok()).unwrap_or(25);
+    let batches = batches();
     let only = std::env::var("COMPARE_ONLY").ok();
     let mut report = BTreeMap::new();
     for kind in questions::KINDS {

@@ -1,9 +1,11 @@
 //! The Go program that answers: built with COMPARE_GO, asked through its standard input and output.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
 
 use app_agent::go::hex;
 
@@ -23,26 +25,9 @@ pub(super) struct Peer {
 impl Peer {
     /// Builds and starts the program; none when no Go is named.
     pub(super) fn start() -> Option<Peer> {
-        let go = std::env::var_os("COMPARE_GO").filter(|go| !go.is_empty())?;
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let program = here.join("target/compare");
-        let yaml = std::env::var_os("COMPARE_YAML").filter(|yaml| !yaml.is_empty());
-        let mut build = Command::new(&go);
-        build.args(["build", "-o"]).arg(&program);
-        if let Some(yaml) = &yaml {
-            let module = here.join("target/compare.mod");
-            fs::write(&module, module_with(Path::new(yaml))).expect("target can be written");
-            build.args(["-tags", "yaml", "-modfile"]).arg(&module);
-        }
-        let built = build
-            .arg(".")
-            .current_dir(here.join("tests/compare"))
-            .status();
-        assert!(
-            built.is_ok_and(|status| status.success()),
-            "{go:?} builds tests/compare"
-        );
-        let mut child = Command::new(&program)
+        static PROGRAM: LazyLock<Option<(PathBuf, bool)>> = LazyLock::new(build);
+        let (program, has_yaml) = PROGRAM.as_ref()?;
+        let mut child = Command::new(program)
             .env_clear()
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
@@ -52,7 +37,7 @@ impl Peer {
         let input = child.stdin.take().expect("its input");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let mut peer = Peer {
-            has_yaml: yaml.is_some(),
+            has_yaml: *has_yaml,
             child,
             input,
             output,
@@ -83,6 +68,28 @@ impl Peer {
             questions.iter().map(|_| answer(output)).collect()
         })
     }
+}
+
+/// Builds the program; returns its path, and whether it knows yaml.v2.
+fn build() -> Option<(PathBuf, bool)> {
+    let go = env::var_os("COMPARE_GO").filter(|go| !go.is_empty())?;
+    let yaml = env::var_os("COMPARE_YAML").filter(|yaml| !yaml.is_empty());
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = here.join("target/compare");
+    let mut build = Command::new(&go);
+    build.args(["build", "-o"]).arg(&program);
+    if let Some(yaml) = &yaml {
+        let module = here.join("target/compare.mod");
+        fs::write(&module, module_with(Path::new(yaml))).expect("target can be written");
+        build.args(["-tags", "yaml", "-modfile"]).arg(&module);
+    }
+    build.arg(".").current_dir(here.join("tests/compare"));
+    let built = build.status();
+    assert!(
+        built.is_ok_and(|status| status.success()),
+        "{go:?} builds tests/compare"
+    );
+    Some((program, yaml.is_some()))
 }
 
 /// A go.mod that also has yaml.v2, which is in this directory.

@@ -275,7 +275,7 @@ fn path(choices: &mut Seeded) -> Question {
     vec![pieces(choices, 7, &["/", "/", ".", "..", "a", "中"]).into_bytes()]
 }
 
-const ZONES: &[&str] = &[
+pub(super) const ZONES: &[&str] = &[
     "UTC",
     "Asia/Shanghai",
     "America/New_York",
@@ -536,7 +536,7 @@ fn question(template: Vec<u8>) -> Question {
     question
 }
 
-fn template(choices: &mut Seeded) -> Question {
+pub(super) fn template(choices: &mut Seeded) -> Question {
     question(grammar::template(choices).into_bytes())
 }
 

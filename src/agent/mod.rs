@@ -147,7 +147,7 @@ pub fn run(load: Load) -> Result<ExitCode> {
     let done = agent.run(&events);
     if let Err(error) = command::leave_open_outputs() {
         log::warning(format_args!(
-            "what commands have left running may die of a closed output: {error}"
+            "cannot keep the outputs of commands open; programs that they left running may be killed by SIGPIPE: {error}"
         ));
     }
     done

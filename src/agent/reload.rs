@@ -148,7 +148,7 @@ impl Agent {
                 // Better a reload that a crash would lose than a file that is not replaced.
                 let chain = error.chain();
                 self.reloads
-                    .warn(format!("{chain}; reloads would not survive a crash"));
+                    .warn(format!("{chain}; pending reloads will not survive a crash"));
                 Vec::new()
             }
         }
@@ -313,7 +313,10 @@ impl Agent {
             Ok(Some(claim)) => Some(claim),
             Ok(None) => return self.wait_for_command(path, &text, now),
             Err(error) => {
-                log::debug(format_args!("{}; {text:?} runs unguarded", error.chain()));
+                log::debug(format_args!(
+                    "{}; {text:?} runs without a guard against a second run",
+                    error.chain()
+                ));
                 None
             }
         };
@@ -327,7 +330,7 @@ impl Agent {
         let waited = now.saturating_duration_since(since);
         if self.config.mode == Mode::Onetime && waited > self.config.onetime_wait {
             // It stays in the journal, for the next process.
-            let problem = "was not started: it is still running for another process";
+            let problem = "was not started: another process is still running it";
             self.reloads.pending.remove(path);
             if let Some(slot) = self.slots.get_mut(path) {
                 slot.fail_reload(&Error::command(text, problem.to_owned()));

@@ -238,7 +238,7 @@ fn condition(slot: &Slot, command: Option<Command>, is_reload_pending: bool) -> 
         match &slot.state {
             State::Rendering { .. } | State::Hanging { .. } => pending("being rendered"),
             State::Rendered(..) | State::Checking(_) | State::Checked(_) => {
-                pending("waiting for the others of this change")
+                pending("waiting for the other files of this change")
             }
             State::Idle if slot.due.is_some() && slot.shadowed_by.is_none() => {
                 pending("waiting to be rendered")

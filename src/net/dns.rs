@@ -59,7 +59,7 @@ fn query(servers: &[SocketAddr], name: &str, timeout: Duration) -> io::Result<Ve
             Ok(Answer::Records(_) | Answer::NoSuchName) => {
                 return Err(io::Error::new(ErrorKind::NotFound, "no such host"));
             }
-            Ok(Answer::Truncated) => failure = invalid("the answer over TCP is cut short, too"),
+            Ok(Answer::Truncated) => failure = invalid("the answer over TCP is truncated, too"),
             Ok(Answer::Refused(code)) => {
                 failure = io::Error::other(format!("name server {server} answers code {code}"));
             }

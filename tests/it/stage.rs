@@ -362,10 +362,7 @@ fn a_read_only_disk_leaves_the_old_file_and_says_so() {
     };
     remount("remount,ro");
     let text = stage.commit().expect_err("read-only").chain();
-    assert!(
-        text.ends_with("its file system has to be mounted for writing"),
-        "{text}"
-    );
+    assert!(text.ends_with("mount its file system read-write"), "{text}");
     assert_eq!(read(&dest), "old");
     let text = apply(&dest, "new", KEEP).expect_err("read-only").chain();
     assert!(

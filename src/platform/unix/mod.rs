@@ -49,13 +49,13 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
         libc::ENOSPC => "free some space, or inodes, on its file system",
         libc::EDQUOT => "raise the quota on its file system, or free some space",
-        libc::EROFS => "its file system has to be mounted for writing",
-        libc::EIO => "the disk fails: see the kernel's log",
+        libc::EROFS => "mount its file system read-write",
+        libc::EIO => "the disk is failing; see the kernel's log",
         libc::EMFILE | libc::ENFILE => "raise the limit of open files",
         libc::EACCES | libc::EPERM if own_user() == 0 => {
             "a security module, or the server of its file system, refuses even root"
         }
-        libc::EACCES | libc::EPERM => "see to it that confd runs as a user who may do that",
+        libc::EACCES | libc::EPERM => "run confd as a user who may do that",
         _ => return None,
     })
 }

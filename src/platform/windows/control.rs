@@ -231,7 +231,7 @@ impl Service {
         check(unsafe { StartServiceW(self.0.0, 0, ptr::null()) })?;
         match self.wait_while(SERVICE_START_PENDING)? {
             SERVICE_RUNNING => Ok(()),
-            _ => Err(io::Error::other("it has ended at once; its log says why")),
+            _ => Err(io::Error::other("it exited at once; see its log")),
         }
     }
 

@@ -75,7 +75,7 @@ pub fn advice(error: &io::Error) -> Option<&'static str> {
             "another program has it open, or the account of confd lacks the right"
         }
         ERROR_DISK_FULL | ERROR_HANDLE_DISK_FULL => "free some space on its disk",
-        ERROR_WRITE_PROTECT => "its disk has to be made writable",
+        ERROR_WRITE_PROTECT => "make its disk writable",
         _ => return None,
     })
 }

@@ -91,7 +91,7 @@ fn in_console_letters(text: &str) -> io::Result<Vec<u8>> {
     }
     Err(io::Error::new(
         io::ErrorKind::InvalidData,
-        "it has letters that this system's console does not know; write it in one line, which may have all letters",
+        "it has characters that the console's code page lacks; write it on one line",
     ))
 }
 

@@ -389,7 +389,7 @@ impl Setup {
         say("the app agent is removed");
         if self.home.exists() {
             say(format!(
-                "what is not from here, and logs, are still in {HOME}"
+                "logs and files that were not installed are still in {HOME}"
             ));
         }
         Ok(())

@@ -64,7 +64,7 @@ impl Funcs {
         let include = self.load(file)?;
         let open = &mut self.included.open;
         if let Some(first) = open.iter().position(|open| open.path == include.path) {
-            let mut words = "include goes in a circle: ".to_owned();
+            let mut words = "include cycle: ".to_owned();
             for open in &open[first..] {
                 words.push_str(&open.name);
                 words.push_str(" -> ");
@@ -73,7 +73,9 @@ impl Funcs {
             return Err(failed(words));
         }
         if open.len() >= MAX_OPEN {
-            return Err(failed(format!("include goes deeper than {MAX_OPEN} files")));
+            return Err(failed(format!(
+                "include is nested deeper than {MAX_OPEN} files"
+            )));
         }
         budget.enter()?;
         open.push(Rc::clone(&include));
@@ -250,7 +252,7 @@ mod tests {
         );
         let message = templates.error(r#"{{include "a.tmpl"}}"#);
         assert!(
-            message.ends_with("include goes in a circle: a.tmpl -> b.tmpl -> ./a.tmpl"),
+            message.ends_with("include cycle: a.tmpl -> b.tmpl -> ./a.tmpl"),
             "{message}"
         );
         let files: Vec<(String, String)> = (0..30)
@@ -261,7 +263,7 @@ mod tests {
         let templates = Templates::new("chain", &files);
         let message = templates.error(r#"{{include "0"}}"#);
         assert!(
-            message.ends_with("include goes deeper than 20 files"),
+            message.ends_with("include is nested deeper than 20 files"),
             "{message}"
         );
         assert_eq!(templates.render(r#"{{include "11"}}"#).unwrap(), "end");

@@ -285,7 +285,7 @@ impl StagedFile {
         if is_same || target::is_closed(&self.dir.meta()?, platform::own_user()) {
             return Ok(file);
         }
-        let text = "another file was put in its place, in a directory that others may change";
+        let text = "another file was put in its place, in a directory that others may write to";
         Err(io::Error::new(ErrorKind::PermissionDenied, text))
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn overwrite(dir: &Dir, mut new: File, to: &OsStr) -> io::Result<File
         return Err(ErrorKind::InvalidInput.into());
     }
     if found.has_other_names && !is_closed(&dir.meta()?, platform::own_user()) {
-        let text = "it is a mount point with a second name, in a directory that others may change";
+        let text =
+            "it is a mount point with a second hard link, in a directory that others may write to";
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     let mut before = Vec::new();

@@ -271,7 +271,7 @@ impl Walk<'_> {
             Trust::Always => {}
             Trust::IfOwn => self.doubted.push((at, link.uid)),
             Trust::Never => {
-                let text = "is a second name of a link that stands elsewhere, and is not followed";
+                let text = "is a hard link to a symbolic link elsewhere, and is not followed";
                 return Err(Error::resource(&at, text));
             }
         }
@@ -306,7 +306,7 @@ impl Walk<'_> {
         }
         let mut missing = self.rest;
         if self.image.is_some() && missing.iter().any(|step| step == "..") {
-            let text = "leads through `..` of a directory that is not there yet";
+            let text = "leads through `..` of a directory that does not exist yet";
             return Err(Error::resource(self.dest, text));
         }
         missing.push_front(name);

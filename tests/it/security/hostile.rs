@@ -73,7 +73,7 @@ fn attributes(path: &Path) -> (u32, u32, u32) {
     (found.mode() & 0o7777, found.uid(), found.gid())
 }
 
-const REPLACED: &str = "another file was put in its place, in a directory that others may change";
+const REPLACED: &str = "another file was put in its place, in a directory that others may write to";
 
 #[test]
 fn a_link_put_in_the_place_of_dest_is_replaced_not_followed() {

@@ -90,7 +90,7 @@ fn a_disk_that_turns_read_only_keeps_the_old_file_until_it_turns_back() {
     let daemon = started(&env, &metad, "");
     disk.remount("ro");
     metad.put("/k", "2");
-    daemon.wait_log("its file system has to be mounted for writing");
+    daemon.wait_log("mount its file system read-write");
     assert_eq!(env.read("out/app"), "1");
     disk.remount("rw");
     env.wait_content("out/app", "2");

@@ -4,6 +4,7 @@
 //! The lock is held for that and for at most [`GRACE`] of checks. What is checked for longer is
 //! swapped by itself when its check ends.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -77,6 +78,19 @@ pub(super) struct Apply {
     directories: Directories,
 }
 
+/// Until when files wait for others that share their reload command, by that command.
+struct Waits<'a>(BTreeMap<&'a str, Instant>);
+
+impl Waits<'_> {
+    fn until(&self, slot: &Slot) -> Option<Instant> {
+        self.0.get(slot.resource.shared_reload()?).copied()
+    }
+
+    fn hold(&self, slot: &Slot, now: Instant) -> bool {
+        self.until(slot).is_some_and(|until| until > now)
+    }
+}
+
 /// The result of an attempt to take the lock.
 enum Locked {
     Yes(Option<Lock>),
@@ -86,55 +100,52 @@ enum Locked {
 impl Agent {
     /// True when something waits to be applied, apart from a round.
     pub(super) fn is_to_be_applied(&self, now: Instant) -> bool {
+        let waits = self.waits(Staged::is_unfinished);
         self.slots.values().any(|slot| match &slot.state {
             State::Rendered(..) => true,
-            State::Checked(staged) => staged.is_verified && self.may_be_swapped(slot, now),
+            State::Checked(staged) => staged.is_verified && !waits.hold(slot, now),
             _ => false,
         })
     }
 
-    /// True when the staged file of a slot need not wait for others: none that shares its reload
-    /// command is still being checked or verified.
-    fn may_be_swapped(&self, slot: &Slot, now: Instant) -> bool {
-        self.waits_until(slot, Staged::is_unfinished)
-            .is_none_or(|until| until <= now)
-    }
-
-    /// Until when a slot waits for those that share its reload command and are not ready.
-    fn waits_until(&self, slot: &Slot, is_awaited: fn(&Staged) -> bool) -> Option<Instant> {
-        let command = slot.resource.shared_reload()?;
-        let others = self.slots.values().filter_map(|other| {
-            let (staged, is_awaited) = match &other.state {
+    /// Who waits for whom: files whose check has ended for those that share their reload command
+    /// and are being checked, or whose check has ended and that are awaited all the same.
+    fn waits(&self, is_awaited: fn(&Staged) -> bool) -> Waits<'_> {
+        let mut waits = BTreeMap::new();
+        for slot in self.slots.values() {
+            let (staged, is_awaited) = match &slot.state {
                 State::Checking(staged) => (staged, true),
                 State::Checked(staged) => (staged, is_awaited(staged)),
-                _ => return None,
+                _ => continue,
             };
-            let shares = other.resource.shared_reload() == Some(command);
-            (shares && is_awaited).then_some(staged.since + SHARED_GRACE)
-        });
-        others.max()
+            if let Some(command) = slot.resource.shared_reload().filter(|_| is_awaited) {
+                let end = staged.since + SHARED_GRACE;
+                let until = waits.entry(command).or_insert(end);
+                *until = end.max(*until);
+            }
+        }
+        Waits(waits)
     }
 
-    /// True when only a look at its template is missing before a late file is swapped.
-    pub(super) fn is_to_be_verified(&self, slot: &Slot, now: Instant) -> bool {
-        match &slot.state {
-            State::Checked(staged) => {
-                let until = self.waits_until(slot, |_| false);
-                staged.is_unfinished() && until.is_none_or(|until| until <= now)
-            }
+    /// The late files of which only a look at their templates is missing before they are swapped.
+    pub(super) fn to_be_verified(&self, now: Instant) -> Vec<PathBuf> {
+        let waits = self.waits(|_| false);
+        let is_next = |slot: &Slot| match &slot.state {
+            State::Checked(staged) => staged.is_unfinished() && !waits.hold(slot, now),
             _ => false,
-        }
+        };
+        let next = self.slots.iter().filter(|(_, slot)| is_next(slot));
+        next.map(|(path, _)| path.clone()).collect()
     }
 
     /// When a staged file has waited long enough for others.
     pub(super) fn next_late_swap(&self) -> Option<Instant> {
+        let waits = self.waits(Staged::is_unfinished);
         let waiting = self
             .slots
             .values()
             .filter(|slot| matches!(slot.state, State::Checked(_)));
-        waiting
-            .filter_map(|slot| self.waits_until(slot, Staged::is_unfinished))
-            .min()
+        waiting.filter_map(|slot| waits.until(slot)).min()
     }
 
     /// Tries to get the lock, and applies what waits for it.
@@ -442,10 +453,11 @@ impl Agent {
 
     /// The staged files that are checked and need not wait for others.
     fn take_staged(&mut self, now: Instant) -> Vec<(PathBuf, Staged)> {
+        let waits = self.waits(Staged::is_unfinished);
         let ready = |(path, slot): (&PathBuf, &Slot)| match &slot.state {
             State::Checked(staged) => {
                 let is_usable = !staged.is_late || staged.is_verified;
-                (is_usable && self.may_be_swapped(slot, now)).then(|| path.clone())
+                (is_usable && !waits.hold(slot, now)).then(|| path.clone())
             }
             _ => None,
         };

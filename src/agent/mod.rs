@@ -40,7 +40,7 @@ mod round;
 mod slot;
 pub mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -175,6 +175,8 @@ struct Agent {
     started: Instant,
     /// When everything that was due was last done.
     turned: Instant,
+    /// When the loop has to look again, if nothing happens before.
+    wake_at: Instant,
     poller: Poller,
     /// Why the last fetch failed, as it was logged.
     fetch_error: Option<String>,
@@ -184,6 +186,8 @@ struct Agent {
     freshness: Freshness,
     renderer: Renderer,
     slots: BTreeMap<PathBuf, Slot>,
+    /// The resources whose inputs are to be looked at next.
+    inspections: VecDeque<PathBuf>,
     /// conf.d files that cannot be used.
     broken: BTreeMap<PathBuf, Broken>,
     phase: Phase,
@@ -238,12 +242,14 @@ impl Agent {
             ending,
             started: now,
             turned: now,
+            wake_at: now,
             poller,
             fetch_error: None,
             tree: None,
             noted: None,
             freshness: Freshness::default(),
             slots: BTreeMap::new(),
+            inspections: VecDeque::new(),
             broken: BTreeMap::new(),
             phase: Phase::Idle,
             rounds: 0,
@@ -269,23 +275,45 @@ impl Agent {
         self.log_start();
         self.report();
         loop {
-            if self.is_finished(Instant::now()) {
-                self.report_end();
-                return Ok(ExitCode::from(u8::from(self.has_failed())));
-            }
-            let wait = self.next_due().saturating_duration_since(Instant::now());
+            let wait = self.wake_at.saturating_duration_since(Instant::now());
             match events.recv_timeout(wait) {
                 Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
+                Ok(event @ (Event::Rendered { .. } | Event::Inspected { .. })) => {
+                    self.take(event);
+                    if self.goes_straight_on(Instant::now()) {
+                        continue;
+                    }
+                }
                 Ok(event) => self.take(event),
                 // Something is due: nobody disconnects while the loop itself has a sender.
                 Err(_) => {}
             }
             self.turn();
+            if self.is_finished(Instant::now()) {
+                self.report_end();
+                return Ok(ExitCode::from(u8::from(self.has_failed())));
+            }
             // The end of a rendering or an inspection alone is no news, and there may be hundreds.
             if !matches!(self.phase, Phase::Rendering(_)) && !self.is_looking_around() {
-                self.report();
+                self.report_in_time();
             }
+            self.wake_at = self.next_due();
         }
+    }
+
+    /// Starts the next rendering or inspection of many after the end of one; false when there is
+    /// none, or when it is time to look at all else. So what a thousand resources cost does not
+    /// grow with their square.
+    fn goes_straight_on(&mut self, now: Instant) -> bool {
+        if now >= self.turned + BLOCKED_PAUSE {
+            return false;
+        }
+        let goes_on = match self.phase {
+            Phase::Rendering(_) => !self.go_on_rendering(now),
+            _ => self.go_on_inspecting(now),
+        };
+        self.wake_at = self.wake_at.min(self.turned + BLOCKED_PAUSE);
+        goes_on
     }
 
     /// `-onetime`: the inputs of one resource after another are looked at.

@@ -2,7 +2,7 @@
 //!
 //! metad counts the changes of all its clusters in one version, and answers a poll with an older
 //! number at once. Such an answer is followed by the next poll at once, so that a change of our own
-//! finds a poll waiting. Two things have a limit: how many such answers are taken in a row, since
+//! finds a poll waiting. Two things have a limit: how long such answers are taken in a row, since
 //! each carries the whole tree; and a server that does not wait although its version stays.
 
 use std::time::{Duration, Instant};
@@ -11,11 +11,13 @@ use super::backoff::Backoff;
 
 /// A poll held for this long did wait.
 const HELD: Duration = Duration::from_millis(500);
-/// Each window of this length takes [`BURST`] answers that brought nothing; the rest of it is a
-/// pause, and ends with one plain request. So these are at most two a second, and nothing is late
-/// by more than a window.
+/// A pause ends at least this long after the pause before it ended. Each costs one plain request,
+/// so that these are at most two a second.
 const WINDOW: Duration = Duration::from_millis(500);
-const BURST: u32 = 8;
+/// A pause makes a change late by no more than this.
+const PAUSE: Duration = Duration::from_millis(300);
+/// A pause is made after more answers than this that brought nothing, within one window.
+const BURST: u32 = 16;
 /// This many answers with an old version and nothing new are taken in a row. metad itself gives one
 /// when something was written that leaves the tree unchanged.
 const UNMOVED: u32 = 3;
@@ -67,7 +69,8 @@ impl Pacing {
             self.answers = 0;
         }
         self.answers += 1;
-        (self.answers > BURST).then(|| end.saturating_duration_since(now))
+        let is_burst = self.answers > BURST && now + PAUSE >= end;
+        is_burst.then(|| end.saturating_duration_since(now))
     }
 }
 
@@ -95,23 +98,27 @@ mod tests {
     }
 
     #[test]
-    fn foreign_changes_cost_two_plain_requests_a_second_and_half_a_second() {
+    fn foreign_changes_cost_two_plain_requests_a_second_and_little_time() {
         const SECONDS: u32 = 100;
         let length = Duration::from_secs(SECONDS.into());
-        for held in [0, 1, 10, 50, 100, 400].map(Duration::from_millis) {
+        for held in [1, 5, 10, 50, 100, 400].map(Duration::from_millis) {
             let (polls, fetches, longest) = simulate(length, held, true);
             assert!(fetches <= 2 * SECONDS + 1, "{held:?}: {fetches} fetches");
-            assert!(longest <= WINDOW, "{held:?}: {longest:?}");
-            assert!(
-                polls <= (BURST + 1) * (2 * SECONDS + 1),
-                "{held:?}: {polls} polls"
-            );
+            assert!(longest <= PAUSE, "{held:?}: {longest:?}");
+            let taken = Duration::from_secs(u64::from(SECONDS)) - PAUSE * fetches;
+            let most = taken.as_millis() / held.as_millis() + u128::from(2 * SECONDS);
+            assert!(u128::from(polls) <= most, "{held:?}: {polls} polls");
         }
+        let (_, fetches, _) = simulate(length, Duration::from_millis(5), true);
+        assert!(
+            fetches >= 2 * SECONDS - 2,
+            "only {fetches} pauses in a storm"
+        );
     }
 
     #[test]
     fn polls_that_are_answered_slower_than_the_burst_never_pause() {
-        let (_, fetches, _) = simulate(Duration::from_secs(60), Duration::from_millis(63), true);
+        let (_, fetches, _) = simulate(Duration::from_secs(60), Duration::from_millis(32), true);
         assert_eq!(fetches, 0);
     }
 

@@ -5,6 +5,7 @@
 //! has succeeded; the journal keeps that over a crash.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -274,22 +275,32 @@ impl Agent {
             return;
         }
         self.reloads.retry_at = None;
-        let paths: Vec<PathBuf> = self.reloads.pending.keys().cloned().collect();
-        for path in paths {
-            let is_alone = self.config.mode == Mode::Onetime;
+        let is_alone = self.config.mode == Mode::Onetime;
+        let mut next = self.due_reload_after(None, now);
+        while let Some(path) = next {
             if is_alone && !self.reloads.runs.is_empty() {
                 return;
             }
-            if self.is_reload_due(&path, now) {
-                self.start_reload(&path, now);
-                if is_alone && self.reloads.retry_at.is_some() {
-                    return;
-                }
+            self.start_reload(&path, now);
+            if is_alone && self.reloads.retry_at.is_some() {
+                return;
             }
+            next = self.due_reload_after(Some(&path), now);
         }
         if self.reloads.retry_at.is_none() {
             self.reloads.busy_since = None;
         }
+    }
+
+    /// The first reload in file order, after that of `path`, which is to be started.
+    fn due_reload_after(&self, path: Option<&Path>, now: Instant) -> Option<PathBuf> {
+        let from = path.map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self
+            .reloads
+            .pending
+            .range::<Path, _>((from, Bound::Unbounded));
+        let mut due = rest.filter(|(path, _)| self.is_reload_due(path, now));
+        due.next().map(|(path, _)| path.clone())
     }
 
     fn is_reload_due(&self, path: &Path, now: Instant) -> bool {

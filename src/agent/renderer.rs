@@ -66,8 +66,15 @@ pub(super) struct Renderer {
 #[derive(Debug)]
 struct Worker {
     jobs: Sender<(u64, Job)>,
-    /// The job that it does, and when that began.
-    job: Option<(u64, Instant)>,
+    job: Option<Doing>,
+}
+
+/// The job in progress.
+#[derive(Clone, Copy, Debug)]
+struct Doing {
+    number: u64,
+    since: Instant,
+    is_inspection: bool,
 }
 
 impl Renderer {
@@ -82,8 +89,15 @@ impl Renderer {
 
     /// When the job in progress began; none when it has nothing to do.
     pub(super) fn busy_since(&self) -> Option<Instant> {
-        let (_, since) = self.worker.as_ref()?.job?;
-        Some(since)
+        Some(self.worker.as_ref()?.job?.since)
+    }
+
+    /// Leaves an inspection in progress to its thread: a rendering does not wait for it.
+    pub(super) fn leave_inspection(&mut self) {
+        let job = self.worker.as_ref().and_then(|worker| worker.job);
+        if job.is_some_and(|job| job.is_inspection) {
+            self.leave_behind();
+        }
     }
 
     /// Starts a job, for which nothing may be in progress; returns its number.
@@ -95,7 +109,11 @@ impl Renderer {
             None => self.spawn(&job)?,
         };
         let worker = self.worker.insert(worker);
-        worker.job = Some((number, Instant::now()));
+        worker.job = Some(Doing {
+            number,
+            since: Instant::now(),
+            is_inspection: matches!(job.work, Work::Inspect { .. }),
+        });
         // The thread ends only after this sender.
         let _sent = worker.jobs.send((number, job));
         Ok(number)
@@ -123,7 +141,7 @@ impl Renderer {
     /// The job of this number is done.
     pub(super) fn finish(&mut self, number: u64) {
         if let Some(worker) = &mut self.worker
-            && worker.job.is_some_and(|(job, _)| job == number)
+            && worker.job.is_some_and(|job| job.number == number)
         {
             worker.job = None;
         }

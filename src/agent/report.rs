@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Agent;
 use super::reminders::Reminders;
@@ -13,6 +13,11 @@ use crate::config::{Config, Mode, Nodes, Source};
 use crate::error::Error;
 use crate::log;
 use crate::resource;
+
+/// After a report there is none for this many times as long as it took, and no longer than that:
+/// with thousands of resources it takes a while.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// The side of the agent that others see.
 #[derive(Debug)]
@@ -27,6 +32,10 @@ pub(super) struct Health {
     expected: Vec<Entry>,
     /// The notes that belong to no resource, by their cause.
     notes: BTreeMap<&'static str, String>,
+    /// No report before: thousands of resources are not reported after each event.
+    report_from: Instant,
+    /// Something may have happened since the last report.
+    is_behind: bool,
 }
 
 impl Health {
@@ -42,6 +51,8 @@ impl Health {
             reminders: Reminders::default(),
             expected: Vec::new(),
             notes: BTreeMap::new(),
+            report_from: Instant::now(),
+            is_behind: false,
         }
     }
 
@@ -94,7 +105,8 @@ impl Health {
     /// The time by which it wants the next report.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let report = self.reporter.as_ref().and_then(Reporter::next_due);
-        [report, self.reminders.next_due()]
+        let behind = self.is_behind.then_some(self.report_from);
+        [report, self.reminders.next_due(), behind]
             .into_iter()
             .flatten()
             .min()
@@ -102,8 +114,19 @@ impl Health {
 }
 
 impl Agent {
-    /// Reports the state of everything; to be called whenever the loop has done something, and when
-    /// [`Health::next_due`] says so.
+    /// Reports the state of everything, or notes that this is to be done in a moment; to be called
+    /// whenever the loop has done something, and when [`Health::next_due`] says so.
+    pub(super) fn report_in_time(&mut self) {
+        let start = Instant::now();
+        self.health.is_behind = start < self.health.report_from;
+        if !self.health.is_behind {
+            self.report();
+            let pause = (start.elapsed() * REST).min(LONGEST_REST);
+            self.health.report_from = Instant::now() + pause;
+        }
+    }
+
+    /// Reports the state of everything.
     pub(super) fn report(&mut self) {
         let now = Instant::now();
         let report = self.to_report();

@@ -1,7 +1,7 @@
 //! Keeps the slots in step with the files below conf.d: new and changed ones are read, deleted ones
 //! dropped, broken ones tried again with growing pauses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,8 @@ impl Agent {
         for (path, stamp) in &found {
             self.refresh(path, *stamp, now);
         }
-        let is_there = |path: &Path| found.iter().any(|(found, _)| found == path);
+        let found: BTreeSet<PathBuf> = found.into_iter().map(|(path, _)| path).collect();
+        let is_there = |path: &Path| found.contains(path);
         let before = self.slots.len();
         self.slots
             .retain(|_, slot| slot.resource.is_gone() || is_there(slot.resource.path()));

@@ -119,6 +119,7 @@ impl Agent {
             let Phase::Rendering(round) = &mut self.phase else {
                 return false;
             };
+            self.renderer.leave_inspection();
             if let Some(since) = self.renderer.busy_since() {
                 if round.deadline(since) > now {
                     return false;
@@ -259,28 +260,38 @@ impl Agent {
                     .for_each(|slot| slot.inspection = None);
             }
         }
-        // Not every slot that is due has something to look at.
-        while self.renderer.busy_since().is_none()
-            && let Some(path) = self.due_inspection(now)
-        {
-            if let Err(error) = self.start_inspection(&path, now) {
-                // No thread to be had: later.
-                return log::debug(error.chain());
-            }
+        if !self.go_on_inspecting(now) {
+            self.inspections = self.due_inspections(now);
+            self.go_on_inspecting(now);
         }
     }
 
-    fn due_inspection(&self, now: Instant) -> Option<PathBuf> {
-        self.slots.iter().find_map(|(path, slot)| {
-            let is_due = slot.inspection.is_none()
-                && (slot.inspect_at.is_some_and(|at| at <= now)
-                    || self.is_to_be_verified(slot, now));
-            is_due.then(|| path.clone())
-        })
+    /// Starts the next inspection of those that were found due; true when one is in progress.
+    pub(super) fn go_on_inspecting(&mut self, now: Instant) -> bool {
+        // Not every slot that is due has something to look at.
+        while self.renderer.busy_since().is_none()
+            && let Some(path) = self.inspections.pop_front()
+        {
+            if let Err(error) = self.start_inspection(&path, now) {
+                // No thread to be had: later.
+                log::debug(error.chain());
+                return false;
+            }
+        }
+        self.renderer.busy_since().is_some()
+    }
+
+    fn due_inspections(&self, now: Instant) -> VecDeque<PathBuf> {
+        let mut due = self.to_be_verified(now);
+        let is_due = |slot: &Slot| slot.inspect_at.is_some_and(|at| at <= now);
+        let looked_at = self.slots.iter().filter(|(_, slot)| is_due(slot));
+        due.extend(looked_at.map(|(path, _)| path.clone()));
+        due.into()
     }
 
     fn start_inspection(&mut self, path: &Path, now: Instant) -> Result<()> {
-        let Some(slot) = self.slots.get_mut(path) else {
+        let slot = self.slots.get_mut(path);
+        let Some(slot) = slot.filter(|slot| slot.inspection.is_none()) else {
             return Ok(());
         };
         slot.inspect_at = None;

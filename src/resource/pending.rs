@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -154,6 +154,12 @@ pub struct Journal {
     file: Option<(PathBuf, Arc<File>)>,
     next: u64,
     pending: BTreeMap<u64, Record>,
+    /// The number of records in the file, cleared ones included.
+    recorded: usize,
+    /// The entries that commands have cleared, as far as the file was read.
+    cleared: BTreeSet<u64>,
+    /// The number of bytes that were read.
+    read: u64,
 }
 
 impl Journal {
@@ -164,6 +170,9 @@ impl Journal {
             file: None,
             next: 1,
             pending: BTreeMap::new(),
+            recorded: 0,
+            cleared: BTreeSet::new(),
+            read: 0,
         }
     }
 
@@ -182,6 +191,7 @@ impl Journal {
         append(&file, lines.as_bytes())
             .and_then(|()| sync(&file))
             .map_err(|source| Error::io("write", &path, source))?;
+        self.recorded += records.len();
         self.pending
             .extend(numbers.iter().copied().zip(records.iter().cloned()));
         Ok(numbers)
@@ -195,13 +205,39 @@ impl Journal {
 
     /// Returns true if a command has cleared these entries; then they are forgotten.
     pub fn confirm(&mut self, numbers: &[u64]) -> bool {
-        let text = self.file.as_ref().and_then(|(path, _)| fs::read(path).ok());
-        let cleared = Entries::parse(&String::from_utf8_lossy(&text.unwrap_or_default())).cleared;
-        let all = numbers.iter().all(|number| cleared.contains(number));
+        if self.read_cleared().is_err() {
+            // A file that cannot be read proves nothing.
+            return false;
+        }
+        let all = numbers.iter().all(|number| self.cleared.contains(number));
         if all {
             self.forget(numbers);
         }
         all
+    }
+
+    /// Reads what commands have appended since the last time.
+    fn read_cleared(&mut self) -> io::Result<()> {
+        let Some((path, _)) = &self.file else {
+            return Ok(());
+        };
+        let mut file = File::open(path)?;
+        if file.metadata()?.len() < self.read {
+            // A write that failed was taken back.
+            self.read_again();
+        }
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        // A line that is not complete yet is read the next time.
+        let complete = text.iter().rposition(|byte| *byte == b'\n');
+        text.truncate(complete.map_or(0, |last| last + 1));
+        self.read += text.len() as u64;
+        let text = String::from_utf8_lossy(&text);
+        let numbers = text.lines().filter_map(|line| line.strip_prefix('-'));
+        self.cleared
+            .extend(numbers.filter_map(|number| number.parse::<u64>().ok()));
+        Ok(())
     }
 
     /// Clears entries. What cannot be written is started once more after a crash.
@@ -228,9 +264,11 @@ impl Journal {
         let length = file.metadata().map_or(0, |metadata| metadata.len());
         let write = |source| Error::io("write", path, source);
         if self.pending.is_empty() && length > 0 {
-            return file.set_len(0).map_err(write);
+            file.set_len(0).map_err(write)?;
+            self.read_again();
+            return Ok(());
         }
-        if length <= LARGEST.max(2 * self.pending_size()) {
+        if length <= LARGEST || self.recorded < 2 * self.pending.len() {
             return Ok(());
         }
         let old = self.file.take();
@@ -245,21 +283,26 @@ impl Journal {
                 .map_err(|source| Error::io("write", &path, source))
         });
         match (rewritten, old) {
-            (Ok(()), Some((path, _))) => remove(&path),
+            (Ok(()), Some((path, _))) => {
+                self.read_again();
+                remove(&path)
+            }
             (Err(error), old) => {
-                self.file = old;
+                // What there is of the new one is not to be taken over by others.
+                if let Some((path, _)) = std::mem::replace(&mut self.file, old) {
+                    let _reported_already = fs::remove_file(path);
+                }
                 Err(error)
             }
             (Ok(()), None) => Ok(()),
         }
     }
 
-    fn pending_size(&self) -> u64 {
-        let lines = self
-            .pending
-            .iter()
-            .map(|(number, record)| record.to_line(*number));
-        lines.map(|line| line.len() as u64).sum()
+    /// The file is another one now, without what is cleared.
+    fn read_again(&mut self) {
+        self.read = 0;
+        self.cleared.clear();
+        self.recorded = self.pending.len();
     }
 
     fn open(&mut self) -> Result<(PathBuf, Arc<File>)> {

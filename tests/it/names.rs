@@ -2,9 +2,10 @@
 //! was asked for.
 //!
 //! One server for the whole process, at an address of this machine that nobody else serves names
-//! on, not even other runs of the tests. Names that end in `.silent` get no answer.
+//! on, not even other runs of the tests. Names that end in `.silent` get no answer, and others can
+//! be silenced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -21,6 +22,8 @@ type Records = BTreeMap<(String, u16), Vec<Vec<u8>>>;
 #[derive(Default)]
 struct State {
     records: Records,
+    /// Names that get no answer any more.
+    silent: BTreeSet<String>,
     asked: Vec<String>,
 }
 
@@ -51,11 +54,26 @@ pub(crate) fn set_services(name: &str, services: &[(u16, u16, u16, &str)]) {
     state().records.insert((name.to_owned(), SRV), data);
 }
 
+/// From now on questions for `name` get no answer.
+pub(crate) fn silence(name: &str) {
+    state().silent.insert(name.to_owned());
+}
+
 /// Waits until somebody has asked for `name`.
 pub(crate) fn wait_asked(name: &str) {
     until(&format!("{name} is looked up"), || {
         state().asked.iter().any(|asked| asked == name)
     });
+}
+
+/// Waits until somebody asks for `name` once more.
+pub(crate) fn wait_asked_again(name: &str) {
+    let count = || {
+        let state = state();
+        state.asked.iter().filter(|asked| *asked == name).count()
+    };
+    let before = count();
+    until(&format!("{name} is looked up again"), || count() > before);
 }
 
 /// Shell text that makes the server and an /etc/hosts with these lines the only source of names,
@@ -105,7 +123,7 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let (name, kind) = question(query)?;
     let mut state = state();
     state.asked.push(name.clone());
-    if name.ends_with(".silent") {
+    if name.ends_with(".silent") || state.silent.contains(&name) {
         return None;
     }
     let is_known = state.records.keys().any(|(known, _)| *known == name);

@@ -164,6 +164,36 @@ fn a_template_that_blocks_fails_its_own_resource_only() {
 }
 
 #[test]
+fn a_look_at_results_that_waits_for_a_name_server_holds_no_change_up() {
+    let test = "a_look_at_results_that_waits_for_a_name_server_holds_no_change_up";
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    let Some(mounts) = names::mounts(&env, test, "") else {
+        return;
+    };
+    names::set("falls.example", &[[10, 0, 0, 1]]);
+    env.simple_with("0-names", r#"{{lookupIP "falls.example"}}"#, "");
+    env.simple_with("app", r#"{{getv "/k"}}"#, "");
+    let Some(daemon) = watch_with_mounts(&env, test, mounts, &["-interval", "1"]) else {
+        return;
+    };
+    env.wait_content("out/0-names", "[10.0.0.1]");
+    env.wait_content("out/app", "1");
+    names::silence("falls.example");
+    for version in ["2", "3", "4"] {
+        names::wait_asked_again("falls.example");
+        let start = Instant::now();
+        metad.put("/k", version);
+        env.wait_content("out/app", version);
+        // A round would wait for two seconds for a rendering.
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_millis(1500), "{elapsed:?}");
+    }
+    assert_eq!(env.read("out/0-names"), "[10.0.0.1]");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn an_included_file_that_blocks_fails_its_own_resource_only() {
     let metad = Metad::start(json!({"k": "1"}));
     let env = Env::with_metad(&metad);

@@ -108,6 +108,7 @@ pub const RESOURCE: &[Key] = &[
     key("reload_retry",       Kind::Boolean,  "false", "repeats a failed reload until it succeeds"),
     key("output",             Kind::String,   "",      "fails unless the result is valid json, toml, ini or xml"),
     key("reconcile",          Kind::Boolean,  "false", "puts back at the interval what others change, in watch mode too"),
+    key("for_each",           Kind::String,   "",      "makes one file for each item of this pipeline; dest has {{.}}"),
     key("block",              Kind::String,   "",      "makes only the lines between two markers of this name"),
     key("comment",            Kind::String,   "#",     "begins the markers of a block; \"<!-- -->\" also ends them"),
     key("insert",             Kind::String,   "end",   "adds a block at the begin or the end of the file"),

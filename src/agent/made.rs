@@ -1,4 +1,5 @@
-//! What resources have made and must remove again: blocks of resources that are gone.
+//! The files and blocks that resources have made and must remove again: those of items of a
+//! `for_each` that are gone, and blocks whose resource is gone.
 //!
 //! A removal is a resource of its own, which is rendered to nothing and dropped once that is done.
 
@@ -38,9 +39,53 @@ impl Agent {
             made.is_none_or(|made| !made.is_in(&live))
         });
         for (file, made) in gone {
-            if !self.broken.contains_key(&file) {
+            // The items of a list are not known before it is rendered.
+            let is_list = self
+                .slots
+                .get(&file)
+                .is_some_and(|slot| slot.resource.is_for_each());
+            if !is_list && !self.broken.contains_key(&file) {
                 self.add_gone(&file, &made, now);
             }
+        }
+    }
+
+    /// Takes the items of a resource: makes and drops their slots, and removes what was made for
+    /// items that are gone.
+    pub(super) fn take_items(&mut self, file: &Path, items: Vec<Resource>, now: Instant) {
+        let stamp = self
+            .slots
+            .get(file)
+            .map_or(Stamp::UNKNOWN, |slot| slot.stamp);
+        let live: Vec<Made> = items.iter().filter_map(Resource::made).collect();
+        self.slots.retain(|key, slot| {
+            let made = slot
+                .resource
+                .made()
+                .filter(|_| slot.resource.path() == file);
+            key == file || made.is_none_or(|made| made.is_in(&live) != slot.resource.is_gone())
+        });
+        for (made, resource) in live.iter().zip(items) {
+            let key = part_key(file, made);
+            match self.slots.get_mut(&key) {
+                Some(slot) if *slot.resource == resource && !slot.reread => {}
+                Some(slot) => slot.replace(resource, stamp, now),
+                None => {
+                    let mut slot = Slot::new(resource, stamp, now);
+                    slot.is_once = self.config.mode == Mode::Onetime;
+                    self.slots.insert(key.clone(), slot);
+                }
+            }
+            self.join_round(&key, now);
+        }
+        match made::of(&self.config.confdir, file) {
+            Ok(known) => {
+                for made in known.iter().filter(|made| !made.is_in(&live)) {
+                    self.add_gone(file, made, now);
+                    self.join_round(&part_key(file, made), now);
+                }
+            }
+            Err(error) => self.note_made(Some(error.chain())),
         }
     }
 
@@ -80,7 +125,7 @@ impl Agent {
     /// Records what is about to be made. Without its record it would stay when its resource is gone,
     /// which is better than a file that is not made.
     pub(super) fn record_made<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>) {
-        if self.config.looks_only() {
+        if !self.keeps_manifests() {
             return;
         }
         let mut lists: BTreeMap<PathBuf, Vec<Made>> = BTreeMap::new();
@@ -101,7 +146,7 @@ impl Agent {
 
     /// Forgets what has been removed.
     pub(super) fn forget_removed(&mut self) {
-        if self.config.looks_only() {
+        if !self.keeps_manifests() {
             return;
         }
         let mut lists: BTreeMap<PathBuf, Vec<Made>> = BTreeMap::new();
@@ -115,6 +160,11 @@ impl Agent {
         for (file, made) in lists {
             self.update_made(&file, &[], &made);
         }
+    }
+
+    /// Returns true unless nothing is made, or for an image, which another confd will look after.
+    fn keeps_manifests(&self) -> bool {
+        !self.config.looks_only() && self.config.root.is_none()
     }
 
     fn update_made(&mut self, file: &Path, add: &[Made], remove: &[Made]) {

@@ -121,8 +121,12 @@ impl Agent {
             Some(slot) if *slot.resource == resource && !slot.reread => slot.stamp = stamp,
             Some(slot) => {
                 resource.warnings().iter().for_each(log::warning);
+                let is_list = resource.is_for_each();
                 slot.replace(resource, stamp, now);
                 self.has_new_resources = true;
+                // The items of before belong to nobody now.
+                self.slots
+                    .retain(|key, slot| is_list || key == path || slot.resource.path() != path);
             }
             None => {
                 self.has_new_resources = true;

@@ -190,6 +190,12 @@ impl Agent {
             _ => return,
         };
         match outcome {
+            Ok(mut rendered) if rendered.items.is_some() => {
+                slot.state = State::Idle;
+                slot.settle(rendered.inputs, now);
+                let items = rendered.items.take().unwrap_or_default();
+                self.take_items(path, items, now);
+            }
             Ok(rendered) => {
                 self.note_owners(path, &rendered.ownership.unknown);
                 if let Some(slot) = self.slots.get_mut(path) {
@@ -197,6 +203,17 @@ impl Agent {
                 }
             }
             Err(error) => slot.fail_within(&error, lines, now),
+        }
+    }
+
+    /// Takes a resource up in the round in progress, if it is due.
+    pub(super) fn join_round(&mut self, path: &Path, now: Instant) {
+        if let (Phase::Rendering(round), Some(slot)) = (&mut self.phase, self.slots.get_mut(path))
+            && slot.is_ready(now)
+        {
+            slot.due = None;
+            slot.state = State::Idle;
+            round.queue.push_back(path.to_path_buf());
         }
     }
 

@@ -100,6 +100,21 @@ fn list(confdir: &Path) -> Result<Vec<(PathBuf, Vec<Made>)>> {
     Ok(all)
 }
 
+/// What the resource of a conf.d file has made.
+pub(crate) fn of(confdir: &Path, file: &Path) -> Result<Vec<Made>> {
+    let path = manifest(confdir, file);
+    if path.exists() {
+        read(&path).map(|(_, made)| made)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+fn manifest(confdir: &Path, file: &Path) -> PathBuf {
+    let sum = hex::encode(&Md5::digest(file.as_os_str().as_encoded_bytes()));
+    confdir.join(DIRECTORY).join(sum)
+}
+
 fn read(path: &Path) -> Result<(PathBuf, Vec<Made>)> {
     let text = fs::read(path).map_err(|source| Error::io("read", path, source))?;
     let parsed: Option<Json> = serde_json::from_slice(&text).ok();
@@ -114,13 +129,8 @@ fn read(path: &Path) -> Result<(PathBuf, Vec<Made>)> {
 /// Adds what the resource of a conf.d file is about to make, and removes what it has removed; on the
 /// disk when this returns.
 pub(crate) fn update(confdir: &Path, file: &Path, add: &[Made], remove: &[Made]) -> Result<()> {
-    let sum = hex::encode(&Md5::digest(file.as_os_str().as_encoded_bytes()));
-    let path = confdir.join(DIRECTORY).join(sum);
-    let known = if path.exists() {
-        read(&path)?.1
-    } else {
-        Vec::new()
-    };
+    let path = manifest(confdir, file);
+    let known = of(confdir, file)?;
     let mut made = known.clone();
     made.retain(|made| !made.is_in(add) && !made.is_in(remove));
     made.extend_from_slice(add);

@@ -8,6 +8,7 @@ mod format;
 pub mod funcs;
 mod input;
 mod inputs;
+pub(crate) mod items;
 pub(crate) mod made;
 pub mod missing;
 pub mod pending;
@@ -40,6 +41,7 @@ use format::Format;
 use funcs::{Funcs, HostEnv};
 use input::FileInput;
 pub use inputs::{Inputs, SystemInputs};
+use items::Item;
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::{SETTLED, Stamp};
 pub use templates::Templates;
@@ -56,7 +58,7 @@ const FILE_NAMES: [&str; 6] = [
 ];
 
 /// One conf.d file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
     path: PathBuf,
     src: String,
@@ -65,6 +67,8 @@ pub struct Resource {
     keys: Vec<String>,
     prefix: String,
     mode: Option<u32>,
+    /// The mode as configured, which may name the item of a `for_each`.
+    mode_text: String,
     owner: Id,
     group: Id,
     check_cmd: String,
@@ -79,6 +83,8 @@ pub struct Resource {
     skip_empty: bool,
     backups: u32,
     block: Option<Block>,
+    for_each: Option<String>,
+    item: Option<Item>,
     is_gone: bool,
     warnings: Vec<Warning>,
 }
@@ -87,7 +93,7 @@ pub struct Resource {
 type FindId = fn(&str) -> io::Result<Option<u32>>;
 
 /// A user or group as configured.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Id {
     /// As the file has it.
     Kept,
@@ -109,6 +115,8 @@ pub struct Ownership {
 pub struct Rendered {
     /// The bytes.
     pub content: Vec<u8>,
+    /// The resources of the items, in place of a content.
+    pub(crate) items: Option<Vec<Resource>>,
     /// Its inputs.
     pub inputs: Inputs,
     /// The owner and mode that go with it.
@@ -241,6 +249,11 @@ impl Resource {
             let value = table.string(key)?.filter(|value| !value.is_empty());
             value.ok_or_else(|| table.error(key, "is missing; a resource needs src and dest"))
         };
+        let for_each = table.string("for_each")?;
+        if let Some(pipeline) = &for_each {
+            let checked = items::check(pipeline, &required("dest")?);
+            checked.map_err(|problem| table.error("for_each", &problem))?;
+        }
         let src = required("src")?;
         let dest = PathBuf::from(required("dest")?);
         let known: Vec<&str> = keys::names(keys::RESOURCE).collect();
@@ -253,7 +266,12 @@ impl Resource {
             dest,
             keys: table.strings("keys")?.unwrap_or_default(),
             prefix: resource_prefix(table, config)?,
-            mode: mode(table)?,
+            mode: if for_each.is_some() {
+                None
+            } else {
+                mode(table)?
+            },
+            mode_text: table.string("mode")?.unwrap_or_default(),
             owner: Id::new(table, "uid", "owner")?,
             group: Id::new(table, "gid", "group")?,
             check_cmd: table.string("check_cmd")?.unwrap_or_default(),
@@ -268,6 +286,8 @@ impl Resource {
             skip_empty: table.boolean("skip_empty")?.unwrap_or(false),
             backups: backups(table)?,
             block: Block::load(table)?,
+            for_each,
+            item: None,
             is_gone: false,
             warnings,
         })
@@ -329,14 +349,22 @@ impl Resource {
         let options = Options {
             strict: self.strict,
         };
+        let around = HostEnv::of_process(&directory, options);
         if self.is_gone {
-            let funcs = Funcs::new(view, HostEnv::of_process(&directory, options));
-            return Ok(Rendered::nothing(inputs(funcs, None)));
+            return Ok(Rendered::nothing(inputs(Funcs::new(view, around), None)));
+        }
+        if let Some(pipeline) = &self.for_each {
+            let mut funcs = Funcs::new(view, around);
+            let items = self.items(pipeline, &mut funcs, config)?;
+            let mut rendered = Rendered::nothing(inputs(funcs, None));
+            rendered.items = Some(items);
+            return Ok(rendered);
         }
         let parsed = templates.get(&template_path(&directory, &self.src), &self.src)?;
-        let mut funcs = Funcs::new(view.clone(), HostEnv::of_process(&directory, options));
+        let mut funcs = Funcs::new(view.clone(), around);
         let (template, budget) = (parsed.template, &mut Budget::default());
-        let content = template.execute(&mut funcs, &Value::Nil, options, budget);
+        let dot = self.item.as_ref().map_or(Value::Nil, Item::to_value);
+        let content = template.execute(&mut funcs, &dot, options, budget);
         let content = content.map_err(|mut error| {
             let probe = missing::Probe::of(self, &view);
             error.explain(&mut |key| probe.answer(key));
@@ -347,6 +375,7 @@ impl Resource {
         }
         Ok(Rendered {
             content,
+            items: None,
             inputs: inputs(funcs, Some(parsed.file)),
             ownership: self.ownership(config)?,
         })
@@ -361,7 +390,10 @@ impl Resource {
     /// The error with the resource: behind the words of a template, which people search their logs
     /// for as Go has them.
     pub fn words(&self, error: &Error) -> String {
-        let (path, chain) = (self.path.display(), error.chain());
+        let (mut path, chain) = (self.path.display().to_string(), error.chain());
+        if let Some(item) = &self.item {
+            path.push_str(&format!(" for item {:?}", item.name()));
+        }
         match error.kind() {
             error::Kind::Template(_) | error::Kind::Unprocessed { .. } => {
                 format!("{chain}\nin {path}")
@@ -606,13 +638,18 @@ fn resource_prefix(table: &Table, config: &Config) -> Result<String> {
 
 /// Octal, as written: "0644", "644" and "0o644" are the same.
 fn mode(table: &Table) -> Result<Option<u32>> {
-    let Some(text) = table.string("mode")?.filter(|text| !text.is_empty()) else {
+    let text = table.string("mode")?.unwrap_or_default();
+    parse_mode(&text)
+        .map_err(|()| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+/// The mode that a text means; none for an empty one.
+fn parse_mode(text: &str) -> Result<Option<u32>, ()> {
+    if text.is_empty() {
         return Ok(None);
-    };
+    }
     let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok();
-    let mode = mode.filter(|mode| *mode <= 0o7777);
-    mode.map(Some)
-        .ok_or_else(|| table.error("mode", "is not an octal file mode such as \"0644\""))
+    mode.filter(|mode| *mode <= 0o7777).map(Some).ok_or(())
 }
 
 /// The number of former versions to keep.

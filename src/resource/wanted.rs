@@ -87,11 +87,16 @@ impl Resource {
     /// What is to be remembered once it is made, so that it can be removed; none for a whole file
     /// that stays.
     pub(crate) fn made(&self) -> Option<Made> {
-        let mut block = self.block.clone()?;
-        block.is_first = false;
+        if self.is_for_each() || (self.block.is_none() && self.item.is_none() && !self.is_gone) {
+            return None;
+        }
+        let mut block = self.block.clone();
+        if let Some(block) = &mut block {
+            block.is_first = false;
+        }
         Some(Made {
             dest: self.dest.clone(),
-            block: Some(block),
+            block,
             reload: self.reload_cmd.clone(),
         })
     }
@@ -116,6 +121,7 @@ impl Resource {
             keys: Vec::new(),
             prefix: String::new(),
             mode: None,
+            mode_text: String::new(),
             owner: Id::Kept,
             group: Id::Kept,
             check_cmd: String::new(),
@@ -130,6 +136,8 @@ impl Resource {
             skip_empty: false,
             backups: 0,
             block: made.block.clone(),
+            for_each: None,
+            item: None,
             is_gone: true,
             warnings: Vec::new(),
         }
@@ -141,6 +149,7 @@ impl Rendered {
     pub(super) fn nothing(inputs: super::Inputs) -> Rendered {
         Rendered {
             content: Vec::new(),
+            items: None,
             inputs,
             ownership: super::Ownership {
                 attributes: Attributes::default(),

@@ -156,9 +156,11 @@ impl Preview {
     }
 
     fn write(&mut self, resource: &Resource) -> Result<()> {
-        let content = resource
-            .render(&mut self.templates, &self.tree, &self.config)?
-            .content;
+        let rendered = resource.render(&mut self.templates, &self.tree, &self.config)?;
+        if let Some(items) = rendered.items {
+            return items.iter().try_for_each(|item| self.write(item));
+        }
+        let content = rendered.content;
         let mut target = resource.target(&self.config)?;
         let wanted = resource.wanted(content, &mut target)?;
         if wanted.compare(&target)?.is_none() {

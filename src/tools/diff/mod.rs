@@ -152,12 +152,31 @@ impl Preview<'_> {
     fn look(&mut self, resource: &Resource) {
         let name = self.name(resource.path());
         let looked = match self.against {
+            _ if resource.is_for_each() => self.look_at_items(resource),
             Some(number) => self.look_back(&name, resource, number),
             None => self.look_at(&name, resource),
         };
         if let Err(error) = looked {
             self.fail(resource.path(), resource.words(&error));
         }
+    }
+
+    /// Looks at the file of each item, and at what was made for items that are gone.
+    fn look_at_items(&mut self, resource: &Resource) -> Result<()> {
+        let known = made::of(&self.config.confdir, resource.path())?;
+        let mut live = Vec::new();
+        if self.against.is_none() {
+            let rendered = resource.render(&mut self.templates, &self.tree, self.config)?;
+            for item in rendered.items.unwrap_or_default() {
+                live.extend(item.made());
+                self.look(&item);
+            }
+        }
+        // Without metadata, the manifest has the files.
+        for made in known.iter().filter(|made| !made.is_in(&live)) {
+            self.look(&Resource::gone(resource.path(), made, self.config));
+        }
+        Ok(())
     }
 
     fn fail(&mut self, path: &Path, message: String) {

@@ -105,6 +105,10 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         Target::resolve(file, Attributes::default())
     } else {
         let resource = Resource::load(file, config).ok()?;
+        // Where its files are depends on the metadata.
+        if resource.is_for_each() {
+            return None;
+        }
         resource.ownership(config).and_then(|ownership| {
             for name in ownership.unknown {
                 let file = file.display();

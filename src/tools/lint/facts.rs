@@ -17,6 +17,8 @@ pub(super) struct ResourceFacts {
     pub dest: String,
     /// The name of the block that it makes in `dest`; none for the whole file.
     pub(super) block: Option<String>,
+    /// It renders the template for each item of a list.
+    pub(super) is_for_each: bool,
     pub template: PathBuf,
     pub keys: Vec<String>,
     /// The prefix that counts for it, global or its own; empty for none.

@@ -17,7 +17,7 @@ use crate::go::path;
 use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
 use crate::platform;
-use crate::resource::{Resource, template_path};
+use crate::resource::{Resource, items, template_path};
 use crate::tools::finding::{Finding, Report};
 use crate::tree::View;
 
@@ -87,6 +87,19 @@ impl<'d> Section<'d> {
         found.filter(|(text, _)| !text.is_empty())
     }
 
+    fn is_for_each(&self) -> bool {
+        self.text("for_each").is_some()
+    }
+
+    /// The text of a key; of one with an item in it, an example.
+    fn sample(&self, text: &str) -> String {
+        if self.is_for_each() {
+            items::with_sample(text)
+        } else {
+            text.to_owned()
+        }
+    }
+
     fn finding(&self, at: usize, code: Code, message: String, help: String) -> Finding {
         self.document.source.finding(at, code, message, help)
     }
@@ -115,6 +128,7 @@ impl<'d> Section<'d> {
             dest_line: format!("{shown}:{}", self.document.source.line(at)),
             dest_place: self.document.source.place(at),
             dest,
+            is_for_each: self.is_for_each(),
             block: self.text("block").map(|(name, _)| name.to_owned()),
             template,
             view: self.view(&prefix, &keys),
@@ -172,6 +186,9 @@ impl<'d> Section<'d> {
         let Some((mode, entry)) = self.text("mode") else {
             return DEFAULT;
         };
+        if self.is_for_each() {
+            return DEFAULT;
+        }
         let bits = u32::from_str_radix(mode.trim_start_matches("0o"), 8).unwrap_or(DEFAULT);
         if bits & 0o002 != 0 {
             let message = format!("mode \"{mode}\" lets everybody write to the file");
@@ -277,6 +294,7 @@ impl<'d> Section<'d> {
             let Some((text, entry)) = self.text(key) else {
                 continue;
             };
+            let text = &self.sample(text);
             for mistake in command::check(key, text, &self.context.made) {
                 let command::Mistake {
                     code,
@@ -287,7 +305,7 @@ impl<'d> Section<'d> {
                     report.add(self.finding(entry.span.start, code, message, help));
                 }
             }
-            commands.push(text.to_owned());
+            commands.push(text.clone());
         }
         commands
     }

@@ -68,7 +68,7 @@ pub(super) fn check(
     let mut fields = fields::Checker {
         outline: &outline,
         variables: &variables,
-        top_is_nil: !users.is_empty(),
+        top_is_nil: !users.is_empty() && !users.iter().any(|user| user.is_for_each),
         mistakes: Vec::new(),
     };
     if is_whole {

@@ -181,6 +181,8 @@ impl Rehearsal {
         for (index, (resource, (file, known))) in self.resources.iter_mut().zip(files).enumerate() {
             let rendered = resource.render(&variant.tree, known, config);
             let checked = rendered.and_then(|content| match &mut self.checks {
+                // A check_cmd is for one file of them.
+                Some(_) if resource.resource.is_for_each() => Ok(content),
                 Some(checks) => checks.check(index, &resource.resource, content),
                 None => Ok(content),
             });
@@ -230,11 +232,34 @@ impl Resource {
         }
         let rendered = self.resource.render(&mut self.templates, tree, config);
         let rendered = rendered.map_err(|error| error.chain())?;
+        if let Some(items) = rendered.items {
+            return self.render_items(&items, tree, config);
+        }
         let (content, inputs): (Rc<[u8]>, _) = (rendered.content.into(), rendered.inputs);
         if known.is_none() {
             let content = Rc::clone(&content);
             *known = Some(Known { content, inputs });
         }
         Ok(content)
+    }
+
+    /// The files of all items as one text, each below a line with its path.
+    fn render_items(
+        &mut self,
+        items: &[resource::Resource],
+        tree: &Arc<Tree>,
+        config: &Config,
+    ) -> Result<Rc<[u8]>, String> {
+        let mut all = Vec::new();
+        for item in items {
+            let rendered = item.render(&mut self.templates, tree, config);
+            let rendered = rendered.map_err(|error| item.words(&error))?;
+            all.extend_from_slice(format!("==> {} <==\n", item.dest().display()).as_bytes());
+            all.extend_from_slice(&rendered.content);
+            if !rendered.content.ends_with(b"\n") {
+                all.push(b'\n');
+            }
+        }
+        Ok(all.into())
     }
 }

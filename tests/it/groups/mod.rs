@@ -2,4 +2,5 @@
 //! others, many files from one template, and groups that are swapped all or none.
 
 mod block;
+mod each;
 mod keys;

@@ -60,8 +60,8 @@ try: ## try what is in dist/: its lists, an old kernel, real Debian roots, 64-bi
 	.ci/try-images $(LINUX)
 	@if [ -e .ci/try-windows ]; then echo .ci/try-windows $(WINDOWS); .ci/try-windows $(WINDOWS); fi
 
-twice: ## build the Linux archive once more in another directory: it must be the same bytes
-	.ci/try-twice $(LINUX)
+twice: ## build all archives once more in another directory: they must be the same bytes
+	.ci/try-twice $(LINUX) $(ARM64) $(WINDOWS)
 
 toolchain: ## install what `make dist` needs, where that is possible
 	.ci/dist.sh --toolchain $(TARGETS)

@@ -40,6 +40,23 @@ stand_in() {
     "${1}ar" rcD "$standins/libunwind.a" "$standins.o"
 }
 
+# Makes a linker for Windows that gets the paths of this directory as relative ones, and sets linker
+# to its name. GNU ld sorts what the program imports by the paths of the libraries, so that their
+# order would depend on where this directory is.
+relative_linker() {
+    linker=target/dist/linker/x86_64-w64-mingw32-gcc
+    mkdir -p "${linker%/*}"
+    cat >"$linker" <<'END'
+#!/bin/sh
+for argument; do
+    shift
+    set -- "$@" "${argument#"$PWD"/}"
+done
+exec x86_64-w64-mingw32-gcc "$@"
+END
+    chmod 755 "$linker"
+}
+
 # Builds the program for $1.
 build() {
     static="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
@@ -72,7 +89,13 @@ build() {
         fi
         compile aarch64-unknown-linux-musl "$static"
         ;;
-    windows-amd64) compile x86_64-win7-windows-gnu "-C link-arg=-Wl,--no-insert-timestamp" ;;
+    windows-amd64)
+        relative_linker
+        # The compiler's own import libraries are there, too.
+        mkdir -p target/dist/tmp
+        TMPDIR=$root/target/dist/tmp \
+            compile x86_64-win7-windows-gnu "-C linker=$linker -C link-arg=-Wl,--no-insert-timestamp"
+        ;;
     esac
 }
 

@@ -151,7 +151,11 @@ pub fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> {
 
 /// Returns true if two names are spellings of one key: `Log-Level` and `log_level` are.
 pub fn is_same(one: &str, other: &str) -> bool {
-    canonical(one) == canonical(other)
+    let plain = |byte: u8| match byte.to_ascii_lowercase() {
+        b'-' => b'_',
+        byte => byte,
+    };
+    one.bytes().map(plain).eq(other.bytes().map(plain))
 }
 
 /// The one spelling of a key's many: lower case, with `_`.

@@ -129,10 +129,7 @@ impl Agent {
     /// Reports the state of everything.
     pub(super) fn report(&mut self) {
         let now = Instant::now();
-        let report = self.to_report();
-        for (level, line) in self.health.reminders.take(&report, now) {
-            log::at(level, line);
-        }
+        let report = self.remind(now);
         if let Some(reporter) = &mut self.health.reporter {
             reporter.report(report, now);
         }
@@ -140,11 +137,19 @@ impl Agent {
 
     /// Reports for the last time.
     pub(super) fn report_end(&mut self) {
-        self.report();
-        let report = self.to_report();
+        let report = self.remind(Instant::now());
         if let Some(reporter) = self.health.reporter.take() {
             reporter.end(report);
         }
+    }
+
+    /// Logs what is to be logged about lasting failures; returns the state of everything.
+    fn remind(&mut self, now: Instant) -> Report {
+        let report = self.to_report();
+        for (level, line) in self.health.reminders.take(&report, now) {
+            log::at(level, line);
+        }
+        report
     }
 
     fn to_report(&self) -> Report {

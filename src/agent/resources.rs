@@ -2,6 +2,7 @@
 //! dropped, broken ones tried again with growing pauses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -45,8 +46,8 @@ impl Agent {
         for (path, stamp) in &found {
             self.refresh(path, *stamp, now);
         }
-        let found: BTreeSet<PathBuf> = found.into_iter().map(|(path, _)| path).collect();
-        let is_there = |path: &Path| found.contains(path);
+        let there: BTreeSet<&OsStr> = found.iter().map(|(path, _)| path.as_os_str()).collect();
+        let is_there = |path: &Path| there.contains(path.as_os_str());
         let before = self.slots.len();
         self.slots
             .retain(|_, slot| slot.resource.is_gone() || is_there(slot.resource.path()));
@@ -155,7 +156,7 @@ impl Agent {
     pub(super) fn find_shadowed(&mut self, now: Instant) {
         let place = |slot: &Slot| {
             let place = slot.place.clone();
-            place.unwrap_or_else(|| clean(slot.resource.dest()))
+            place.unwrap_or_else(|| clean(slot.resource.dest()).into())
         };
         // Different blocks of one file are not in each other's way.
         let mut winners: BTreeMap<PathBuf, BTreeMap<Option<String>, PathBuf>> = BTreeMap::new();
@@ -199,7 +200,6 @@ impl Slot {
 }
 
 /// The path without `.` and `..`, taken as text.
-fn clean(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    crate::go::path::clean(&text).into()
+fn clean(path: &Path) -> String {
+    crate::go::path::clean(&path.to_string_lossy())
 }

@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 use crate::go::time::duration;
-use crate::keys::canonical;
+use crate::keys::{canonical, is_same};
 use crate::nearest::nearest;
 
 /// The largest settings file that is read, in bytes.
@@ -192,9 +192,9 @@ impl Table {
     }
 
     fn entry(&self, key: &str) -> Option<&Entry> {
-        let key = canonical(key);
-        let index = self.entries.binary_search_by(|(known, _)| known.cmp(&key));
-        index.ok().map(|index| &self.entries[index].1)
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(known, _)| is_same(known, key));
+        found.map(|(_, entry)| entry)
     }
 
     fn get<T>(
@@ -235,7 +235,7 @@ impl Table {
 
     /// One warning for each key that is none of `known`, in the order of the file.
     pub fn unknown(&self, known: &[&str]) -> Vec<Warning> {
-        let is_known = |key: &str| known.iter().any(|name| canonical(name) == key);
+        let is_known = |key: &str| known.iter().any(|name| is_same(name, key));
         let mut unknown: Vec<(usize, &str)> = Vec::new();
         for (key, entry) in &self.entries {
             if !is_known(key) {

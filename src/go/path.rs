@@ -3,6 +3,9 @@
 
 /// The shortest equivalent path, as Go's `path.Clean`: `.` for nothing, no `..` above the root.
 pub fn clean(path: &str) -> String {
+    if is_clean_key(path) {
+        return path.to_owned();
+    }
     let rooted = path.starts_with('/');
     let mut kept: Vec<&str> = Vec::new();
     for segment in path.split('/') {

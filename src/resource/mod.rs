@@ -207,16 +207,17 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
     let list = |source| Error::io("list", directory, source);
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(list)? {
-        entries.push(entry.map_err(list)?);
+        let entry = entry.map_err(list)?;
+        entries.push((entry.file_name(), entry));
     }
-    entries.sort_unstable_by_key(fs::DirEntry::file_name);
-    for entry in entries {
+    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (name, entry) in entries {
         let path = entry.path();
         if entry.file_type().map_err(list)?.is_dir() {
             if depth < DEEPEST {
                 find_below(&path, found, depth + 1)?;
             }
-        } else if entry.file_name().as_encoded_bytes().ends_with(b"toml") {
+        } else if name.as_encoded_bytes().ends_with(b"toml") {
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
                 Ok(_) => {}

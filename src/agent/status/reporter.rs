@@ -162,6 +162,8 @@ impl Reporter {
 
     fn news(&self) -> News {
         match &self.written {
+            // Most one-time runs are over before anybody could look.
+            None if self.state.kind == Kind::Onetime => News::Transient,
             None => News::Lasting,
             Some(written) => self.state.news_since(written),
         }

@@ -7,12 +7,16 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde_json::{Value as Json, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value as Json;
 
 use crate::backend::Version;
 use crate::config::table::read_file;
 use crate::error::{Error, Result};
 use crate::resource::stage::{Attributes, Stage, Target};
+
+/// The result of writing something as JSON.
+type Written<S> = std::result::Result<<S as Serializer>::Ok, <S as Serializer>::Error>;
 
 /// The version of the format. Keys may be added to it; none changes its meaning or goes.
 const VERSION: u64 = 1;
@@ -271,9 +275,10 @@ impl State {
             ..Attributes::default()
         };
         let target = Target::resolve(path, wanted)?.afresh();
-        let text = format!("{:#}\n", self.to_json());
-        let _need_not_survive_a_power_cut =
-            Stage::create(target, text.as_bytes(), false)?.commit()?;
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::io("write", path, error.into()))?;
+        text.push(b'\n');
+        let _need_not_survive_a_power_cut = Stage::create(target, &text, false)?.commit()?;
         Ok(())
     }
 
@@ -281,34 +286,6 @@ impl State {
     pub fn touch(path: &Path) -> io::Result<()> {
         let file = File::options().write(true).open(path)?;
         file.set_modified(SystemTime::now())
-    }
-
-    pub fn to_json(&self) -> Json {
-        let Report {
-            metadata,
-            fetch_error,
-            resources,
-            notes,
-        } = &self.report;
-        json!({
-            "version": VERSION,
-            "confd": env!("CARGO_PKG_VERSION"),
-            "run": self.kind.name(),
-            "pid": self.pid,
-            "started": self.started,
-            "ended": self.ended,
-            "interval": self.interval,
-            "heartbeat": self.heartbeat,
-            "reported": self.reported,
-            "last_success": self.last_success,
-            "metadata": {
-                "version": metadata.as_ref().map(|metadata| metadata.version),
-                "since": metadata.as_ref().map(|metadata| metadata.since),
-                "error": fetch_error,
-            },
-            "resources": resources.iter().map(Entry::to_json).collect::<Vec<Json>>(),
-            "notes": notes,
-        })
     }
 
     fn from_json(json: &Json) -> Option<State> {
@@ -343,25 +320,6 @@ impl State {
 }
 
 impl Entry {
-    fn to_json(&self) -> Json {
-        let running = self.running.map(|running| {
-            json!({
-                "command": running.command.name(),
-                "since": running.since,
-            })
-        });
-        json!({
-            "file": self.file,
-            "dest": self.dest,
-            "state": self.condition.name(),
-            "detail": self.condition.detail(),
-            "since": self.since,
-            "running": running,
-            "reload_error": self.reload_error,
-            "notes": self.notes,
-        })
-    }
-
     fn from_json(json: &Json) -> Option<Entry> {
         let running = json.get("running").and_then(|running| {
             Some(Running {
@@ -379,6 +337,74 @@ impl Entry {
             reload_error: string(json, "reload_error"),
             notes: strings(json, "notes"),
         })
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        let mut object = serializer.serialize_map(None)?;
+        self.write_entries(&mut object)?;
+        object.end()
+    }
+}
+
+impl State {
+    /// Writes the keys of the status file and their values into an object.
+    pub(crate) fn write_entries<M: SerializeMap>(
+        &self,
+        object: &mut M,
+    ) -> std::result::Result<(), M::Error> {
+        object.serialize_entry("version", &VERSION)?;
+        object.serialize_entry("confd", env!("CARGO_PKG_VERSION"))?;
+        object.serialize_entry("run", self.kind.name())?;
+        object.serialize_entry("pid", &self.pid)?;
+        object.serialize_entry("started", &self.started)?;
+        object.serialize_entry("ended", &self.ended)?;
+        object.serialize_entry("interval", &self.interval)?;
+        object.serialize_entry("heartbeat", &self.heartbeat)?;
+        object.serialize_entry("reported", &self.reported)?;
+        object.serialize_entry("last_success", &self.last_success)?;
+        object.serialize_entry("metadata", &Source(&self.report))?;
+        object.serialize_entry("resources", &self.report.resources)?;
+        object.serialize_entry("notes", &self.report.notes)
+    }
+}
+
+/// The `metadata` of the file.
+struct Source<'r>(&'r Report);
+
+impl Serialize for Source<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        let metadata = self.0.metadata.as_ref();
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("version", &metadata.map(|metadata| metadata.version))?;
+        object.serialize_entry("since", &metadata.map(|metadata| metadata.since))?;
+        object.serialize_entry("error", &self.0.fetch_error)?;
+        object.end()
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("file", &self.file)?;
+        object.serialize_entry("dest", &self.dest)?;
+        object.serialize_entry("state", self.condition.name())?;
+        object.serialize_entry("detail", &self.condition.detail())?;
+        object.serialize_entry("since", &self.since)?;
+        object.serialize_entry("running", &self.running)?;
+        object.serialize_entry("reload_error", &self.reload_error)?;
+        object.serialize_entry("notes", &self.notes)?;
+        object.end()
+    }
+}
+
+impl Serialize for Running {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("command", self.command.name())?;
+        object.serialize_entry("since", &self.since)?;
+        object.end()
     }
 }
 
@@ -452,7 +478,8 @@ mod tests {
     fn a_state_reads_back_as_it_was_written() {
         let bare = State::first(Kind::Onetime, Report::default());
         for state in [state(), bare] {
-            assert_eq!(State::from_json(&state.to_json()), Some(state));
+            let json = serde_json::to_value(&state).expect("JSON");
+            assert_eq!(State::from_json(&json), Some(state));
         }
     }
 
@@ -485,8 +512,8 @@ mod tests {
         State::touch(&path).expect("touched");
         assert!(read().0 >= reported, "a heartbeat is a report");
 
-        let mut newer = state().to_json();
-        newer["version"] = json!(2);
+        let mut newer = serde_json::to_value(state()).expect("JSON");
+        newer["version"] = 2.into();
         for corrupt in ["", "{", "[]", "{\"version\":1}", &newer.to_string()] {
             std::fs::write(&path, corrupt).expect("written");
             let error = State::read(&path).expect_err(corrupt).to_string();

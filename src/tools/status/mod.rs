@@ -16,6 +16,7 @@ use crate::tools::console::{self, Format, Style};
 use crate::tools::lint;
 
 use diagnosis::{Diagnosis, NO_DAEMON, Probe};
+use view::Findings;
 
 /// Prints the state. 0 when it is healthy, else 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -39,7 +40,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let diagnosis = Diagnosis::new(&state, probe);
     console::print(&match format {
         Format::Text => view::text(&state, &diagnosis, Style::of_stdout()),
-        Format::Json => format!("{:#}\n", view::json(&state, &diagnosis)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&Findings(&state, &diagnosis));
+            json.map_err(|error| Error::io("print", &path, error.into()))? + "\n"
+        }
     })?;
     Ok(ExitCode::from(u8::from(!diagnosis.problems.is_empty())))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value as Json;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::diagnosis::Diagnosis;
 use crate::agent::status::{Condition, Entry, Kind, State};
@@ -12,13 +12,19 @@ use crate::tools::console::{Colour, Style};
 /// The column in which texts begin.
 const MARGIN: usize = 11;
 
-/// The content of the status file, and what follows from it.
-pub(super) fn json(state: &State, diagnosis: &Diagnosis) -> Json {
-    let mut json = state.to_json();
-    json["healthy"] = diagnosis.problems.is_empty().into();
-    json["problems"] = diagnosis.problems.clone().into();
-    json["daemon_running"] = diagnosis.is_daemon_running.into();
-    json
+/// The content of the status file, and what follows from it, as JSON.
+pub(super) struct Findings<'s>(pub(super) &'s State, pub(super) &'s Diagnosis);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Findings(state, diagnosis) = self;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("healthy", &diagnosis.problems.is_empty())?;
+        object.serialize_entry("problems", &diagnosis.problems)?;
+        object.serialize_entry("daemon_running", &diagnosis.is_daemon_running)?;
+        state.write_entries(&mut object)?;
+        object.end()
+    }
 }
 
 /// The state in lines.
@@ -293,11 +299,12 @@ unhealthy  2 resources have failed
     #[test]
     fn machines_get_the_state_and_the_diagnosis() {
         let state = state(Kind::Daemon);
-        let json = json(&state, &diagnosis(&state, None));
+        let json = serde_json::to_value(Findings(&state, &diagnosis(&state, None)));
+        let json = json.expect("JSON");
         assert_eq!(json["version"], 1);
         assert_eq!(json["healthy"], false);
         assert_eq!(json["problems"][0], "2 resources have failed");
-        assert_eq!(json["daemon_running"], Json::Null);
+        assert_eq!(json["daemon_running"], serde_json::Value::Null);
         assert_eq!(json["resources"][1]["state"], "in_sync");
         assert_eq!(json["resources"][2]["running"]["command"], "reload_cmd");
         assert_eq!(json["metadata"]["version"], 17);

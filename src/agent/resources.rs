@@ -2,7 +2,7 @@
 //! dropped, broken ones tried again with growing pauses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -154,26 +154,30 @@ impl Agent {
     /// Of several resources with one dest the last in file order is applied, which is what remains
     /// in the original.
     pub(super) fn find_shadowed(&mut self, now: Instant) {
-        let place = |slot: &Slot| {
-            let place = slot.place.clone();
-            place.unwrap_or_else(|| clean(slot.resource.dest()).into())
+        // Clean paths are one place when their bytes are the same.
+        let place = |slot: &Slot| match &slot.place {
+            Some(place) => place.clone().into_os_string(),
+            None => clean(slot.resource.dest()).into(),
         };
-        // Different blocks of one file are not in each other's way.
-        let mut winners: BTreeMap<PathBuf, BTreeMap<Option<String>, PathBuf>> = BTreeMap::new();
-        for (path, slot) in &self.slots {
-            let marker = slot.resource.marker().map(str::to_owned);
-            let parts = winners.entry(place(slot)).or_default();
-            parts.insert(marker, path.clone());
+        let places: Vec<OsString> = self.slots.values().map(place).collect();
+        let mut makers: BTreeMap<&OsStr, Vec<(&Path, Option<&str>)>> = BTreeMap::new();
+        for (place, (path, slot)) in places.iter().zip(&self.slots) {
+            let maker = (path.as_path(), slot.resource.marker());
+            makers.entry(place).or_default().push(maker);
         }
-        for (path, slot) in &mut self.slots {
-            let parts = winners.get(&place(slot));
+        // Different blocks of one file are not in each other's way.
+        let winner = |(place, (path, slot)): (&OsString, (&PathBuf, &Slot))| {
             let marker = slot.resource.marker();
-            let rivals = parts.into_iter().flatten().filter(|(other, _)| {
-                marker.is_none() || other.is_none() || other.as_deref() == marker
-            });
-            let winner = rivals.map(|(_, winner)| winner).max();
-            let winner = winner.filter(|winner| *winner != path);
-            if slot.shadowed_by.as_ref() != winner {
+            let mut rivals = makers
+                .get(place.as_os_str())?
+                .iter()
+                .filter(|(_, other)| marker.is_none() || other.is_none() || *other == marker);
+            let (winner, _) = rivals.next_back()?;
+            (*winner != path).then(|| winner.to_path_buf())
+        };
+        let winners: Vec<Option<PathBuf>> = places.iter().zip(&self.slots).map(winner).collect();
+        for ((path, slot), winner) in self.slots.iter_mut().zip(winners) {
+            if slot.shadowed_by != winner {
                 slot.shadow(winner, path, now);
             }
         }
@@ -182,8 +186,8 @@ impl Agent {
 
 impl Slot {
     /// Gives way to another resource with the same dest, or takes its place.
-    fn shadow(&mut self, winner: Option<&PathBuf>, path: &Path, now: Instant) {
-        if let Some(winner) = winner {
+    fn shadow(&mut self, winner: Option<PathBuf>, path: &Path, now: Instant) {
+        if let Some(winner) = &winner {
             log::warning(format_args!(
                 "{} and {} both make {}; only the last one is applied",
                 path.display(),
@@ -195,7 +199,7 @@ impl Slot {
         } else {
             self.wake(now);
         }
-        self.shadowed_by = winner.cloned();
+        self.shadowed_by = winner;
     }
 }
 

@@ -197,10 +197,8 @@ impl Agent {
                 self.take_items(path, items, now);
             }
             Ok(rendered) => {
-                self.note_owners(path, &rendered.ownership.unknown);
-                if let Some(slot) = self.slots.get_mut(path) {
-                    slot.state = State::Rendered(rendered, origin);
-                }
+                slot.note_owners(path, &rendered.ownership.unknown);
+                slot.state = State::Rendered(rendered, origin);
             }
             Err(error) => slot.fail_within(&error, lines, now),
         }
@@ -214,23 +212,6 @@ impl Agent {
             slot.due = None;
             slot.state = State::Idle;
             round.queue.push_back(path.to_path_buf());
-        }
-    }
-
-    /// Logs once which users and groups this machine does not know.
-    fn note_owners(&mut self, path: &Path, unknown: &[String]) {
-        let Some(slot) = self.slots.get_mut(path) else {
-            return;
-        };
-        if slot.unknown_owners != unknown {
-            for problem in unknown {
-                log::warning(format_args!(
-                    "{}: {problem}; {} is written without it",
-                    path.display(),
-                    slot.resource.shown_dest().display()
-                ));
-            }
-            slot.unknown_owners = unknown.to_vec();
         }
     }
 

@@ -1,7 +1,7 @@
 //! One resource in the agent's hands: what it is doing, when it is due, what its file was made
 //! from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -222,6 +222,21 @@ impl Slot {
     /// Looked at, without rendering, at `at` or earlier.
     pub(super) fn inspect(&mut self, at: Instant) {
         self.inspect_at = Some(self.inspect_at.map_or(at, |due| due.min(at)));
+    }
+
+    /// Logs once which users and groups in the conf.d file at `path` this machine does not know.
+    pub(super) fn note_owners(&mut self, path: &Path, unknown: &[String]) {
+        if self.unknown_owners == unknown {
+            return;
+        }
+        for problem in unknown {
+            log::warning(format_args!(
+                "{}: {problem}; {} is written without it",
+                path.display(),
+                self.resource.shown_dest().display()
+            ));
+        }
+        self.unknown_owners = unknown.to_vec();
     }
 
     /// Logs what is to be changed; the same again after a failure is not news.

@@ -205,6 +205,10 @@ const OF_COMMANDS: &[&str] = &["CONFD_SRC", "CONFD_DEST", "CONFD_CHANGED_KEYS"];
 /// One warning for each of these environment variables that begins like a setting's and is none,
 /// with the one that was probably meant.
 pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<Warning> {
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("CONFD_")).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
     let known: Vec<String> = keys::names(keys::SETTINGS)
         .chain(keys::UNUSED_SETTINGS.iter().copied())
         .map(layers::variable_name)
@@ -215,9 +219,7 @@ pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<Warning> {
             .map(String::as_str)
             .chain(OF_COMMANDS.iter().copied())
     };
-    let mut names: Vec<String> = names
-        .filter(|name| name.starts_with("CONFD_") && !known().any(|known| known == name))
-        .collect();
+    names.retain(|name| !known().any(|known| known == name));
     names.sort_unstable();
     let warning = |name: String| {
         let meant = nearest(&name, known());

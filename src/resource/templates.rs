@@ -1,8 +1,9 @@
 //! The parsed templates of one thread, each parsed again only when its file has changed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use super::funcs::FUNCTIONS;
@@ -10,10 +11,10 @@ use super::input::FileInput;
 use crate::error::{self, Error, Result};
 use crate::template::Template;
 
-/// Parsed templates by their paths.
+/// Parsed templates by their paths, which are compared byte by byte.
 #[derive(Debug, Default)]
 pub struct Templates {
-    parsed: BTreeMap<PathBuf, Parsed>,
+    parsed: BTreeMap<OsString, Parsed>,
 }
 
 /// One template and the file that it was parsed from.
@@ -28,7 +29,7 @@ impl Templates {
     pub(super) fn get(&mut self, path: &Path, src: &str) -> Result<Parsed> {
         let read = |source| Error::io("read template", path, source);
         let now = fs::metadata(path).map_err(read)?;
-        if let Some(known) = self.parsed.get(path)
+        if let Some(known) = self.parsed.get(path.as_os_str())
             && known.file.is_unchanged(&now)
         {
             return Ok(known.clone());
@@ -42,7 +43,7 @@ impl Templates {
         })?;
         let template = Rc::new(template);
         let parsed = Parsed { file, template };
-        self.parsed.insert(path.to_owned(), parsed.clone());
+        self.parsed.insert(path.into(), parsed.clone());
         Ok(parsed)
     }
 }

@@ -1,9 +1,11 @@
 //! Go's package fmt for template values: `printf`, `print`, `println`, and what `{{.}}` prints.
 //!
-//! This file reads formats (`%-8.3f`, `%[2]*d`); `print` decides how a value of each type answers a
+//! `directive` reads the syntax of formats (`%-8.3f`, `%[2]*d`), this file gives its parts their
+//! arguments; `print` decides how a value of each type answers a
 //! verb, `field` lays out one number or text with its flags. What is made is charged to the
 //! rendering's budget as it grows.
 
+mod directive;
 mod field;
 mod print;
 #[cfg(test)]
@@ -11,12 +13,10 @@ mod tests;
 
 use super::value::Value;
 use super::{Budget, Limit};
-use crate::go::utf8;
+pub(crate) use directive::Directive;
+use directive::{Count, Index, MOST};
 use field::Field;
 use print::Printer;
-
-/// Go's bound for widths and precisions that come from arguments.
-const MOST: i64 = 1_000_000;
 
 /// The output of an action whose value is nil or missing.
 const NO_VALUE: &str = "<no value>";
@@ -178,8 +178,6 @@ struct Format<'a, 'p> {
     reordered: bool,
     /// True if the verb's argument indexes are valid so far.
     good_index: bool,
-    /// True if the last thing read was an argument index.
-    after_index: bool,
     printer: &'p mut Printer,
 }
 
@@ -191,7 +189,6 @@ impl<'a, 'p> Format<'a, 'p> {
             next: 0,
             reordered: false,
             good_index: true,
-            after_index: false,
             printer,
         }
     }
@@ -203,30 +200,30 @@ impl<'a, 'p> Format<'a, 'p> {
             self.printer.push(text)?;
             self.rest = rest.get(1..).unwrap_or_default();
             if percent.is_some() {
-                self.directive()?;
+                let (directive, rest) = Directive::read(self.rest);
+                self.rest = rest;
+                self.directive(&directive)?;
             }
         }
         self.extra()
     }
 
-    /// One `%…` after its percent sign: flags, index, width, precision, index, verb.
-    fn directive(&mut self) -> Result<(), Limit> {
-        self.good_index = true;
-        self.after_index = false;
+    /// The parts of a directive take their arguments in the order in which they are written.
+    fn directive(&mut self, directive: &Directive<'_>) -> Result<(), Limit> {
+        self.good_index = !directive.is_index_misplaced;
         self.printer.field = Field::default();
-        self.flags();
-        self.index();
-        self.width()?;
-        self.precision()?;
-        if !self.after_index {
-            self.index();
+        self.flags(directive.flags);
+        self.index(directive.index);
+        self.width(directive.width)?;
+        if let Some((index, count)) = directive.precision {
+            self.index(index);
+            self.precision(count)?;
         }
-        if self.rest.is_empty() {
-            return self.printer.push(b"%!(NOVERB)");
+        self.index(directive.verb_index);
+        match directive.verb {
+            Some(verb) => self.verb(verb),
+            None => self.printer.push(b"%!(NOVERB)"),
         }
-        let (verb, width) = utf8::decode(self.rest);
-        self.advance(width);
-        self.verb(verb)
     }
 
     fn verb(&mut self, verb: char) -> Result<(), Limit> {
@@ -246,96 +243,56 @@ impl<'a, 'p> Format<'a, 'p> {
         self.printer.print(value, verb)
     }
 
-    fn advance(&mut self, bytes: usize) {
-        self.rest = self.rest.get(bytes..).unwrap_or_default();
-    }
-
-    fn flags(&mut self) {
-        while let Some(byte) = self.rest.first() {
-            let field = &mut self.printer.field;
-            match byte {
+    fn flags(&mut self, flags: &[u8]) {
+        let field = &mut self.printer.field;
+        for flag in flags {
+            match flag {
                 b'#' => field.sharp = true,
                 b'0' => field.zero = !field.minus,
                 b'+' => field.plus = true,
                 b'-' => field.left(),
-                b' ' => field.space = true,
-                _ => return,
+                _ => field.space = true,
             }
-            self.advance(1);
         }
     }
 
-    /// An argument index such as `[2]`, if there is one.
-    fn index(&mut self) {
-        self.after_index = false;
-        if self.rest.first() != Some(&b'[') {
-            return;
-        }
+    /// Goes to the argument of an index, if there is one.
+    fn index(&mut self, index: Option<Index>) {
+        let Some(Index(number)) = index else { return };
         self.reordered = true;
-        // A bracket is only one with room for a number in it and with its partner.
-        let close = self.rest.iter().position(|byte| *byte == b']');
-        let Some(close) = close.filter(|_| self.rest.len() >= 3) else {
-            self.good_index = false;
-            return self.advance(1);
-        };
-        let inside = self.rest.get(1..close).unwrap_or_default();
-        let number = match read_number(inside) {
-            (Some(number), width) if width == inside.len() => Some(number),
-            _ => None,
-        };
-        self.advance(close + 1);
-        self.after_index = number.is_some();
         match number.and_then(|number| number.checked_sub(1)) {
             Some(place) if place < self.args.len() => self.next = place,
             _ => self.good_index = false,
         }
     }
 
-    fn width(&mut self) -> Result<(), Limit> {
-        if self.rest.first() == Some(&b'*') {
-            self.advance(1);
-            self.after_index = false;
-            let Some(width) = self.int_arg() else {
-                return self.printer.push(b"%!(BADWIDTH)");
-            };
-            if width < 0 {
-                self.printer.field.left();
+    fn width(&mut self, width: Count) -> Result<(), Limit> {
+        match width {
+            Count::Absent => {}
+            Count::Number(width) => self.printer.field.width = Some(width),
+            Count::Argument => {
+                let Some(width) = self.int_arg() else {
+                    return self.printer.push(b"%!(BADWIDTH)");
+                };
+                if width < 0 {
+                    self.printer.field.left();
+                }
+                self.printer.field.width = usize::try_from(width.unsigned_abs()).ok();
             }
-            self.printer.field.width = usize::try_from(width.unsigned_abs()).ok();
-            return Ok(());
-        }
-        let (width, read) = read_number(self.rest);
-        self.advance(read);
-        self.printer.field.width = width;
-        if self.after_index && width.is_some() {
-            self.good_index = false;
         }
         Ok(())
     }
 
-    fn precision(&mut self) -> Result<(), Limit> {
-        // A point at the very end is taken for the verb.
-        if !matches!(self.rest, [b'.', _, ..]) {
-            return Ok(());
-        }
-        self.advance(1);
-        if self.after_index {
-            self.good_index = false;
-        }
-        self.index();
-        if self.rest.first() == Some(&b'*') {
-            self.advance(1);
-            self.after_index = false;
-            let precision = self.int_arg().map(usize::try_from);
-            let Some(Ok(precision)) = precision else {
-                return self.printer.push(b"%!(BADPREC)");
-            };
-            self.printer.field.precision = Some(precision);
-            return Ok(());
-        }
-        let (precision, read) = read_number(self.rest);
-        self.advance(read);
-        self.printer.field.precision = Some(precision.unwrap_or(0));
+    fn precision(&mut self, precision: Count) -> Result<(), Limit> {
+        let precision = match precision {
+            Count::Absent => 0,
+            Count::Number(precision) => precision,
+            Count::Argument => match self.int_arg().map(usize::try_from) {
+                Some(Ok(precision)) => precision,
+                _ => return self.printer.push(b"%!(BADPREC)"),
+            },
+        };
+        self.printer.field.precision = Some(precision);
         Ok(())
     }
 
@@ -351,7 +308,7 @@ impl<'a, 'p> Format<'a, 'p> {
             Value::Uint16(number) => i64::from(*number),
             _ => return None,
         };
-        (-MOST..=MOST).contains(&number).then_some(number)
+        (number.unsigned_abs() <= MOST as u64).then_some(number)
     }
 
     /// The arguments that no verb took.
@@ -375,21 +332,4 @@ impl<'a, 'p> Format<'a, 'p> {
         }
         printer.push(b")")
     }
-}
-
-/// A decimal number at the beginning of `text` and the bytes that it takes. A number beyond all
-/// bounds swallows the whole format, as Go's `parsenum` does.
-fn read_number(text: &[u8]) -> (Option<usize>, usize) {
-    let mut number = None;
-    for (read, byte) in text.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            return (number, read);
-        }
-        let so_far = number.unwrap_or(0);
-        if so_far > MOST as usize {
-            return (None, text.len());
-        }
-        number = Some(so_far * 10 + usize::from(byte - b'0'));
-    }
-    (number, text.len())
 }

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use crate::template::format::Directive;
 use crate::template::interner::Interner;
 use crate::template::outline::{Call, Expr, Outline, Usage};
 
@@ -263,35 +264,34 @@ pub(super) enum Piece {
 /// Takes a `printf` format apart; nothing when it counts its arguments in its own way (`*`, `[1]`).
 pub(super) fn pieces(format: &str) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
-    let mut text = String::new();
-    let mut rest = format.chars();
-    while let Some(found) = rest.next() {
-        if found != '%' {
-            text.push(found);
-            continue;
-        }
-        let mut plain = true;
-        let verb = loop {
-            match rest.next() {
-                Some('*' | '[') => return None,
-                Some('+' | '-' | '#' | ' ' | '.' | '0'..='9') => plain = false,
-                // A lone % at the end prints `%!(NOVERB)`.
-                other => break other.unwrap_or('\0'),
+    let mut text = Vec::new();
+    let mut rest = format.as_bytes();
+    while let Some(percent) = rest.iter().position(|byte| *byte == b'%') {
+        text.extend_from_slice(&rest[..percent]);
+        let (directive, after) = Directive::read(&rest[percent + 1..]);
+        rest = after;
+        match directive.verb {
+            _ if !directive.takes_one_argument() => return None,
+            Some('%') => text.push(b'%'),
+            verb => {
+                pieces.extend(take_text(&mut text));
+                pieces.push(Piece::Verb {
+                    // A lone % at the end prints `%!(NOVERB)`.
+                    verb: verb.unwrap_or('\0'),
+                    plain: directive.is_plain(),
+                });
             }
-        };
-        if verb == '%' {
-            text.push('%');
-            continue;
         }
-        if !text.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-        }
-        pieces.push(Piece::Verb { verb, plain });
     }
-    if !text.is_empty() {
-        pieces.push(Piece::Text(text));
-    }
+    text.extend_from_slice(rest);
+    pieces.extend(take_text(&mut text));
     Some(pieces)
+}
+
+/// The text that was collected, if there is any.
+fn take_text(text: &mut Vec<u8>) -> Option<Piece> {
+    let text = std::mem::take(text);
+    (!text.is_empty()).then(|| Piece::Text(String::from_utf8_lossy(&text).into_owned()))
 }
 
 #[cfg(test)]

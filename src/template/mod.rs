@@ -23,6 +23,7 @@ pub mod outline;
 mod parse;
 mod problem;
 mod sorted;
+pub(crate) mod structs;
 pub mod value;
 
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};

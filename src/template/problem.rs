@@ -5,7 +5,8 @@
 use std::fmt;
 
 use super::lex::{Kind, LexError};
-use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type, budget, value};
+use super::value::{self, Pair, Service};
+use super::{CallError, Error, ErrorKind, Failure, Function, Limit, Type, budget, structs};
 use crate::go::strconv;
 use crate::go::{unicode, utf8};
 
@@ -172,7 +173,7 @@ impl Problem {
                     "declare it before, in the same block or around it: {{{{{name} := …}}}}"
                 ))
             }
-            Problem::NoField { in_type, .. } => fields_of(in_type).map(str::to_owned),
+            Problem::NoField { in_type, .. } => fields_of(in_type),
             Problem::UnexpectedEof(line) => Some(format!(
                 "the block that begins on line {line} has no {{{{end}}}}"
             )),
@@ -208,12 +209,13 @@ impl Problem {
     }
 }
 
-fn fields_of(type_name: &str) -> Option<&'static str> {
-    match type_name {
-        "memkv.KVPair" => Some("a memkv.KVPair has the fields Key and Value"),
-        "*net.SRV" => Some("a *net.SRV has the fields Target, Port, Priority and Weight"),
-        _ => None,
-    }
+fn fields_of(type_name: &str) -> Option<String> {
+    let names = match type_name {
+        "memkv.KVPair" => structs::names(Pair::FIELDS),
+        "*net.SRV" => structs::names(Service::FIELDS),
+        _ => return None,
+    };
+    Some(format!("a {type_name} has the fields {names}"))
 }
 
 impl LexError {

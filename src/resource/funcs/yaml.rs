@@ -11,6 +11,7 @@ use self::scalar::{Analysis, Style};
 use crate::go::strconv;
 use crate::go::time::duration;
 use crate::go::utf8;
+use crate::template::structs::Field;
 use crate::template::value::{Map, Pair, Service, Str};
 use crate::template::{Budget, CallError, Value};
 
@@ -100,21 +101,12 @@ impl Emitter<'_> {
         self.charge()
     }
 
-    /// `key: /a` and so on; the names are the struct's fields in lower case.
     fn pair(&mut self, pair: &Pair, _: Context) -> Result<(), CallError> {
-        self.fields(&[
-            ("key", Value::Str(pair.key.clone())),
-            ("value", Value::Str(pair.value.clone())),
-        ])
+        self.fields(pair, Pair::FIELDS)
     }
 
     fn service(&mut self, service: &Service, _: Context) -> Result<(), CallError> {
-        self.fields(&[
-            ("target", Value::Str(service.target.clone())),
-            ("port", Value::Uint16(service.port)),
-            ("priority", Value::Uint16(service.priority)),
-            ("weight", Value::Uint16(service.weight)),
-        ])
+        self.fields(service, Service::FIELDS)
     }
 
     fn byte(&mut self, byte: &u8, _: Context) -> Result<(), CallError> {
@@ -122,11 +114,13 @@ impl Emitter<'_> {
         self.charge()
     }
 
-    fn fields(&mut self, fields: &[(&str, Value)]) -> Result<(), CallError> {
+    /// A struct: `key: /a` and so on; the names are those of the fields in lower case.
+    fn fields<T>(&mut self, value: &T, fields: &[Field<T>]) -> Result<(), CallError> {
         self.block(false, |emitter| {
-            fields
-                .iter()
-                .try_for_each(|(name, value)| emitter.entry(&Str::from(*name), value))
+            fields.iter().try_for_each(|field| {
+                let name = field.name.to_ascii_lowercase();
+                emitter.entry(&Str::from(name), &(field.get)(value))
+            })
         })
     }
 

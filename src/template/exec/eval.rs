@@ -261,27 +261,18 @@ fn to_text(name: &[u8]) -> String {
 }
 
 fn struct_field(receiver: &Reflected, name: &[u8], has_args: bool) -> Field {
-    let value = match (&receiver.value, name) {
-        (Value::Pair(pair), b"Key") => Value::Str(pair.key.clone()),
-        (Value::Pair(pair), b"Value") => Value::Str(pair.value.clone()),
-        (Value::Service(service), b"Target") => Value::Str(service.target.clone()),
-        (Value::Service(service), b"Port") => Value::Uint16(service.port),
-        (Value::Service(service), b"Priority") => Value::Uint16(service.priority),
-        (Value::Service(service), b"Weight") => Value::Uint16(service.weight),
-        (value, _) => {
+    match receiver.value.field(name) {
+        Some(_) if has_args => Err(Problem::FieldArguments(to_text(name))),
+        Some(value) => Ok(Reflected::plain(value)),
+        None => {
             let (field, in_type) = (to_text(name), receiver.type_name());
-            return Err(match (value, name) {
+            Err(match (&receiver.value, name) {
                 (Value::Nil, _) => Problem::NilPointer { field, in_type },
                 (Value::Time(_), b"wall" | b"ext" | b"loc") => {
                     Problem::Unexported { field, in_type }
                 }
                 _ => Problem::NoField { field, in_type },
-            });
+            })
         }
-    };
-    if has_args {
-        Err(Problem::FieldArguments(to_text(name)))
-    } else {
-        Ok(Reflected::plain(value))
     }
 }

@@ -1,9 +1,9 @@
 //! How a value of each Go type answers a verb: Go's `printArg` and `printValue`, in one.
 
 use super::super::value::{Pair, Service, Value};
-use super::super::{Budget, Limit};
+use super::super::{Budget, Limit, structs};
 use super::field::{Field, Integer};
-use crate::go::time::{self, Time, duration};
+use crate::go::time::{self, Location, Time, duration};
 
 /// The number that stands for the address of anything: a template's text must not depend on where
 /// the memory lies.
@@ -179,11 +179,10 @@ impl Printer {
                         .map_or(Ok(()), |service| printer.print_service(service, verb))
                 })
             }
-            Value::Time(time) => self.print_time_fields(time, verb),
+            Value::Time(time) => self.print_struct("time.Time", &**time, TIME, verb),
             Value::Location(location) => {
                 self.push(b"&")?;
-                let name = Value::text(location.name());
-                self.print_struct("time.Location", &[("name", name)], verb)
+                self.print_struct("time.Location", &**location, LOCATION, verb)
             }
             Value::Bytes(bytes) => self.print_bytes(value, bytes, verb),
         }
@@ -352,56 +351,49 @@ impl Printer {
         self.push(close)
     }
 
-    fn print_struct(
+    fn print_struct<T>(
         &mut self,
         name: &str,
-        fields: &[(&str, Value)],
+        value: &T,
+        fields: &[structs::Field<T>],
         verb: char,
     ) -> Result<(), Limit> {
         if self.field.sharp_v {
             self.push(name.as_bytes())?;
         }
         self.push(b"{")?;
-        for (place, (name, value)) in fields.iter().enumerate() {
+        for (place, field) in fields.iter().enumerate() {
             self.separate(place)?;
             if self.field.plus_v || self.field.sharp_v {
-                self.push(name.as_bytes())?;
+                self.push(field.name.as_bytes())?;
                 self.push(b":")?;
             }
-            self.print_inner(value, verb)?;
+            self.print_inner(&(field.get)(value), verb)?;
         }
         self.push(b"}")
     }
 
     fn print_pair(&mut self, pair: &Pair, verb: char) -> Result<(), Limit> {
-        let fields = [
-            ("Key", Value::Str(pair.key.clone())),
-            ("Value", Value::Str(pair.value.clone())),
-        ];
-        self.print_struct("memkv.KVPair", &fields, verb)
+        self.print_struct("memkv.KVPair", pair, Pair::FIELDS, verb)
     }
 
     /// The record itself, without the `&` of its pointer.
     pub(super) fn print_service(&mut self, service: &Service, verb: char) -> Result<(), Limit> {
-        let fields = [
-            ("Target", Value::Str(service.target.clone())),
-            ("Port", Value::Uint16(service.port)),
-            ("Priority", Value::Uint16(service.priority)),
-            ("Weight", Value::Uint16(service.weight)),
-        ];
-        self.print_struct("net.SRV", &fields, verb)
-    }
-
-    /// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The
-    /// instant is enough.
-    fn print_time_fields(&mut self, time: &Time, verb: char) -> Result<(), Limit> {
-        let fields = [
-            ("wall", Value::Int64(time.nanos.into())),
-            ("ext", Value::Int64(time.seconds)),
-        ];
-        self.print_struct("time.Time", &fields, verb)
+        self.print_struct("net.SRV", service, Service::FIELDS, verb)
     }
 }
+
+/// For verbs that `Time.String` does not answer, Go shows the struct's private fields. The instant
+/// is enough.
+const TIME: &[structs::Field<Time>] = &[
+    structs::field("wall", |time| Value::Int64(time.nanos.into())),
+    structs::field("ext", |time| Value::Int64(time.seconds)),
+];
+
+/// Of a zone's private fields only its name is shown.
+const LOCATION: &[structs::Field<Location>] = &[structs::field("name", |location| {
+    Value::text(location.name())
+})];
 
 /// Prints one of several bytes.
 fn byte_of(bytes: &[u8], verb: char) -> impl FnMut(&mut Printer, usize) -> Result<(), Limit> {

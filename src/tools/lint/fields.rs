@@ -5,10 +5,8 @@ use super::code::Code;
 use super::shape::Variables;
 use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
-
-/// The fields of `memkv.KVPair` and of `*net.SRV`.
-const PAIR: &[&str] = &["Key", "Value"];
-const SERVICE: &[&str] = &["Target", "Port", "Priority", "Weight"];
+use crate::template::structs::{self, Field};
+use crate::template::value::{Pair, Service};
 
 /// The checks of one template.
 pub(super) struct Checker<'o> {
@@ -82,13 +80,13 @@ impl<'o> Checker<'o> {
                 "the dot has no metadata".to_owned(),
                 format!("write {{{{getv \"/{}\"}}}}", names.join("/")),
             ),
-            Value::Kind(Kind::Pair) if !PAIR.contains(&name.as_str()) => (
+            Value::Kind(Kind::Pair) if !has(Pair::FIELDS, name) => (
                 format!("memkv.KVPair has no field {name}"),
-                format!("its fields are {}", PAIR.join(" and ")),
+                format!("its fields are {}", structs::names(Pair::FIELDS)),
             ),
-            Value::Service if !SERVICE.contains(&name.as_str()) => (
+            Value::Service if !has(Service::FIELDS, name) => (
                 format!("*net.SRV has no field {name}"),
-                format!("its fields are {}", SERVICE.join(", ")),
+                format!("its fields are {}", structs::names(Service::FIELDS)),
             ),
             Value::Kind(
                 kind @ (Kind::Text | Kind::Texts | Kind::Bool | Kind::Int | Kind::Float),
@@ -163,4 +161,8 @@ impl<'o> Checker<'o> {
 fn result(call: &Call) -> Option<Kind> {
     let kind = funcs::doc(call.function).map(|doc| doc.result)?;
     (kind != Kind::Varies).then_some(kind)
+}
+
+fn has<T>(fields: &[Field<T>], name: &str) -> bool {
+    fields.iter().any(|field| field.name == name)
 }

@@ -5,6 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use super::failed;
 use crate::go::strconv;
 use crate::go::utf8;
+use crate::template::structs::Field;
 use crate::template::value::{Map, Pair, Service, Str};
 use crate::template::{Budget, CallError, Value};
 
@@ -149,29 +150,20 @@ impl Encoder<'_> {
     }
 
     fn pair(&mut self, pair: &Pair) -> Result<(), CallError> {
-        let fields = [
-            ("Key", Value::Str(pair.key.clone())),
-            ("Value", Value::Str(pair.value.clone())),
-        ];
-        self.fields(&fields)
+        self.fields(pair, Pair::FIELDS)
     }
 
     fn service(&mut self, service: &Service) -> Result<(), CallError> {
-        self.fields(&[
-            ("Target", Value::Str(service.target.clone())),
-            ("Port", Value::Uint16(service.port)),
-            ("Priority", Value::Uint16(service.priority)),
-            ("Weight", Value::Uint16(service.weight)),
-        ])
+        self.fields(service, Service::FIELDS)
     }
 
     /// A struct: its fields in their own order.
-    fn fields(&mut self, fields: &[(&str, Value)]) -> Result<(), CallError> {
+    fn fields<T>(&mut self, value: &T, fields: &[Field<T>]) -> Result<(), CallError> {
         self.out.push(b'{');
         self.deeper(1);
-        for (index, (name, value)) in fields.iter().enumerate() {
-            self.key(&Str::from(*name), index == 0);
-            self.value(value)?;
+        for (index, field) in fields.iter().enumerate() {
+            self.key(&Str::from(field.name), index == 0);
+            self.value(&(field.get)(value))?;
         }
         self.close(b'}', false)
     }

@@ -181,8 +181,8 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// The text with other control characters written as JSON writes them: `\u009b`.
-fn without_controls(text: &str) -> String {
+/// The text with all other control characters written as JSON writes them: `\u009b`.
+pub(super) fn without_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(found) = rest.chars().next() {

@@ -47,25 +47,13 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let tree = console::patiently("asking for the metadata", || backend.fetch())?.tree;
     let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
     let text = format!("{:#}\n", to_json(tree.leaves(), hides));
-    let text = escape_controls(&text);
+    // JSON leaves DEL and the C1 control characters alone, which terminals obey.
+    let text = console::without_controls(&text);
     match options.path {
         "-" => console::print(&text)?,
         path => write(Path::new(path), &text)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Escapes DEL and the C1 control characters, which terminals obey and JSON leaves alone. They
-/// occur only in strings.
-fn escape_controls(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for found in json.chars() {
-        match found {
-            '\u{7f}'..='\u{9f}' => escaped.push_str(&format!("\\u{:04x}", u32::from(found))),
-            found => escaped.push(found),
-        }
-    }
-    escaped
 }
 
 /// For the eyes of the caller only: 0600, whosesoever the file was before.
@@ -186,7 +174,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped_and_read_back() {
         let value = "a\u{9b}2J\u{7f}é\u{1b}";
-        let text = escape_controls(&json(&[("/k", value)]));
+        let text = console::without_controls(&json(&[("/k", value)]));
         assert!(text.chars().all(|found| !found.is_control()), "{text}");
         let tree = Tree::from_json(text.as_bytes()).expect("JSON");
         assert_eq!(

@@ -175,6 +175,12 @@ impl Report {
         self.found.push(finding);
     }
 
+    /// Returns true if this was found before, wherever it was.
+    pub(super) fn has(&self, code: &str, message: &str) -> bool {
+        let mut found = self.found.iter();
+        found.any(|found| found.code == code && found.message == message)
+    }
+
     /// Returns true if an error was found in this file.
     pub fn has_error_in(&self, file: &str) -> bool {
         let mut errors = self

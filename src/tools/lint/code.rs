@@ -77,6 +77,8 @@ codes! {
     W214;
     /// The owner or group does not exist.
     E215;
+    /// The owner or group does not exist on a machine that may not be the image.
+    W216;
     // Templates.
     /// The template does not parse.
     E301;

@@ -211,7 +211,7 @@ fn help_for_missing(program: &Path) -> Option<String> {
 }
 
 /// Returns true for a directory that every machine has: what is missing there says nothing.
-fn is_shared(directory: &Path) -> bool {
+pub(super) fn is_shared(directory: &Path) -> bool {
     let parts: Vec<_> = directory.iter().skip(1).collect();
     let is_system = |part: &&std::ffi::OsStr| {
         [

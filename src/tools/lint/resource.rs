@@ -106,8 +106,6 @@ impl<'d> Section<'d> {
 
     fn check(&self, start: usize, all: &mut Vec<ResourceFacts>, report: &mut Report) -> Result<()> {
         let mode = self.check_mode(report);
-        self.check_id("owner", "uid", platform::user_id, report);
-        self.check_id("group", "gid", platform::group_id, report);
         let prefix = self.prefix(report);
         let mut keys = Vec::new();
         for (key, at) in self.keys() {
@@ -115,6 +113,11 @@ impl<'d> Section<'d> {
             keys.push(key);
         }
         let dest = self.dest(report);
+        let directory = dest.as_ref().and_then(|(dest, _)| Path::new(dest).parent());
+        let is_image =
+            directory.is_some_and(|directory| directory.is_dir() && !command::is_shared(directory));
+        self.check_id(("owner", "uid"), platform::user_id, is_image, report);
+        self.check_id(("group", "gid"), platform::group_id, is_image, report);
         let windows = dest
             .as_ref()
             .is_some_and(|(dest, _)| command::is_windows(dest));
@@ -158,12 +161,13 @@ impl<'d> Section<'d> {
         (keys.is_empty() && self.document.is_whole()).then(finding)
     }
 
-    /// Reports a name that this machine does not have, unless a number is used in its place.
+    /// Reports a name that this machine does not have, unless a number is used in its place. A
+    /// machine without the directory of `dest` may not be the image: there a name is reported once.
     fn check_id(
         &self,
-        key: &str,
-        number: &str,
+        (key, number): (&str, &str),
         find: fn(&str) -> io::Result<Option<u32>>,
+        is_image: bool,
         report: &mut Report,
     ) {
         let has_number = self.document.entry(self.table, number).is_some();
@@ -171,12 +175,22 @@ impl<'d> Section<'d> {
             return;
         };
         // An answer that cannot be had is no mistake of the file.
-        if matches!(find(name), Ok(None)) && platform::HAS_OWNERS {
+        if !matches!(find(name), Ok(None)) || !platform::HAS_OWNERS {
+            return;
+        }
+        let at = entry.span.start;
+        let create = "create it before confd runs (useradd, groupadd)";
+        if is_image {
             let message =
                 format!("this machine has no {key} {name}; the file is written without it");
-            let help = "correct the name, or create it before confd runs (useradd, groupadd)";
-            let help = help.to_owned();
-            report.add(self.finding(entry.span.start, Code::E215, message, help));
+            let help = format!("correct the name, or {create}");
+            report.add(self.finding(at, Code::E215, message, help));
+            return;
+        }
+        let message = format!("this machine has no {key} {name}");
+        if !report.has(Code::W216.name(), &message) {
+            let help = format!("if the image has none, either: correct the name, or {create}");
+            report.add(self.finding(at, Code::W216, message, help));
         }
     }
 

@@ -421,13 +421,18 @@ fn a_directory_that_cannot_be_written_is_told_why() {
     let mounts = "mount -t tmpfs none $ROOT/out; mount -o remount,ro $ROOT/out";
     if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
         let words = env.expand("cannot make files in $ROOT/out: Read-only file system");
-        read(run).expect("dest", "error", &words, "has to be mounted for writing");
+        read(run).expect("dest", "error", &words, "mount its file system read-write");
     }
     let mounts = "mount -t tmpfs none $ROOT/etc/conf.d; mount --bind $ROOT/etc $ROOT/etc; \
                   mount -o remount,bind,ro $ROOT/etc";
     if let Some(run) = env.run_with_mounts(TEST, mounts, &json) {
         let words = env.expand("cannot make files in $ROOT/etc: Read-only file system");
-        read(run).expect("dest", "warning", &words, "has to be mounted for writing");
+        read(run).expect(
+            "dest",
+            "warning",
+            &words,
+            "mount its file system read-write",
+        );
     }
     fs::create_dir(env.path("out/app")).expect("a directory");
     examine(&env, &[]).expect(

@@ -117,6 +117,6 @@ fn dots_lead_nowhere_out_of_an_image() {
     resource(&env, "/missing/../../out/app.conf", "");
     make(&env, &[])
         .expect_code(1)
-        .expect_log("a directory that is not there yet");
+        .expect_log("a directory that does not exist yet");
     assert!(env.names("image").is_empty() && env.names("out").is_empty());
 }

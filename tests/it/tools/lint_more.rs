@@ -264,6 +264,38 @@ fn places_and_modes_of_a_resource_are_checked() {
 }
 
 #[test]
+fn owners_that_do_not_exist_are_errors_on_the_image_only() {
+    let env = image("owner = \"no-such-user\"\ngroup = \"no-such-group\"\n", "x");
+    let create = "correct the name, or create it before confd runs (useradd, groupadd)";
+    let finding = |name: &str| {
+        format!("E215 this machine has no {name}; the file is written without it; {create}")
+    };
+    expect(
+        &env,
+        &[
+            &finding("owner no-such-user"),
+            &finding("group no-such-group"),
+        ],
+    );
+    let env = image("owner = \"no-such-user\"\nuid = 0\n", "x");
+    expect(&env, &[]);
+    // A machine without the application is not the image.
+    let env = image("", "x");
+    for name in ["one", "two"] {
+        let resource = format!(
+            "[template]\nsrc = \"app.tmpl\"\ndest = \"/opt/no-such-app/{name}\"\nowner = \"no-such-user\"\n"
+        );
+        env.resource(&format!("{name}.toml"), &resource);
+    }
+    expect(
+        &env,
+        &[&format!(
+            "W216 this machine has no owner no-such-user; if the image has none, either: {create}"
+        )],
+    );
+}
+
+#[test]
 fn programs_of_commands_are_looked_at_where_they_should_be() {
     for (script, mode, want) in [
         (

@@ -142,6 +142,9 @@ fn functions(figures: &mut Figures) {
         r#"lsdir "/hosts""#,
         r#"printf "%s:%d" "a" 1"#,
         r#"add 1 "2""#,
+        r#"filter "web|job" (split "webx,abc" ",")"#,
+        r#"regexReplaceAll "[0-9]+" (repeat 1000 "server 10.0.0.1:8080 weight=5; ") "N""#,
+        r#"regexReplaceAll "(\w+)=(\d+)" (repeat 1000 "server 10.0.0.1:8080 weight=5; ") "$2=$1""#,
     ] {
         let template = parsed(&format!("{{{{{action}}}}}"));
         figures.measure(action, (1.0, "times"), || {

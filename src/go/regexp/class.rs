@@ -52,6 +52,11 @@ impl Class {
         self
     }
 
+    /// The ranges, first and last character each.
+    pub(super) fn ranges(&self) -> &[(u32, u32)] {
+        &self.ranges
+    }
+
     /// Everything that is not in a finished set.
     pub(super) fn negated(self) -> Class {
         let mut ranges = Vec::with_capacity(self.ranges.len() + 1);

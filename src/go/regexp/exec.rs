@@ -160,11 +160,10 @@ impl<'r, 't, 's> Machine<'r, 't, 's> {
         if self.regexp.anchored && at > 0 {
             return None;
         }
-        let Some(first) = self.regexp.first else {
+        let Some(first) = &self.regexp.first else {
             return Some(at);
         };
-        let rest = self.text.get(at..)?;
-        let skipped = rest.iter().position(|byte| *byte == first)?;
+        let skipped = first.position(self.text.get(at..)?)?;
         Some(at + skipped)
     }
 

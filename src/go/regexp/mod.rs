@@ -5,6 +5,7 @@
 
 mod class;
 mod exec;
+mod first;
 mod parse;
 mod program;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::fmt;
 use super::{unicode, utf8};
 use class::Class;
 use exec::Machine;
+use first::FirstBytes;
 use program::Code;
 
 pub use exec::OutOfSteps;
@@ -52,8 +54,8 @@ pub struct Regexp {
     names: Vec<Option<String>>,
     /// True if a match can only begin where the string begins.
     anchored: bool,
-    /// The ASCII character that every match begins with, if it is known.
-    first: Option<u8>,
+    /// The bytes with which every match begins, if they are known.
+    first: Option<FirstBytes>,
 }
 
 impl Regexp {

@@ -2,6 +2,7 @@
 //! is open has the code of its branches, and an operator works on the code of the last operand.
 
 use super::class::Class;
+use super::first::FirstBytes;
 use super::program::{Assertion, Code, Inst, Repeat, alternate};
 use super::{Error, Regexp};
 use crate::go::unicode;
@@ -183,13 +184,9 @@ impl<'p> Reader<'p> {
         if code.len().saturating_mul(slots) > MAX_THREADS {
             return Err(Error::new("expression too large", self.pattern));
         }
-        let first = match code.get(1) {
-            Some(Inst::Char(code)) => u8::try_from(*code).ok().filter(u8::is_ascii),
-            _ => None,
-        };
         Ok(Regexp {
             anchored: code.get(1) == Some(&Inst::Assert(Assertion::BeginText)),
-            first,
+            first: FirstBytes::of(&code, &self.classes),
             code,
             classes: self.classes,
             names: self.names,

@@ -368,7 +368,7 @@ impl Agent {
         {
             *locking = Locking::refetched(now);
         }
-        if self.tree.as_ref() == Some(&tree) {
+        if self.tree.as_ref().is_some_and(|last| tree.is_as(last)) {
             return;
         }
         self.metadata = Some(status::Metadata::come_now(version));

@@ -223,7 +223,7 @@ impl Job {
     /// Posts a tree unless it equals the last one; true when it was posted.
     fn post_tree(&mut self, fetched: Fetched, noted: Option<u64>) -> bool {
         let Fetched { tree, version } = fetched;
-        let is_last = |last: &Arc<Tree>| Arc::ptr_eq(last, &tree) || *last == tree;
+        let is_last = |last: &Arc<Tree>| Arc::ptr_eq(last, &tree) || tree.is_as(last);
         if self.last.as_ref().is_some_and(is_last) {
             return false;
         }

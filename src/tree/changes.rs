@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::view::View;
-use super::{DirId, LeafId, Tree, dir_order};
+use super::{DirId, LeafId, Span, Tree, dir_order};
 
 /// One difference between two views.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl Changes {
         let mut walk = Walk {
             old,
             new,
+            ends: Ends::of(old.text.as_bytes(), new.text.as_bytes()),
             path: String::new(),
             found: Changes::default(),
             dirs: vec![Pair {
@@ -107,6 +108,7 @@ impl Changes {
 struct Walk<'t> {
     old: &'t Tree,
     new: &'t Tree,
+    ends: Ends,
     /// The path of the directory that is compared, with a slash at its end.
     path: String,
     found: Changes,
@@ -140,8 +142,11 @@ impl Walk<'_> {
         let (mut old, mut new) = (place(self.old, pair.old), place(self.new, pair.new));
         loop {
             let order = order(&old, &new, |one, two| {
-                let (one, two) = (self.old.leaf_name(one), self.new.leaf_name(two));
-                one.cmp(two)
+                let (one, two) = (self.old.leaf(one).name, self.new.leaf(two).name);
+                if self.is_same(one, two) {
+                    return Ordering::Equal;
+                }
+                self.old.bytes(one).cmp(self.new.bytes(two))
             });
             let Some(order) = order else {
                 return;
@@ -150,7 +155,7 @@ impl Walk<'_> {
             match (one, two) {
                 (Some(one), Some(two)) => {
                     self.found.keep(one, two);
-                    if self.old.value(one) != self.new.value(two) {
+                    if !self.is_same(self.old.leaf(one).value, self.new.leaf(two).value) {
                         self.add(self.old.leaf_name(one), Kind::Value);
                     }
                 }
@@ -159,6 +164,13 @@ impl Walk<'_> {
                 (None, None) => {}
             }
         }
+    }
+
+    /// Returns true if two names or values are the same.
+    fn is_same(&self, old: Span, new: Span) -> bool {
+        old.len == new.len
+            && (self.ends.have(old.range(), new.range())
+                || self.old.bytes(old) == self.new.bytes(new))
     }
 
     fn add(&mut self, name: &str, kind: Kind) {
@@ -175,8 +187,11 @@ impl Walk<'_> {
         let around = self.path.len();
         loop {
             let order = order(&old, &new, |one, two| {
-                let (one, two) = (self.old.dir_name(one), self.new.dir_name(two));
-                dir_order(one.as_bytes(), two.as_bytes())
+                let (one, two) = (self.old.dir(one).name, self.new.dir(two).name);
+                if self.is_same(one, two) {
+                    return Ordering::Equal;
+                }
+                dir_order(self.old.bytes(one), self.new.bytes(two))
             });
             let Some(order) = order else {
                 break;
@@ -187,6 +202,43 @@ impl Walk<'_> {
         if let Some(added) = self.dirs.get_mut(first..) {
             added.reverse();
         }
+    }
+}
+
+/// The equal beginnings and ends of two texts. After a small change they are most of both, and what
+/// is at the same place in one of them needs no look at its bytes.
+struct Ends {
+    /// The length of the beginning.
+    head: usize,
+    /// Where the end begins in either text.
+    tails: (usize, usize),
+}
+
+/// As many bytes are compared at once: what the ends lose by that does not matter.
+const WORD: usize = 8;
+
+impl Ends {
+    fn of(old: &[u8], new: &[u8]) -> Ends {
+        let is_equal = |(one, other): &(&[u8; WORD], &[u8; WORD])| one == other;
+        let (one, _) = old.as_chunks::<WORD>();
+        let (other, _) = new.as_chunks::<WORD>();
+        let head = WORD * one.iter().zip(other).take_while(is_equal).count();
+        let (_, one) = old.as_rchunks::<WORD>();
+        let (_, other) = new.as_rchunks::<WORD>();
+        let pairs = one.iter().rev().zip(other.iter().rev());
+        let tail = WORD * pairs.take_while(is_equal).count();
+        Ends {
+            head,
+            tails: (old.len() - tail, new.len() - tail),
+        }
+    }
+
+    /// Returns true if two places of one length are the same place in the beginnings or the ends.
+    fn have(&self, old: Range<usize>, new: Range<usize>) -> bool {
+        let (old_tail, new_tail) = self.tails;
+        let is_in_head = old.start == new.start && old.end <= self.head;
+        let is_in_tail = old.start >= old_tail && old.start - old_tail + new_tail == new.start;
+        is_in_head || is_in_tail
     }
 }
 

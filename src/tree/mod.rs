@@ -133,6 +133,11 @@ impl Tree {
         Leaves::of_tree(self).pairs()
     }
 
+    /// Returns true if this tree has the leaves of an `older` one, whose changes are then known.
+    pub fn is_as(&self, older: &Arc<Tree>) -> bool {
+        std::ptr::eq(self, Arc::as_ptr(older)) || self.changes_since(older).is_empty()
+    }
+
     /// The differences of this tree from an `older` one.
     fn changes_since(&self, older: &Arc<Tree>) -> Arc<Changes> {
         let mut since = self.since.lock().unwrap_or_else(|lock| lock.into_inner());
@@ -164,16 +169,20 @@ impl Tree {
         self.text.as_bytes().get(span.range()).unwrap_or_default()
     }
 
+    fn leaf(&self, id: LeafId) -> Leaf {
+        self.leaves.get(id).copied().unwrap_or_default()
+    }
+
     fn leaf_name(&self, id: LeafId) -> &str {
-        self.leaves.get(id).map_or("", |leaf| self.str(leaf.name))
+        self.str(self.leaf(id).name)
     }
 
     fn dir_name(&self, id: DirId) -> &str {
-        self.dirs.get(id).map_or("", |dir| self.str(dir.name))
+        self.str(self.dir(id).name)
     }
 
     fn value(&self, id: LeafId) -> &str {
-        self.leaves.get(id).map_or("", |leaf| self.str(leaf.value))
+        self.str(self.leaf(id).value)
     }
 
     /// The leaf of this name directly in a directory, and its place there, which may be as guessed.

@@ -1,6 +1,6 @@
 //! The fast paths against a direct reading of the original's rules, over seeded random trees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::go::filepath::Pattern;
@@ -256,6 +256,46 @@ fn changes_between_views() {
     ];
     assert_eq!(changes, expected.map(|(key, kind)| (key.to_owned(), kind)));
     assert!(old != new && old == old.clone());
+}
+
+#[test]
+fn changes_are_those_of_a_comparison_leaf_by_leaf() {
+    let mut random = Seeded(0x0BAD_5EED_0BAD_5EED);
+    let view = |leaves: &BTreeMap<String, String>| {
+        Arc::new(Tree::from_pairs(leaves)).view("", &["/".to_owned()])
+    };
+    for _ in 0..300 {
+        let mut leaves = BTreeMap::new();
+        for host in 0..random.below(40) {
+            for key in ["ip", "id", "role"] {
+                let value = format!("{key}{}", random.below(50));
+                leaves.insert(format!("/hosts/i-{host:02}/{key}"), value);
+            }
+        }
+        let old = view(&leaves);
+        let before = leaves.clone();
+        for _ in 0..random.below(4) {
+            let key = format!(
+                "/hosts/i-{:02}/{}",
+                random.below(40),
+                random.pick(&["ip", "new"])
+            );
+            match random.below(3) {
+                0 => drop(leaves.remove(&key)),
+                // Of the same length, or not.
+                _ => drop(leaves.insert(key, format!("ip{}", random.below(120)))),
+            }
+        }
+        let keys = before.keys().chain(leaves.keys()).collect::<BTreeSet<_>>();
+        let changed = keys
+            .into_iter()
+            .filter(|key| before.get(*key) != leaves.get(*key));
+        let found = old.changes(&view(&leaves)).into_iter();
+        assert_eq!(
+            found.map(|change| change.key).collect::<Vec<_>>(),
+            changed.cloned().collect::<Vec<_>>()
+        );
+    }
 }
 
 #[test]

@@ -312,7 +312,7 @@ fn a_mount_point_with_a_second_name_is_not_written_in_his_directory() {
         return;
     };
     run.expect_code(1)
-        .expect_log("a mount point with a second name");
+        .expect_log("a mount point with a second hard link");
     assert_eq!(env.read("second"), "old");
 }
 

@@ -70,7 +70,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Enters a level of native recursion; whoever enters must [`leave`](Budget::leave) it.
+    /// Enters a level of native recursion, to be followed by [`leave`](Budget::leave).
     pub fn enter(&mut self) -> Result<(), Limit> {
         self.enter_levels(1)
     }

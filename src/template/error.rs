@@ -216,7 +216,7 @@ impl Error {
     /// missing key the answer, too.
     pub fn redacted(&self) -> String {
         let mut text = match self.kind() {
-            ErrorKind::Exec => format!("{} failed; the log says why", self.origin()),
+            ErrorKind::Exec => format!("{} failed; see the log", self.origin()),
             ErrorKind::Parse | ErrorKind::Missing | ErrorKind::Limit => self.to_string(),
         };
         if let Some(answer) = self.answer() {

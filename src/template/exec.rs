@@ -114,7 +114,7 @@ struct State<'t, 'h> {
     args: Vec<Value>,
     /// Where functions make text.
     scratch: Vec<u8>,
-    /// True if the argument evaluated last was a nil interface, which `len` tells from nil.
+    /// True if the argument evaluated last was a nil interface, which `len` distinguishes from nil.
     nil_interface: bool,
     /// The command whose value the running one gets as its last argument.
     piped: Span,

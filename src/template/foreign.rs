@@ -216,6 +216,17 @@ pub(super) fn help(word: &str) -> Option<&'static str> {
     found.map(|(_, help)| *help)
 }
 
+/// The help for fields of the dot where it is nil, such as `.host.ip` or Helm's `.Values.port`.
+pub fn nil_dot_help(fields: &[&str]) -> String {
+    let path = fields.join("/");
+    match fields {
+        ["Values" | "values" | "Env" | "env", rest @ ..] if !rest.is_empty() => {
+            format!("write {{{{getv \"/env/{}\"}}}}", rest.join("/"))
+        }
+        _ => format!("write {{{{getv \"/{path}\"}}}}"),
+    }
+}
+
 /// The operators of other languages, longest first, with the help for each.
 #[rustfmt::skip]
 const OPERATORS: &[(&str, &str)] = &[

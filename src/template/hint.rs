@@ -70,6 +70,10 @@ impl Around<'_> {
     fn of_unexpected(&self) -> Option<String> {
         let line = self.line();
         let action = self.before.trim_ascii_end().ends_with(b"{{");
+        let is_else = self.before.trim_ascii_end().ends_with(b"else");
+        if is_else && (line.starts_with(b"if") || line.starts_with(b"range")) {
+            return Some("write {{else}}{{if …}}…{{end}}{{end}}: only if has else if".to_owned());
+        }
         if line.starts_with(b"#") && action {
             return Some(
                 "write blocks without #: {{if …}}, {{range …}}; comments as {{/* … */}}".to_owned(),

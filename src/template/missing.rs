@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Error;
 
-/// After this many missing keys a rendering gives up.
+/// The number of missing keys after which a rendering stops.
 const MOST_KEYS: usize = 10_000;
 /// After missing keys at this many places, too.
 const MOST_PLACES: usize = 100;

@@ -166,6 +166,10 @@ impl Problem {
                 nearest: Some(nearest),
                 ..
             } => Some(format!("there is a function {nearest}")),
+            Problem::UndefinedFunction { nearest: None, .. } => Some(
+                "write metadata as {{getv \"/…\"}}, a variable as {{$x}}, a string in quotes"
+                    .to_owned(),
+            ),
             Problem::ArgumentCount { function, .. } => Some(function.takes()),
             Problem::UndeclaredVariable(name) | Problem::UndefinedVariable(name) => {
                 let name = String::from_utf8_lossy(name);
@@ -196,6 +200,9 @@ impl Problem {
                 "close the {{if}} inside it first, or remove the {{else}}"
             }
             Problem::ExpectedEnd(_) => "a block has at most one {{else}}, as its last part",
+            Problem::MissingValue("block clause") => {
+                "write the dot after the name: {{block \"name\" .}}"
+            }
             Problem::MissingValue(_) => "write a value after it, as in {{if exists \"/k\"}}",
             Problem::EmptyCommand => "write a function or a value there, or remove the |",
             Problem::OnlyVariables => "declare both variables: {{range $index, $item := …}}",

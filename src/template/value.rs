@@ -294,13 +294,13 @@ impl Value {
         Ok(Value::Map(Rc::new(Map { entries, extent })))
     }
 
-    /// A nil `[]interface {}`, as `jsonArray "null"` gives it.
+    /// A nil `[]interface {}`, as `jsonArray "null"` returns it.
     pub fn nil_list() -> Value {
         let (items, extent) = (Vec::new(), Extent::default());
         Value::List(Rc::new(List { items, extent }))
     }
 
-    /// A nil `map[string]interface {}`, as `json "null"` gives it.
+    /// A nil `map[string]interface {}`, as `json "null"` returns it.
     pub fn nil_map() -> Value {
         let (entries, extent) = (SortedMap::default(), Extent::default());
         Value::Map(Rc::new(Map { entries, extent }))

@@ -163,7 +163,7 @@ pub fn print(text: &str) -> Result<()> {
 }
 
 /// The same for bytes of any encoding. A terminal gets no control characters except line breaks,
-/// tabs and the codes of colours, whoever has put them into the metadata.
+/// tabs and the codes of colours, wherever they come from.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
     let shown;
@@ -243,7 +243,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The form that was asked for.
+    /// The form of the output.
     pub fn from_args(args: &Args) -> Result<Format> {
         match args.last("format") {
             None | Some("" | "text") => Ok(Format::Text),
@@ -261,27 +261,27 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// Does `work`, and says on stderr that it is at it when that takes over a second. `what` goes on
-/// after "confd: still ".
-pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let done = speak_later(what);
+/// Returns the result of `work`. When that takes over a second, stderr gets the line
+/// `confd: still WHAT ...`.
+pub fn with_progress<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let done = announce_later(what);
     let result = work();
     drop(done);
     result
 }
 
-/// Speaks of it after a second, unless the sender is dropped before.
-fn speak_later(what: &str) -> SyncSender<()> {
+/// Prints a line on stderr after a second, unless the sender is dropped before.
+fn announce_later(what: &str) -> SyncSender<()> {
     let (done, waiting) = mpsc::sync_channel(1);
     let line = format!("confd: still {what} ...\n");
-    let speak = move || {
+    let announce = move || {
         if waiting.recv_timeout(NOTICE_AFTER) == Err(RecvTimeoutError::Timeout) {
-            // Only a comfort: whoever has closed stderr does without.
+            // The line is a convenience: a closed stderr is no error.
             let _ = io::stderr().write_all(line.as_bytes());
         }
     };
-    // The same holds where there is no thread for it.
-    let _ = Builder::new().spawn(speak);
+    // Nor is a thread that cannot be started.
+    let _ = Builder::new().spawn(announce);
     done
 }
 
@@ -377,6 +377,6 @@ mod tests {
 
     #[test]
     fn the_work_is_done_and_its_result_returned() {
-        assert_eq!(patiently("trying", || 7), 7);
+        assert_eq!(with_progress("trying", || 7), 7);
     }
 }

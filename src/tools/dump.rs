@@ -16,8 +16,8 @@ use crate::go::unicode;
 use crate::resource::stage::{self, Attributes, Stage, Target};
 use crate::tools::console;
 
-/// Stands for a value that is hidden. An empty value is left as it is: there is nothing to hide,
-/// and templates ask for it.
+/// Stands for a value that is hidden. An empty value stays empty: there is nothing to hide,
+/// and templates test for it.
 const HIDDEN: &str = "REDACTED";
 /// Deeper levels are written as one key with slashes: JSON readers have a limit, serde's is 128.
 const DEEPEST: usize = 100;
@@ -44,7 +44,7 @@ impl Options<'_> {
 /// Asks for the metadata once, and writes it.
 pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let mut backend = Backend::new(config);
-    let tree = console::patiently("asking for the metadata", || backend.fetch())?.tree;
+    let tree = console::with_progress("fetching the metadata", || backend.fetch())?.tree;
     let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
     let text = format!("{:#}\n", to_json(tree.leaves(), hides));
     // JSON leaves DEL and the C1 control characters alone, which terminals obey.

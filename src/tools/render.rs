@@ -55,7 +55,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
 /// below the prefix, or of more.
 pub fn view(config: &Config, keys: &[String]) -> Result<View> {
     let mut backend = Backend::new(config);
-    let fetched = console::patiently("asking for the metadata", || backend.fetch())?;
+    let fetched = console::with_progress("asking for the metadata", || backend.fetch())?;
     let tree = fetched.tree;
     let prefix = config.prefix.as_deref().unwrap_or_default();
     let everything = tree.view("", &["/".to_owned()]);

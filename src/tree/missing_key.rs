@@ -130,7 +130,9 @@ impl View {
         while leaves.next_leaf().is_some() {
             let leaf = leaves.key();
             let is_shorter = |known: &String| leaf.len() < known.len();
-            if leaf.ends_with(clean) && shortest.as_ref().is_none_or(is_shorter) {
+            // What a link leads to has keys of the same names, and they are other keys.
+            let is_linked = leaf.split('/').any(|segment| segment == "links");
+            if leaf.ends_with(clean) && !is_linked && shortest.as_ref().is_none_or(is_shorter) {
                 shortest = Some(leaf.to_owned());
             }
         }

@@ -297,7 +297,7 @@ impl Time {
     }
 
     /// `Time.String`, without the reading of the monotonic clock (`m=+0.01`) that Go adds to what
-    /// `time.Now` gives.
+    /// `time.Now` returns.
     pub fn to_text(&self) -> Vec<u8> {
         self.format(b"2006-01-02 15:04:05.999999999 -0700 MST")
     }

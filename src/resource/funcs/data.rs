@@ -103,7 +103,7 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
     })
 }
 
-/// `reverse`: texts, pairs and lists; anything else stays as it is.
+/// `reverse`: strings, pairs and lists; anything else is returned unchanged.
 pub(super) fn reverse(value: &Value, budget: &mut Budget) -> Result<Value, CallError> {
     fn reversed<T: Clone>(items: &[T], budget: &mut Budget) -> Result<Vec<T>, CallError> {
         budget.spend_bytes(size_of_val(items))?;

@@ -21,7 +21,7 @@ const MAX_OPEN: usize = 20;
 /// The files that one rendering has included so far.
 #[derive(Debug, Default)]
 pub(super) struct Included {
-    /// The files by the names that they were asked for by; each is parsed once.
+    /// The files by the names under which they are included; each is parsed once.
     files: BTreeMap<Str, Rc<Include>>,
     /// Those that are being rendered, the innermost last.
     open: Vec<Rc<Include>>,

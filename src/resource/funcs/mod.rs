@@ -300,7 +300,7 @@ fn parsed(result: Result<Value, strconv::NumError<'_>>) -> Result<Value, CallErr
     result.map_err(|error| CallError::failed(error.to_string()))
 }
 
-/// A `[]string`, or a list of nothing but strings, such as `filter` gives.
+/// A `[]string`, or a list of nothing but strings, such as `filter` returns.
 fn texts(value: &Value) -> Result<Rc<[Str]>, CallError> {
     match value {
         Value::Strings(texts) => Ok(Rc::clone(texts)),
@@ -318,7 +318,7 @@ fn texts(value: &Value) -> Result<Rc<[Str]>, CallError> {
     }
 }
 
-/// Arguments that are not what the table says.
+/// Arguments that do not fit the table.
 fn unchecked() -> CallError {
     CallError::failed("an argument has the wrong type".to_owned())
 }

@@ -1,5 +1,5 @@
 //! The functions that read the metadata: `exists get gets getv getvs ls lsdir`.
-//! Values and names are parts of the tree's text, not copies. What is asked for goes into the
+//! Values and names are parts of the tree's text, not copies. What is read goes into the
 //! rendering's [`ReadSet`].
 //!
 //! [`ReadSet`]: crate::tree::ReadSet

@@ -2,7 +2,7 @@
 //!
 //! The parser and the executor check calls against it; -lint, -help-functions, the fuzzers and the
 //! test of docs/templates.md derive from it. Go's own functions are documented here too, so that
-//! whoever lists functions has one list.
+//! everything that lists functions has one list.
 
 use crate::template::{Function, Type};
 use Type::*;

@@ -1,6 +1,6 @@
 //! Functions from text to text: Go's package strings, and what confd's other lines add.
 //!
-//! A template's text is bytes, usually UTF-8; what is not stays as it is, except where Go puts
+//! A template's text is bytes, usually UTF-8; bytes that are not stay unchanged, except where Go puts
 //! U+FFFD.
 
 use std::rc::Rc;

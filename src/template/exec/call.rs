@@ -106,7 +106,7 @@ impl<'t> State<'t, '_> {
         }
     }
 
-    /// Evaluates the arguments onto the stack of arguments; gives the place of the first.
+    /// Evaluates the arguments onto the stack of arguments; returns the place of the first.
     fn eval_args(
         &mut self,
         function: &'static Function,
@@ -257,7 +257,7 @@ impl Type {
     }
 
     /// True if a parameter of this type takes a value: Go's assignability, except that a list of
-    /// nothing but strings, such as confd's `filter` gives, passes for a `[]string`.
+    /// nothing but strings, such as confd's `filter` returns, passes for a `[]string`.
     fn takes(self, value: &Value) -> bool {
         if let (Type::Strings, Value::List(list)) = (self, value) {
             let is_text = |item: &Value| matches!(item, Value::Str(_));

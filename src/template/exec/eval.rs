@@ -124,7 +124,7 @@ impl<'t> State<'t, '_> {
         }
     }
 
-    /// Dot, or a constant where nothing says what type it should have.
+    /// Dot, or a constant where no particular type is wanted.
     pub(super) fn eval_constant(&mut self, operand: &'t Operand) -> Result<Reflected> {
         Ok(match &operand.kind {
             OperandKind::Dot => self.dot.clone(),
@@ -135,7 +135,7 @@ impl<'t> State<'t, '_> {
         })
     }
 
-    /// The syntax of a number tells its type. There are no unsigned constants.
+    /// The syntax of a number determines its type. There are no unsigned constants.
     fn ideal_constant(&mut self, operand: &'t Operand, number: &Number) -> Result<Value> {
         match *number {
             Number {

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::eval::Args;
+use crate::template::foreign;
 use crate::template::lex::Span;
 use crate::template::node::{List, Node, NodeRef, Operand, OperandKind, Pipeline};
 use crate::template::problem::Problem;
@@ -100,11 +101,10 @@ fn hint_at_nil(node: NodeRef<'_>, state: &State<'_, '_>) -> Option<String> {
         return None;
     };
     let fields = fields.iter().map(|field| field.of(&state.template.source));
-    let path: Vec<u8> = fields.flat_map(|field| [b"/", field].concat()).collect();
-    let path = String::from_utf8_lossy(&path);
-    Some(format!(
-        "the dot has no metadata; write {{{{getv \"{path}\"}}}}"
-    ))
+    let names: Vec<_> = fields.map(String::from_utf8_lossy).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let help = foreign::nil_dot_help(&names);
+    Some(format!("the dot has no metadata; {help}"))
 }
 
 /// Returns true if the operand is a function without arguments.

@@ -644,7 +644,7 @@ fn missing_keys_are_collected() {
     let many = texts(r#"{{range 1000}}{{printf "k%d" . | key}}{{end}}"#);
     assert_eq!(many.len(), 1, "one place is one error");
     let places = "{{key `a`}}".repeat(1000);
-    assert_eq!(texts(&places).len(), 100, "then it gives up");
+    assert_eq!(texts(&places).len(), 100, "then it stops");
 }
 
 #[test]
@@ -707,7 +707,7 @@ fn errors_show_what_a_function_takes() {
     }
 }
 
-/// A template that would not end, or not fit, is an error that says so.
+/// A template that would not end, or not fit, is an error.
 #[test]
 fn limits() {
     for (text, want) in [

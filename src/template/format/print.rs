@@ -172,7 +172,7 @@ impl Printer {
             Value::Service(service) => self.print_service(service, verb),
             Value::Services(services) => {
                 self.print_list(value, services.len(), |printer, place| {
-                    // Go prints addresses here, which tell nobody anything.
+                    // Go prints addresses here, which mean nothing to a reader.
                     printer.push(b"&")?;
                     services
                         .get(place)
@@ -196,7 +196,7 @@ impl Printer {
         self.print_list(value, bytes.len(), byte_of(bytes, verb))
     }
 
-    /// Go's `handleMethods`: types with a `String` method print what it gives.
+    /// Go's `handleMethods`: types with a `String` method print its result.
     fn print_by_method(&mut self, value: &Value, verb: char) -> Option<Result<(), Limit>> {
         if self.complaining {
             return None;

@@ -62,7 +62,7 @@ impl Parser<'_> {
             let next = self.peek_non_space();
             let comma = next.kind == Kind::Char && self.text_of(next) == b",";
             if !comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
-                // The space tells `$x foo` from `$x.foo`.
+                // The space distinguishes `$x foo` from `$x.foo`.
                 if after.kind == Kind::Space {
                     self.backup(after);
                 }

@@ -206,7 +206,10 @@ fn errors_show_the_line_and_what_helps() {
             "a\n\t{{ fivee }} b\r\nc",
             " 2 | \t{{ fivee }} b\n   | \t   ^^^^^\nhelp: there is a function five",
         ),
-        ("{{zzzzzzzzzz}}", " 1 | {{zzzzzzzzzz}}\n   |   ^^^^^^^^^^"),
+        (
+            "{{zzzzzzzzzz}}",
+            " 1 | {{zzzzzzzzzz}}\n   |   ^^^^^^^^^^\nhelp: write metadata as {{getv \"/…\"}}, a variable as {{$x}}, a string in quotes",
+        ),
         (
             "{{$x=5}}",
             " 1 | {{$x=5}}\n   |   ^^\nhelp: put a space before the = of an assignment",
@@ -228,7 +231,11 @@ fn errors_show_the_line_and_what_helps() {
     let long = format!("{}{{{{nope}}}}{}", "x".repeat(1000), "y".repeat(1000));
     let error = parse(long.as_bytes()).expect_err("no such function");
     let lines: Vec<usize> = error.snippet().lines().map(str::len).collect();
-    assert_eq!(lines, [69, 41]);
+    assert_eq!(
+        lines,
+        [69, 41, 81],
+        "the text around the mark, the mark, and the help"
+    );
 }
 
 #[test]
@@ -342,6 +349,18 @@ fn slips_of_the_pen_are_answered_with_the_right_spelling() {
             "names have no -; use index MAP \"some-key\"",
         ),
         ("{{print 1\n\n", "close it with }}"),
+        (
+            "{{range 2}}{{else if 1}}{{end}}",
+            "write {{else}}{{if …}}…{{end}}{{end}}: only if has else if",
+        ),
+        (
+            "{{range $i, list 1}}{{end}}",
+            "declare both variables: {{range $index, $item := …}}",
+        ),
+        (
+            "{{block \"x\"}}{{end}}",
+            "write the dot after the name: {{block \"name\" .}}",
+        ),
     ] {
         assert_eq!(help(text), want, "{text}");
     }

@@ -3,7 +3,7 @@
 //!
 //! With `-against N`, each file against the version of N swaps before (`backup`).
 //!
-//! Content that not everyone may read is not shown unless asked for: what is printed ends up in
+//! Content that not everyone may read is shown on request only: what is printed ends up in
 //! tickets and logs.
 
 mod search;
@@ -41,7 +41,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         Arc::default()
     } else {
         let mut backend = Backend::new(config);
-        console::patiently("asking for the metadata", || backend.fetch())?.tree
+        console::with_progress("fetching the metadata", || backend.fetch())?.tree
     };
     let mut preview = Preview {
         config,
@@ -54,7 +54,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         failures: Vec::new(),
         templates: Templates::default(),
     };
-    console::patiently("comparing the files", || preview.look_at_all())?;
+    console::with_progress("comparing the files", || preview.look_at_all())?;
     console::print(&match format {
         Format::Text => preview.to_text(Style::of_stdout()),
         Format::Json => preview.to_json(),

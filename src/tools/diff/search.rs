@@ -9,7 +9,7 @@ use similar::algorithms::{Compact, DiffHook, myers};
 /// After this long the differences found so far have to do; they are right, but may be more than
 /// needed.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
-/// Files with fewer lines than this are searched as they are: even the worst search is done in no
+/// Files with fewer lines than this are searched whole: even the worst search is done in no
 /// time.
 const SMALL: usize = 2000;
 

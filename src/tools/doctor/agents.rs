@@ -1,4 +1,4 @@
-//! Other processes: the daemon and its log, a second daemon, and whoever holds the lock.
+//! Other processes: the daemon and its log, a second daemon, and the holder of the lock.
 
 use std::env;
 use std::io::{self, ErrorKind};

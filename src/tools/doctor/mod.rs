@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     })?;
     let case = Arc::new(case?);
     let mut report = Report::default();
-    for finding in console::patiently("checking", || examine(&case)) {
+    for finding in console::with_progress("checking", || examine(&case)) {
         report.add(finding);
     }
     report.print(format, "")

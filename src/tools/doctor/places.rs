@@ -43,7 +43,7 @@ struct Place {
     disk: Option<Disk>,
     /// The size of the existing file.
     size: u64,
-    /// The staged files beside it that nobody has claimed.
+    /// The staged files beside it that no run has claimed.
     leftovers: Vec<PathBuf>,
     /// The resource, and what deserves attention about it.
     notes: Vec<String>,

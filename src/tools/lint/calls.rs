@@ -57,16 +57,28 @@ impl Checker<'_> {
     /// The calls in an expression, the inner ones first.
     fn expr(&mut self, expr: &Expr) {
         match expr {
-            Expr::Call(call) => {
-                call.args.iter().for_each(|arg| self.expr(arg));
-                self.call(call);
-            }
+            Expr::Call(call) => match call.args.iter().find_map(bare_call) {
+                Some(inner) => self.bare_argument(call, inner),
+                None => {
+                    call.args.iter().for_each(|arg| self.expr(arg));
+                    self.call(call);
+                }
+            },
             Expr::Member { of, args, .. } => {
                 self.expr(of);
                 args.iter().for_each(|arg| self.expr(arg));
             }
             _ => {}
         }
+    }
+
+    /// `getv printf "/x/%s" $y`: the arguments of the inner call are taken for those of the outer
+    /// one.
+    fn bare_argument(&mut self, call: &Call, inner: &Call) {
+        let (outer, inner_name) = (call.function.name, inner.function.name);
+        let message = format!("{inner_name} gets 0 arguments");
+        let help = format!("put the inner call in parentheses: {outer} ({inner_name} …)");
+        self.add(inner.pos, Code::E303, message, help);
     }
 
     fn call(&mut self, call: &Call) {
@@ -132,7 +144,7 @@ impl Checker<'_> {
 
 /// Values that are printed.
 impl Checker<'_> {
-    /// A value that is printed as it is.
+    /// A value that is printed unchanged.
     fn printed(&mut self, expr: &Expr) {
         if let Some(call) = self.float(expr, DEEPEST) {
             let name = call.function.name;
@@ -311,7 +323,7 @@ fn count(number: usize, noun: &str) -> String {
 /// The help for a time in a file.
 const TIMELESS: &str = "remove it: each run rewrites the file and runs the reload_cmd";
 
-/// The largest value of a parameter whose name says what it counts.
+/// The largest value of a parameter whose name has a unit or a count.
 fn small_parameter(call: &Call) -> Option<f64> {
     let Some(Expr::Text { text, .. }) = call.args.first() else {
         return None;
@@ -331,5 +343,15 @@ fn small_parameter(call: &Call) -> Option<f64> {
         Some(LONGEST_LIST)
     } else {
         None
+    }
+}
+
+/// The call of an argument that lacks all of its own arguments.
+fn bare_call(arg: &Expr) -> Option<&Call> {
+    match arg {
+        Expr::Call(inner) if inner.args.is_empty() && !inner.function.params.is_empty() => {
+            Some(inner)
+        }
+        _ => None,
     }
 }

@@ -210,7 +210,7 @@ fn help_for_missing(program: &Path) -> Option<String> {
     is_its_own.then(|| "correct the path, or install the program".to_owned())
 }
 
-/// Returns true for a directory that every machine has: what is missing there says nothing.
+/// Returns true for a directory that every machine has: a program missing there proves nothing.
 pub(super) fn is_shared(directory: &Path) -> bool {
     let parts: Vec<_> = directory.iter().skip(1).collect();
     let is_system = |part: &&std::ffi::OsStr| {

@@ -295,6 +295,8 @@ fn lookalike(line: &str) -> Option<String> {
             '，' | '、' => Some(format!(
                 "separate values with a comma (,) instead of {found}"
             )),
+            '［' | '【' => Some(format!("replace the full-width {found} with [")),
+            '］' | '】' => Some(format!("replace the full-width {found} with ]")),
             _ => lookalike_help(found),
         })
 }
@@ -316,8 +318,14 @@ fn outside_quotes(line: &str) -> Vec<char> {
 }
 
 fn advice_on_value(key: &str, value: &str) -> String {
-    let quotes = |quote: char| value.chars().filter(|found| *found == quote).count();
-    match value.chars().next() {
+    let first = value.chars().next();
+    // In double quotes a backslash takes the next character with it.
+    let unescaped = match first {
+        Some('"') => value.replace("\\\\", "").replace("\\\"", ""),
+        _ => value.to_owned(),
+    };
+    let quotes = |quote: char| unescaped.chars().filter(|found| *found == quote).count();
+    match first {
         None => format!("write a value after the =: {key} = \"…\""),
         Some('"') if has_bad_escape(value) => {
             format!("single quotes keep every \\: {key} = 'C:\\…'")
@@ -344,7 +352,7 @@ fn has_bad_escape(value: &str) -> bool {
         if found == '\\'
             && !rest
                 .next()
-                .is_some_and(|next| "btnfre\"\\xuU".contains(next))
+                .is_some_and(|next| "btnfre\"\\uU".contains(next))
         {
             return true;
         }
@@ -402,6 +410,12 @@ mod tests {
             ("src = mysql\n", "put the string in quotes: src = \"mysql\""),
             ("src = \"a\n", "the closing \" is missing"),
             ("src = 'a\n", "the closing ' is missing"),
+            ("src = \"sh -c \\\"a\n", "the closing \" is missing"),
+            (
+                "src = \"C:\\x\"\n",
+                "single quotes keep every \\: src = 'C:\\…'",
+            ),
+            ("［src］\n", "replace the full-width ［ with ["),
             (
                 "src = \"a\"b\"\"\n",
                 "put single quotes around a string that has \" in it",

@@ -4,6 +4,7 @@ use super::calls::Mistake;
 use super::code::Code;
 use super::shape::Variables;
 use crate::resource::funcs::{self, Kind};
+use crate::template::nil_dot_help;
 use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
 use crate::template::structs::{self, Field};
 use crate::template::value::{Pair, Service};
@@ -78,7 +79,7 @@ impl<'o> Checker<'o> {
         let (message, help) = match value {
             Value::Nil if self.top_is_nil => (
                 "the dot has no metadata".to_owned(),
-                format!("write {{{{getv \"/{}\"}}}}", names.join("/")),
+                nil_dot_help(&names.iter().map(String::as_str).collect::<Vec<_>>()),
             ),
             Value::Kind(Kind::Pair) if !has(Pair::FIELDS, name) => (
                 format!("memkv.KVPair has no field {name}"),

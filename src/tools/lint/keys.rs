@@ -1,4 +1,4 @@
-//! The keys that a template asks for, against what its resource can see.
+//! The keys that a template reads, compared with those that its resource can see.
 
 use super::Context;
 use super::code::Code;
@@ -25,7 +25,7 @@ const DIRECTORIES: &[&str] = &[
     "/links",
 ];
 
-/// Names that the platform gives, and not always: one that is absent is not misspelt.
+/// Names that the platform writes at times: one that is absent is not misspelt.
 const NAMES: &[&str] = &[
     "adding-hosts",
     "app_id",
@@ -135,7 +135,7 @@ impl TemplateKeys {
         self.tested.iter().any(|tested| {
             let tested = tested.split(['*', '…']).next().unwrap_or(tested);
             let tested = tested.trim_end_matches('/');
-            // A test of the root or of a whole top directory says nothing about a key.
+            // A test of the root or of a whole top directory proves nothing about a key.
             tested.matches('/').count() > 1 && leads(tested, key)
                 || tested == key
                 || (tested.starts_with("/links") && key.starts_with("/links"))
@@ -256,6 +256,11 @@ impl Question<'_> {
     /// A key that no metadata has, however it is made.
     fn form(&self, key: &str, clean: &str) -> Option<Mistake> {
         let listing = self.reading == Reading::Listing;
+        if key.contains("{{") {
+            let message = format!("the key \"{key}\" has an action in it");
+            let help = "actions do not nest: (printf \"/hosts/%s/ip\" $x)";
+            return Some((Code::E406, message, help.to_owned()));
+        }
         let problem = if !key.starts_with('/') {
             "does not begin with /"
         } else if key.contains("//") {
@@ -314,8 +319,12 @@ impl Question<'_> {
         let help = match missing {
             MissingKey::Directory(..) => return Some(self.directory(key)),
             MissingKey::Hidden => return Some(self.uncovered(key)),
-            MissingKey::Elsewhere(meant) => Some(did_you_mean(&meant)),
-            MissingKey::Outside(meant) => {
+            // A key that may be absent is not one that ends in the same way, except without a
+            // prefix.
+            MissingKey::Elsewhere(meant) if self.is_sure() || meant.len() < key.len() => {
+                Some(did_you_mean(&meant))
+            }
+            MissingKey::Outside(meant) if self.is_sure() => {
                 let prefix = &self.facts.prefix;
                 Some(format!("it stands at {meant}, outside of prefix {prefix}"))
             }

@@ -1,4 +1,4 @@
-//! `-lint`: reads confd.toml, conf.d and the templates, and says all that is wrong with them.
+//! `-lint`: reads confd.toml, conf.d and the templates, and reports every mistake in them.
 //! Executes nothing, changes nothing, and needs no metadata; what metadata is at hand makes it know
 //! more.
 //!
@@ -40,7 +40,7 @@ use code::Code;
 use facts::ResourceFacts;
 use source::Source;
 
-/// The time that a metadata service has to answer.
+/// The timeout of the metadata service.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The facts that all resources share.
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // What the program would log while reading the files is among the findings.
     log::set_level(Level::Fatal);
     let mut report = Report::default();
-    let files = console::patiently("checking", || check(args, &mut report))?;
+    let files = console::with_progress("checking", || check(args, &mut report))?;
     report.print(format, &format!("{}: ", console::counted(files, "file")))
 }
 

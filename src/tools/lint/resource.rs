@@ -21,7 +21,7 @@ use crate::resource::{Resource, items, template_path};
 use crate::tools::finding::{Finding, Report};
 use crate::tree::View;
 
-/// Checks the file, and adds its facts to all when it says which file is made of which template.
+/// Checks the file, and adds its facts to all when it names a template and a dest.
 pub(super) fn check(
     path: &Path,
     context: &Context,

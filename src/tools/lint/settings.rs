@@ -1,4 +1,4 @@
-//! confd.toml, and what it says for all resources.
+//! confd.toml, and the settings that it has for all resources.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -16,7 +16,7 @@ use crate::go::path;
 use crate::keys::{self, Kind};
 use crate::tools::finding::{Finding, Place, Report};
 
-/// Checks the settings file, if there is one, and says what the resources are to be checked with.
+/// Checks the settings file, if there is one, and returns what the resources are checked with.
 /// Wrong flags are an error, as always.
 pub(super) fn check(args: &Args, report: &mut Report) -> Result<Context> {
     check_environment(report);

@@ -7,7 +7,7 @@ use crate::template::format::Directive;
 use crate::template::interner::Interner;
 use crate::template::outline::{Call, Expr, Outline, Usage};
 
-/// Variables may stand for calls with variables; nobody nests them deeper on purpose.
+/// Variables may stand for calls with variables; deeper nesting is not made by hand.
 const DEEPEST: u32 = 16;
 /// The number of variables that are followed in one template.
 const FUEL: u32 = 100_000;

@@ -163,7 +163,7 @@ impl Cluster {
         });
     }
 
-    /// Gives every node twice the CPUs and memory; false when no node says how much it has.
+    /// Doubles the CPUs and memory of every node; returns false if no node has such keys.
     pub(super) fn enlarge(&mut self) -> bool {
         let double = |value: &mut String| match value.parse::<u64>() {
             Ok(size) => {

@@ -33,7 +33,7 @@ struct Options<'a> {
     recording: &'a str,
     /// Every rendered file is written below it.
     root: Option<&'a Path>,
-    /// Every rendered file must be as it is below it.
+    /// The directory with which every rendered file is compared.
     expected: Option<&'a Path>,
     /// The expected files become the rendered ones.
     update: bool,
@@ -87,7 +87,7 @@ pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
     }
     let plan = Plan::of(&recorded);
     let mut rehearsal = Rehearsal::load(&config, options.check)?;
-    console::patiently("rehearsing", || rehearsal.run(&plan, &config));
+    console::with_progress("rehearsing", || rehearsal.run(&plan, &config));
     let golden = GoldenFiles::of(&rehearsal);
     if let Some(root) = options.root {
         golden.write(root)?;

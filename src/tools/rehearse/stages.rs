@@ -125,7 +125,7 @@ impl Stage {
 
 /// A node that looks at the cluster.
 pub(super) struct Viewpoint {
-    /// `ROLE/ID`, or the id where there are no roles; empty when nodes cannot be told apart.
+    /// `ROLE/ID`, or the id where there are no roles; empty when nodes cannot be distinguished.
     pub name: String,
     /// True for a node that joins in the scale-out.
     pub joins: bool,

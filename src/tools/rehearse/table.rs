@@ -182,7 +182,7 @@ fn show_report(rehearsal: &Rehearsal, report: &Report<'_>, style: Style, text: &
     let title = style.wrap(&style.show(&title), 4);
     let _ = writeln!(text, "  {}", style.paint(Colour::Bold, &title));
     for line in report.message.lines() {
-        // The lines of a template stay as they are, so that the mark below them fits.
+        // The lines of a template are not wrapped, so that the mark below them fits.
         let _ = if line.contains(" | ") {
             writeln!(text, "    {}", style.show(line))
         } else {

@@ -1,6 +1,6 @@
 //! `-status`: prints the status file that the agent writes, and exits with 1 if it is unhealthy.
 //!
-//! Reads nothing else: a broken confd.toml only matters where it says which confdir is meant.
+//! Reads nothing else, except confd.toml for the confdir.
 
 mod diagnosis;
 mod view;

@@ -115,7 +115,7 @@ fn what_takes_long_is_spoken_of() {
     let env = Env::with_metad(&metad);
     let arguments = ["-config-file", "$ROOT/etc/confd.toml", "-dump", "-"];
     let mut asking = env.start(env.command(&arguments));
-    asking.wait_log("confd: still asking for the metadata ...");
+    asking.wait_log("confd: still fetching the metadata ...");
     metad.stop();
     assert_eq!(asking.wait_exit().code(), Some(1));
 }

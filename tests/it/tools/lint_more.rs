@@ -80,6 +80,7 @@ fn templates_that_ask_first_are_not_suspected() {
         r#"{{range ls "/links"}}{{end}}{{if exists "/links/kafka/cluster_id"}}x{{end}}"#,
         r#"{{with getvs "/links/zk/*/ip"}}{{join . ","}}{{end}}"#,
         r#"{{$has := exists "/env/tls_cert"}}{{if $has}}{{getv "/env/tls_cert"}}{{end}}"#,
+        r#"{{if exists "/port"}}{{getv "/port"}}{{end}}"#,
         // Distant names, and names of which the template knows both.
         r#"{{if exists "/env/tls-cert"}}{{getv "/env/tls-cert"}}{{end}}"#,
         r#"{{getv "/env/tls-cert" ""}}"#,
@@ -130,6 +131,22 @@ fn mistakes_of_keys_and_patterns_are_found() {
         (
             r#"{{.host.ip}}"#,
             "E313 the dot has no metadata; write {{getv \"/host/ip\"}}",
+        ),
+        (
+            r#"{{.Values.port}}"#,
+            "E313 the dot has no metadata; write {{getv \"/env/port\"}}",
+        ),
+        (
+            r#"{{if not exists "/env/port"}}x{{end}}"#,
+            "E303 exists gets 0 arguments; put the inner call in parentheses: not (exists …)",
+        ),
+        (
+            r#"{{getv printf "/hosts/%s" "web"}}"#,
+            "E303 printf gets 0 arguments; put the inner call in parentheses: getv (printf …)",
+        ),
+        (
+            r#"{{getv "/hosts/{{.}}/ip"}}"#,
+            "E406 the key \"/hosts/{{.}}/ip\" has an action in it; actions do not nest: (printf \"/hosts/%s/ip\" $x)",
         ),
         (
             r#"{{range gets "/env/*"}}{{.Name}}{{end}}"#,

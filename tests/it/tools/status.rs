@@ -146,7 +146,7 @@ fn failures_are_shown_without_secrets() {
         ),
         (
             "number.toml",
-            "at <div (getv \"/password\") 2>: failed; the log says why",
+            "at <div (getv \"/password\") 2>: failed; see the log",
         ),
         ("parse.toml", "missing value for if"),
         ("reload.toml", "failed with exit status 3"),

@@ -9,13 +9,31 @@ use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
 use crate::template::structs::{self, Field};
 use crate::template::value::{Pair, Service};
 
+/// Checks the expressions of a template. The dot of the whole template is nil when a resource renders
+/// it, not `include`.
+pub(super) fn check(
+    outline: &Outline,
+    variables: &Variables<'_>,
+    top_is_nil: bool,
+) -> Vec<Mistake> {
+    let mut checker = Checker {
+        outline,
+        variables,
+        top_is_nil,
+        mistakes: Vec::new(),
+    };
+    for statement in &outline.statements {
+        checker.expr(&statement.expr, statement);
+    }
+    checker.mistakes
+}
+
 /// The checks of one template.
-pub(super) struct Checker<'o> {
-    pub outline: &'o Outline,
-    pub variables: &'o Variables<'o>,
-    /// The dot of the whole template is nil: a resource renders it, not `include`.
-    pub top_is_nil: bool,
-    pub mistakes: Vec<Mistake>,
+struct Checker<'o> {
+    outline: &'o Outline,
+    variables: &'o Variables<'o>,
+    top_is_nil: bool,
+    mistakes: Vec<Mistake>,
 }
 
 /// The value of an expression, as far as its fields go.
@@ -27,14 +45,6 @@ enum Value {
 }
 
 impl<'o> Checker<'o> {
-    /// Checks all expressions.
-    pub(super) fn check(&mut self) {
-        let outline = self.outline;
-        for statement in &outline.statements {
-            self.expr(&statement.expr, statement);
-        }
-    }
-
     fn expr(&mut self, expr: &'o Expr, statement: &'o Statement) {
         match expr {
             Expr::Call(call) => {

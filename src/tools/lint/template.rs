@@ -58,37 +58,17 @@ pub(super) fn check(
         add_flaw(flaw, &source, report);
     }
     let variables = Variables::of(&outline);
-    let mut checker = Checker {
-        variables: &variables,
-        mistakes: Vec::new(),
-    };
-    for statement in &outline.statements {
-        checker.statement(statement);
-    }
-    let mut fields = fields::Checker {
-        outline: &outline,
-        variables: &variables,
-        top_is_nil: !users.is_empty() && !users.iter().any(|user| user.is_for_each),
-        mistakes: Vec::new(),
-    };
+    let mut mistakes = call_mistakes(&outline, &variables);
     if is_whole {
-        fields.check();
+        let is_item = users.iter().any(|user| user.is_for_each);
+        let top_is_nil = !users.is_empty() && !is_item;
+        mistakes.extend(fields::check(&outline, &variables, top_is_nil));
     }
-    for mistake in checker.mistakes.into_iter().chain(fields.mistakes) {
-        let Mistake {
-            at,
-            code,
-            message,
-            help,
-        } = mistake;
-        report.add(source.finding(at, code, message, help));
+    for mistake in mistakes {
+        report.add(source.finding(mistake.at, mistake.code, mistake.message, mistake.help));
     }
-    check_literals(
-        &outline,
-        &context.config.confdir.join("templates"),
-        &source,
-        report,
-    );
+    let templates = context.config.confdir.join("templates");
+    check_literals(&outline, &templates, &source, report);
     let asked = TemplateKeys::of(&outline, &variables);
     for facts in users {
         check_conditions(&outline, &variables, facts, &source, report);
@@ -97,7 +77,19 @@ pub(super) fn check(
         );
         check_secrets(&outline, &variables, facts, report);
     }
-    included(&outline, &context.config.confdir.join("templates"))
+    included(&outline, &templates)
+}
+
+/// The mistakes in the calls of all expressions.
+fn call_mistakes(outline: &Outline, variables: &Variables<'_>) -> Vec<Mistake> {
+    let mut checker = Checker {
+        variables,
+        mistakes: Vec::new(),
+    };
+    for statement in &outline.statements {
+        checker.statement(statement);
+    }
+    checker.mistakes
 }
 
 /// The template that an `include` names.

@@ -220,3 +220,15 @@ fn row_17_a_mode_is_octal_as_written() {
         assert_eq!(data.mode() & 0o7777, meant, "{written}");
     }
 }
+
+#[test]
+fn row_24_a_template_that_does_not_parse_is_named_as_in_its_resource() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    env.simple("app", "{{end}}");
+    env.onetime()
+        .expect_code(1)
+        .expect_log(
+            "ERROR Unable to process template app.tmpl, template: app.tmpl:1: unexpected {{end}}",
+        )
+        .expect_log(&env.expand("in $ROOT/etc/conf.d/app.toml"));
+}

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::go::time::{Local, Time};
+use crate::go::time::{Civil, Local, Time};
 use crate::platform;
 use crate::threads;
 
@@ -186,7 +186,22 @@ fn stamp(seconds: i64, local: Local) -> String {
         utc: false,
         local,
     };
-    String::from_utf8_lossy(&time.format(b"2006-01-02T15:04:05-07:00")).into_owned()
+    let Civil {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        offset,
+        ..
+    } = Civil::of(&time);
+    let sign = if offset.seconds < 0 { '-' } else { '+' };
+    let ahead = offset.seconds.unsigned_abs() / 60;
+    let (hours, minutes) = (ahead / 60, ahead % 60);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{sign}{hours:02}:{minutes:02}"
+    )
 }
 
 /// A time span in its largest whole unit: `1 minute`, `47 hours`.

@@ -88,7 +88,8 @@ fn tree(hosts: usize, value: &str) -> Json {
 /// This number of resources, each with a line for every host.
 fn environment(metad: &Metad, resources: usize) -> Env {
     let mut env = Env::with_metad(metad);
-    env.settings("backend = \"metad\"");
+    // The measurement may take its time, under valgrind above all.
+    env.settings("backend = \"metad\"\nonetime_wait = \"10m\"");
     for number in 0..resources {
         let template = "value={{getv \"/env/value\"}}\n{{range $dir := lsdir \"/hosts\"}}\
             server.{{getv (printf \"/hosts/%s/sid\" $dir)}}={{getv (printf \"/hosts/%s/ip\" $dir)}}:2888:3888\n{{end}}";

@@ -55,8 +55,9 @@ impl Program {
         let output = env
             .command_of("valgrind", &[&tool[..], &run[..]].concat())
             .output();
-        let text = output.expect("valgrind starts").stderr;
-        let text = String::from_utf8_lossy(&text);
+        let output = output.expect("valgrind starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
         let count = text
             .lines()
             .find_map(|line| line.split_once("Collected : "));

@@ -189,6 +189,10 @@ pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn unquote_inside(mut inside: &[u8]) -> Option<Vec<u8>> {
+    let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n');
+    if inside.iter().all(is_plain) {
+        return Some(inside.to_vec());
+    }
     let mut out = Vec::with_capacity(inside.len());
     while let Some(&byte) = inside.first() {
         let found = unquote_char(inside, b'"').filter(|_| byte != b'\n')?;

@@ -136,12 +136,17 @@ fail_to_run() {
     fail "$1 does not run on this machine ($(uname -s) $(uname -m))"
 }
 
-# Fails because $1 cannot be replaced.
-fail_to_replace() {
-    case $(lsattr -d "$1" 2>/dev/null) in
-    ----*i*\ *) fail "cannot replace $1: it is immutable; chattr -i $1 permits it" ;;
-    esac
-    fail "cannot replace $1"
+# Fails because $2 cannot be replaced or removed, as $1 says. Root, too, may not do that to what is
+# immutable or append-only, or in such a directory.
+fail_to() {
+    for place in "$2" "${2%/*}"; do
+        attributes=$(lsattr -d "$place" 2>/dev/null)
+        case ${attributes%% *} in
+        *i*) fail "cannot $1 $2: $place is immutable; chattr -i $place permits it" ;;
+        *a*) fail "cannot $1 $2: $place is append-only; chattr -a $place permits it" ;;
+        esac
+    done
+    fail "cannot $1 $2"
 }
 
 # Makes $2 a copy of $1 with mode $3, by a rename in its own directory. With $4 the copy must first
@@ -149,14 +154,14 @@ fail_to_replace() {
 swap_in() {
     staged=$2.tmp
     rm -f "$2.tmp"
-    cp "$1" "$2.tmp" || fail "cannot write $2.tmp"
+    cp "$1" "$2.tmp" || fail_to replace "$2"
     chmod "$3" "$2.tmp" || fail "cannot change the mode of $2.tmp"
     [ "$(id -u)" != 0 ] || chown 0:0 "$2.tmp" || fail "cannot change the owner of $2.tmp"
     if [ -n "${4:-}" ] && ! "$2.tmp" "$4" >/dev/null 2>&1; then
         fail_to_run "$1" "$2.tmp"
     fi
     persist "$2.tmp"
-    mv -f "$2.tmp" "$2" || fail_to_replace "$2"
+    mv -f "$2.tmp" "$2" || fail_to replace "$2"
     staged=
 }
 
@@ -424,7 +429,7 @@ remove() {
         say "$1 was edited and stays"
         return 0
     fi
-    rm -f "$DESTDIR$1" || fail "cannot remove $1"
+    rm -f "$DESTDIR$1" || fail_to remove "$DESTDIR$1"
     say "removed $1"
 }
 

@@ -581,13 +581,71 @@ fn a_copy_that_fails_leaves_no_half_file() {
             // Its cp is part of it.
             continue;
         }
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        assert!(said(&output).contains("cannot write"), "{}", said(&output));
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot replace"), "{said}");
         let left: Vec<_> = fs::read_dir(site.root(BASE).join("bin"))
             .expect("bin")
             .map(|entry| entry.expect("an entry").file_name())
             .collect();
         assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+/// A file that has an attribute until this is dropped.
+struct Attribute<'p>(&'p str, &'p Path);
+
+impl<'p> Attribute<'p> {
+    /// Sets it; none where that is not possible.
+    fn set(letter: &'p str, path: &'p Path) -> Option<Attribute<'p>> {
+        let attribute = Attribute(letter, path);
+        attribute.change('+').then_some(attribute)
+    }
+
+    fn change(&self, sign: char) -> bool {
+        let Attribute(letter, path) = self;
+        let mut command = Command::new("chattr");
+        let status = command.arg(format!("{sign}{letter}")).arg(path).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Attribute<'_> {
+    fn drop(&mut self) {
+        self.change('-');
+    }
+}
+
+#[test]
+fn what_may_not_be_replaced_is_explained() {
+    let relative = "opt/qingcloud/app-agent/bin/exec.sh";
+    for (attribute, place, word) in [
+        ("i", relative, "immutable"),
+        ("i", "opt/qingcloud/app-agent/bin", "immutable"),
+        ("a", relative, "append-only"),
+    ] {
+        let site = Site::new(shells()[0]);
+        site.installs(&[]);
+        let place = site.root(place);
+        let Some(_set) = Attribute::set(attribute, &place) else {
+            println!("left out: no attributes of files can be set here");
+            return;
+        };
+        let shown = place.display();
+        site.env.put("archive/exec.sh", "another one");
+        for (options, verb) in [(&[][..], "replace"), (&["--uninstall"], "remove")] {
+            let output = site.install(options);
+            let words = format!(
+                "cannot {verb} {}: {shown} is {word}; chattr -{attribute} {shown} permits it",
+                site.root(relative).display()
+            );
+            let first = verb == "replace" || place == site.root(relative);
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(&words) || !first, "{words}: {said}");
+            let list = site.env.names("root/opt/qingcloud/app-agent/bin");
+            assert!(!list.iter().any(|name| name.ends_with(".tmp")), "{list:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
-use crate::Result;
+use crate::{Result, lock, read};
 
 /// Where they are in the sources.
 pub(crate) const PATH: &str = "THIRD-PARTY-NOTICES.txt";
@@ -47,11 +47,14 @@ pub(crate) fn collect() -> Result<String> {
     let packages = metadata["packages"]
         .as_array()
         .ok_or("cargo metadata names no packages")?;
+    // cargo names those of the whole workspace.
+    let linked = lock::packages(&read("Cargo.lock")?)?;
+    let is_linked = |package: &&Json| {
+        let mut linked = linked.iter().filter(|one| one.checksum.is_some());
+        linked.any(|one| package["name"] == one.name && package["version"] == one.version)
+    };
     let mut parts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for package in packages
-        .iter()
-        .filter(|package| !package["source"].is_null())
-    {
+    for package in packages.iter().filter(is_linked) {
         let string = |key: &str| {
             package[key]
                 .as_str()
@@ -164,10 +167,9 @@ fn is_permitted(expression: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{lock, read};
 
     #[test]
-    fn they_name_each_package_of_the_lock_file_and_no_other() {
+    fn they_name_each_package_of_the_agent_and_no_other() {
         let notices = read(PATH).expect("the notices");
         let licences = licences(&notices);
         let lock = read("Cargo.lock").expect("Cargo.lock");

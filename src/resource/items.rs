@@ -5,7 +5,7 @@
 //! nothing that a shell would take for more than a word gets into a command.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde_json::Value as Json;
@@ -21,6 +21,11 @@ use crate::template::{Budget, Options, Template, Value};
 const MOST_ITEMS: usize = 10_000;
 /// What an item in a command may have besides letters and digits.
 const PLAIN: &str = "-_./:@+=,";
+
+/// The line above the file of an item where the files of all items are shown as one.
+pub(crate) fn title(dest: &Path) -> String {
+    format!("==> {} <==\n", dest.display())
+}
 
 /// One item: a string, or a key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub(crate) mod items;
 pub(crate) mod made;
 pub mod missing;
 pub mod pending;
+pub mod provenance;
 pub mod stage;
 mod stamp;
 mod templates;
@@ -42,6 +43,7 @@ use funcs::{Funcs, HostEnv};
 use input::FileInput;
 pub use inputs::{Inputs, SystemInputs};
 use items::Item;
+use provenance::{Provenance, Recorder};
 use stage::{Attributes, Difference, Stage, Target};
 pub use stamp::{SETTLED, Stamp};
 pub use templates::Templates;
@@ -304,6 +306,11 @@ impl Resource {
         &self.path
     }
 
+    /// The template, relative to `templates`.
+    pub fn src(&self) -> &str {
+        &self.src
+    }
+
     /// The file that it makes.
     pub fn dest(&self) -> &Path {
         &self.dest
@@ -345,6 +352,72 @@ impl Resource {
         tree: &Arc<Tree>,
         config: &Config,
     ) -> Result<Rendered> {
+        self.render_by(
+            templates,
+            tree,
+            config,
+            |template, funcs, dot, options, _| {
+                template.execute(funcs, dot, options, &mut Budget::default())
+            },
+        )
+    }
+
+    /// The same, with the origin of each part of the content. The files of all items of a `for_each`
+    /// are one content, each below a line with its path.
+    pub fn render_traced(
+        &self,
+        templates: &mut Templates,
+        tree: &Arc<Tree>,
+        config: &Config,
+    ) -> Result<(Vec<u8>, Provenance)> {
+        let mut recorder = Recorder::default();
+        let mut rendered = self.render_recorded(templates, tree, config, &mut recorder)?;
+        let mut content = std::mem::take(&mut rendered.content);
+        for item in rendered.items.into_iter().flatten() {
+            let title = items::title(item.dest());
+            recorder.skip(title.len());
+            content.extend_from_slice(title.as_bytes());
+            let made = item.render_recorded(templates, tree, config, &mut recorder)?;
+            content.extend_from_slice(&made.content);
+            if !made.content.ends_with(b"\n") {
+                recorder.skip(1);
+                content.push(b'\n');
+            }
+        }
+        Ok((content, recorder.into_provenance()))
+    }
+
+    fn render_recorded(
+        &self,
+        templates: &mut Templates,
+        tree: &Arc<Tree>,
+        config: &Config,
+        recorder: &mut Recorder,
+    ) -> Result<Rendered> {
+        self.render_by(
+            templates,
+            tree,
+            config,
+            |template, funcs, dot, options, view| {
+                recorder.execute(template, funcs, (dot, options), view)
+            },
+        )
+    }
+
+    /// Renders with this way to execute the template.
+    fn render_by(
+        &self,
+        templates: &mut Templates,
+        tree: &Arc<Tree>,
+        config: &Config,
+        execute: impl FnOnce(
+            &Template,
+            &mut Funcs,
+            &Value,
+            Options,
+            &View,
+        ) -> Result<Vec<u8>, template::Error>,
+    ) -> Result<Rendered> {
         let directory = config.confdir.join("templates");
         let view = tree.view(&self.prefix, &self.keys);
         let options = Options {
@@ -363,9 +436,8 @@ impl Resource {
         }
         let parsed = templates.get(&template_path(&directory, &self.src), &self.src)?;
         let mut funcs = Funcs::new(view.clone(), around);
-        let (template, budget) = (parsed.template, &mut Budget::default());
         let dot = self.item.as_ref().map_or(Value::Nil, Item::to_value);
-        let content = template.execute(&mut funcs, &dot, options, budget);
+        let content = execute(&parsed.template, &mut funcs, &dot, options, &view);
         let content = content.map_err(|mut error| {
             let probe = missing::Probe::of(self, &view);
             error.explain(&mut |key| probe.answer(key));

@@ -21,10 +21,14 @@ use super::node::{
 };
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
+use super::trace::{NoTrace, Trace};
 use super::value::Value;
 use super::{CallError, Failure, Host, Options};
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// No part of the text.
+const NOTHING: Span = Span { start: 0, end: 0 };
 
 /// A value as reflection sees it: what lies in a `[]interface {}` or a map is an `interface {}` to
 /// it, until a pipeline passes it on.
@@ -78,8 +82,20 @@ impl Template {
         options: Options,
         budget: &mut Budget,
     ) -> Result<Vec<u8>> {
+        self.execute_traced(host, data, options, budget, NoTrace)
+    }
+
+    /// The same, followed by a trace.
+    pub fn execute_traced<T: Trace>(
+        &self,
+        host: &mut dyn Host,
+        data: &Value,
+        options: Options,
+        budget: &mut Budget,
+        trace: T,
+    ) -> Result<Vec<u8>> {
         let (depth, templates) = (budget.depth, budget.templates);
-        let mut state = State::new(self, host, data, options, budget);
+        let mut state = State::new(self, host, data, (options, trace), budget);
         let result = state.render();
         let State { out, missing, .. } = state;
         // What was entered when it failed, it did not leave.
@@ -94,20 +110,21 @@ impl Template {
 }
 
 /// The state of an execution.
-struct State<'t, 'h> {
+struct State<'t, 'h, T: Trace> {
     template: &'t Template,
     host: &'h mut dyn Host,
     budget: &'h mut Budget,
     options: Options,
     out: Vec<u8>,
     /// The lists in execution, the innermost last.
-    frames: Vec<Frame<'t>>,
+    frames: Vec<Frame<'t, T>>,
     dot: Reflected,
+    dot_origin: T::Origin,
     /// Which template's text is being executed.
     running: TemplateId,
     /// The variables of all templates in execution; `None` for one whose declaration was left out
     /// by `and` or `or`.
-    vars: Vec<Option<Reflected>>,
+    vars: Vec<Option<Variable<T>>>,
     /// Where the variables of the running template begin.
     base: usize,
     /// The arguments of the calls that are being evaluated.
@@ -121,22 +138,27 @@ struct State<'t, 'h> {
     /// The node that an error would be about.
     node: Option<NodeRef<'t>>,
     missing: Missing,
+    trace: T,
 }
 
+/// A variable's value, and what a trace knows of it.
+type Variable<T> = (Reflected, <T as Trace>::Origin);
+
 /// A list in execution.
-struct Frame<'t> {
+struct Frame<'t, T: Trace> {
     /// The nodes that are left of it.
     nodes: std::slice::Iter<'t, Node>,
     /// The variables to keep at its end.
     mark: usize,
     /// The dot around it.
     dot: Reflected,
-    kind: FrameKind<'t>,
+    dot_origin: T::Origin,
+    kind: FrameKind<'t, T>,
 }
 
-enum FrameKind<'t> {
+enum FrameKind<'t, T: Trace> {
     Block,
-    Loop(Box<Loop<'t>>),
+    Loop(Box<Loop<'t, T>>),
     /// Back to the calling template.
     Call {
         running: TemplateId,
@@ -145,9 +167,11 @@ enum FrameKind<'t> {
 }
 
 /// A range in execution.
-struct Loop<'t> {
+struct Loop<'t, T: Trace> {
     node: &'t RangeNode,
     items: Items,
+    /// That of the value that it goes through.
+    origin: T::Origin,
     next: usize,
     /// The variables to keep at the end of each turn.
     mark: usize,
@@ -191,14 +215,15 @@ impl Items {
     }
 }
 
-impl<'t, 'h> State<'t, 'h> {
+impl<'t, 'h, T: Trace> State<'t, 'h, T> {
     fn new(
         template: &'t Template,
         host: &'h mut dyn Host,
         data: &Value,
-        options: Options,
+        (options, mut trace): (Options, T),
         budget: &'h mut Budget,
     ) -> Self {
+        let origin = trace.data();
         State {
             template,
             host,
@@ -207,15 +232,17 @@ impl<'t, 'h> State<'t, 'h> {
             out: Vec::new(),
             frames: Vec::new(),
             dot: Reflected::plain(data.clone()),
+            dot_origin: origin.clone(),
             running: MAIN,
-            vars: vec![Some(Reflected::plain(data.clone()))],
+            vars: vec![Some((Reflected::plain(data.clone()), origin))],
             base: 0,
             args: Vec::new(),
             scratch: Vec::new(),
             nil_interface: false,
-            piped: Span { start: 0, end: 0 },
+            piped: NOTHING,
             node: None,
             missing: Missing::default(),
+            trace,
         }
     }
 
@@ -244,7 +271,7 @@ impl<'t, 'h> State<'t, 'h> {
         }
     }
 
-    fn fail<T>(&self, problem: Problem) -> Result<T> {
+    fn fail<V>(&self, problem: Problem) -> Result<V> {
         Err(self.error(problem))
     }
 
@@ -290,7 +317,7 @@ impl<'t, 'h> State<'t, 'h> {
 }
 
 /// Variables.
-impl State<'_, '_> {
+impl<T: Trace> State<'_, '_, T> {
     fn mark(&self) -> usize {
         self.vars.len()
     }
@@ -299,26 +326,26 @@ impl State<'_, '_> {
         self.vars.truncate(mark);
     }
 
-    fn declare(&mut self, slot: Slot, value: Reflected) {
+    fn declare(&mut self, slot: Slot, variable: Variable<T>) {
         let at = self.base + slot;
         if self.vars.len() <= at {
             self.vars.resize_with(at + 1, || None);
         }
-        self.vars[at] = Some(value);
+        self.vars[at] = Some(variable);
     }
 
     /// A declared variable.
-    fn var(&mut self, slot: Slot) -> Option<&mut Reflected> {
+    fn var(&mut self, slot: Slot) -> Option<&mut Variable<T>> {
         self.vars.get_mut(self.base + slot)?.as_mut()
     }
 }
 
 /// Walk functions step through the structure of the template, generating output as they go.
-impl<'t> State<'t, '_> {
+impl<'t, T: Trace> State<'t, '_, T> {
     fn render(&mut self) -> Result<()> {
         let entered = self.budget.enter_levels(RENDERING_DEPTH);
         entered.map_err(|limit| self.limit(limit))?;
-        self.enter(MAIN, self.mark());
+        self.enter(MAIN, self.mark(), NOTHING);
         self.walk()
     }
 
@@ -334,10 +361,13 @@ impl<'t> State<'t, '_> {
 
     fn walk_node(&mut self, node: &'t Node) -> Result<()> {
         self.step()?;
+        self.trace.begin();
         match node {
             Node::Text(span) => {
-                let template = self.template;
-                self.write(span.of(&template.source))
+                let text = span.of(&self.template.source);
+                self.write(text)?;
+                self.trace.wrote(*span, text.len());
+                Ok(())
             }
             Node::Action(pipeline) => self.walk_action(pipeline),
             Node::If(branch) => self.walk_if_or_with(branch, false),
@@ -373,11 +403,12 @@ impl<'t> State<'t, '_> {
     }
 
     /// Starts on a list; its end goes back to `mark` variables.
-    fn push(&mut self, list: &'t List, mark: usize, kind: FrameKind<'t>) {
+    fn push(&mut self, list: &'t List, mark: usize, kind: FrameKind<'t, T>) {
         self.frames.push(Frame {
             nodes: list.iter(),
             mark,
             dot: self.dot.clone(),
+            dot_origin: self.dot_origin.clone(),
             kind,
         });
     }
@@ -387,8 +418,10 @@ impl<'t> State<'t, '_> {
         let Some(frame) = self.frames.pop() else {
             return;
         };
+        self.trace.leave();
         self.pop(frame.mark);
         self.dot = frame.dot;
+        self.dot_origin = frame.dot_origin;
         if let FrameKind::Call { running, base } = frame.kind {
             self.running = running;
             self.base = base;
@@ -414,11 +447,15 @@ impl<'t> State<'t, '_> {
             return Ok(());
         }
         self.at(NodeRef::Pipeline(pipeline));
+        let before = self.out.len();
         if let Value::Str(text) = &value {
-            return self.write(text.as_bytes());
+            self.write(text.as_bytes())?;
+        } else {
+            let printed = format::print_value(&value, &mut self.out, self.budget);
+            printed.map_err(|limit| self.limit(limit))?;
         }
-        let printed = format::print_value(&value, &mut self.out, self.budget);
-        printed.map_err(|limit| self.limit(limit))
+        self.trace.wrote(pipeline.span(), self.out.len() - before);
+        Ok(())
     }
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
@@ -433,18 +470,28 @@ impl<'t> State<'t, '_> {
         for arm in &branch.arms {
             let value = self.eval_pipeline(&arm.pipeline)?;
             if value.is_true() {
+                self.trace.enter(arm.pipeline.span());
                 self.push(&arm.list, mark, FrameKind::Block);
                 if with {
                     self.dot = Reflected::plain(value);
+                    self.dot_origin = self.trace.origin();
                 }
                 return Ok(());
             }
         }
-        match &branch.else_list {
-            Some(list) => self.push(list, mark, FrameKind::Block),
+        let last = branch.arms.last().map(|arm| &arm.pipeline);
+        self.walk_else(branch.else_list.as_ref(), last, mark);
+        Ok(())
+    }
+
+    fn walk_else(&mut self, list: Option<&'t List>, condition: Option<&'t Pipeline>, mark: usize) {
+        match list {
+            Some(list) => {
+                self.trace.enter(condition.map_or(NOTHING, Pipeline::span));
+                self.push(list, mark, FrameKind::Block);
+            }
             None => self.pop(mark),
         }
-        Ok(())
     }
 
     fn walk_range(&mut self, node: &'t RangeNode) -> Result<()> {
@@ -452,18 +499,17 @@ impl<'t> State<'t, '_> {
         let value = self.eval_pipeline(&node.pipeline)?;
         let items = self.items(value, node)?;
         if items.len() == 0 {
-            match &node.else_list {
-                Some(list) => self.push(list, mark, FrameKind::Block),
-                None => self.pop(mark),
-            }
+            self.walk_else(node.else_list.as_ref(), Some(&node.pipeline), mark);
             return Ok(());
         }
         let turns = Loop {
             node,
             items,
+            origin: self.trace.origin(),
             next: 0,
             mark: self.mark(),
         };
+        self.trace.enter(node.pipeline.span());
         self.push(&node.list, mark, FrameKind::Loop(Box::new(turns)));
         self.next_turn();
         Ok(())
@@ -513,14 +559,15 @@ impl<'t> State<'t, '_> {
         turns.next += 1;
         let node = turns.node;
         let mark = turns.mark;
+        let origin = self.trace.turn(&turns.origin, &element.value);
         frame.nodes = node.list.iter();
         self.pop(mark);
-        self.set_turn(node.element, element.clone());
-        self.set_turn(node.index, Reflected::plain(index));
-        self.dot = element;
+        self.set_turn(node.element, (element.clone(), origin.clone()));
+        self.set_turn(node.index, (Reflected::plain(index), origin.clone()));
+        (self.dot, self.dot_origin) = (element, origin);
     }
 
-    fn set_turn(&mut self, slot: Option<Slot>, value: Reflected) {
+    fn set_turn(&mut self, slot: Option<Slot>, value: Variable<T>) {
         if let Some(var) = slot.and_then(|slot| self.var(slot)) {
             *var = value;
         }
@@ -544,10 +591,11 @@ impl<'t> State<'t, '_> {
         };
         self.budget.templates = left;
         let mark = self.mark();
-        self.enter(node.template, mark);
+        self.enter(node.template, mark, NodeRef::Template(node).span());
         self.dot = Reflected::plain(value);
+        self.dot_origin = self.trace.origin();
         self.base = mark;
-        self.declare(0, self.dot.clone());
+        self.declare(0, (self.dot.clone(), self.dot_origin.clone()));
         Ok(())
     }
 
@@ -555,9 +603,10 @@ impl<'t> State<'t, '_> {
         self.template.lists.get(template.0)?.as_ref()
     }
 
-    fn enter(&mut self, template: TemplateId, mark: usize) {
+    fn enter(&mut self, template: TemplateId, mark: usize, call: Span) {
         if let Some(list) = self.list(template) {
             let (running, base) = (self.running, self.base);
+            self.trace.enter(call);
             self.push(list, mark, FrameKind::Call { running, base });
             self.running = template;
         }

@@ -15,7 +15,7 @@ const TRIM_MARKER_LEN: usize = 2;
 
 /// A piece of the text, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub struct Span {
     pub start: usize,
     pub end: usize,
 }

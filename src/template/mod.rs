@@ -24,6 +24,7 @@ mod parse;
 mod problem;
 mod sorted;
 pub(crate) mod structs;
+mod trace;
 pub mod value;
 
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};
@@ -32,6 +33,8 @@ pub use error::{Error, ErrorKind};
 pub use foreign::{lookalike_help, nil_dot_help};
 use function::Failure;
 pub use function::{CallError, Function, Host, Options, Type};
+pub use lex::Span;
 pub use parse::{MAX_NESTING, MAX_SOURCE, Template};
 pub use problem::Problem;
+pub use trace::Trace;
 pub use value::Value;

@@ -44,6 +44,16 @@ pub struct Template {
 pub(super) const MAIN: TemplateId = TemplateId(0);
 
 impl Template {
+    /// The name that the text was parsed under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text.
+    pub fn text(&self) -> &Arc<[u8]> {
+        &self.source
+    }
+
     /// Parses a text, any bytes, that may call `functions` and Go's builtins. The name is for
     /// messages, and the text may call itself by it.
     pub fn parse(name: &str, text: &[u8], functions: &'static [Function]) -> Result<Template> {

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::go::unicode;
 use crate::resource::stage::{self, Attributes, Stage, Target};
 use crate::tools::console;
+use crate::tree::Tree;
 
 /// Stands for a value that is hidden. An empty value stays empty: there is nothing to hide,
 /// and templates test for it.
@@ -45,15 +46,20 @@ impl Options<'_> {
 pub fn run(config: &Config, options: &Options<'_>) -> Result<ExitCode> {
     let mut backend = Backend::new(config);
     let tree = console::with_progress("fetching the metadata", || backend.fetch())?.tree;
-    let hides = |key: &str| options.redaction.as_ref().is_some_and(|r| r.hides(key));
-    let text = format!("{:#}\n", to_json(tree.leaves(), hides));
-    // JSON leaves DEL and the C1 control characters alone, which terminals obey.
-    let text = console::without_controls(&text);
+    let text = text_of(&tree, options.redaction.as_ref());
     match options.path {
         "-" => console::print(&text)?,
         path => write(Path::new(path), &text)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The recording of a tree, as text.
+pub fn text_of(tree: &Tree, redaction: Option<&Redaction>) -> String {
+    let hides = |key: &str| redaction.is_some_and(|redaction| redaction.hides(key));
+    let text = format!("{:#}\n", to_json(tree.leaves(), hides));
+    // JSON leaves DEL and the C1 control characters alone, which terminals obey.
+    console::without_controls(&text)
 }
 
 /// For the eyes of the caller only: 0600, whosesoever the file was before.
@@ -103,14 +109,14 @@ fn insert(root: &mut Map<String, Json>, key: &str, value: &str) {
 
 /// The rules for hidden values: words in their keys, and the names that the user gave.
 #[derive(Debug)]
-struct Redaction {
+pub struct Redaction {
     /// Lower case; one with a slash is a whole key or what is above it, else any segment.
     named: Vec<String>,
 }
 
 impl Redaction {
     /// Of what was typed for `-redact`: `true` for the flag alone, or names separated by commas.
-    fn new(typed: &[String]) -> Redaction {
+    pub fn new(typed: &[String]) -> Redaction {
         let mut named = Vec::new();
         for text in typed.iter().filter(|text| *text != "true") {
             for name in text.split(',') {
@@ -121,6 +127,14 @@ impl Redaction {
             }
         }
         Redaction { named }
+    }
+
+    /// The same tree without the values that it hides.
+    pub fn redacted(&self, tree: &Tree) -> Tree {
+        Tree::from_pairs(tree.leaves().map(|(key, value)| {
+            let hidden = !value.is_empty() && self.hides(&key);
+            (key, if hidden { HIDDEN } else { value })
+        }))
     }
 
     fn hides(&self, key: &str) -> bool {
@@ -164,7 +178,6 @@ fn looks_secret(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Tree;
 
     fn json(pairs: &[(&str, &str)]) -> String {
         let tree = Tree::from_pairs(pairs.iter().copied());

@@ -10,6 +10,7 @@ pub mod finding;
 pub mod functions;
 pub mod get;
 pub mod lint;
+pub mod looks;
 pub mod preview;
 pub mod rehearse;
 pub mod render;

@@ -5,31 +5,27 @@
 //! file system; an error leaves the file and goes on.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::cli::Args;
-use crate::config::{self, Config, Source};
+use crate::config::{Config, Source};
 use crate::error::Result;
 use crate::log;
 use crate::resource::stage::{self, Stage};
 use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Style};
 use crate::tools::diff;
+use crate::tools::looks::{self, Look, Looks};
 use crate::tree::Tree;
 
 /// How often the files are looked at. A change counts when two looks agree: an editor may be
 /// writing.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Larger directories of templates are not watched to the end.
-const MOST_FILES: usize = 10_000;
-/// Deeper directories are not entered.
-const DEEPEST: u32 = 64;
 
 /// True for settings that a preview is made with: a recording, and a directory in place of /.
 pub fn is_meant(config: &Config) -> bool {
@@ -48,9 +44,9 @@ pub fn run(args: &Args, load: impl Fn() -> Result<Config>) -> Result<ExitCode> {
         templates: Templates::default(),
     };
     let mut rendered = None;
-    let mut looked = preview.look(args);
+    let mut looked = looks::of_image(&preview.config, args);
     loop {
-        let now = preview.look(args);
+        let now = looks::of_image(&preview.config, args);
         if now == looked && rendered.as_ref() != Some(&now) {
             if rendered.is_some() {
                 preview.reload(&load)?;
@@ -63,10 +59,6 @@ pub fn run(args: &Args, load: impl Fn() -> Result<Config>) -> Result<ExitCode> {
         thread::sleep(PAUSE);
     }
 }
-
-/// The look of a file from outside: size and time of change; none for one that is not there.
-type Look = Option<(u64, Option<SystemTime>)>;
-type Looks = BTreeMap<PathBuf, Look>;
 
 struct Preview {
     style: Style,
@@ -81,18 +73,6 @@ struct Preview {
 }
 
 impl Preview {
-    fn look(&self, args: &Args) -> Looks {
-        let mut looks = Looks::new();
-        for directory in ["conf.d", "templates"] {
-            look_below(&self.config.confdir.join(directory), 0, &mut looks);
-        }
-        if let Source::File(recordings) = &self.config.source {
-            looks.extend(recordings.iter().map(|path| (path.clone(), look(path))));
-        }
-        looks.extend(config::settings_file(args).map(|path| (path.clone(), look(&path))));
-        looks
-    }
-
     /// Reads the settings again; wrong ones are reported, and the old ones stay.
     fn reload(&mut self, load: &impl Fn() -> Result<Config>) -> Result<()> {
         let place = PathBuf::from("settings");
@@ -197,28 +177,5 @@ impl Preview {
         let lines: Vec<String> = text.lines().map(|line| self.style.show(line)).collect();
         let text = self.style.paint(colour, &lines.join("\n"));
         console::print(&format!("{text}\n"))
-    }
-}
-
-fn look(path: &Path) -> Look {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()))
-}
-
-/// Adds the looks of the files below a directory.
-fn look_below(directory: &Path, depth: u32, looks: &mut Looks) {
-    // One that cannot be listed is reported by whoever reads it.
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    for entry in entries {
-        let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if looks.len() >= MOST_FILES {
-            return;
-        }
-        if !is_dir {
-            looks.insert(path.clone(), look(&path));
-        } else if depth < DEEPEST {
-            look_below(&path, depth + 1, looks);
-        }
     }
 }

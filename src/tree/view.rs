@@ -138,7 +138,7 @@ impl View {
     }
 
     /// Empty, or a clean path that every visible key begins with in the tree and not here.
-    pub(super) fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         &self.scope.prefix
     }
 

@@ -13,7 +13,7 @@ use super::Funcs;
 use super::table::FUNCTIONS;
 use crate::resource::input::FileInput;
 use crate::template::value::Str;
-use crate::template::{Budget, CallError, Template, Value};
+use crate::template::{Budget, CallError, Error, Template, Value};
 
 /// How many files may be open at once: each takes some of the native stack.
 const MAX_OPEN: usize = 20;
@@ -36,12 +36,13 @@ impl Included {
     }
 }
 
+/// A file that can be included.
 #[derive(Debug)]
-struct Include {
+pub(in crate::resource) struct Include {
     name: String,
     /// The file itself, links followed.
     path: PathBuf,
-    template: Template,
+    pub template: Template,
 }
 
 impl Funcs {
@@ -52,15 +53,24 @@ impl Funcs {
         data: &[Value],
         budget: &mut Budget,
     ) -> Result<Value, CallError> {
-        let data = match data {
-            [] => &Value::Nil,
-            [data] => data,
-            _ => {
-                return Err(failed(
-                    "include takes a file and one value at the most".to_owned(),
-                ));
-            }
-        };
+        let include = self.begin_include(file, data, budget)?;
+        let (data, options) = (data.first().unwrap_or(&Value::Nil), self.around.options);
+        let rendered = include.template.execute(self, data, options, budget);
+        self.end_include(rendered, budget)
+    }
+
+    /// The file that is to be included, which counts as open from now on.
+    pub(in crate::resource) fn begin_include(
+        &mut self,
+        file: &Str,
+        data: &[Value],
+        budget: &mut Budget,
+    ) -> Result<Rc<Include>, CallError> {
+        if data.len() > 1 {
+            return Err(failed(
+                "include takes a file and one value at the most".to_owned(),
+            ));
+        }
         let include = self.load(file)?;
         let open = &mut self.included.open;
         if let Some(first) = open.iter().position(|open| open.path == include.path) {
@@ -79,8 +89,15 @@ impl Funcs {
         }
         budget.enter()?;
         open.push(Rc::clone(&include));
-        let options = self.around.options;
-        let rendered = include.template.execute(self, data, options, budget);
+        Ok(include)
+    }
+
+    /// The value of the include that was begun last, of what its file rendered to.
+    pub(in crate::resource) fn end_include(
+        &mut self,
+        rendered: Result<Vec<u8>, Error>,
+        budget: &mut Budget,
+    ) -> Result<Value, CallError> {
         budget.leave();
         self.included.open.pop();
         match rendered {

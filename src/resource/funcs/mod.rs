@@ -98,6 +98,11 @@ impl Funcs {
         self.reads
     }
 
+    /// How what is included is executed.
+    pub(super) fn options(&self) -> Options {
+        self.around.options
+    }
+
     /// The metadata that the rendering depends on, the calls whose results may change by
     /// themselves, and the files that it has included.
     pub fn into_inputs(self) -> (ReadSet, Observed, Vec<FileInput>) {

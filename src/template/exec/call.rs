@@ -6,6 +6,7 @@ use crate::template::builtins::Builtin;
 use crate::template::methods::{self, Method};
 use crate::template::node::{Callee, NodeRef, Operand, OperandKind};
 use crate::template::problem::Problem;
+use crate::template::trace::Trace;
 use crate::template::value::Value;
 use crate::template::{CallError, Function, Type};
 
@@ -16,7 +17,7 @@ pub(super) enum Callable {
     Method(Value, &'static Method),
 }
 
-impl<'t> State<'t, '_> {
+impl<'t, T: Trace> State<'t, '_, T> {
     /// `node` is what a failure of the call itself is about.
     pub(super) fn eval_function(
         &mut self,

@@ -7,6 +7,7 @@ use crate::template::node::{
     Command, Declared, NodeRef, Number, Operand, OperandKind, Pipeline, Slot,
 };
 use crate::template::problem::Problem;
+use crate::template::trace::Trace;
 use crate::template::value::{Map, Value};
 
 use super::call::Callable;
@@ -25,7 +26,7 @@ impl<'t> Args<'t> {
     }
 }
 
-impl<'t> State<'t, '_> {
+impl<'t, T: Trace> State<'t, '_, T> {
     /// The pipeline's value. Variables that it declares are pushed; the caller pops them.
     pub(super) fn eval_pipeline(&mut self, pipeline: &'t Pipeline) -> Result<Value> {
         self.at(NodeRef::Pipeline(pipeline));
@@ -44,7 +45,7 @@ impl<'t> State<'t, '_> {
     }
 
     fn eval_declared(&mut self, variable: &Declared, assign: bool, value: &Value) -> Result<()> {
-        let value = Reflected::plain(value.clone());
+        let value = (Reflected::plain(value.clone()), self.trace.origin());
         match variable.slot {
             Some(slot) if !assign => self.declare(slot, value),
             slot => match slot.and_then(|slot| self.var(slot)) {
@@ -55,7 +56,7 @@ impl<'t> State<'t, '_> {
         Ok(())
     }
 
-    fn undefined<T>(&self, name: Span) -> Result<T> {
+    fn undefined<V>(&self, name: Span) -> Result<V> {
         let name = name.of(&self.template.source);
         self.fail(Problem::UndefinedVariable(name.to_vec()))
     }
@@ -127,7 +128,10 @@ impl<'t> State<'t, '_> {
     /// Dot, or a constant where no particular type is wanted.
     pub(super) fn eval_constant(&mut self, operand: &'t Operand) -> Result<Reflected> {
         Ok(match &operand.kind {
-            OperandKind::Dot => self.dot.clone(),
+            OperandKind::Dot => {
+                self.trace.uses(&self.dot_origin);
+                self.dot.clone()
+            }
             OperandKind::Bool(value) => Reflected::plain(Value::Bool(*value)),
             OperandKind::String(text) => Reflected::plain(text.clone()),
             OperandKind::Number(number) => Reflected::plain(self.ideal_constant(operand, number)?),
@@ -162,6 +166,7 @@ impl<'t> State<'t, '_> {
         last: Option<Value>,
     ) -> Result<Reflected> {
         self.at(NodeRef::Operand(words.first));
+        self.trace.uses(&self.dot_origin);
         self.eval_field_chain(self.dot.clone(), fields, words, last)
     }
 
@@ -185,9 +190,10 @@ impl<'t> State<'t, '_> {
         last: Option<Value>,
     ) -> Result<Reflected> {
         self.at(NodeRef::Operand(words.first));
-        let Some(value) = slot.and_then(|slot| self.var(slot)).cloned() else {
+        let Some((value, origin)) = slot.and_then(|slot| self.var(slot)).cloned() else {
             return self.undefined(name);
         };
+        self.trace.uses(&origin);
         if fields.is_empty() {
             self.not_a_function(words, &last)?;
             return Ok(value);

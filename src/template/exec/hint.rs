@@ -6,10 +6,11 @@ use crate::template::foreign;
 use crate::template::lex::Span;
 use crate::template::node::{List, Node, NodeRef, Operand, OperandKind, Pipeline};
 use crate::template::problem::Problem;
+use crate::template::trace::Trace;
 use crate::template::value::Value;
 use crate::template::{CallError, Failure};
 
-impl<'t> State<'t, '_> {
+impl<'t, T: Trace> State<'t, '_, T> {
     /// The help for a problem at this node.
     pub(super) fn hint(&self, problem: &Problem, node: NodeRef<'t>) -> Option<String> {
         match problem {
@@ -92,7 +93,7 @@ impl<'t> State<'t, '_> {
 }
 
 /// Dot is nil outside of `range` and `with`: the metadata is not in it.
-fn hint_at_nil(node: NodeRef<'_>, state: &State<'_, '_>) -> Option<String> {
+fn hint_at_nil<T: Trace>(node: NodeRef<'_>, state: &State<'_, '_, T>) -> Option<String> {
     let NodeRef::Operand(Operand {
         kind: OperandKind::Field(fields),
         ..

@@ -15,7 +15,7 @@ const SMALL: usize = 2000;
 
 /// Lines that are replaced by others, either of which may be none.
 #[derive(Debug)]
-pub(super) struct Change {
+pub struct Change {
     pub old: Range<usize>,
     pub new: Range<usize>,
 }

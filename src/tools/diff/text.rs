@@ -4,7 +4,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::search::{self, Change};
+use super::search;
+
+pub use super::search::Change;
 use crate::tools::console::Colour;
 
 /// A larger file is not shown, in bytes: nobody would read it.
@@ -48,6 +50,16 @@ pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
         add_hunk(&mut lines, &from, &to, hunk);
     }
     lines
+}
+
+/// The lines, by their indices, that are replaced from one content to another; none for contents that
+/// are too large or not text.
+pub fn changes(old: &[u8], new: &[u8]) -> Option<Vec<Change>> {
+    if old.len().max(new.len()) > LARGEST {
+        return None;
+    }
+    let (old, new) = (as_text(old)?, as_text(new)?);
+    Some(search::changes(&lines_of(old), &lines_of(new)))
 }
 
 /// The lines with their ends.

@@ -40,6 +40,8 @@ use code::Code;
 use facts::ResourceFacts;
 use source::Source;
 
+pub use source::shown;
+
 /// The timeout of the metadata service.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -69,6 +71,16 @@ pub fn examine(args: &Args) -> Result<(Report, usize)> {
     let context = settings::check(args, &mut report)?;
     let files = check_files(context, &mut report)?;
     Ok((report, files))
+}
+
+/// All findings with metadata that the caller has, fetched below `prefix`.
+pub fn examine_with(args: &Args, prefix: Option<&str>, tree: Arc<Tree>) -> Result<Report> {
+    let mut report = Report::default();
+    let mut context = settings::check(args, &mut report)?;
+    context.config.prefix = prefix.map(str::to_owned);
+    context.tree = Some(tree);
+    check_files(context, &mut report)?;
+    Ok(report)
 }
 
 /// The settings as far as they can be known, however broken confd.toml is, and what is wrong with

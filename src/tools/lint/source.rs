@@ -69,7 +69,7 @@ impl Source {
 }
 
 /// A path as people see it: below the current directory without it.
-pub(super) fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok());
     let below = below.or_else(|| path.strip_prefix(".").ok());

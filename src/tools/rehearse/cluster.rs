@@ -34,7 +34,7 @@ pub(super) struct Node {
 }
 
 const HOST: &str = "/host";
-const HOSTS: &str = "/hosts";
+pub(super) const HOSTS: &str = "/hosts";
 const ADDING: &str = "/adding-hosts";
 const DELETING: &str = "/deleting-hosts";
 
@@ -260,7 +260,7 @@ impl Node {
         role.chain([self.id.as_str()]).collect::<Vec<_>>().join("/")
     }
 
-    fn add_to(&self, pairs: &mut Vec<(String, String)>, dir: &str) {
+    pub(super) fn add_to(&self, pairs: &mut Vec<(String, String)>, dir: &str) {
         let role = self
             .role
             .as_ref()

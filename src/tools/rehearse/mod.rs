@@ -25,8 +25,10 @@ use crate::tools::console::{self, Format};
 use crate::tree::Tree;
 
 use golden::{Difference, GoldenFiles};
-use stages::Plan;
-use steps::Rehearsal;
+
+pub use report::Report;
+pub use stages::{Before, Group, Plan, Stage, Variant, Viewpoint};
+pub use steps::{Failure, File, Rehearsal, Resource, StageInfo, Step};
 
 /// The directories that were typed, and what to do with them.
 struct Options<'a> {
@@ -74,6 +76,14 @@ fn shows_a_node(tree: &Arc<Tree>) -> bool {
     everything.has_below("/host") || everything.has_below("/hosts")
 }
 
+/// Gives the settings the platform's prefix, unless they have one, where a recording shows what is
+/// below it.
+pub fn set_prefix(config: &mut Config, recorded: &Arc<Tree>) {
+    if config.prefix.is_none() && shows_a_node(recorded) {
+        config.prefix = Some(PREFIX.to_owned());
+    }
+}
+
 /// Rehearses with a recording, and prints the result. Exits with 1 when a resource fails in the
 /// life of the cluster, or when a file is not as expected.
 pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
@@ -82,9 +92,7 @@ pub fn run(mut config: Config, args: &Args) -> Result<ExitCode> {
     // Here it is the directory of all files, and stands for / of no node.
     config.root = None;
     let recorded = Backend::new(&config).fetch()?.tree;
-    if config.prefix.is_none() && shows_a_node(&recorded) {
-        config.prefix = Some(PREFIX.to_owned());
-    }
+    set_prefix(&mut config, &recorded);
     let plan = Plan::of(&recorded);
     let mut rehearsal = Rehearsal::load(&config, options.check)?;
     console::with_progress("rehearsing", || rehearsal.run(&plan, &config));

@@ -1,4 +1,5 @@
-//! The failures of a rehearsal, each once, with all places where it happens; and the reloads.
+//! The failures of a rehearsal, each once, with all places where it happens; and the reloads: for every
+//! program that shows them.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use super::stages::Group;
 use super::steps::{Rehearsal, Step};
 
 /// One failure of one resource.
-pub(super) struct Report<'r> {
+pub struct Report<'r> {
     /// The index of the resource.
     pub resource: usize,
     pub message: &'r str,
@@ -18,7 +19,7 @@ pub(super) struct Report<'r> {
 
 impl Rehearsal {
     /// The failures in the order of the stages.
-    pub(super) fn reports(&self) -> Vec<Report<'_>> {
+    pub fn reports(&self) -> Vec<Report<'_>> {
         let mut reports: Vec<Report<'_>> = Vec::new();
         for step in &self.steps {
             let counts = self.group(step) == Group::Life;
@@ -46,7 +47,7 @@ impl Rehearsal {
 
     /// The places of a failure in words: `2, 9 (db/i-3), 11 (/env/threads)`. The nodes are named
     /// where the others do not fail.
-    pub(super) fn places(&self, report: &Report<'_>) -> String {
+    pub fn places(&self, report: &Report<'_>) -> String {
         let stages: BTreeSet<usize> = report.steps.iter().map(|step| step.stage).collect();
         let places = stages.into_iter().map(|stage| {
             let all = self.steps.iter().filter(|step| step.stage == stage);
@@ -74,7 +75,7 @@ impl Rehearsal {
     }
 
     /// The reload commands, in the order of the resources, each once.
-    pub(super) fn reloads(&self) -> Vec<&str> {
+    pub fn reloads(&self) -> Vec<&str> {
         let mut commands: Vec<&str> = Vec::new();
         for resource in &self.resources {
             if let Some(reload) = resource.reload.as_deref()
@@ -87,7 +88,7 @@ impl Rehearsal {
     }
 
     /// The indices of the reload commands that run because of a step; identical commands run once.
-    pub(super) fn reloads_of(&self, step: &Step) -> BTreeSet<usize> {
+    pub fn reloads_of(&self, step: &Step) -> BTreeSet<usize> {
         let commands = self.reloads();
         let changed = step
             .changed

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::cluster::{Cluster, Node};
+use super::cluster::{Cluster, HOSTS, Node};
 use crate::tree::Tree;
 
 /// The weight of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub enum Group {
     /// The platform produces it: a failure fails the rehearsal.
     Life,
     /// The platform produces it for a moment at most, between two writes.
@@ -22,7 +22,7 @@ pub(super) enum Group {
 
 impl Group {
     /// The name in JSON.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Group::Life => "life",
             Group::Between => "between_writes",
@@ -32,7 +32,7 @@ impl Group {
 }
 
 /// A moment in the life of a cluster, or several alike.
-pub(super) struct Stage {
+pub struct Stage {
     /// The name of its directory with rendered files.
     pub slug: &'static str,
     /// The role that it is about; empty for none.
@@ -58,7 +58,7 @@ struct Edit {
 
 /// The stage before a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
+pub enum Before {
     /// The rehearsal begins here.
     Unknown,
     /// A machine without any of the files.
@@ -68,7 +68,7 @@ pub(super) enum Before {
 }
 
 /// One tree of a stage.
-pub(super) struct Variant {
+pub struct Variant {
     /// The difference from the other variants; empty when it is the only one.
     pub about: String,
     pub tree: Arc<Tree>,
@@ -94,13 +94,20 @@ impl Stage {
         "parameter-absent",
     ];
 
+    /// The differences between its variants, in their order; one empty one when there is a single
+    /// variant.
+    pub fn abouts(&self) -> Vec<&str> {
+        let abouts: Vec<&str> = self.edits.iter().map(|edit| edit.about.as_str()).collect();
+        if abouts.is_empty() { vec![""] } else { abouts }
+    }
+
     /// True for the stages that try each parameter.
     pub(super) fn is_about_parameters(&self) -> bool {
         self.slug.starts_with("parameter-")
     }
 
     /// Its variants, each made when it is due: there may be many.
-    pub(super) fn variants(&self) -> Box<dyn Iterator<Item = Variant> + '_> {
+    pub fn variants(&self) -> Box<dyn Iterator<Item = Variant> + '_> {
         if self.edits.is_empty() {
             return Box::new(std::iter::once(Variant {
                 about: String::new(),
@@ -124,7 +131,7 @@ impl Stage {
 }
 
 /// A node that looks at the cluster.
-pub(super) struct Viewpoint {
+pub struct Viewpoint {
     /// `ROLE/ID`, or the id where there are no roles; empty when nodes cannot be distinguished.
     pub name: String,
     /// True for a node that joins in the scale-out.
@@ -136,7 +143,7 @@ pub(super) struct Viewpoint {
 }
 
 /// The plan of a rehearsal, made from a recording.
-pub(super) struct Plan {
+pub struct Plan {
     recorded: Cluster,
     newcomers: Vec<Node>,
     leaving: Vec<Node>,
@@ -146,7 +153,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Plans the rehearsal with a recording.
-    pub(super) fn of(recorded: &Tree) -> Plan {
+    pub fn of(recorded: &Tree) -> Plan {
         let recorded = Cluster::of(recorded);
         let mut plan = Plan {
             newcomers: Vec::new(),
@@ -186,9 +193,44 @@ impl Plan {
         missing
     }
 
+    /// The name of the node that the metadata was recorded on, if it can be told.
+    pub fn recorded_node(&self) -> Option<String> {
+        let cluster = &self.recorded;
+        let own = cluster.nodes.iter().find(|node| cluster.is_own(node));
+        own.map(Node::name)
+    }
+
+    /// The roles with nodes; one empty name stands for nodes without roles.
+    pub fn roles(&self) -> Vec<String> {
+        let roles = self.recorded.roles().into_iter();
+        roles.map(Option::unwrap_or_default).collect()
+    }
+
+    /// The keys and values of one more node of a role, the like of its last one.
+    pub fn another_node(&self, role: &str) -> Vec<(String, String)> {
+        let role = Some(role.to_owned()).filter(|role| !role.is_empty());
+        let mut pairs = Vec::new();
+        for number in 1.. {
+            let id = format!("i-added{number}");
+            let is_taken = self.recorded.nodes.iter().any(|node| node.id == id);
+            // Its number keeps its address apart from those that join in the stages.
+            let Some(mut node) = self.recorded.newcomer(&role, NEWCOMERS + number) else {
+                break;
+            };
+            if !is_taken {
+                let own = node.leaves.values_mut().filter(|value| **value == node.id);
+                own.for_each(|value| value.clone_from(&id));
+                node.id = id;
+                node.add_to(&mut pairs, HOSTS);
+                break;
+            }
+        }
+        pairs
+    }
+
     /// The nodes that look: of each role the recorded one, the first, the middle and the last, and
     /// the one that joins.
-    pub(super) fn viewpoints(&self) -> Vec<Viewpoint> {
+    pub fn viewpoints(&self) -> Vec<Viewpoint> {
         let cluster = &self.recorded;
         let mut viewpoints = Vec::new();
         if cluster.can_tell_nodes() {
@@ -229,7 +271,7 @@ impl Plan {
     }
 
     /// All stages as one node sees them; for each node the same list.
-    pub(super) fn stages(&self, viewpoint: &Viewpoint) -> Vec<Stage> {
+    pub fn stages(&self, viewpoint: &Viewpoint) -> Vec<Stage> {
         let mut life = Life {
             plan: self,
             knows_itself: !viewpoint.name.is_empty(),
@@ -262,6 +304,9 @@ impl Plan {
         life.stages
     }
 }
+
+/// More than the roles, each of which has one node that joins.
+const NEWCOMERS: usize = 100;
 
 const VERTICAL: &str = "/vertical-scaling-roles";
 

@@ -8,14 +8,14 @@ use super::stages::{Before, Group, Plan, Stage, Variant, Viewpoint};
 use crate::config::Config;
 use crate::error::Result;
 use crate::log;
-use crate::resource::{self, Inputs, Templates};
+use crate::resource::{self, Inputs, Templates, items};
 use crate::tree::Tree;
 
 /// A file's content; none before it is made.
-pub(super) type File = Option<Rc<[u8]>>;
+pub type File = Option<Rc<[u8]>>;
 
 /// All resources, and what came of each step.
-pub(super) struct Rehearsal {
+pub struct Rehearsal {
     pub resources: Vec<Resource>,
     /// The errors of resource files that could not be read.
     pub unread: Vec<String>,
@@ -28,7 +28,7 @@ pub(super) struct Rehearsal {
 }
 
 /// A resource that takes part.
-pub(super) struct Resource {
+pub struct Resource {
     /// The file, relative to conf.d.
     pub name: String,
     /// The reload command.
@@ -39,7 +39,7 @@ pub(super) struct Resource {
 }
 
 /// The report's entry for a stage.
-pub(super) struct StageInfo {
+pub struct StageInfo {
     pub slug: &'static str,
     pub role: String,
     pub name: String,
@@ -48,7 +48,7 @@ pub(super) struct StageInfo {
 }
 
 /// One variant of a stage as one node sees it.
-pub(super) struct Step {
+pub struct Step {
     /// The index of the stage.
     pub stage: usize,
     /// The index of the node that looks.
@@ -61,11 +61,11 @@ pub(super) struct Step {
     /// The rendered file of each resource; none for one that failed.
     pub rendered: Vec<File>,
     /// The file of each resource on the disk afterwards.
-    after: Vec<File>,
+    pub after: Vec<File>,
 }
 
 /// A resource that fails in a step.
-pub(super) struct Failure {
+pub struct Failure {
     /// The index of the resource.
     pub resource: usize,
     pub message: String,
@@ -79,7 +79,7 @@ struct Known {
 
 impl Rehearsal {
     /// Reads the resources. With `check`, each check_cmd will run on the rendered files.
-    pub(super) fn load(config: &Config, check: bool) -> Result<Rehearsal> {
+    pub fn load(config: &Config, check: bool) -> Result<Rehearsal> {
         let directory = config.confdir.join("conf.d");
         let (mut resources, mut unread) = (Vec::new(), Vec::new());
         for (path, _) in resource::find(&directory)? {
@@ -108,12 +108,10 @@ impl Rehearsal {
     }
 
     /// Goes through the plan, node by node.
-    pub(super) fn run(&mut self, plan: &Plan, config: &Config) {
+    pub fn run(&mut self, plan: &Plan, config: &Config) {
         for viewpoint in plan.viewpoints() {
-            let node = self.nodes.len();
             let stages = plan.stages(&viewpoint);
-            self.nodes.push((viewpoint.name.clone(), viewpoint.joins));
-            self.look(node, &viewpoint, &stages, config);
+            self.visit(&viewpoint, &stages, config, &mut |_| true);
             if self.stages.is_empty() {
                 self.stages = stages.into_iter().map(StageInfo::of).collect();
             }
@@ -122,25 +120,34 @@ impl Rehearsal {
     }
 
     /// True when a resource fails where it may not.
-    pub(super) fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         let mut failed = self.steps.iter().filter(|step| !step.failures.is_empty());
         let counts = |step: &Step| self.group(step) == Group::Life;
         !self.unread.is_empty() || failed.any(counts)
     }
 
     /// The group of a step's stage.
-    pub(super) fn group(&self, step: &Step) -> Group {
+    pub fn group(&self, step: &Step) -> Group {
         let stage = self.stages.get(step.stage);
         stage.map_or(Group::Life, |stage| stage.group)
     }
 
-    /// All stages as one node sees them.
-    fn look(&mut self, node: usize, viewpoint: &Viewpoint, stages: &[Stage], config: &Config) {
+    /// Goes through those stages of one node that are `wanted`, which is asked for each in turn. A
+    /// stage needs those before it.
+    pub fn visit(
+        &mut self,
+        viewpoint: &Viewpoint,
+        stages: &[Stage],
+        config: &Config,
+        wanted: &mut dyn FnMut(usize) -> bool,
+    ) {
+        let node = self.nodes.len();
+        self.nodes.push((viewpoint.name.clone(), viewpoint.joins));
         let mut known: Vec<Option<Known>> = self.resources.iter().map(|_| None).collect();
         let first = self.steps.len();
         for (index, stage) in stages.iter().enumerate() {
             let skips = stage.is_about_parameters() && !viewpoint.tries_parameters;
-            if !stage.is_seen || skips {
+            if !stage.is_seen || skips || !wanted(index) {
                 continue;
             }
             let before = match stage.before {
@@ -254,7 +261,7 @@ impl Resource {
         for item in items {
             let rendered = item.render(&mut self.templates, tree, config);
             let rendered = rendered.map_err(|error| item.words(&error))?;
-            all.extend_from_slice(format!("==> {} <==\n", item.dest().display()).as_bytes());
+            all.extend_from_slice(items::title(item.dest()).as_bytes());
             all.extend_from_slice(&rendered.content);
             if !rendered.content.ends_with(b"\n") {
                 all.push(b'\n');

@@ -1,0 +1,51 @@
+//! The hooks by which a tool learns what each part of an output comes from.
+//!
+//! The executor is compiled for each kind of trace. What [`NoTrace`] does is nothing, and nothing is
+//! what the compiler leaves of it: an agent pays neither time nor bytes.
+
+use super::Value;
+use super::lex::Span;
+
+/// A witness of an execution.
+///
+/// It collects what one node of the template uses: variables and dot tell by [`Trace::uses`], and the
+/// functions by a way of their own. What it collected is the origin of what the node writes, keeps in
+/// a variable or passes on.
+pub trait Trace {
+    /// What is known of where a value comes from. Travels with variables and dot.
+    type Origin: Clone;
+
+    /// The origin of the data that the template is executed with.
+    fn data(&mut self) -> Self::Origin;
+    /// The next node begins: nothing is collected yet.
+    fn begin(&mut self);
+    /// The node uses a variable, or dot, of this origin.
+    fn uses(&mut self, origin: &Self::Origin);
+    /// The origin of the node's value.
+    fn origin(&mut self) -> Self::Origin;
+    /// The node, at this part of the text, has written so many bytes.
+    fn wrote(&mut self, node: Span, size: usize);
+    /// A block begins because of the node: a condition, a range, a call of a template.
+    fn enter(&mut self, node: Span);
+    /// The innermost block, a range, goes on to this element of a value of that origin. Returns the
+    /// element's own origin.
+    fn turn(&mut self, origin: &Self::Origin, element: &Value) -> Self::Origin;
+    /// The innermost block ends.
+    fn leave(&mut self);
+}
+
+/// No trace at all.
+pub(super) struct NoTrace;
+
+impl Trace for NoTrace {
+    type Origin = ();
+
+    fn data(&mut self) {}
+    fn begin(&mut self) {}
+    fn uses(&mut self, (): &()) {}
+    fn origin(&mut self) {}
+    fn wrote(&mut self, _: Span, _: usize) {}
+    fn enter(&mut self, _: Span) {}
+    fn turn(&mut self, (): &(), _: &Value) {}
+    fn leave(&mut self) {}
+}

@@ -58,7 +58,10 @@ impl Access {
         let below = url.strip_prefix('/').and_then(|path| path.split_once('/'));
         match below {
             Some((token, path)) if is_same(token, &self.token) => Ok(path),
-            _ => Err((404, "the address lacks the token; use the one that was printed")),
+            _ => Err((
+                404,
+                "the address lacks the token; use the one that was printed",
+            )),
         }
     }
 }
@@ -94,14 +97,26 @@ mod tests {
         for (url, headers, allowed) in [
             ("/t0ken/", &[host][..], true),
             ("/t0ken/api/view?x", &[("host", "LOCALHOST:7000")], true),
-            ("/t0ken/", &[host, ("Origin", "http://localhost:7000")], true),
+            (
+                "/t0ken/",
+                &[host, ("Origin", "http://localhost:7000")],
+                true,
+            ),
             ("/t0ken/", &[host, ("Sec-Fetch-Site", "none")], true),
             ("/t0ken/", &[], false),
             ("/t0ken/", &[("Host", "127.0.0.1")], false),
             ("/t0ken/", &[("Host", "127.0.0.1:7001")], false),
             ("/t0ken/", &[("Host", "rebound.example:7000")], false),
-            ("/t0ken/", &[host, ("Origin", "http://127.0.0.1:7001")], false),
-            ("/t0ken/", &[host, ("Origin", "https://127.0.0.1:7000")], false),
+            (
+                "/t0ken/",
+                &[host, ("Origin", "http://127.0.0.1:7001")],
+                false,
+            ),
+            (
+                "/t0ken/",
+                &[host, ("Origin", "https://127.0.0.1:7000")],
+                false,
+            ),
             ("/t0ken/", &[host, ("Origin", "null")], false),
             ("/t0ken/", &[host, ("Sec-Fetch-Site", "cross-site")], false),
             ("/t0ken/", &[host, ("Sec-Fetch-Site", "same-site")], false),

@@ -258,6 +258,21 @@ impl Error {
         self.0.hint.clone().or_else(|| self.0.problem.help())
     }
 
+    /// The error in an included file that this one passes on, or itself.
+    pub fn innermost(&self) -> &Error {
+        self.0.problem.nested().map_or(self, Error::innermost)
+    }
+
+    /// The name of the template that the place is in.
+    pub fn template(&self) -> &str {
+        &self.0.place.name
+    }
+
+    /// What is known of a missing key, or else the help.
+    pub fn cure(&self) -> Option<String> {
+        self.answer().or_else(|| self.innermost().help())
+    }
+
     /// The line, from 1.
     pub fn line(&self) -> usize {
         self.0.place.line()

@@ -1,0 +1,118 @@
+//! The image that is shown: its settings and metadata as they are on disk now.
+//!
+//! Replaced as a whole when something is saved. What is wrong with a file that was saved is a
+//! problem on the page; the last good settings and metadata stay.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use app_agent::backend::Backend;
+use app_agent::cli::Args;
+use app_agent::config::{Config, Source};
+use app_agent::tools::{looks, rehearse};
+use app_agent::tree::Tree;
+
+/// An image, as the command line names it.
+pub(crate) struct Image {
+    args: Args,
+    state: RwLock<Arc<State>>,
+}
+
+/// An image at one moment.
+#[derive(Clone)]
+pub(crate) struct State {
+    /// Counts the changes on disk.
+    pub generation: u64,
+    pub config: Config,
+    /// The metadata, as recorded or from the node.
+    pub tree: Arc<Tree>,
+    /// What is wrong with settings or metadata since they were read last.
+    pub problems: Vec<String>,
+}
+
+impl Image {
+    /// Reads the settings and the metadata, which must be good at first.
+    pub(crate) fn open(args: Args) -> Result<Image, String> {
+        let mut config = load(&args)?;
+        let tree = Backend::new(&config)
+            .fetch()
+            .map_err(|error| error.chain())?
+            .tree;
+        rehearse::set_prefix(&mut config, &tree);
+        let state = State {
+            generation: 1,
+            config,
+            tree,
+            problems: Vec::new(),
+        };
+        Ok(Image {
+            args,
+            state: RwLock::new(Arc::new(state)),
+        })
+    }
+
+    /// The image as it is now.
+    pub(crate) fn state(&self) -> Arc<State> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&state)
+    }
+
+    /// The flags of confd that it was opened with.
+    pub(crate) fn args(&self) -> &Args {
+        &self.args
+    }
+
+    /// The looks of its files.
+    pub(crate) fn looks(&self) -> looks::Looks {
+        looks::of_image(&self.state().config, &self.args)
+    }
+
+    /// Returns true if its metadata comes from a file, not from a live node.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(self.state().config.source, Source::File(_))
+    }
+
+    /// Reads the settings and a recording again, after something was saved.
+    pub(crate) fn reload(&self) {
+        let old = self.state();
+        let mut new = State {
+            problems: Vec::new(),
+            ..State::clone(&old)
+        };
+        match load(&self.args) {
+            Ok(config) => new.config = config,
+            Err(problem) => new.problems.push(problem),
+        }
+        if self.is_recorded() {
+            match Backend::new(&new.config).fetch() {
+                Ok(fetched) => new.tree = fetched.tree,
+                Err(error) => new.problems.push(error.chain()),
+            }
+        }
+        rehearse::set_prefix(&mut new.config, &new.tree);
+        self.replace(new);
+    }
+
+    /// Goes on with the metadata of a live node, or with what is wrong with it.
+    pub(crate) fn update(&self, tree: Result<Arc<Tree>, String>) {
+        let mut new = State::clone(&self.state());
+        new.problems.clear();
+        match tree {
+            Ok(tree) => new.tree = tree,
+            Err(problem) => new.problems.push(problem),
+        }
+        self.replace(new);
+    }
+
+    fn replace(&self, mut state: State) {
+        state.generation += 1;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+}
+
+fn load(args: &Args) -> Result<Config, String> {
+    let config = Config::load(args, |name| std::env::var_os(name));
+    let mut config = config.map_err(|error| error.chain())?;
+    // Nothing is written anywhere: owners are not looked up for files that are not made.
+    config.root = None;
+    Ok(config)
+}

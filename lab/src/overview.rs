@@ -1,0 +1,64 @@
+//! The whole life of the cluster as one node sees it: in which stages files change, fail or reload.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use app_agent::tools::rehearse::{Before, Rehearsal, Step};
+use serde_json::{Value as Json, json};
+
+use crate::selection::Life;
+
+/// The number of the question that was asked last: an older one is given up.
+#[derive(Default)]
+pub(crate) struct Tickets(AtomicU64);
+
+/// All steps of the node that a request names. Null when another question has come since.
+pub(crate) fn show(life: &Life, request: &Json, tickets: &Tickets) -> Result<Json, String> {
+    let ticket = tickets.0.fetch_add(1, Ordering::Relaxed) + 1;
+    let is_wanted = || tickets.0.load(Ordering::Relaxed) == ticket;
+    let place = life.place(request);
+    let stages = life.stages(place.node);
+    let config = &life.state.config;
+    let mut rehearsal = Rehearsal::load(config, false).map_err(|error| error.chain())?;
+    if let Some(viewpoint) = life.viewpoints.get(place.node) {
+        rehearsal.visit(viewpoint, &stages, config, &mut |_| is_wanted());
+    }
+    if !is_wanted() {
+        return Ok(Json::Null);
+    }
+    let steps = rehearsal.steps.iter().map(|step| {
+        let before = stages.get(step.stage).map(|stage| stage.before);
+        show_step(&rehearsal, step, before == Some(Before::Unknown))
+    });
+    Ok(json!({
+        "node": life.viewpoints.get(place.node).map(|node| node.name.as_str()),
+        "generation": life.state.generation,
+        "steps": steps.collect::<Vec<_>>(),
+        "missing": life.plan.missing,
+    }))
+}
+
+fn show_step(rehearsal: &Rehearsal, step: &Step, is_first: bool) -> Json {
+    let name = |index: usize| rehearsal.resources.get(index).map(|one| one.name.as_str());
+    let commands = rehearsal.reloads();
+    let reloads = rehearsal.reloads_of(step).into_iter();
+    let reloads: Vec<&str> = reloads
+        .filter_map(|index| commands.get(index).copied())
+        .collect();
+    let changed: Vec<&str> = step
+        .changed
+        .iter()
+        .filter_map(|index| name(*index))
+        .collect();
+    let failed = step.failures.iter().map(|failure| {
+        let first = failure.message.lines().next().unwrap_or_default();
+        json!({"file": name(failure.resource), "message": first})
+    });
+    json!({
+        "stage": step.stage,
+        "about": step.about,
+        // Nobody knows what was there before the recording.
+        "changed": if is_first { Vec::new() } else { changed },
+        "reloads": if is_first { Vec::new() } else { reloads },
+        "failed": failed.collect::<Vec<_>>(),
+    })
+}

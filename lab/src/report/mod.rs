@@ -1,0 +1,64 @@
+//! `confd-lab report`: a rehearsal as one HTML file without scripts, for reviewers and tickets.
+//!
+//! The metadata is that of a redacted recording, before anything is rendered from it: no secret can
+//! get into a file, an error or a finding.
+
+mod html;
+mod sections;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use app_agent::cli::Args;
+use app_agent::tools::dump::Redaction;
+use app_agent::tools::finding::Report as Findings;
+use app_agent::tools::rehearse::Rehearsal;
+
+use crate::findings;
+use crate::image::{Image, State};
+use crate::selection::Life;
+use crate::view;
+use crate::what_if::Edits;
+
+/// Everything that the report is about.
+struct Subject {
+    life: Life,
+    rehearsal: Rehearsal,
+    findings: Findings,
+    /// The directory of the image.
+    name: String,
+}
+
+/// Rehearses an image and writes the report to a path; `-` is stdout.
+pub(crate) fn write(args: Args, path: &Path, redaction: &[String]) -> Result<(), String> {
+    let text = sections::document(&rehearse(args, redaction)?);
+    if path == Path::new("-") {
+        let written = io::stdout().lock().write_all(text.as_bytes());
+        return written.map_err(|error| format!("cannot write to stdout: {error}"));
+    }
+    let written = fs::write(path, text);
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn rehearse(args: Args, redaction: &[String]) -> Result<Subject, String> {
+    let image = Image::open(args)?;
+    let state = State::clone(&image.state());
+    let state = Arc::new(State {
+        tree: Arc::new(Redaction::new(redaction).redacted(&state.tree)),
+        ..state
+    });
+    let life = Life::new(Arc::clone(&state), Edits::default());
+    let rehearsal = Rehearsal::load(&state.config, false);
+    let mut rehearsal = rehearsal.map_err(|error| error.chain())?;
+    rehearsal.run(&life.plan, &state.config);
+    let findings = findings::report(&life, image.args())?;
+    let name = view::image_name(&state.config.confdir);
+    Ok(Subject {
+        life,
+        rehearsal,
+        findings,
+        name,
+    })
+}

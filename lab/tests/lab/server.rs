@@ -1,0 +1,377 @@
+//! Who may talk to the lab, and what it answers; that it runs nothing and writes nothing.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::env::{Image, LIMIT, Lab, send, text_of, until};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// The address of another page of the same server.
+fn at(lab: &Lab, path: &str) -> String {
+    format!("{}{path}", lab.address)
+}
+
+/// The status of a request that is written by hand.
+fn status_of(lab: &Lab, request: &str) -> String {
+    let host = lab.address.split('/').nth(2).expect("host and port");
+    let mut stream = TcpStream::connect(host).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn only_the_page_with_the_token_is_answered() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let view = at(&lab, "api/view");
+    let base = lab
+        .address
+        .rsplitn(3, '/')
+        .last()
+        .expect("the address")
+        .to_owned();
+    for (method, url, headers, status) in [
+        ("GET", &lab.address, &[][..], 200),
+        ("GET", &at(&lab, "main.js"), &[], 200),
+        ("POST", &view, &[JSON], 200),
+        ("POST", &view, &[JSON, ("Origin", &base)], 200),
+        (
+            "POST",
+            &view,
+            &[JSON, ("Origin", "http://evil.example")],
+            403,
+        ),
+        ("POST", &view, &[JSON, ("Origin", "null")], 403),
+        (
+            "POST",
+            &view,
+            &[JSON, ("Sec-Fetch-Site", "cross-site")],
+            403,
+        ),
+        (
+            "GET",
+            &at(&lab, "api/events"),
+            &[("Origin", "http://evil.example")],
+            403,
+        ),
+        ("POST", &view, &[("Content-Type", "text/plain")], 415),
+        ("POST", &view, &[], 415),
+        ("GET", &view, &[], 405),
+        ("POST", &lab.address, &[JSON], 405),
+        ("DELETE", &view, &[], 405),
+        ("GET", &format!("{base}/"), &[], 404),
+        (
+            "GET",
+            &format!("{base}/0123456789abcdef0123456789abcdef/"),
+            &[],
+            404,
+        ),
+        ("GET", &format!("{base}/main.js"), &[], 404),
+        ("GET", &at(&lab, "../main.js"), &[], 404),
+        ("GET", &at(&lab, "Cargo.toml"), &[], 404),
+        ("POST", &at(&lab, "api/nothing"), &[JSON], 404),
+    ] {
+        let body = if method == "POST" { "{}" } else { "" };
+        let (found, text) = send(method, url, headers, body);
+        assert_eq!(found, status, "{method} {url} {headers:?}: {text:.200}");
+    }
+}
+
+#[test]
+fn a_foreign_host_is_refused_before_anything_else() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let path = lab
+        .address
+        .splitn(4, '/')
+        .nth(3)
+        .expect("the path")
+        .to_owned();
+    let host = lab
+        .address
+        .split('/')
+        .nth(2)
+        .expect("host and port")
+        .to_owned();
+    let port = host.split(':').nth(1).expect("a port").to_owned();
+    for (line, status) in [
+        (format!("Host: {host}\r\n"), "200"),
+        (format!("Host: localhost:{port}\r\n"), "200"),
+        (format!("Host: rebound.example:{port}\r\n"), "403"),
+        ("Host: 127.0.0.1\r\n".to_owned(), "403"),
+        (String::new(), "403"),
+    ] {
+        let request = format!("GET /{path} HTTP/1.1\r\n{line}Connection: close\r\n\r\n");
+        assert_eq!(status_of(&lab, &request), status, "{line}");
+    }
+}
+
+#[test]
+fn wrong_questions_end_nothing() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    for body in ["", "{", "[1, 2", "\u{0}"] {
+        let (status, _) = send("POST", &at(&lab, "api/view"), &[JSON], body);
+        assert_eq!(status, 400, "{body:?}");
+    }
+    for request in [
+        json!(null),
+        json!({"edits": 5, "node": 7, "stage": [], "file": {}, "tree": 1}),
+        json!({"node": "none", "stage": "none", "about": "none", "file": "none"}),
+    ] {
+        let view = lab.ask("view", &request);
+        assert_eq!(view["stage"], "as-recorded", "{request}");
+    }
+    let problem = lab.ask("view", &json!({"edits": [["no slash", "x"]]}));
+    assert!(problem["problem"].is_string(), "{problem}");
+}
+
+#[test]
+fn it_writes_no_file_and_runs_no_command() {
+    let image = Image::zookeeper();
+    let mark = image.path("ran").display().to_string();
+    let resource = format!(
+        "[template]\nsrc = \"myid.tmpl\"\ndest = \"{}\"\nkeys = [\"/\"]\nreload_cmd = \"touch {mark}\"\ncheck_cmd = \"touch {mark}\"\n",
+        image.path("dest").display()
+    );
+    image.put("conf.d/myid.toml", &resource);
+    let before = image.files();
+    let lab = image.show();
+    for question in [
+        "view",
+        "overview",
+        "findings",
+        "uses",
+        "recording",
+        "another-node",
+    ] {
+        let answer = lab.ask(
+            question,
+            &json!({"edits": [["/env/a", "1"]], "key": "/host"}),
+        );
+        assert_eq!(answer["problem"], json!(null), "{question}");
+    }
+    assert!(image.files() == before, "no file was written");
+}
+
+#[test]
+fn an_edit_is_seen_everywhere_and_the_recording_stays() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let edits = json!([
+        ["/host/sid", "77"],
+        ["/env/new", "<script>"],
+        ["/hosts/i-3", null]
+    ]);
+    let view = lab.ask("view", &json!({"edits": edits, "file": "zoo.cfg.toml"}));
+    assert!(
+        text_of(&view["file"]).contains("server.77=192.168.100.3:2888:3888"),
+        "{view}"
+    );
+    assert!(!text_of(&view["file"]).contains("192.168.100.4"));
+    let recording = lab.ask("recording", &json!({"edits": edits}));
+    let recording: serde_json::Value =
+        serde_json::from_str(recording["text"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(recording["env"]["new"], "<script>");
+    assert_eq!(
+        recording["hosts"]["i-2"]["sid"], "77",
+        "the node's other place"
+    );
+    assert_eq!(recording["hosts"]["i-3"], json!(null));
+    let saved = fs::read_to_string(image.path("metadata.json")).expect("the recording");
+    assert!(!saved.contains("77"));
+}
+
+#[test]
+fn a_new_node_is_like_the_others_and_joins_none_of_them() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let first = lab.ask("another-node", &json!({"edits": [], "role": ""}))["leaves"].take();
+    let second = lab.ask("another-node", &json!({"edits": first, "role": ""}))["leaves"].take();
+    let edits = [
+        first.as_array().expect("leaves").clone(),
+        second.as_array().expect("leaves").clone(),
+    ];
+    let edits = edits.concat();
+    let request = |stage| json!({"edits": edits, "stage": stage, "file": "zoo.cfg.toml"});
+    let recorded = text_of(&lab.ask("view", &request("as-recorded"))["file"]);
+    let grown = text_of(&lab.ask("view", &request("scale-out"))["file"]);
+    let count = |text: &str| {
+        let servers = text.lines().filter(|line| line.starts_with("server."));
+        let addresses = servers.map(|line| line.split('=').nth(1).map(str::to_owned));
+        addresses.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(
+        (count(&recorded), count(&grown)),
+        (5, 6),
+        "{recorded}\n{grown}"
+    );
+}
+
+#[test]
+fn the_file_before_is_that_of_the_stage_before() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let request = json!({"edits": [], "stage": "scale-in-done", "file": "zoo.cfg.toml"});
+    let view = lab.ask("view", &request);
+    let changes = view["file"]["changes"].as_array().expect("changes");
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(
+        changes[0]["removed"],
+        json!(["server.1=192.168.100.2:2888:3888"])
+    );
+    assert_eq!(changes[0]["count"], 0);
+}
+
+#[test]
+fn a_mistake_has_its_place_and_its_cure_until_it_is_fixed() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    image.put("templates/myid.tmpl", "a\n{{getv \"/host/sdi\"}}\n");
+    let file = until("the mistake is seen", || {
+        Some(lab.file("myid.toml")).filter(|file| file["error"].is_object())
+    });
+    let place = &file["error"]["places"][0];
+    assert_eq!(
+        (&place["template"], &place["line"]),
+        (&json!("myid.tmpl"), &json!(2))
+    );
+    let cure = place["cure"].as_str().expect("a cure");
+    assert!(cure.contains("/host/sid"), "{cure}");
+    let findings = lab.ask("findings", &json!({"edits": []}));
+    let finding = &findings["findings"][0];
+    assert_eq!(finding["file"], "templates/myid.tmpl", "{findings}");
+    assert_eq!(finding["line"], 2);
+    image.put("templates/myid.tmpl", "{{getv \"/host/sid\"}}\n");
+    until("it is gone", || {
+        lab.file("myid.toml")["error"].is_null().then_some(())
+    });
+}
+
+#[test]
+fn a_broken_recording_is_a_problem_and_the_last_good_one_stays() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    image.put("metadata.json", "{ broken");
+    let view = until("the problem is seen", || {
+        let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
+        Some(view).filter(|view| view["problems"][0].is_string())
+    });
+    assert_eq!(text_of(&view["file"]), "2");
+    image.put("metadata.json", "{\"host\": {\"sid\": \"9\"}}");
+    until("the new one is shown", || {
+        (text_of(&lab.file("myid.toml")) == "9").then_some(())
+    });
+}
+
+#[test]
+fn what_is_saved_is_announced_within_300_ms() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let host = lab.address.split('/').nth(2).expect("host and port");
+    let path = lab.address.splitn(4, '/').nth(3).expect("the path");
+    let mut stream = TcpStream::connect(host).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let request = format!("GET /{path}api/events HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut read_until = |wanted: &str| {
+        let (mut text, mut bytes) = (String::new(), [0; 256]);
+        while !text.contains(wanted) {
+            let count = stream.read(&mut bytes).expect("an event");
+            assert!(count > 0, "the events go on: {text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    };
+    read_until("retry: 500");
+    let mut fastest = u128::MAX;
+    for turn in 0..5 {
+        let saved = Instant::now();
+        image.put("templates/myid.tmpl", &format!("{turn}"));
+        read_until("event: change");
+        fastest = fastest.min(saved.elapsed().as_millis());
+    }
+    // The fastest of some: other tests may have the processor.
+    assert!(fastest < 300, "{fastest} ms");
+}
+
+#[test]
+fn origins_lead_from_the_output_to_the_keys_and_back() {
+    let image = Image::zookeeper();
+    let lab = image.show();
+    let output = &lab.file("zoo.cfg.toml")["output"];
+    let line = &output["lines"][7];
+    assert_eq!(line[0], "server.");
+    assert_eq!(line[2], "1");
+    let origin = &output["origins"][line[3].as_u64().expect("a number") as usize];
+    let text = output["templates"][0]["text"]
+        .as_str()
+        .expect("the template");
+    let place = |index: usize| origin[index].as_u64().expect("an offset") as usize;
+    assert_eq!(&text[place(1)..place(2)], "getv $sid");
+    let set = &output["sets"][place(3)];
+    let keys = set.as_array().into_iter().flatten().flat_map(|read| {
+        let read = &output["reads"][read.as_u64().expect("a number") as usize];
+        read[2].as_array().cloned().unwrap_or_default()
+    });
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.contains(&json!("/hosts/i-1/sid")), "{keys:?}");
+    let uses = lab.ask("uses", &json!({"edits": [], "key": "/hosts/i-1/sid"}));
+    assert_eq!(
+        uses["files"],
+        json!([{"file": "zoo.cfg.toml", "lines": [7], "decided": []}])
+    );
+    let uses = lab.ask("uses", &json!({"edits": [], "key": "/host"}));
+    assert_eq!(uses["files"][0]["file"], "myid.toml");
+}
+
+#[test]
+fn includes_have_their_own_origins() {
+    let image = Image::new(&json!({"env": {"a": "1"}, "host": {"ip": "10.0.0.1"}}));
+    image.put("templates/part.inc", "[{{getv \"/env/a\"}}]");
+    image.add(
+        "app",
+        "x {{include \"part.inc\"}} y {{include \"part.inc\" | printf \"<%s>\"}}",
+    );
+    let lab = image.show();
+    let output = &lab.file("app.toml")["output"];
+    let names: Vec<_> = output["templates"]
+        .as_array()
+        .expect("templates")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, ["app.tmpl", "part.inc"]);
+    let line = output["lines"][0].as_array().expect("a line");
+    let pieces: Vec<(String, u64)> = line
+        .chunks(2)
+        .map(|piece| {
+            let origin = &output["origins"][piece[1].as_u64().expect("a number") as usize];
+            (
+                piece[0].as_str().unwrap_or_default().to_owned(),
+                origin[0].as_u64().expect("a template"),
+            )
+        })
+        .collect();
+    let expected = [
+        ("x ", 0),
+        ("[", 1),
+        ("1", 1),
+        ("]", 1),
+        (" y ", 0),
+        ("<[1]>", 0),
+    ];
+    assert_eq!(
+        pieces,
+        expected.map(|(text, template)| (text.to_owned(), template))
+    );
+    let uses = lab.ask("uses", &json!({"edits": [], "key": "/env/a"}));
+    assert_eq!(uses["files"][0]["lines"], json!([0]));
+}

@@ -9,7 +9,7 @@ WINDOWS = dist/app-agent-$(VERSION)-windows-amd64.zip
 # What of this repository is shell.
 SCRIPTS = install.sh .ci/run tests/fixtures/zookeeper/run src/image/confd.init src/image/confd.openrc src/image/confd.bash-completion $(wildcard src/image/*.sh .ci/*.sh .ci/try-*)
 
-.PHONY: build run test compare torture fleet lint bench fuzz generated dist release try twice toolchain help
+.PHONY: build run lab test compare torture fleet lint bench fuzz generated dist release try twice toolchain help
 
 build: ## build target/release/confd (the default)
 	$(CARGO) build --release --locked
@@ -17,17 +17,21 @@ build: ## build target/release/confd (the default)
 run: build ## render the ZooKeeper example from recorded metadata into target/run
 	@tests/fixtures/zookeeper/run $(CONFD) target/run
 
+lab: ## show the ZooKeeper example in the browser; IMAGE=directory another image
+	$(CARGO) run --locked --profile lab --package confd-lab -- $(or $(IMAGE),tests/fixtures/zookeeper)
+
 # Most tests wait for processes rather than compute: more of them at once than there are cores.
 test: export RUST_TEST_THREADS ?= 8
 test: ## run all tests; PROOF_SHARE=1 runs the long ones in full
 	$(CARGO) test --locked
+	$(CARGO) test --locked --profile lab --package confd-lab
 
 compare: ## compare with a real Go of version 1.19: GO=path, YAML=directory of yaml.v2; COMPARE_BATCHES=1000 asks more
 	COMPARE_GO=$(GO) COMPARE_YAML=$(YAML) $(CARGO) test --locked --test it compare -- --nocapture
 
 lint: ## check the formatting, clippy's findings and the scripts
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then echo shellcheck -x $(SCRIPTS); shellcheck -x $(SCRIPTS); \
 	else echo "shellcheck is not installed: the scripts are not checked"; fi
 

@@ -132,7 +132,7 @@ add_documents() {
         grep -o ']([^)]*)' "$page" | sed 's/^](//; s/[#)].*//' | sort -u | while read -r target; do
             case $target in
             '' | http*:*) ;;
-            *) [ -e "$(dirname "$page")/$target" ] || sed -i "s|\[\([^]]*\)\](${target}[^)]*)|\1|g" "$page" ;;
+            *) [ -e "$(dirname "$page")/$target" ] || sed -i "s|!*\[\([^]]*\)\](${target}[^)]*)|\1|g" "$page" ;;
             esac
         done
     done

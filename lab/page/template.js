@@ -109,7 +109,7 @@ function addNotes(lines, source) {
     const line = lines[Math.max(0, Math.min(number, lines.length) - 1)];
     if (!line) return;
     line.kind = line.kind === "has-error" || kind === "error" ? "has-error" : "has-warning";
-    const note = element("div", { class: `note ${kind}-note` }, title ? element("b", {}, `${title} `) : null, message);
+    const note = element("div", { class: `note ${kind}-note` }, title ? element("strong", {}, `${title} `) : null, message);
     if (cure) note.append(element("span", { class: "cure" }, cure));
     line.notes = [...(line.notes ?? []), note];
   };

@@ -4,7 +4,7 @@
 //! So the address has a random token, and requests that name another host (DNS rebinding) or come
 //! from another page are refused before anything is done.
 
-use tiny_http::Request;
+use crate::http::{Refusal, Request};
 
 /// The address that the page is served at.
 #[derive(Debug)]
@@ -15,9 +15,6 @@ pub(crate) struct Access {
 
 /// The names of this machine in an address; nothing else resolves to the lab's own page.
 const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
-
-/// An answer in place of what was asked for: the status and a reason for people.
-pub(crate) type Refusal = (u16, &'static str);
 
 impl Access {
     /// Access at a port, with a new token of 128 random bits.
@@ -35,27 +32,23 @@ impl Access {
 
     /// The path below the token that a request asks for, or its refusal.
     pub(crate) fn path<'r>(&self, request: &'r Request) -> Result<&'r str, Refusal> {
-        let header = |name: &'static str| {
-            let mut headers = request.headers().iter();
-            let found = headers.find(|header| header.field.equiv(name));
-            found.map(|header| header.value.as_str())
-        };
         let hosts = HOSTS.map(|name| format!("{name}:{}", self.port));
         let is_host = |host: &str| hosts.iter().any(|known| host.eq_ignore_ascii_case(known));
-        if !header("Host").is_some_and(is_host) {
+        let named: Vec<&str> = request.all("Host").collect();
+        if !matches!(named[..], [host] if is_host(host)) {
             return Err((403, "this is another host"));
         }
         let is_own = |origin: &str| origin.strip_prefix("http://").is_some_and(is_host);
-        if header("Origin").is_some_and(|origin| !is_own(origin)) {
+        if !request.all("Origin").all(is_own) {
             return Err((403, "another page asks"));
         }
         // Browsers say where a request comes from, also where there is no Origin.
         let is_near = |site: &str| ["same-origin", "none"].contains(&site);
-        if header("Sec-Fetch-Site").is_some_and(|site| !is_near(site)) {
+        if !request.all("Sec-Fetch-Site").all(is_near) {
             return Err((403, "another page asks"));
         }
-        let url = request.url().split('?').next().unwrap_or_default();
-        let below = url.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let path = request.target.split('?').next().unwrap_or_default();
+        let below = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         match below {
             Some((token, path)) if is_same(token, &self.token) => Ok(path),
             _ => Err((
@@ -76,18 +69,20 @@ fn is_same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tiny_http::{Header, TestRequest};
+    use crate::http;
 
     fn answer(url: &str, headers: &[(&str, &str)]) -> Result<String, Refusal> {
         let access = Access {
             port: 7000,
             token: "t0ken".to_owned(),
         };
-        let mut request = TestRequest::new().with_path(url);
-        for (name, value) in headers {
-            request = request.with_header(Header::from_bytes(*name, *value).expect("a header"));
-        }
-        let request = Request::from(request);
+        let headers = headers.iter();
+        let headers: String = headers
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let head = format!("GET {url} HTTP/1.1\r\n{headers}\r\n");
+        let request = http::parse_head(head.as_bytes()).expect("a head");
+        let request = request.expect("a whole one");
         access.path(&request).map(str::to_owned)
     }
 
@@ -104,6 +99,7 @@ mod tests {
             ),
             ("/t0ken/", &[host, ("Sec-Fetch-Site", "none")], true),
             ("/t0ken/", &[], false),
+            ("/t0ken/", &[host, host], false),
             ("/t0ken/", &[("Host", "127.0.0.1")], false),
             ("/t0ken/", &[("Host", "127.0.0.1:7001")], false),
             ("/t0ken/", &[("Host", "rebound.example:7000")], false),

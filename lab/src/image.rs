@@ -14,6 +14,8 @@ use app_agent::tree::Tree;
 /// An image, as the command line names it.
 pub(crate) struct Image {
     args: Args,
+    /// The looks of its files before they were read first.
+    opened: looks::Looks,
     state: RwLock<Arc<State>>,
 }
 
@@ -33,6 +35,7 @@ impl Image {
     /// Reads the settings and the metadata, which must be good at first.
     pub(crate) fn open(args: Args) -> Result<Image, String> {
         let mut config = load(&args)?;
+        let opened = looks::of_image(&config, &args);
         let tree = Backend::new(&config)
             .fetch()
             .map_err(|error| error.chain())?
@@ -46,6 +49,7 @@ impl Image {
         };
         Ok(Image {
             args,
+            opened,
             state: RwLock::new(Arc::new(state)),
         })
     }
@@ -61,7 +65,12 @@ impl Image {
         &self.args
     }
 
-    /// The looks of its files.
+    /// The looks of its files when they were opened.
+    pub(crate) fn opened(&self) -> &looks::Looks {
+        &self.opened
+    }
+
+    /// The looks of its files now.
     pub(crate) fn looks(&self) -> looks::Looks {
         looks::of_image(&self.state().config, &self.args)
     }

@@ -1,6 +1,7 @@
 //! Live updates: notices what is saved, and tells the pages by server-sent events.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,12 +27,12 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
 
 /// The pages that listen.
 #[derive(Default)]
-pub(crate) struct Pages(Mutex<Vec<Box<dyn Write + Send>>>);
+pub(crate) struct Pages(Mutex<Vec<TcpStream>>);
 
 impl Pages {
     /// Takes one more; the one that came first makes room for it.
-    pub(crate) fn add(&self, mut page: Box<dyn Write + Send>) {
-        if page.write_all(HEAD).and_then(|()| page.flush()).is_err() {
+    pub(crate) fn add(&self, mut page: TcpStream) {
+        if page.write_all(HEAD).is_err() {
             return;
         }
         let mut pages = lock(&self.0);
@@ -43,11 +44,7 @@ impl Pages {
 
     fn tell(&self, event: &str) {
         // Who does not take it has gone.
-        let took = |page: &mut Box<dyn Write + Send>| {
-            page.write_all(event.as_bytes())
-                .and_then(|()| page.flush())
-                .is_ok()
-        };
+        let took = |page: &mut TcpStream| page.write_all(event.as_bytes()).is_ok();
         lock(&self.0).retain_mut(took);
     }
 
@@ -59,7 +56,7 @@ impl Pages {
 
 /// Watches the files. Never returns.
 pub(crate) fn watch_files(lab: &Lab, pages: &Pages) {
-    let mut rendered = lab.image.looks();
+    let mut rendered = lab.image.opened().clone();
     let mut looked = rendered.clone();
     let mut heard = Instant::now();
     loop {

@@ -8,6 +8,7 @@ mod access;
 mod api;
 mod args;
 mod findings;
+mod http;
 mod image;
 mod live;
 mod output;

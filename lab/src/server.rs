@@ -1,22 +1,20 @@
 //! The server: the page, its questions, and its events, for loopback only.
 
-use std::io::Read;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value as Json, json};
-use tiny_http::{Header, Method, Request, Response, Server};
 
-use crate::access::{Access, Refusal};
+use crate::access::Access;
 use crate::api::Lab;
+use crate::http::{self, Refusal, Request};
 use crate::image::Image;
 use crate::live::{self, Pages};
 use crate::page;
 
-/// As many questions are answered at once.
-const WORKERS: usize = 4;
 /// A longer question is refused, in bytes.
-const LONGEST: u64 = 16 << 20;
+const LONGEST: usize = 16 << 20;
 
 /// Headers of every answer. The page may load only what this server has, and nobody may frame it.
 const HEADERS: &[(&str, &str)] = &[
@@ -40,16 +38,13 @@ struct Service {
 
 /// Serves the image until the program is ended.
 pub(crate) fn run(image: Image, port: u16) -> Result<(), String> {
-    let server = Server::http(("127.0.0.1", port))
-        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
-    let port = server
-        .server_addr()
-        .to_ip()
-        .map_or(port, |address| address.port());
+    let failed = |error| format!("cannot listen on 127.0.0.1:{port}: {error}");
+    let listener = TcpListener::bind(("127.0.0.1", port)).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let service = Arc::new(Service {
         lab: Lab::new(image),
         pages: Pages::default(),
-        access: Access::new(port)?,
+        access: Access::new(address.port())?,
     });
     println!("{}", service.access.address());
     let watched = Arc::clone(&service);
@@ -58,22 +53,9 @@ pub(crate) fn run(image: Image, port: u16) -> Result<(), String> {
         let followed = Arc::clone(&service);
         thread::spawn(move || live::follow_node(&followed.lab, &followed.pages));
     }
-    let server = Arc::new(server);
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|_| {
-            let (server, service) = (Arc::clone(&server), Arc::clone(&service));
-            thread::spawn(move || {
-                while let Ok(request) = server.recv() {
-                    service.serve(request);
-                }
-            })
-        })
-        .collect();
-    for worker in workers {
-        // Ends only with the program.
-        let _ = worker.join();
-    }
-    Ok(())
+    Err(failed(http::listen(&listener, move |request| {
+        service.serve(request);
+    })))
 }
 
 /// The content of an answer and its type.
@@ -81,10 +63,12 @@ type Content = (&'static str, Vec<u8>);
 
 impl Service {
     fn serve(&self, mut request: Request) {
-        let path = self.access.path(&request).map(str::to_owned);
-        let answer = match path {
-            Ok(path) if path == "api/events" && *request.method() == Method::Get => {
-                return self.pages.add(request.into_writer());
+        let answer = match self.access.path(&request).map(str::to_owned) {
+            Ok(path) if path == "api/events" && request.method == "GET" => {
+                if let Some(stream) = request.stream.take() {
+                    self.pages.add(stream);
+                }
+                return;
             }
             Ok(path) => self.answer(&path, &mut request),
             Err(refusal) => Err(refusal),
@@ -93,24 +77,20 @@ impl Service {
             Ok(content) => (200, content),
             Err((status, reason)) => (status, ("text/plain; charset=utf-8", reason.into())),
         };
-        let mut response = Response::from_data(content).with_status_code(status);
-        for (name, value) in HEADERS.iter().chain(&[("Content-Type", kind)]) {
-            if let Ok(header) = Header::from_bytes(*name, *value) {
-                response.add_header(header);
-            }
+        let headers = [HEADERS, &[("Content-Type", kind)]].concat();
+        if let Some(stream) = request.stream.take() {
+            http::answer(stream, status, &headers, &content);
         }
-        // A page that has gone needs no answer.
-        let _ = request.respond(response);
     }
 
     fn answer(&self, path: &str, request: &mut Request) -> Result<Content, Refusal> {
         let Some(question) = path.strip_prefix("api/") else {
-            if *request.method() != Method::Get {
+            if request.method != "GET" {
                 return Err((405, "only GET"));
             }
             return page::asset(path).ok_or((404, "there is no such file"));
         };
-        if *request.method() != Method::Post {
+        if request.method != "POST" {
             return Err((405, "only POST"));
         }
         let question_body = read(request)?;
@@ -123,20 +103,11 @@ impl Service {
 
 /// The JSON of a question. A form of another page cannot send this type.
 fn read(request: &mut Request) -> Result<Json, Refusal> {
-    let mut headers = request.headers().iter();
-    let is_json = headers.any(|header| {
-        header.field.equiv("Content-Type") && header.value.as_str().starts_with("application/json")
-    });
-    if !is_json {
+    let mut types = request.all("Content-Type");
+    if !types.any(|kind| kind.starts_with("application/json")) {
         return Err((415, "only application/json"));
     }
-    let mut body = Vec::new();
-    let mut limited = request.as_reader().take(LONGEST + 1);
-    limited
-        .read_to_end(&mut body)
-        .map_err(|_| (400, "the question is not whole"))?;
-    if body.len() as u64 > LONGEST {
-        return Err((413, "the question is too long"));
-    }
+    drop(types);
+    let body = request.body(LONGEST)?;
     serde_json::from_slice(&body).map_err(|_| (400, "the question is not JSON"))
 }

@@ -78,13 +78,21 @@ pub(crate) fn open(test: &str, width: u32, height: u32) -> Option<Browser> {
 }
 
 impl Browser {
+    #[track_caller]
     fn post(&self, path: &str, body: &Json) -> Json {
+        let answer = self.try_post(path, body);
+        answer.unwrap_or_else(|message| panic!("{path} {body}: {message}"))
+    }
+
+    fn try_post(&self, path: &str, body: &Json) -> Result<Json, String> {
         let url = format!("{}{path}", self.session);
         let json = [("Content-Type", "application/json")];
         let (status, text) = send("POST", &url, &json, &body.to_string());
         let mut answer: Json = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(status, 200, "{path} {body}: {}", answer["value"]["message"]);
-        answer["value"].take()
+        match status {
+            200 => Ok(answer["value"].take()),
+            _ => Err(answer["value"]["message"].to_string()),
+        }
     }
 
     /// Sends a command of Chrome's own protocol.
@@ -139,10 +147,18 @@ impl Browser {
         found[ELEMENT].as_str().expect("an element").to_owned()
     }
 
-    /// Clicks on the first element that matches.
+    /// Clicks on the first element that matches. One that is replaced meanwhile is looked for again.
+    #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
-        let element = self.find(selector);
-        self.post(&format!("/element/{element}/click"), &json!({}));
+        until(&format!("{selector} is clicked"), || {
+            let element = self.find(selector);
+            let clicked = self.try_post(&format!("/element/{element}/click"), &json!({}));
+            match clicked {
+                Ok(_) => Some(()),
+                Err(message) if message.contains("stale element") => None,
+                Err(message) => panic!("{selector}: {message}"),
+            }
+        });
     }
 
     /// Moves the pointer over the first element that matches.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 /// How long anything that must happen may take. Only a failure ever waits this long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks again and again until there is something; fails when [`LIMIT`] is over. The only place that
 /// waits by looking.
@@ -187,6 +187,7 @@ impl Drop for Lab {
 pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .timeout_global(Some(LIMIT))
         .build();
     let mut request = ureq::http::Request::builder().method(method).uri(url);
     for (name, value) in headers {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::commands::{self, End};
 use super::slot::{Origin, Slot, Staged, State};
+use super::watchdog::Step;
 use super::{Agent, Event, Phase};
 use crate::config::Mode;
 use crate::log;
@@ -173,6 +174,7 @@ impl Agent {
         if self.config.looks_only() || !self.config.confdir.exists() {
             return Locked::Yes(None);
         }
+        self.watchdog.enter(Step::Lock, &self.config.confdir);
         let confdir = self.config.confdir.display();
         match Lock::try_acquire(&self.config.confdir) {
             Ok(Some(lock)) => {
@@ -251,6 +253,9 @@ impl Agent {
             directories: Directories::default(),
         };
         let targets = self.resolve(&mut apply.directories, now);
+        if let Some((_, target)) = targets.first() {
+            self.watchdog.enter(Step::Clear, &target.path());
+        }
         let all = targets.iter().map(|(_, target)| target).collect();
         if !self.config.noop
             && let Err(error) = stage::clear_leftovers(all).map(log_cleared)
@@ -307,6 +312,7 @@ impl Agent {
                 continue;
             };
             let wanted = rendered.ownership.attributes;
+            self.watchdog.enter(Step::Resolve, slot.resource.dest());
             match slot.resource.target_with(wanted, &self.config) {
                 Ok(mut target) => {
                     directories.share_target(&mut target);
@@ -337,6 +343,7 @@ impl Agent {
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
+        self.watchdog.enter(Step::Stage, slot.resource.dest());
         let before = slot.inputs.as_ref();
         match slot.resource.stage(rendered, target, before, &self.config) {
             Ok(Outcome::InSync(inputs)) => {
@@ -443,6 +450,9 @@ impl Agent {
         self.advance(&apply, !synced.is_empty());
         let swapped = self.swap(synced, numbers, now);
         self.forget_removed();
+        if let Some(committed) = swapped.first() {
+            self.watchdog.enter(Step::Sync, committed.directory());
+        }
         if let Err(error) = stage::sync_directories(&swapped) {
             // The files are in place and whole; only a power cut in the next seconds could bring
             // the old ones back.
@@ -491,6 +501,9 @@ impl Agent {
 
     /// Brings the staged files to the disk; returns those that are there.
     fn sync(&mut self, staged: Vec<(PathBuf, Staged)>, now: Instant) -> Vec<(PathBuf, Staged)> {
+        if let Some(slot) = staged.first().and_then(|(path, _)| self.slots.get(path)) {
+            self.watchdog.enter(Step::Sync, slot.resource.dest());
+        }
         let stages: Vec<&Stage> = staged.iter().map(|(_, one)| &one.prepared.stage).collect();
         let results = stage::sync_all(&stages);
         let mut synced = Vec::new();
@@ -531,6 +544,7 @@ impl Agent {
                 continue;
             };
             let prepared = *one.prepared;
+            self.watchdog.enter(Step::Swap, slot.resource.dest());
             if !prepared.stage.is_current() {
                 slot.compose_again(now);
                 self.clear_reload(number);

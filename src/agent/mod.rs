@@ -39,6 +39,7 @@ mod resources;
 mod round;
 mod slot;
 pub mod status;
+mod watchdog;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -67,6 +68,7 @@ use report::Health;
 use resources::Broken;
 use round::Round;
 use slot::Slot;
+use watchdog::{Step, Watchdog};
 
 /// A message from a thread to the loop.
 #[derive(Debug)]
@@ -115,6 +117,8 @@ pub enum Event {
 const BLOCKED_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(3600);
+/// The least time that a one-time run gives a single step of its work on files.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 /// How many rounds a one-time run makes, when each changes something.
 const MOST_ROUNDS: u64 = 16;
 
@@ -130,9 +134,14 @@ pub fn run(load: Load) -> Result<ExitCode> {
     let signals = queue.clone();
     let ending = Arc::new(AtomicBool::new(false));
     let ends = Arc::clone(&ending);
+    let watchdog = Watchdog::default();
+    let watched = watchdog.clone();
     platform::listen_for_signals(move |signal| {
         if signal == Signal::Terminate {
             ends.store(true, Ordering::Relaxed);
+            // Where there is no room, the loop sees it after the event that is there.
+            let _seen_anyway = signals.try_send(Event::Signal(signal));
+            watched.end_process();
         }
         // The loop has ended: nobody is left to tell.
         let _ = signals.send(Event::Signal(signal));
@@ -142,7 +151,7 @@ pub fn run(load: Load) -> Result<ExitCode> {
     if let Err(error) = platform::raise_open_files() {
         log::debug(format_args!("cannot raise the open-file limit: {error}"));
     }
-    let agent = Agent::start(config, load, queue, ending)?;
+    let agent = Agent::start(config, load, queue, ending, watchdog)?;
     platform::say_ready();
     let done = agent.run(&events);
     if let Err(error) = command::leave_open_outputs() {
@@ -172,6 +181,8 @@ struct Agent {
     queue: SyncSender<Event>,
     /// Set as soon as the process is asked to end.
     ending: Arc<AtomicBool>,
+    /// Sees when the loop's own work on files hangs.
+    watchdog: Watchdog,
     started: Instant,
     /// When everything that was due was last done.
     turned: Instant,
@@ -228,7 +239,10 @@ impl Agent {
         load: Load,
         queue: SyncSender<Event>,
         ending: Arc<AtomicBool>,
+        watchdog: Watchdog,
     ) -> Result<Agent> {
+        let limit = config.onetime_wait.max(SHORTEST_LIMIT);
+        watchdog.start((config.mode == Mode::Onetime).then_some(limit));
         let poller = Poller::start(&config, queue.clone())?;
         let now = Instant::now();
         Ok(Agent {
@@ -240,6 +254,7 @@ impl Agent {
             renderer: Renderer::new(queue.clone()),
             queue,
             ending,
+            watchdog,
             started: now,
             turned: now,
             wake_at: now,
@@ -272,12 +287,14 @@ impl Agent {
         self.log_source();
         // Whatever hangs from here on, others can see that this process is running.
         self.report();
+        self.watchdog.report_to(self.health.status_file());
+        self.watchdog.enter(Step::Read, &self.config.confdir);
         self.log_start();
         self.report();
         loop {
             let wait = self.wake_at.saturating_duration_since(Instant::now());
             match events.recv_timeout(wait) {
-                Ok(Event::Signal(Signal::Terminate)) => return Ok(self.terminate()),
+                _ if self.ending.load(Ordering::Relaxed) => return Ok(self.terminate()),
                 Ok(event @ (Event::Rendered { .. } | Event::Inspected { .. })) => {
                     self.take(event);
                     if self.goes_straight_on(Instant::now()) {
@@ -289,6 +306,7 @@ impl Agent {
                 Err(_) => {}
             }
             self.turn();
+            self.watchdog.leave();
             if self.is_finished(Instant::now()) {
                 self.report_end();
                 return Ok(ExitCode::from(u8::from(self.has_failed())));
@@ -514,7 +532,7 @@ impl Agent {
     /// HUP: confd.toml, conf.d and the templates are read again. With settings that are wrong
     /// nothing changes.
     fn reread(&mut self) {
-        let config = match (self.load)() {
+        let mut config = match (self.load)() {
             Ok(config) => config,
             Err(error) => {
                 let problem = format!("{}; the settings from before are in use", error.chain());
@@ -523,6 +541,7 @@ impl Agent {
                 return;
             }
         };
+        self.keep_confdir(&mut config);
         if !self.config.asks_like(&config) {
             self.poller.restart(&config, self.queue.clone());
         }
@@ -534,6 +553,7 @@ impl Agent {
         let now = Instant::now();
         self.config = Arc::new(config);
         self.health.take_config(&self.config);
+        self.watchdog.report_to(self.health.status_file());
         self.health.note("settings", None);
         // The round in progress may be about the old settings.
         self.phase = Phase::Idle;
@@ -544,6 +564,23 @@ impl Agent {
         }
         self.unread = true;
         self.interval_at = now + self.config.interval;
+    }
+}
+
+impl Agent {
+    /// The lock, the journal and the status file of this process are in its confdir, where other
+    /// processes look for them: only a restart changes it.
+    fn keep_confdir(&mut self, config: &mut Config) {
+        let is_another = config.confdir != self.config.confdir;
+        let problem = is_another.then(|| {
+            let (new, own) = (config.confdir.display(), self.config.confdir.display());
+            format!("confdir {new} needs a restart; {own} stays in use")
+        });
+        if let Some(problem) = &problem {
+            log::warning(problem);
+        }
+        self.health.note("confdir", problem);
+        config.confdir.clone_from(&self.config.confdir);
     }
 }
 

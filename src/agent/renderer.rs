@@ -164,6 +164,9 @@ impl Job {
         match work {
             Work::Render(tree) => {
                 let outcome = resource.render(templates, &tree, &config);
+                // A file system that does not answer holds up this thread, and not the loop, which
+                // looks at the file next and reports what is wrong with it.
+                let _only_waited_for = std::fs::metadata(resource.dest());
                 let outcome: Result<Box<Rendered>> = outcome.map(Box::new);
                 Event::Rendered {
                     path,

@@ -14,8 +14,9 @@ use crate::error::Error;
 use crate::log;
 use crate::resource;
 
-/// After a report there is none for this many times as long as it took, and no longer than that:
-/// with thousands of resources it takes a while.
+/// A report that took longer than this, as one of thousands of resources does, is followed by none
+/// for so many times as long, and no longer than that.
+const SHORT: Duration = Duration::from_millis(5);
 const REST: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
@@ -92,14 +93,17 @@ impl Health {
         };
     }
 
-    /// Takes over new settings, which may name another confdir.
+    /// Takes over new settings of the same confdir.
     pub(super) fn take_config(&mut self, config: &Config) {
         match &mut self.reporter {
-            Some(reporter) if reporter.is_of(&config.confdir) && !config.looks_only() => {
-                reporter.set_interval(config);
-            }
+            Some(reporter) if !config.looks_only() => reporter.set_interval(config),
             reporter => *reporter = Reporter::start(config),
         }
+    }
+
+    /// The status file; none when none is written.
+    pub(super) fn status_file(&self) -> Option<PathBuf> {
+        Some(self.reporter.as_ref()?.path().to_owned())
     }
 
     /// The time by which it wants the next report.
@@ -121,8 +125,11 @@ impl Agent {
         self.health.is_behind = start < self.health.report_from;
         if !self.health.is_behind {
             self.report();
-            let pause = (start.elapsed() * REST).min(LONGEST_REST);
-            self.health.report_from = Instant::now() + pause;
+            let end = Instant::now();
+            let cost = end.saturating_duration_since(start);
+            if cost > SHORT {
+                self.health.report_from = end + (cost * REST).min(LONGEST_REST);
+            }
         }
     }
 
@@ -130,7 +137,11 @@ impl Agent {
     pub(super) fn report(&mut self) {
         let now = Instant::now();
         let report = self.remind(now);
+        let is_overwritten = self.watchdog.has_written();
         if let Some(reporter) = &mut self.health.reporter {
+            if is_overwritten {
+                reporter.write_again();
+            }
             reporter.report(report, now);
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::renderer::{Inspection, Job, Work};
 use super::slot::{Origin, Slot, State};
+use super::watchdog::Step;
 use super::{Agent, Phase};
 use crate::config::Mode;
 use crate::error::{Error, Result};
@@ -89,6 +90,7 @@ impl Agent {
             return;
         };
         self.rounds += 1;
+        self.watchdog.enter(Step::Read, &self.config.confdir);
         self.apply_from = None;
         self.unsettled = None;
         self.refresh_resources(now);
@@ -217,13 +219,17 @@ impl Agent {
 
     /// Gives up renderings that hang.
     pub(super) fn give_up_renderings(&mut self, now: Instant) {
-        for (path, slot) in &mut self.slots {
+        for slot in self.slots.values_mut() {
             let State::Rendering { job, since, .. } = slot.state else {
                 continue;
             };
             if since + LIMIT <= now {
-                let problem = format!("cannot be rendered: nothing within {} s", LIMIT.as_secs());
-                slot.fail(&Error::resource(path, &problem), now);
+                let problem = format!(
+                    "cannot be rendered: no result within {} s; a name server or a file system may \
+                     not answer",
+                    LIMIT.as_secs()
+                );
+                slot.fail(&Error::resource(slot.resource.dest(), &problem), now);
                 slot.is_slow = true;
                 slot.state = State::Hanging { job };
             }

@@ -159,7 +159,7 @@ impl Config {
     pub fn asks_like(&self, other: &Config) -> bool {
         (&self.source, &self.prefix, self.mode) == (&other.source, &other.prefix, other.mode)
             && (self.interval, self.poll_limit) == (other.interval, other.poll_limit)
-            && self.splay == other.splay
+            && (self.splay, self.looks_only()) == (other.splay, other.looks_only())
     }
 
     /// Returns true if both see the same metadata.

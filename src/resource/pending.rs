@@ -607,6 +607,41 @@ mod tests {
         fs::remove_dir_all(confdir).unwrap();
     }
 
+    /// A journal of a process that is gone, held open by somebody for this time; what a process
+    /// that starts now takes over, and how long that takes it.
+    fn taken_while_held(name: &str, held: Duration) -> (usize, Duration) {
+        let confdir = confdir(name);
+        make_directory(&confdir.join(DIRECTORY)).unwrap();
+        // No process has this number.
+        let path = confdir
+            .join(DIRECTORY)
+            .join(format!("{JOURNAL}{}-0", i32::MAX));
+        fs::write(&path, record("left").to_line(1)).unwrap();
+        let file = File::open(&path).unwrap();
+        file.lock().unwrap();
+        let (start, mut next) = (Instant::now(), Journal::new(&confdir));
+        let taken = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(held);
+                file.unlock().unwrap();
+            });
+            let left = next.take_over();
+            (left.pending.len(), start.elapsed())
+        });
+        fs::remove_dir_all(confdir).unwrap();
+        taken
+    }
+
+    #[test]
+    fn a_command_that_was_being_started_is_waited_for_but_not_for_long() {
+        let (count, elapsed) = taken_while_held("starting", HANDOVER / 5);
+        assert_eq!(count, 1);
+        assert!(elapsed >= HANDOVER / 5, "{elapsed:?}");
+        let (count, elapsed) = taken_while_held("hanging", HANDOVER * 8);
+        assert_eq!(count, 0);
+        assert!(elapsed >= HANDOVER && elapsed < HANDOVER * 8, "{elapsed:?}");
+    }
+
     #[test]
     fn a_cut_line_is_ignored_and_a_corrupt_one_reported() {
         let line = record("a").to_line(7);

@@ -1,7 +1,5 @@
 //! The daemon: nothing lost, nothing twice, and hardly anything while nothing happens.
 
-mod foreign;
-mod guarantees;
 mod load;
 mod outage;
 mod reloads;

@@ -43,6 +43,25 @@ fn of_two_resources_with_one_dest_the_last_is_applied_and_the_other_reported() {
 }
 
 #[test]
+fn two_paths_that_lead_to_one_file_are_one_dest() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    for name in ["a", "b"] {
+        env.template(&format!("{name}.tmpl"), name);
+        let link = if name == "a" { "out" } else { "linked" };
+        env.resource(
+            &format!("{name}.toml"),
+            &format!("[template]\nsrc = \"{name}.tmpl\"\ndest = \"$ROOT/{link}/app\"\nreload_cmd = \"echo {name} >> $ROOT/reloads\"\n"),
+        );
+    }
+    std::os::unix::fs::symlink("out", env.path("linked")).expect("a link");
+    for _ in 0..2 {
+        env.onetime().expect_code(0).expect_log("both make");
+    }
+    assert_eq!(env.read("out/app"), "b");
+    assert_eq!(env.reloads(), ["b"]);
+}
+
+#[test]
 fn an_unknown_owner_is_a_warning_a_note_and_an_error_of_lint() {
     let env = Env::with_tree(&json!({"k": "v"}));
     for key in ["owner", "group"] {
@@ -156,5 +175,7 @@ fn a_rolling_restart_of_the_nodes_leaves_the_agents_spread() {
         }
     }
     let held = nodes.each_ref().map(Metad::open_connections);
-    assert!(held.iter().all(|count| *count < AGENTS), "{held:?}");
+    // Those of the last one have gone to the two others at random: 12 or so, and to both of them
+    // except once in thousands of runs.
+    assert!(held[0] > 0 && held[1] > 0, "{held:?}");
 }

@@ -9,10 +9,11 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::error::Result;
 use crate::platform::Lock;
 
 pub use reporter::Reporter;
-pub use state::{Command, Condition, Entry, Kind, Metadata, Report, Running, State};
+pub use state::{Command, Condition, Entry, Kind, Metadata, Report, Running, State, Stuck};
 
 /// The name of the status file in confdir.
 const FILE: &str = "status.json";
@@ -30,6 +31,19 @@ pub fn heartbeat(interval: u64) -> u64 {
 /// The status file of a confdir.
 pub fn file(confdir: &Path) -> PathBuf {
     confdir.join(FILE)
+}
+
+/// Adds to a status file that the loop of its process hangs in this step. The loop itself writes
+/// the file again when it goes on.
+pub fn report_stuck(file: &Path, stuck: Stuck) -> Result<()> {
+    match State::read(file)? {
+        Some(state) => State {
+            stuck: Some(stuck),
+            ..state
+        }
+        .write(file),
+        None => Ok(()),
+    }
 }
 
 /// Returns true if a daemon of this confdir is running; `None` if that cannot be found out. The

@@ -91,9 +91,14 @@ impl Reporter {
         &self.settled
     }
 
-    /// Returns true if it writes the status file of this confdir.
-    pub fn is_of(&self, confdir: &Path) -> bool {
-        self.path == file(confdir)
+    /// The status file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Somebody else has written the file: it is written again with the next report.
+    pub fn write_again(&mut self) {
+        self.written = None;
     }
 
     /// Takes over a new `interval`.
@@ -236,6 +241,7 @@ impl State {
         let without_resources = |state: &State| State {
             reported: 0,
             last_success: None,
+            stuck: None,
             report: Report {
                 resources: Vec::new(),
                 ..state.report.clone()

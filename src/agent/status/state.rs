@@ -23,6 +23,15 @@ const VERSION: u64 = 1;
 /// The size in bytes above which a file is not read.
 const LARGEST: u64 = 4 << 20;
 
+/// A step of the loop's work on files that has taken long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The step and its file, for people.
+    pub step: String,
+    /// The time of its beginning.
+    pub since: u64,
+}
+
 /// The agent's knowledge at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -227,6 +236,8 @@ pub struct State {
     pub reported: u64,
     /// The last time when all resources were in sync with the newest metadata.
     pub last_success: Option<u64>,
+    /// The step in which the loop hangs; none when it goes on, or has not been found out yet.
+    pub stuck: Option<Stuck>,
     pub report: Report,
 }
 
@@ -242,6 +253,7 @@ impl State {
             heartbeat: 0,
             reported: 0,
             last_success: None,
+            stuck: None,
             report,
         }
     }
@@ -304,6 +316,7 @@ impl State {
             heartbeat: number(json, "heartbeat")?,
             reported: number(json, "reported")?,
             last_success: number(json, "last_success"),
+            stuck: json.get("stuck").and_then(Stuck::from_json),
             report: Report {
                 metadata: version
                     .zip(since)
@@ -315,6 +328,15 @@ impl State {
                     .collect::<Option<Vec<Entry>>>()?,
                 notes: strings(json, "notes"),
             },
+        })
+    }
+}
+
+impl Stuck {
+    fn from_json(json: &Json) -> Option<Stuck> {
+        Some(Stuck {
+            step: string(json, "step")?,
+            since: number(json, "since")?,
         })
     }
 }
@@ -364,6 +386,7 @@ impl State {
         object.serialize_entry("heartbeat", &self.heartbeat)?;
         object.serialize_entry("reported", &self.reported)?;
         object.serialize_entry("last_success", &self.last_success)?;
+        object.serialize_entry("stuck", &self.stuck)?;
         object.serialize_entry("metadata", &Source(&self.report))?;
         object.serialize_entry("resources", &self.report.resources)?;
         object.serialize_entry("notes", &self.report.notes)
@@ -395,6 +418,15 @@ impl Serialize for Entry {
         object.serialize_entry("running", &self.running)?;
         object.serialize_entry("reload_error", &self.reload_error)?;
         object.serialize_entry("notes", &self.notes)?;
+        object.end()
+    }
+}
+
+impl Serialize for Stuck {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("step", &self.step)?;
+        object.serialize_entry("since", &self.since)?;
         object.end()
     }
 }
@@ -470,6 +502,10 @@ mod tests {
             heartbeat: 30,
             reported: 8,
             last_success: Some(7),
+            stuck: Some(Stuck {
+                step: "syncing /opt/x".to_owned(),
+                since: 6,
+            }),
             ..State::first(Kind::Daemon, report)
         }
     }

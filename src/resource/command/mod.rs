@@ -26,8 +26,8 @@ pub use output::{Output, leave_open_outputs};
 /// The time for a command to clean up after its limit, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a command may wait to be started when the system has run out of what it needs, and how
-/// often it tries.
-const SHORTAGE: Duration = Duration::from_secs(60);
+/// often it tries. Whoever asked for it tries again later.
+const SHORTAGE: Duration = Duration::from_secs(5);
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// The most bytes of changed keys in one variable: both systems have limits (Linux 128 KiB, Windows
 /// 32,767 characters), and a command that cannot be started is worse than a list that is cut.

@@ -332,6 +332,13 @@ pub struct Committed {
     dir: Arc<Dir>,
 }
 
+impl Committed {
+    /// The directory of the file.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
 /// Waits until the new names are on the disk, each directory once. Tries all, and returns the first
 /// failure; the new files are in their places all the same.
 pub fn sync_directories(committed: &[Committed]) -> Result<()> {

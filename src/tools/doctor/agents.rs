@@ -209,7 +209,8 @@ pub(super) fn lock(case: &Case) -> Vec<Finding> {
     vec![finding]
 }
 
-/// A lock that is held for long: by a confd whose checks are slow, or by somebody else.
+/// A lock that is held for long: by a confd whose own work on files takes so long, or by somebody
+/// else. Nobody holds it for a command.
 fn held(confdir: &Path) -> Finding {
     let place = confdir.display();
     let Some(pid) = Lock::holder(confdir) else {
@@ -225,7 +226,7 @@ fn held(confdir: &Path) -> Finding {
             "lock",
             Severity::Warning,
             message,
-            "wait until it is done; if that takes long, see its check_cmd and its log",
+            "wait until it is done; if that takes long, run confd -status: a file system may not answer",
         ),
         _ => {
             let help =

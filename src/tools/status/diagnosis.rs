@@ -44,6 +44,7 @@ impl Diagnosis {
             problems.push(NO_DAEMON.to_owned());
         }
         problems.extend(silence(state, probe));
+        problems.extend(stuck(state, probe));
         if let Some(error) = &state.report.fetch_error {
             problems.push(format!("no metadata: {error}"));
         }
@@ -92,6 +93,19 @@ fn silence(state: &State, probe: Probe) -> Option<String> {
     let heartbeat = state.heartbeat.max(heartbeat(0));
     (silent > heartbeat * MISSED_HEARTBEATS)
         .then(|| format!("the daemon has not reported for {}: it hangs", age(silent)))
+}
+
+/// The step in which a process hangs that has not ended.
+fn stuck(state: &State, probe: Probe) -> Option<String> {
+    let stuck = state.stuck.as_ref()?;
+    let may_run = probe.is_daemon_running.unwrap_or(true) || state.kind == Kind::Onetime;
+    (state.ended.is_none() && may_run).then(|| {
+        let age = age(probe.now.saturating_sub(stuck.since));
+        format!(
+            "{} has taken {age}: its file system may not answer",
+            stuck.step
+        )
+    })
 }
 
 /// Returns true if somebody has stopped this process (SIGSTOP).

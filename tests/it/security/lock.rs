@@ -25,6 +25,11 @@ impl Holder {
         (line == "held\n").then_some(holder)
     }
 
+    /// The process that was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends a signal by name to the process that holds it.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("/bin/sh")

@@ -81,6 +81,7 @@ fn a_restarted_daemon_waits_for_a_command_that_still_runs() {
         metad.wait_idle();
         metad.put("/c", "1");
         env.wait_lines("reloads", 1);
+        daemon.wait_log("is still running; its next run waits");
         assert_eq!(gate.started(), 1, "kill: {kill}\n{}", daemon.log());
         gate.open();
         env.wait_lines("seen", 4);

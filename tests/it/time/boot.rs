@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use super::show;
 use crate::env::{Env, until};
 use crate::metad::Metad;
 use crate::names;
-use crate::security::lock::{Holder, has_flock, hold};
+use crate::security::lock::{Holder, has_flock};
 
 /// Two seconds of patience in place of fifteen, and the room that a loaded machine needs beyond it.
 const PATIENCE: &str = "2s";
@@ -95,11 +96,68 @@ fn a_one_time_run_retries_after_a_swap_and_only_then() {
     let run = env.onetime();
     run.expect_code(1);
     assert_eq!(env.reloads(), ["done"]);
-    // After the swap, and perhaps once more after the reload, but not by the clock.
-    let tries = env.lines("tries").len();
-    assert!((2..=3).contains(&tries), "{tries} tries: {}", run.stderr);
+    // Once in the first round, and once after its swap; neither by the clock nor after the reload.
+    assert_eq!(env.lines("tries").len(), 2, "{}", run.stderr);
     env.onetime().expect_code(1);
-    assert_eq!(env.lines("tries").len(), tries + 1, "nothing was swapped");
+    assert_eq!(env.lines("tries").len(), 3, "nothing was swapped");
+}
+
+#[test]
+fn each_round_tries_once_what_has_failed() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple_with(
+        "a",
+        "x",
+        "check_cmd = \"echo a >> $ROOT/checks; test -e $ROOT/out/b\"",
+    );
+    env.simple_with("b", "x", "reload_cmd = \"sleep 3\"");
+    env.simple_with("c", "x", "check_cmd = \"echo c >> $ROOT/checks; false\"");
+    env.template("made.tmpl", "");
+    fs::remove_file(env.path("etc/templates/made.tmpl")).expect("removed");
+    env.resource(
+        "d.toml",
+        "[template]\nsrc = \"made.tmpl\"\ndest = \"$ROOT/out/d\"\nkeys = [\"/\"]\n",
+    );
+    env.template("e.tmpl", "made of {{\"{{getv \\\"/k\\\"}}\"}}");
+    env.resource(
+        "e.toml",
+        "[template]\nsrc = \"e.tmpl\"\ndest = \"$ROOT/etc/templates/made.tmpl\"\nkeys = [\"/\"]\n",
+    );
+    env.onetime().expect_code(1);
+    assert_eq!(env.read("out/a"), "x");
+    assert_eq!(env.read("out/d"), "made of v");
+    let checks = env.lines("checks");
+    let tries = |name: &str| checks.iter().filter(|line| *line == name).count();
+    // The first round makes b and e, the second a and d, and the third nothing.
+    assert_eq!((tries("a"), tries("c")), (2, 3), "{checks:?}");
+}
+
+/// The processor time of a process so far, in ticks.
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let fields = rest.split(' ').skip(11).take(2);
+    fields
+        .map(|field| field.parse::<u64>().expect("ticks"))
+        .sum()
+}
+
+#[test]
+fn nobody_spins_while_a_reload_waits_for_another() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let gate = env.gate("first");
+    env.simple_with("a", "x", &format!("reload_cmd = \"{}\"", gate.command()));
+    env.simple("b", "x");
+    let mut run = env.daemon(&["-onetime"]);
+    gate.wait_started(1);
+    let before = ticks(run.pid());
+    // Not to wait for anything, but to give it the time to spin.
+    thread::sleep(Duration::from_secs(1));
+    let spent = ticks(run.pid()) - before;
+    assert!(spent < 20, "{spent} ticks in a second");
+    gate.open();
+    assert_eq!(run.wait_exit().code(), Some(0));
+    assert_eq!(env.reloads(), ["b"]);
 }
 
 #[test]
@@ -152,14 +210,19 @@ fn a_lock_whose_holder_is_stopped_is_reported_and_given_up() {
     env.var("CONFD_ONETIME_WAIT", PATIENCE);
     env.simple("app", "x");
     env.put("etc/.confd.lock", "");
-    // The shell itself holds it, says so, and stops.
-    let lock = hold("$ROOT/etc/.confd.lock").replace("exec cat", "kill -STOP $$ && exec cat");
-    let holder = Holder::start(env.command_of("/bin/sh", &["-c", &lock])).expect("it is held");
+    // Its command says so, and stops it.
+    let lock = "exec flock -x $ROOT/etc/.confd.lock -c 'kill -STOP $PPID; echo held; exec cat'";
+    let holder = Holder::start(env.command_of("/bin/sh", &["-c", lock])).expect("it is held");
     let start = Instant::now();
     let run = env.onetime();
     let elapsed = start.elapsed();
     holder.signal("CONT");
-    run.expect_code(1).expect_log("another confd");
+    run.expect_code(1)
+        .expect_log(&format!(
+            "another confd (pid {}, which is stopped)",
+            holder.pid()
+        ))
+        .expect_log("gave up after");
     assert!(elapsed < IN_TIME, "{elapsed:?}: {}", run.stderr);
     assert!(env.names("out").is_empty());
 }
@@ -197,7 +260,8 @@ fn a_confdir_that_does_not_exist_is_one_warning_and_is_not_made() {
         "$ROOT/metadata.json",
     ];
     let run = env.run(&[&fixed[..], &["-onetime"]].concat());
-    run.expect_code(0).expect_log(&env.expand("$ROOT/none"));
+    run.expect_code(0)
+        .expect_log(&env.expand("confdir '$ROOT/none' does not exist"));
     assert_eq!(run.at("WARNING").len(), 1, "{}", run.stderr);
     assert!(!env.path("none").exists());
     let status = env.run(&[&fixed[..], &["-status"]].concat());

@@ -121,6 +121,49 @@ fn a_resource_file_that_is_empty_while_it_is_saved_is_read_again() {
 }
 
 #[test]
+fn a_resource_file_that_is_empty_at_the_start_is_read_again() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let text = env.read("etc/conf.d/app.toml");
+    env.put("etc/conf.d/app.toml", "");
+    let daemon = env.daemon(&["-watch"]);
+    daemon.wait_log(": ERROR ");
+    env.put("etc/conf.d/app.toml", &text);
+    env.wait_content("out/app", "1");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn another_confdir_needs_a_restart() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let daemon = env.daemon(&NO_INTERVAL);
+    env.wait_lines("reloads", 1);
+    let settings = env.read("etc/confd.toml");
+    let own = env.expand("$ROOT/etc");
+    let moved = settings.replace(&format!("{own}\""), &format!("{own}2\""));
+    assert_ne!(moved, settings);
+    fs::create_dir_all(env.path("etc2/conf.d")).expect("a directory");
+    env.put("etc/confd.toml", &moved);
+    daemon.signal("HUP");
+    let warning = format!("confdir {own}2 needs a restart; {own} stays in use");
+    daemon.wait_log(&format!(": WARNING {warning}"));
+    let status = || env.run(&["-status", "-confdir", &own]).stdout;
+    until("-status says so", || status().contains(&warning));
+    // It goes on as before, with its files where other processes look for them.
+    metad.put("/k", "2");
+    env.wait_content("out/app", "2");
+    env.wait_lines("reloads", 2);
+    assert!(env.names("etc2").len() == 1, "{:?}", env.names("etc2"));
+    env.put("etc/confd.toml", &settings);
+    daemon.signal("HUP");
+    until("the note is gone", || !status().contains(&warning));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_conf_d_that_was_empty_for_a_while_is_looked_at_again() {
     let metad = Metad::start(json!({"k": "1", "other": "1"}));
     let env = Env::with_metad(&metad);

@@ -7,6 +7,9 @@
 mod beside;
 mod boot;
 mod edits;
+mod foreign;
+mod hangs;
+mod newest;
 mod services;
 mod started;
 mod strangers;

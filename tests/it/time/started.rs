@@ -3,11 +3,13 @@
 
 use std::fs;
 
+use md5::{Digest, Md5};
 use serde_json::json;
 
 use crate::env::{Daemon, Env, Gate};
 use crate::images;
 use crate::metad::Metad;
+use crate::security::lock::{Holder, has_flock, hold};
 
 /// Adds a line NAME to `reloads`.
 fn reload(name: &str) -> String {
@@ -117,6 +119,62 @@ fn a_reload_that_waits_for_the_same_command_survives_a_kill_and_term() {
         env.onetime().expect_code(0);
         assert_eq!(env.lines("seen"), ["1", "2"]);
     }
+}
+
+/// A record of the version before this one: a file with the path of dest, by the MD5 of that.
+fn owe(env: &Env, dest: &str) -> String {
+    let dest = env.expand(dest);
+    let digest: String = Md5::digest(&dest)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    env.put(&format!("etc/owed/{digest}"), &format!("{dest}\n"));
+    format!("etc/owed/{digest}")
+}
+
+#[test]
+fn reloads_that_the_version_before_has_noted_are_taken_over() {
+    for mode in [&["-onetime"][..], &["-watch"]] {
+        let env = Env::with_tree(&json!({"k": "v"}));
+        env.simple("app", r#"{{getv "/k"}}"#);
+        env.onetime_with(&["-sync-only"]).expect_code(0);
+        owe(&env, "$ROOT/out/app");
+        // Of a resource that is gone.
+        owe(&env, "$ROOT/out/gone");
+        for only in ["-noop", "-sync-only"] {
+            env.onetime_with(&[only]).expect_code(0);
+            assert_eq!((env.names("etc/owed").len(), env.reloads().len()), (2, 0));
+        }
+        let mut confd = env.daemon(mode);
+        env.wait_lines("reloads", 1);
+        if mode == ["-onetime"] {
+            assert_eq!(confd.wait_exit().code(), Some(0), "{}", confd.log());
+        } else {
+            assert_eq!(confd.stop(), Some(0));
+        }
+        assert!(!env.path("etc/owed").exists());
+        env.onetime().expect_code(0);
+        assert_eq!(env.reloads(), ["app"], "once");
+    }
+}
+
+#[test]
+fn what_a_daemon_of_the_version_before_holds_is_left_to_it() {
+    let test = "what_a_daemon_of_the_version_before_holds_is_left_to_it";
+    if !has_flock(test) {
+        return;
+    }
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.onetime_with(&["-sync-only"]).expect_code(0);
+    let owed = owe(&env, "$ROOT/out/app");
+    let lock = hold(&format!("$ROOT/{owed}"));
+    let holder = Holder::start(env.command_of("/bin/sh", &["-c", &lock])).expect("it is held");
+    env.onetime().expect_code(0);
+    assert!(env.reloads().is_empty() && env.path(&owed).exists());
+    drop(holder);
+    env.onetime().expect_code(0);
+    assert_eq!(env.reloads(), ["app"]);
 }
 
 /// An image's app-agent folder, whose exec.sh is the reload of cmd.info, behind a reload that can

@@ -76,10 +76,12 @@ fn files_with_one_reload_wait_for_each_others_checks_and_the_others_do_not() {
     env.wait_content("out/unrelated", "1");
     assert!(!env.path("out/b").exists(), "the check of a still runs");
     gate.open();
-    until("the reload has seen both files", || {
-        env.lines("seen").last().is_some_and(|line| line == "11")
-    });
+    env.wait_lines("seen", 1);
+    env.wait_content("out/a", "1");
+    env.wait_content("out/b", "1");
     assert_eq!(daemon.stop(), Some(0));
+    env.onetime().expect_code(0);
+    assert_eq!(env.lines("seen"), ["11"], "once, after both");
 }
 
 #[test]
@@ -155,7 +157,7 @@ fn a_template_that_blocks_fails_its_own_resource_only() {
     env.wait_content("out/app", "1");
     metad.put("/k", "2");
     env.wait_content("out/app", "2");
-    daemon.wait_log("blocks.tmpl");
+    daemon.wait_log("blocks.tmpl: it is not a regular file");
     expect_prompt_end(daemon, "a FIFO as src");
     let start = Instant::now();
     let run = env.onetime();

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::env::{Env, Run, confd, until};
 use crate::http::Answer;
 use crate::metad::{Fault, Metad};
+use crate::security::lock::{Holder, has_flock};
 
 const DOCTOR: &[&str] = &["-config-file", "$ROOT/etc/confd.toml", "-doctor"];
 
@@ -535,6 +536,14 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
     examine(&env, &[]).expect("lock", "error", &words, "kill PID");
     drop(confdir);
     examine(&env, &[]).expect("lock", "ok", "free", "");
+
+    // As a confd whose work on its files takes long, such as on a file system that does not answer.
+    if has_flock("a_lock_that_somebody_holds_is_told_with_the_holder") {
+        let hold = "cp \"$(command -v flock)\" $ROOT/confd && exec $ROOT/confd -x $ROOT/etc/.confd.lock -c 'echo held; exec cat'";
+        let holder = Holder::start(env.command_of("/bin/sh", &["-c", hold])).expect("it is held");
+        let words = format!("pid {} (confd) holds the lock", holder.pid());
+        examine(&env, &[]).expect("lock", "warning", &words, "run confd -status");
+    }
 
     // A confd in the middle of an apply holds it for the first seconds of its checks.
     let gate = env.gate("check");

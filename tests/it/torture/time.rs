@@ -25,22 +25,29 @@ fn is_dynamic(program: &str) -> bool {
     program.windows(8).any(|bytes| bytes == b"/ld-linu")
 }
 
+/// libfaketime; none, and a line that says so, where it cannot be used.
+fn library(test: &str) -> Option<&'static str> {
+    let library = LIBRARIES.iter().find(|path| Path::new(path).exists());
+    if library.is_none() {
+        eprintln!("SKIPPED {test}: libfaketime is not installed");
+    } else if !is_dynamic(confd()) {
+        eprintln!("SKIPPED {test}: nothing can be loaded into a static program");
+        return None;
+    }
+    library.copied()
+}
+
 #[test]
 fn a_clock_that_jumps_changes_nothing() {
-    let Some(library) = LIBRARIES.iter().find(|path| Path::new(path).exists()) else {
-        eprintln!("SKIPPED a_clock_that_jumps: libfaketime is not installed");
+    let Some(library) = library("a_clock_that_jumps_changes_nothing") else {
         return;
     };
-    if !is_dynamic(confd()) {
-        eprintln!("SKIPPED a_clock_that_jumps: nothing can be loaded into a static program");
-        return;
-    }
     let metad = Metad::start(json!({"k": "start"}));
     let mut env = Env::with_metad(&metad);
     env.settings("reconcile = true");
     env.put("clock", "+0");
     for (name, value) in [
-        ("LD_PRELOAD", *library),
+        ("LD_PRELOAD", library),
         ("FAKETIME_TIMESTAMP_FILE", "$ROOT/clock"),
         ("FAKETIME_NO_CACHE", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
@@ -74,4 +81,46 @@ fn a_clock_that_jumps_changes_nothing() {
     }
     assert_eq!(daemon.stop(), Some(0));
     println!("a daemon whose clock jumped by ten years forth and back, and to 1970");
+}
+
+#[test]
+fn what_still_fails_is_logged_once_an_hour() {
+    let test = "what_still_fails_is_logged_once_an_hour";
+    let Some(library) = library(test) else {
+        return;
+    };
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.put("clock", "+0");
+    // This time the monotonic clock jumps as well: hours pass.
+    for (name, value) in [
+        ("LD_PRELOAD", library),
+        ("FAKETIME_TIMESTAMP_FILE", "$ROOT/clock"),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("NO_FAKE_STAT", "1"),
+    ] {
+        env.var(name, value);
+    }
+    env.simple_with("app", "x", "check_cmd = \"test -e $ROOT/works\"");
+    let daemon = env.daemon(&["-watch", "-interval", "86400"]);
+    daemon.wait_log(": ERROR ");
+    let reminder = env.expand("$ROOT/out/app (app.toml) still fails after");
+    // A signal wakes the daemon, whose timers know nothing of the jump.
+    let wake = |clock: &str, hups: usize| {
+        env.put("clock", clock);
+        daemon.signal("HUP");
+        daemon.wait_logs("are read again", hups);
+    };
+    wake("+50m", 1);
+    wake("+61m", 2);
+    daemon.wait_log(&format!("{reminder} 1 hour: "));
+    wake("+90m", 3);
+    wake("+119m", 4);
+    wake("+130m", 5);
+    daemon.wait_log(&format!("{reminder} 2 hours: "));
+    assert_eq!(daemon.count(&reminder), 2, "{}", daemon.log());
+    env.put("works", "");
+    wake("+140m", 6);
+    env.wait_content("out/app", "x");
+    daemon.wait_log(&env.expand("$ROOT/out/app (app.toml) works again after 2 hours"));
+    assert_eq!(daemon.stop(), Some(0));
 }

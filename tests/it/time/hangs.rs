@@ -1,0 +1,94 @@
+//! File systems that do not answer: they hold up what is on them, are reported, and keep nobody from
+//! ending the daemon.
+
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::watch_with_mounts;
+use crate::env::{Env, until};
+use crate::metad::Metad;
+
+/// The time that the loop has from TERM to the end of the process, and room for a busy machine.
+const END: Duration = Duration::from_secs(6);
+
+/// Shell text that mounts a file system without a server at `hang`. Whoever has descriptor 3 open
+/// keeps it there; it does not answer anything. None, and a line that says so, where the system
+/// does not permit that.
+fn mount(env: &Env, test: &str) -> Option<&'static str> {
+    const MOUNT: &str = "exec 3<>/dev/fuse; mount -i -t fuse -o \
+        fd=3,rootmode=40000,user_id=0,group_id=0 hang $ROOT/hang";
+    std::fs::create_dir(env.path("hang")).expect("a directory");
+    let script = format!("set -e; {}", env.expand(MOUNT));
+    let arguments = ["-m", "--propagation", "private", "/bin/sh", "-c", &script];
+    let tried = env.finish(env.command_of("unshare", &arguments));
+    if tried.code() != Some(0) {
+        eprintln!("SKIPPED {test}: no FUSE: {}", tried.stderr.trim());
+        return None;
+    }
+    Some(MOUNT)
+}
+
+#[test]
+fn a_dest_on_a_file_system_that_does_not_answer_fails_its_own_resource_only() {
+    let test = "a_dest_on_a_file_system_that_does_not_answer";
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    let Some(mounts) = mount(&env, test) else {
+        return;
+    };
+    env.template("dead.tmpl", "x");
+    let lines = "src = \"dead.tmpl\"\ndest = \"$ROOT/hang/dead\"\n";
+    env.resource("0-dead.toml", &format!("[template]\n{lines}"));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let mounts = env.expand(mounts);
+    let Some(mut daemon) = watch_with_mounts(&env, test, &mounts, &[]) else {
+        return;
+    };
+    env.wait_content("out/app", "1");
+    metad.put("/k", "2");
+    env.wait_content("out/app", "2");
+    daemon.wait_log("hang/dead: cannot be rendered: no result within 10 s");
+    let start = Instant::now();
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait_exit().code(), Some(0));
+    assert!(start.elapsed() < END, "{:?}", start.elapsed());
+
+    let arguments = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
+    if let Some(run) = env.run_with_mounts(test, &mounts, &arguments) {
+        run.expect_code(1).expect_log("0-dead.toml");
+    }
+    assert_eq!(env.read("out/app"), "2");
+}
+
+#[test]
+fn a_loop_that_hangs_is_reported_and_ended() {
+    let test = "a_loop_that_hangs_is_reported_and_ended";
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    let Some(mounts) = mount(&env, test) else {
+        return;
+    };
+    symlink(env.path("hang/app.toml"), env.path("etc/conf.d/app.toml")).expect("a link");
+    let mounts = env.expand(mounts);
+    let Some(mut daemon) = watch_with_mounts(&env, test, &mounts, &[]) else {
+        return;
+    };
+    let step = env.expand("reading $ROOT/etc has taken");
+    daemon.wait_log(&step);
+    until("-status says so", || {
+        let status = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
+        status.code() == Some(1) && status.stdout.contains(&step)
+    });
+    let start = Instant::now();
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait_exit().code(), Some(1));
+    assert!(start.elapsed() < END, "{:?}", start.elapsed());
+    daemon.wait_log("shutting down in the middle of reading");
+
+    let arguments = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
+    if let Some(run) = env.run_with_mounts(test, &mounts, &arguments) {
+        run.expect_code(1).expect_log(&step).expect_log("gave up");
+    }
+}

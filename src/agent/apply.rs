@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::commands::{self, End};
 use super::slot::{Origin, Slot, Staged, State};
-use super::watchdog::Step;
+use super::status::{self, Stuck};
+use super::watchdog::{PATIENCE, Step};
 use super::{Agent, Event, Phase};
 use crate::config::Mode;
 use crate::log;
@@ -224,6 +225,19 @@ impl Agent {
             log::info(format_args!("{message}; waiting"));
         }
         self.lock_logged = Some(message);
+    }
+
+    /// The wait for the lock, when it has taken long.
+    pub(super) fn stuck_at_lock(&self) -> Option<Stuck> {
+        let Phase::Locking(locking) = &self.phase else {
+            return None;
+        };
+        let waited = locking.since.elapsed();
+        let reason = self.lock_logged.as_ref().filter(|_| locking.has_waited)?;
+        (waited >= PATIENCE && !locking.is_refetching).then(|| Stuck {
+            step: format!("waiting for the lock ({reason})"),
+            since: status::now().saturating_sub(waited.as_secs()),
+        })
     }
 
     /// True when others have written files since the tree was asked for.

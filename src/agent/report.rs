@@ -180,6 +180,7 @@ impl Agent {
         Report {
             metadata: self.metadata.clone(),
             fetch_error: self.fetch_error.clone(),
+            stuck: self.stuck_at_lock(),
             resources,
             notes: self.health.notes.values().cloned().collect(),
         }

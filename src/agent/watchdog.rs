@@ -16,7 +16,7 @@ use crate::log::{self, age};
 use crate::threads;
 
 /// A step that takes longer is reported.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The loop has this time from TERM to the end of the process.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// A sync may take this much longer than any other step, before the process ends.

@@ -1,4 +1,5 @@
-//! The daemon: nothing lost, nothing twice, and hardly anything while nothing happens.
+//! The daemon: nothing lost, nothing twice, and hardly anything while nothing happens. The
+//! guarantees about time have their tests in `time`.
 
 mod load;
 mod outage;

@@ -36,14 +36,11 @@ pub fn file(confdir: &Path) -> PathBuf {
 /// Adds to a status file that the loop of its process hangs in this step. The loop itself writes
 /// the file again when it goes on.
 pub fn report_stuck(file: &Path, stuck: Stuck) -> Result<()> {
-    match State::read(file)? {
-        Some(state) => State {
-            stuck: Some(stuck),
-            ..state
-        }
-        .write(file),
-        None => Ok(()),
-    }
+    let Some(mut state) = State::read(file)? else {
+        return Ok(());
+    };
+    state.report.stuck = Some(stuck);
+    state.write(file)
 }
 
 /// Returns true if a daemon of this confdir is running; `None` if that cannot be found out. The

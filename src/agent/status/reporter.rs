@@ -241,7 +241,6 @@ impl State {
         let without_resources = |state: &State| State {
             reported: 0,
             last_success: None,
-            stuck: None,
             report: Report {
                 resources: Vec::new(),
                 ..state.report.clone()

@@ -23,7 +23,7 @@ const VERSION: u64 = 1;
 /// The size in bytes above which a file is not read.
 const LARGEST: u64 = 4 << 20;
 
-/// A step of the loop's work on files that has taken long.
+/// A step of the agent's work on files that has taken long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// The step and its file, for people.
@@ -39,6 +39,8 @@ pub struct Report {
     pub metadata: Option<Metadata>,
     /// The reason why there is no newer metadata; none when the source answers.
     pub fetch_error: Option<String>,
+    /// The step in which the agent hangs; none when it goes on, or has not been found out yet.
+    pub stuck: Option<Stuck>,
     /// In file order.
     pub resources: Vec<Entry>,
     /// The notes that belong to no single resource.
@@ -49,7 +51,10 @@ impl Report {
     /// Returns true if all resources are in sync with the newest metadata.
     pub fn is_success(&self) -> bool {
         let is_good = |entry: &Entry| entry.condition == Condition::InSync && !entry.is_failing();
-        self.fetch_error.is_none() && self.metadata.is_some() && self.resources.iter().all(is_good)
+        self.fetch_error.is_none()
+            && self.metadata.is_some()
+            && self.stuck.is_none()
+            && self.resources.iter().all(is_good)
     }
 }
 
@@ -236,8 +241,6 @@ pub struct State {
     pub reported: u64,
     /// The last time when all resources were in sync with the newest metadata.
     pub last_success: Option<u64>,
-    /// The step in which the loop hangs; none when it goes on, or has not been found out yet.
-    pub stuck: Option<Stuck>,
     pub report: Report,
 }
 
@@ -253,7 +256,6 @@ impl State {
             heartbeat: 0,
             reported: 0,
             last_success: None,
-            stuck: None,
             report,
         }
     }
@@ -316,12 +318,12 @@ impl State {
             heartbeat: number(json, "heartbeat")?,
             reported: number(json, "reported")?,
             last_success: number(json, "last_success"),
-            stuck: json.get("stuck").and_then(Stuck::from_json),
             report: Report {
                 metadata: version
                     .zip(since)
                     .map(|(version, since)| Metadata { version, since }),
                 fetch_error: string(metadata, "error"),
+                stuck: json.get("stuck").and_then(Stuck::from_json),
                 resources: resources
                     .iter()
                     .map(Entry::from_json)
@@ -386,7 +388,7 @@ impl State {
         object.serialize_entry("heartbeat", &self.heartbeat)?;
         object.serialize_entry("reported", &self.reported)?;
         object.serialize_entry("last_success", &self.last_success)?;
-        object.serialize_entry("stuck", &self.stuck)?;
+        object.serialize_entry("stuck", &self.report.stuck)?;
         object.serialize_entry("metadata", &Source(&self.report))?;
         object.serialize_entry("resources", &self.report.resources)?;
         object.serialize_entry("notes", &self.report.notes)
@@ -481,6 +483,10 @@ mod tests {
                 since: 5,
             }),
             fetch_error: Some("http://x: refused".to_owned()),
+            stuck: Some(Stuck {
+                step: "syncing /opt/x".to_owned(),
+                since: 6,
+            }),
             resources: vec![
                 entry("a.toml", Condition::InSync),
                 Entry {
@@ -502,10 +508,6 @@ mod tests {
             heartbeat: 30,
             reported: 8,
             last_success: Some(7),
-            stuck: Some(Stuck {
-                step: "syncing /opt/x".to_owned(),
-                since: 6,
-            }),
             ..State::first(Kind::Daemon, report)
         }
     }

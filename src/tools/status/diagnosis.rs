@@ -95,16 +95,13 @@ fn silence(state: &State, probe: Probe) -> Option<String> {
         .then(|| format!("the daemon has not reported for {}: it hangs", age(silent)))
 }
 
-/// The step in which a process hangs that has not ended.
+/// The step in which a process hangs, or hung when it was killed.
 fn stuck(state: &State, probe: Probe) -> Option<String> {
-    let stuck = state.stuck.as_ref()?;
+    let stuck = state.report.stuck.as_ref()?;
     let may_run = probe.is_daemon_running.unwrap_or(true) || state.kind == Kind::Onetime;
     (state.ended.is_none() && may_run).then(|| {
         let age = age(probe.now.saturating_sub(stuck.since));
-        format!(
-            "{} has taken {age}: its file system may not answer",
-            stuck.step
-        )
+        format!("{} has taken {age}", stuck.step)
     })
 }
 

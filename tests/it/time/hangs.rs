@@ -9,6 +9,7 @@ use serde_json::json;
 use super::watch_with_mounts;
 use crate::env::{Env, until};
 use crate::metad::Metad;
+use crate::security::lock::{Holder, has_flock};
 
 /// The time that the loop has from TERM to the end of the process, and room for a busy machine.
 const END: Duration = Duration::from_secs(6);
@@ -91,4 +92,32 @@ fn a_loop_that_hangs_is_reported_and_ended() {
     if let Some(run) = env.run_with_mounts(test, &mounts, &arguments) {
         run.expect_code(1).expect_log(&step).expect_log("gave up");
     }
+}
+
+#[test]
+fn a_daemon_that_waits_for_the_lock_of_a_stopped_process_says_so() {
+    let test = "a_daemon_that_waits_for_the_lock_of_a_stopped_process_says_so";
+    if !has_flock(test) {
+        return;
+    }
+    let env = Env::with_tree(&json!({"k": "1"}));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    env.put("etc/.confd.lock", "");
+    let lock = "exec flock -x $ROOT/etc/.confd.lock -c 'kill -STOP $PPID; echo held; exec cat'";
+    let holder = Holder::start(env.command_of("/bin/sh", &["-c", lock])).expect("it is held");
+    let daemon = env.daemon(&["-watch"]);
+    let status = || env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
+    let words = format!(
+        "waiting for the lock (another confd (pid {}, which is stopped)",
+        holder.pid()
+    );
+    until("-status says so", || {
+        let status = status();
+        status.code() == Some(1) && status.stdout.contains(&words)
+    });
+    holder.signal("CONT");
+    drop(holder);
+    env.wait_content("out/app", "1");
+    until("-status is good", || status().code() == Some(0));
+    assert_eq!(daemon.stop(), Some(0));
 }

@@ -308,8 +308,10 @@ fn parse_flags(args: &[String]) -> Result<Args> {
     let matches = options().parse(args).map_err(explain)?;
     if let Some(stray) = matches.free.first() {
         let before = args.len() - matches.free.len();
-        let before = before.checked_sub(1).and_then(|before| args.get(before));
-        return Err(stray_argument(stray, before.map_or("", String::as_str)));
+        return Err(stray_argument(
+            stray,
+            args.get(..before).unwrap_or_default(),
+        ));
     }
     let mut values = Vec::new();
     for flag in flags() {
@@ -383,11 +385,31 @@ fn explain(fail: Fail) -> Error {
     })
 }
 
-fn stray_argument(stray: &str, before: &str) -> Error {
-    let before = before.trim_start_matches('-');
-    let is_detail = |flag: &Flag| matches!(flag.kind, Detailed(_));
-    let hint = if flag_named(before).is_some_and(is_detail) {
-        format!("; -{before} takes it as -{before}={stray}")
+/// An argument that belongs to no flag; `before` are those in front of it.
+fn stray_argument(stray: &str, before: &[String]) -> Error {
+    let flag_of = |argument: &String| {
+        let name = argument.strip_prefix('-')?;
+        flag_named(name.trim_start_matches('-'))
+    };
+    let mut flags = before.iter().rev().map(flag_of);
+    let (last, last_but_one) = (flags.next().flatten(), flags.next().flatten());
+    let hint = if let Some(Flag {
+        name,
+        kind: Detailed(_),
+        ..
+    }) = last
+    {
+        format!("; -{name} takes it as -{name}={stray}")
+    } else if let (
+        Some(Flag { name: taken, .. }),
+        Some(Flag {
+            name,
+            kind: Value(_) | Repeated(_),
+            ..
+        }),
+    ) = (last, last_but_one)
+    {
+        format!("; -{name} needs a value and has taken -{taken}")
     } else if strconv::parse_bool(stray.as_bytes()).is_ok() {
         format!("; a switch takes it as -watch={stray}")
     } else {
@@ -567,6 +589,10 @@ mod tests {
                 "unexpected argument \"false\"; a switch takes it as -watch=false",
             ),
             ("-watch x -noop", "unexpected argument \"x\""),
+            (
+                "-rehearse -confdir etc",
+                "unexpected argument \"etc\"; -rehearse needs a value and has taken -confdir",
+            ),
             (
                 "-redact pin -noop",
                 "unexpected argument \"pin\"; -redact takes it as -redact=pin",

@@ -152,7 +152,7 @@ fn escaped(
     formatted(&text, budget)
 }
 
-/// The name of a value's type behind its pointer, if it is one.
+/// The name of a value's type; of a pointer, that of its target.
 fn pointee_name(value: &Value) -> &'static str {
     match value {
         Value::Service(_) => "net.SRV",

@@ -120,7 +120,7 @@ struct State<'t, 'h, T: Trace> {
     frames: Vec<Frame<'t, T>>,
     dot: Reflected,
     dot_origin: T::Origin,
-    /// Which template's text is being executed.
+    /// The template whose text is being executed.
     running: TemplateId,
     /// The variables of all templates in execution; `None` for one whose declaration was left out
     /// by `and` or `or`.
@@ -129,7 +129,7 @@ struct State<'t, 'h, T: Trace> {
     base: usize,
     /// The arguments of the calls that are being evaluated.
     args: Vec<Value>,
-    /// Where functions make text.
+    /// The buffer in which functions build strings.
     scratch: Vec<u8>,
     /// True if the argument evaluated last was a nil interface, which `len` distinguishes from nil.
     nil_interface: bool,

@@ -184,7 +184,7 @@ impl Around<'_> {
     }
 }
 
-/// Returns true for `getv /a/b` without quotes: the word stands behind a slash.
+/// Returns true for `getv /a/b` without quotes: the word stands after a slash.
 fn is_part_of_path(before: &[u8], after: &[u8]) -> bool {
     before.ends_with(b"/") && !after.starts_with(b"(")
 }

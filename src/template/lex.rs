@@ -141,7 +141,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Text,
-    /// White space that the `{{-` behind it trims.
+    /// White space that the `{{-` after it trims.
     TrimBefore,
     LeftDelim,
     /// The `- ` of a `{{-`.
@@ -311,7 +311,7 @@ impl Lexer<'_> {
         self.emit_then(Kind::LeftDelim, then)
     }
 
-    /// A whole comment action, from behind its left delimiter; an error begins at the `/*`.
+    /// A whole comment action, from after its left delimiter; an error begins at the `/*`.
     fn lex_comment(&mut self, marker: usize) -> Token {
         let action = self.start;
         self.pos += marker;
@@ -454,7 +454,7 @@ impl Lexer<'_> {
         (!ends && !self.rest().starts_with(RIGHT_DELIM)).then_some(found)
     }
 
-    /// A string or character constant from behind its first quote; the parser checks what is in it.
+    /// A string or character constant from after its first quote; the parser checks what is in it.
     fn lex_quoted(&mut self, quote: char, kind: Kind, unterminated: LexError) -> Token {
         loop {
             match self.next() {

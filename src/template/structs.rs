@@ -1,5 +1,5 @@
-//! The fields of Go's structs that templates see: `memkv.KVPair` and `net.SRV`. One table for whoever
-//! reads, prints, encodes or names them.
+//! The fields of Go's structs that templates see: `memkv.KVPair` and `net.SRV`. One table for
+//! whoever reads, prints, encodes or names them.
 
 use super::value::{Pair, Service, Value};
 

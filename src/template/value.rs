@@ -1,4 +1,4 @@
-//! The values that templates compute with: Go's dynamic types, as far as a template can reach them.
+//! The values that templates compute with: Go's dynamic types, those that a template can reach.
 //!
 //! Values are cheap to clone (shared), cannot change once made, and know how deep they nest and how
 //! much they hold, so that printing, comparing or dropping one neither recurses nor goes on without
@@ -19,7 +19,7 @@ pub const MAX_DEPTH: u32 = 500;
 /// printed, compared and encoded each time.
 pub const MAX_SIZE: u64 = 1 << 24;
 
-/// A Go string: any bytes, usually UTF-8. Copying one copies no text that is longer than [`SHORT`].
+/// A Go string: any bytes, usually UTF-8. Copying one copies no bytes beyond [`SHORT`].
 #[derive(Clone)]
 pub struct Str(Text);
 
@@ -33,7 +33,7 @@ enum Text {
         bytes: [u8; SHORT],
     },
     Own(Rc<[u8]>),
-    /// A part of a text that others have too.
+    /// A part of a shared string.
     Part {
         text: Arc<String>,
         start: u32,
@@ -55,12 +55,12 @@ impl Str {
         }
     }
 
-    /// The text, with U+FFFD for what is not UTF-8.
+    /// The string, with U+FFFD for bytes that are not UTF-8.
     pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// A part of a shared text, without a copy. A `part` that lies elsewhere is copied.
+    /// A part of a shared string, without a copy. A `part` that lies elsewhere is copied.
     pub fn part_of(text: &Arc<String>, part: &str) -> Str {
         let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
         let end = start.checked_add(part.len());
@@ -143,7 +143,7 @@ impl From<Vec<u8>> for Str {
 pub struct Pair {
     /// The cleaned path.
     pub key: Str,
-    /// The leaf's text.
+    /// The leaf's value.
     pub value: Str,
 }
 

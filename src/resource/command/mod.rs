@@ -111,7 +111,8 @@ impl Invocation {
         self.start(&Announcement::default())?.wait()
     }
 
-    /// An error if the command has failed, with its output and the reason that its exit status names.
+    /// An error if the command has failed, with its output and the reason that its exit status
+    /// names.
     pub fn judge(&self, ended: &Ended) -> Result<()> {
         let mut problem = ended.status.to_string();
         match ended.status {

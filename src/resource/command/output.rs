@@ -1,10 +1,10 @@
 //! The output of a command: its last bytes while it runs, and the open end of it afterwards.
 //!
-//! A daemon that a command leaves behind may keep the pipe open without end, so its end says nothing about
-//! the command's. Instead, when the command has ended, a mark is written into the same pipe: what
-//! stands before it is the command's output. After the mark the pipe is left to a process that only
-//! reads, since a daemon that writes to a pipe without a reader is killed by SIGPIPE, and confd
-//! itself may be killed.
+//! A daemon that a command leaves behind may keep the pipe open without end, so its end says
+//! nothing about the command's. Instead, when the command has ended, a mark is written into the
+//! same pipe: what stands before it is the command's output. After the mark the pipe is left to a
+//! process that only reads, since a daemon that writes to a pipe without a reader is killed by
+//! SIGPIPE, and confd itself may be killed.
 
 use std::fmt;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};

@@ -146,8 +146,8 @@ pub fn absent(program: &Path) -> Option<Obstacle> {
     Some(Obstacle::new("does not exist", help))
 }
 
-/// The existing path that differs from a missing one in a misspelt name. A name with another version
-/// (`python`, `python3`) is another program.
+/// The existing path that differs from a missing one in a misspelt name. A name with another
+/// version (`python`, `python3`) is another program.
 pub fn similar(program: &Path) -> Option<PathBuf> {
     let present = program.ancestors().skip(1).find(|above| above.is_dir())?;
     let absent = program.strip_prefix(present).ok()?.iter().next()?;

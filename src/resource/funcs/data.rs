@@ -47,9 +47,9 @@ pub(super) fn list(values: Vec<Value>, budget: &mut Budget) -> Result<Value, Cal
     Value::list(values).map_err(CallError::from)
 }
 
-/// `filter`: the texts that match, and the pairs whose values do; everything else is left out. The
-/// expression is made when the first of them needs it: without any, even a wrong one does no harm,
-/// as in the original.
+/// `filter`: the strings that match, and the pairs whose values do; everything else is left out.
+/// The expression is made when the first of them needs it: without any, even a wrong one does no
+/// harm, as in the original.
 pub(super) fn filter(
     list_to_filter: &Value,
     mut expression: impl FnMut(&mut Budget) -> Result<Rc<Expression>, CallError>,

@@ -1,7 +1,7 @@
 //! confd's template functions, bound to what one resource may see of the metadata.
 //!
 //! The template engine calls them by number; `table.rs` has their names and parameters, the other
-//! rooms what they do. Whatever makes text or lists charges the rendering's budget, so that no
+//! rooms what they do. Whatever makes strings or lists charges the rendering's budget, so that no
 //! template can eat the machine.
 
 mod cost;

@@ -1,8 +1,8 @@
-//! Arithmetic and comparison: the original's `add` to `le`, which take numbers, numeric text and a
-//! few things more.
+//! Arithmetic and comparison: the original's `add` to `le`, which take numbers, numeric strings and
+//! a few things more.
 //!
-//! Two rules for what text is a number, as in the original: arithmetic, `eq` and `ne` read text
-//! with a `.` as a float and other text as a decimal integer; `lt` and its kin read whatever is a
+//! Two rules decide which strings are numbers, as in the original: arithmetic, `eq` and `ne` read a
+//! string with a `.` as a float and others as decimal integers; `lt` and its kin read whatever is a
 //! float (`1e3`, `inf`).
 
 use std::rc::Rc;
@@ -126,7 +126,7 @@ fn two_floats(left: &Value, right: &Value) -> Result<(f64, f64), CallError> {
     }
 }
 
-/// `eq`: numbers and numeric text by their float value, everything else exactly, as Go's
+/// `eq`: numbers and numeric strings by their float value, everything else exactly, as Go's
 /// `reflect.DeepEqual`.
 pub(super) fn equal(left: &Value, right: &Value, budget: &mut Budget) -> Result<bool, CallError> {
     match (spelled(left), spelled(right)) {
@@ -153,7 +153,7 @@ fn compared(left: &Value, right: &Value) -> (f64, f64) {
     }
 }
 
-/// A value's size for comparison, and the text when it is text that is no number.
+/// A value's size for comparison, and the string when it is one that is no number.
 fn measure(value: &Value) -> (f64, Option<&Str>) {
     let size = match value {
         Value::Str(text) => match strconv::parse_float(text.as_bytes()) {
@@ -197,7 +197,7 @@ fn number(value: &Value) -> Result<Option<Number>, CallError> {
     }))
 }
 
-/// As [`number`], but text that is no number is none, not an error.
+/// As [`number`], but a string that is no number is none, not an error.
 fn spelled(value: &Value) -> Option<Number> {
     match value {
         Value::Str(text) => match text.as_bytes() {
@@ -225,8 +225,8 @@ fn parse(text: &[u8]) -> Result<Number, CallError> {
     })
 }
 
-/// A whole number for functions that count; numeric text will do, and a float without a fraction
-/// such as `1e1`.
+/// A whole number for functions that count; a numeric string will do, and a float without a
+/// fraction such as `1e1`.
 pub(super) fn whole(value: &Value) -> Result<i64, CallError> {
     match number(value)? {
         Some(Number::Int(number)) => Ok(number),

@@ -1,5 +1,5 @@
 //! The functions that read the metadata: `exists get gets getv getvs ls lsdir`.
-//! Values and names are parts of the tree's text, not copies. What is read goes into the
+//! Values and names are parts of the tree's strings, not copies. What is read goes into the
 //! rendering's [`ReadSet`].
 //!
 //! [`ReadSet`]: crate::tree::ReadSet
@@ -69,7 +69,7 @@ impl Funcs {
         Ok(Value::Pairs(items.into_iter().map(pair).collect()))
     }
 
-    /// `getvs`: sorted as text.
+    /// `getvs`: sorted as strings.
     pub(super) fn getvs(&mut self, pattern: &Str, budget: &mut Budget) -> Result<Value, CallError> {
         let Some(pattern) = self.pattern(pattern, budget)? else {
             return Ok(Value::Strings([].into()));
@@ -127,7 +127,7 @@ impl Funcs {
         self.strings(found, budget)
     }
 
-    /// A `[]string` of parts of the tree's text.
+    /// A `[]string` of parts of the tree's strings.
     fn strings(&self, found: Found<&str>, budget: &mut Budget) -> Result<Value, CallError> {
         let Found { items, walked } = found;
         budget.spend_steps(walked)?;

@@ -134,7 +134,7 @@ fn addresses(host: &str) -> Vec<IpAddr> {
     found.map(|address| address.ip().to_canonical()).collect()
 }
 
-/// The records of a service, sorted by all their fields as one text; none when they cannot be
+/// The records of a service, sorted by all their fields as one string; none when they cannot be
 /// found.
 fn records(service: &str, protocol: &str, domain: &str) -> Vec<SrvRecord> {
     let name = match (service, protocol) {

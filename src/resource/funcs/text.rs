@@ -1,6 +1,6 @@
-//! Functions from text to text: Go's package strings, and what confd's other lines add.
+//! Functions from strings to strings: Go's package strings, and what confd's other lines add.
 //!
-//! A template's text is bytes, usually UTF-8; bytes that are not stay unchanged, except where Go puts
+//! A string is bytes, usually UTF-8; bytes that are not stay unchanged, except where Go puts
 //! U+FFFD.
 
 use std::rc::Rc;
@@ -223,7 +223,8 @@ pub(super) fn no_space(text: &Str, budget: &mut Budget) -> Result<Value, CallErr
     made(out, budget)
 }
 
-/// `indent`: spaces before every line; `nindent`: after a newline of its own. Of no text, nothing.
+/// `indent`: spaces before every line; `nindent`: after a newline of its own. The empty string
+/// stays empty.
 pub(super) fn indent(
     count: i64,
     text: &Str,
@@ -393,7 +394,7 @@ fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
     }
 }
 
-/// The rest of the padding after the first `=`: another one behind two digits, and nothing more.
+/// The rest of the padding after the first `=`: another one after two digits, and nothing more.
 fn padding<'t>(
     digits: usize,
     end: usize,

@@ -17,7 +17,7 @@ use crate::template::{Budget, CallError, Value};
 
 /// Spaces of one level.
 const INDENT: usize = 2;
-/// The column behind which a space may become a line break.
+/// The column after which a space may become a line break.
 const WIDTH: usize = 80;
 /// The longest key that stands before its `:` on one line.
 const SIMPLE_KEY: usize = 128;
@@ -223,7 +223,7 @@ impl Emitter<'_> {
         self.column = 0;
     }
 
-    /// A line break of the text itself: other kinds of break stay what they are.
+    /// A line break of the string itself: other kinds of break stay what they are.
     fn write_break(&mut self, found: char) {
         utf8::push(&mut self.out, found);
         self.column = 0;

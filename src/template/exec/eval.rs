@@ -12,7 +12,7 @@ use crate::template::value::{Map, Value};
 
 use super::call::Callable;
 
-/// The words of a command: the first, and the arguments behind it.
+/// The words of a command: the first, and the arguments after it.
 #[derive(Clone, Copy)]
 pub(super) struct Args<'t> {
     pub first: &'t Operand,

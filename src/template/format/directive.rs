@@ -36,7 +36,7 @@ pub(super) enum Count {
 }
 
 impl<'f> Directive<'f> {
-    /// Reads a directive from behind its percent sign; returns the rest of the format, too.
+    /// Reads a directive from after its percent sign; returns the rest of the format, too.
     pub(crate) fn read(format: &'f [u8]) -> (Directive<'f>, &'f [u8]) {
         let mut reader = Reader {
             rest: format,
@@ -148,7 +148,7 @@ impl<'f> Reader<'f> {
 }
 
 /// A decimal number at the beginning of `text` and the bytes that it takes. A number beyond all
-/// bounds swallows the whole format, as Go's `parsenum` does.
+/// bounds consumes the whole format, as Go's `parsenum` does.
 fn read_number(text: &[u8]) -> (Option<usize>, usize) {
     let mut number = None;
     for (read, byte) in text.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One number or text in its field: flags, width and precision applied as Go's fmt applies them.
+//! One number or string in its field: flags, width and precision applied as Go's fmt applies them.
 
 use super::super::Limit;
 use super::print::Printer;

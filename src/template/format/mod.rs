@@ -2,7 +2,7 @@
 //!
 //! `directive` reads the syntax of formats (`%-8.3f`, `%[2]*d`), this file gives its parts their
 //! arguments; `print` decides how a value of each type answers a
-//! verb, `field` lays out one number or text with its flags. What is made is charged to the
+//! verb, `field` lays out one number or string with its flags. The output is charged to the
 //! rendering's budget as it grows.
 
 mod directive;
@@ -42,7 +42,7 @@ pub fn fprintf(
     }
     out.truncate(before);
     Printer::append(out, budget, |printer| {
-        // Most arguments are short texts: one piece of memory will do.
+        // Most arguments are short strings: one allocation is enough.
         printer.expect(format.len().saturating_add(args.len().saturating_mul(16)));
         Format::new(format, args, printer).run()
     })
@@ -107,7 +107,7 @@ pub fn fprint(out: &mut Vec<u8>, args: &[Value], budget: &mut Budget) -> Result<
     })
 }
 
-/// `fmt.Sprint` of what actions would print for the arguments: the text that `html`, `js` and
+/// `fmt.Sprint` of what actions would print for the arguments: the string that `html`, `js` and
 /// `urlquery` escape.
 pub fn sprint_printed(args: &[Value], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     Printer::run(budget, |printer| {
@@ -296,7 +296,7 @@ impl<'a, 'p> Format<'a, 'p> {
         Ok(())
     }
 
-    /// The next argument as a width or precision; none when it is no integer, or a monstrous one.
+    /// The next argument as a width or precision; none when it is no integer, or too large.
     fn int_arg(&mut self) -> Option<i64> {
         let value = self.args.get(self.next)?;
         self.next += 1;

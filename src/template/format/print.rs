@@ -5,11 +5,11 @@ use super::super::{Budget, Limit, structs};
 use super::field::{Field, Integer};
 use crate::go::time::{self, Location, Time, duration};
 
-/// The number that stands for the address of anything: a template's text must not depend on where
-/// the memory lies.
+/// The number that stands for the address of anything: the output of a template must not depend on
+/// where the memory lies.
 const ADDRESS: u64 = 0xc0_0000_0000;
 
-/// The text made so far, and the verb's flags.
+/// The output so far, and the verb's flags.
 pub(super) struct Printer {
     pub field: Field,
     out: Vec<u8>,

@@ -179,8 +179,8 @@ fn relative(text: &str) -> Option<&str> {
     (!is_found).then_some(word)
 }
 
-/// Looks at a program, if this machine has the directories that lead to it: another machine than the
-/// image lacks the application.
+/// Looks at a program, if this machine has the directories that lead to it: another machine than
+/// the image lacks the application.
 fn check_program(key: &str, program: &Path) -> Option<Mistake> {
     let shown = program.display();
     if !program.exists() {

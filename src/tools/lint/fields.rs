@@ -9,8 +9,8 @@ use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
 use crate::template::structs::{self, Field};
 use crate::template::value::{Pair, Service};
 
-/// Checks the expressions of a template. The dot of the whole template is nil when a resource renders
-/// it, not `include`.
+/// Checks the expressions of a template. The dot of the whole template is nil when a resource
+/// renders it, not `include`.
 pub(super) fn check(
     outline: &Outline,
     variables: &Variables<'_>,

@@ -1,4 +1,4 @@
-//! Which quotes a YAML text needs, how keys are sorted, and what is escaped: yaml.v2's rules for
+//! The quotes that a YAML string needs, the order of keys, and the escapes: yaml.v2's rules for
 //! one scalar.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use crate::go::utf8;
 use crate::template::value::Str;
 use crate::template::{Budget, CallError};
 
-/// How a text is written.
+/// The style in which a string is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -21,7 +21,7 @@ pub(super) enum Style {
     Literal,
 }
 
-/// A text, and how it would be written if the text allows it.
+/// A string, and the style that it would have if its characters allow it.
 pub(super) struct Scalar<'t> {
     pub(super) text: Cow<'t, str>,
     /// `!!binary` for what is not UTF-8.
@@ -62,8 +62,8 @@ fn binary(bytes: &[u8]) -> String {
     lines
 }
 
-/// True if a plain text would be read as something else than text: a bool, null, a number. (yaml.v2
-/// forgets `<<`, the merge key.)
+/// True if a plain string would be read as something other than a string: a bool, null, a number.
+/// (yaml.v2 forgets `<<`, the merge key.)
 fn reads_otherwise(text: &str) -> bool {
     match text.as_bytes() {
         [] => true,
@@ -140,7 +140,7 @@ fn is_base60(text: &str) -> bool {
     text.contains(':') && first_fits && parts.all(part_fits) && fraction.bytes().all(digit_or_line)
 }
 
-/// The properties of a text that rule out a style.
+/// The properties of a string that rule out a style.
 #[derive(Debug, Default)]
 pub(super) struct Analysis {
     empty: bool,
@@ -196,7 +196,7 @@ impl Analysis {
         }
     }
 
-    /// The wanted style, or the nearest one that the text allows.
+    /// The wanted style, or the nearest one that the string allows.
     pub(super) fn allowed(&self, wanted: Style, simple_key: bool) -> Style {
         let special = self.space_break || self.special_characters;
         let no_plain = special

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_moves_the_cursor_of_a_terminal() {
+    fn control_characters_never_reach_a_terminal() {
         let line = "a\tb\x1b[2J\r\u{9b}2J ä";
         let shown = style(true, &[("NO_COLOR", "1")]).show(line);
         assert_eq!(shown, "a\tb\\u{1b}[2J\\r\\u{9b}2J ä");

@@ -70,7 +70,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that was found. Ordered by place.
+/// One finding. Ordered by place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The place of a mistake; none for a check of the machine.
@@ -80,7 +80,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The mistake.
     pub message: String,
-    /// The cure; empty if there is none.
+    /// The help; empty if there is none.
     pub help: String,
 }
 

@@ -168,7 +168,7 @@ impl<'s> Document<'s> {
         };
         if !right {
             let message = format!("{key} must be {words}, not {}", kind(entry.value));
-            let help = self.cure(key, entry, wanted);
+            let help = self.help_on_type(key, entry, wanted);
             report.add(
                 self.source
                     .finding(entry.span.start, Code::E102, message, help),
@@ -177,7 +177,7 @@ impl<'s> Document<'s> {
     }
 
     /// The help for a value of the wrong type.
-    fn cure(&self, key: &str, entry: &Entry<'_>, wanted: Kind) -> String {
+    fn help_on_type(&self, key: &str, entry: &Entry<'_>, wanted: Kind) -> String {
         let raw = self.raw(entry);
         match (wanted, entry.value) {
             (Kind::String, DeValue::Integer(_)) if key == "mode" => {
@@ -260,7 +260,7 @@ fn line_around(text: &str, offset: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// A cure for a line that cannot be read, from the line alone: the reader's messages differ
+/// The help for a line that cannot be read, from the line alone: the reader's messages differ
 /// between its versions.
 fn advice(line: &str) -> String {
     let line = line.trim();
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_that_cannot_be_read_is_told_with_a_cure() {
+    fn every_line_that_cannot_be_read_has_its_help() {
         for (text, want) in [
             ("mode = 0644\n", "put the string in quotes: mode = \"0644\""),
             ("src = mysql\n", "put the string in quotes: src = \"mysql\""),
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_told_with_what_was_meant() {
+    fn wrong_types_are_reported_with_what_was_meant() {
         for (text, want) in [
             (
                 "mode = 644",
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_told_and_does_not_move_columns() {
+    fn a_mark_is_reported_and_does_not_move_columns() {
         let found = findings("\u{feff}mode = 1\n");
         assert!(found.starts_with("1:1: W106 "), "{found}");
         assert!(found.contains("\n1:8: E102 "), "{found}");

@@ -126,7 +126,7 @@ fn the_chapter_shows_what_the_program_prints() {
 }
 
 #[test]
-fn whoever_does_what_is_printed_repairs_the_image() {
+fn following_the_help_repairs_the_image() {
     let env = examples();
     let printed = run_in(&env, "mistakes", LINT).stdout;
     // File, what is wrong, what was printed about it, what becomes of it.

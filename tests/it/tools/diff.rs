@@ -147,7 +147,7 @@ fn a_changed_mode_alone_is_shown_without_content() {
 }
 
 #[test]
-fn a_changed_owner_is_shown_and_nobody_needs_to_be_root_to_see_it() {
+fn a_changed_owner_is_shown_to_every_user() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple_with("app", r#"{{getv "/k"}}"#, "uid = 12345\ngid = 54321");
     env.simple_with("new", "x\n", "uid = 12345\nmode = \"0755\"");

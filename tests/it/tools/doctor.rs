@@ -66,21 +66,21 @@ impl Examined {
             self.findings
         );
         self.run
-            .expect_code(i32::from(self.severitys().contains("error")));
+            .expect_code(i32::from(self.severities().contains("error")));
         self
     }
 
     /// The findings that are not ok, as check and severity.
-    fn troubles(&self) -> Vec<String> {
-        let troubles = self.findings.iter().filter(|found| found[1] != "ok");
+    fn problems(&self) -> Vec<String> {
+        let problems = self.findings.iter().filter(|found| found[1] != "ok");
         // Those who are not root are told so.
-        let troubles = troubles.filter(|found| found[0] != "user");
-        troubles
+        let problems = problems.filter(|found| found[0] != "user");
+        problems
             .map(|[check, severity, ..]| format!("{check} {severity}"))
             .collect()
     }
 
-    fn severitys(&self) -> BTreeSet<&str> {
+    fn severities(&self) -> BTreeSet<&str> {
         self.findings
             .iter()
             .map(|found| found[1].as_str())
@@ -112,7 +112,7 @@ fn wait_report(env: &Env) {
 }
 
 #[test]
-fn a_node_in_good_order_is_well() {
+fn a_node_in_good_order_is_healthy() {
     let metad = Metad::start(json!({"k": "hunter2", "l": "2"}));
     let env = Env::with_metad(&metad);
     env.simple("app", r#"{{getv "/k"}}"#);
@@ -123,7 +123,7 @@ fn a_node_in_good_order_is_well() {
     let names = || (env.lasting_names("etc"), env.names("out"));
     let (requests, before) = (metad.request_count(), names());
     let examined = examine(&env, &[]);
-    assert_eq!(examined.troubles(), [""; 0], "{:#?}", examined.findings);
+    assert_eq!(examined.problems(), [""; 0], "{:#?}", examined.findings);
     examined
         .expect("settings", "ok", &env.expand("$ROOT/etc/confd.toml"), "")
         .expect("resources", "ok", "2 files, all good", "")
@@ -159,7 +159,7 @@ fn a_node_in_good_order_is_well() {
 }
 
 #[test]
-fn what_is_wrong_with_a_node_is_told_apart() {
+fn the_problems_of_a_node_are_distinguished() {
     let own = json!({"k": "v"});
     let html = Answer::new(200, "text/html", "<html>welcome</html>");
     let not_found = Answer::new(404, "text/html", "<html>not here</html>");
@@ -243,7 +243,7 @@ fn what_is_wrong_with_a_node_is_told_apart() {
 }
 
 #[test]
-fn a_node_that_cannot_be_reached_is_told_why() {
+fn a_node_that_cannot_be_reached_is_explained() {
     let mut metad = Metad::start(json!({"k": "v"}));
     let env = Env::with_metad(&metad);
     metad.stop();
@@ -264,7 +264,7 @@ fn a_node_that_cannot_be_reached_is_told_why() {
 }
 
 #[test]
-fn a_wrong_prefix_is_told_from_a_node_without_metadata() {
+fn a_wrong_prefix_differs_from_a_node_without_metadata() {
     let metad = Metad::start(json!({"k": "v"}));
     let env = Env::with_metad(&metad);
     examine(&env, &["-prefix", "/slef"]).expect(
@@ -317,7 +317,7 @@ fn nodes_that_hang_are_tried_side_by_side() {
 }
 
 #[test]
-fn a_clock_that_differs_from_the_servers_is_told_once() {
+fn a_clock_that_differs_from_the_servers_is_reported_once() {
     let metad = Metad::start(json!({"k": "v"}));
     let answer =
         Answer::new(200, "application/json", "{\"k\":\"v\"}").header("X-Metad-Version", "7");
@@ -343,7 +343,7 @@ fn a_clock_that_differs_from_the_servers_is_told_once() {
 }
 
 #[test]
-fn a_file_from_the_future_is_told() {
+fn a_file_from_the_future_is_reported() {
     let env = recorded();
     let file = File::options()
         .append(true)
@@ -400,7 +400,7 @@ fn settings_and_resources_that_are_broken_point_at_lint() {
 }
 
 #[test]
-fn a_proxy_that_others_take_is_told() {
+fn a_proxy_that_others_use_is_reported() {
     let metad = Metad::start(json!({"k": "v"}));
     let mut env = Env::with_metad(&metad);
     env.var("http_proxy", "http://127.0.0.1:1");
@@ -415,8 +415,8 @@ fn a_proxy_that_others_take_is_told() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_told_why() {
-    const TEST: &str = "a_directory_that_cannot_be_written_is_told_why";
+fn a_directory_that_cannot_be_written_is_explained() {
+    const TEST: &str = "a_directory_that_cannot_be_written_is_explained";
     let env = recorded();
     let json = [DOCTOR, &["-format", "json"]].concat();
     let mounts = "mount -t tmpfs none $ROOT/out; mount -o remount,ro $ROOT/out";
@@ -445,7 +445,7 @@ fn a_directory_that_cannot_be_written_is_told_why() {
 }
 
 #[test]
-fn who_is_not_root_is_told_what_cannot_be_seen() {
+fn a_user_other_than_root_learns_what_cannot_be_seen() {
     const NOBODY: u32 = 65_534;
     let env = recorded();
     let own = fs::metadata(env.path("out")).expect("a directory");
@@ -507,8 +507,8 @@ fn who_is_not_root_is_told_what_cannot_be_seen() {
 }
 
 #[test]
-fn a_full_disk_is_told_bytes_and_inodes() {
-    const TEST: &str = "a_full_disk_is_told_bytes_and_inodes";
+fn a_full_disk_is_reported_by_bytes_and_inodes() {
+    const TEST: &str = "a_full_disk_is_reported_by_bytes_and_inodes";
     let env = recorded();
     let json = [DOCTOR, &["-format", "json"]].concat();
     let full = "mount -t tmpfs -o size=64k none $ROOT/out; \
@@ -527,7 +527,7 @@ fn a_full_disk_is_told_bytes_and_inodes() {
 }
 
 #[test]
-fn a_lock_that_somebody_holds_is_told_with_the_holder() {
+fn a_lock_that_is_held_is_reported_with_its_holder() {
     let env = recorded();
     env.put("etc/.confd.lock", "");
     let confdir = File::open(env.path("etc/.confd.lock")).expect("the file");
@@ -562,7 +562,7 @@ fn a_lock_that_somebody_holds_is_told_with_the_holder() {
 }
 
 #[test]
-fn a_log_deleted_under_the_daemon_is_told() {
+fn a_log_deleted_under_the_daemon_is_reported() {
     let env = recorded();
     let daemon = env.daemon(&["-interval", "600"]);
     env.wait_content("out/app", "v");
@@ -580,7 +580,7 @@ fn a_log_deleted_under_the_daemon_is_told() {
 }
 
 #[test]
-fn a_second_daemon_is_told() {
+fn a_second_daemon_is_reported() {
     let env = recorded();
     let first = env.daemon(&["-interval", "600"]);
     let second = env.daemon(&["-interval", "600"]);
@@ -615,7 +615,7 @@ fn copy_program(env: &Env, to: &str) {
 }
 
 #[test]
-fn another_program_of_that_name_is_told() {
+fn another_program_of_that_name_is_reported() {
     if !fs::read(confd())
         .expect("the program")
         .starts_with(b"\x7fELF")
@@ -662,7 +662,7 @@ fn another_program_of_that_name_is_told() {
 }
 
 #[test]
-fn a_daemon_that_does_not_run_is_told_why() {
+fn a_daemon_that_does_not_run_is_explained() {
     let env = recorded();
     examine(&env, &[]).expect(
         "daemon",
@@ -689,7 +689,7 @@ fn a_daemon_that_does_not_run_is_told_why() {
 }
 
 #[test]
-fn what_killed_runs_have_left_is_told() {
+fn the_leftovers_of_killed_runs_are_reported() {
     let env = recorded();
     env.put("out/.app.confd-abcdefghij", "half a fi");
     let words = env.expand("1 staged file of killed runs, the first in $ROOT/out");

@@ -109,7 +109,7 @@ fn without_metadata_there_is_no_dump() {
 }
 
 #[test]
-fn what_takes_long_is_spoken_of() {
+fn long_work_is_announced() {
     let mut metad = Metad::start(json!({"k": "v"}));
     metad.fail(Fault::Silence);
     let env = Env::with_metad(&metad);

@@ -50,7 +50,7 @@ fn an_image_is_made_once_below_its_root_without_commands() {
 }
 
 #[test]
-fn whoever_is_not_root_makes_the_same_image() {
+fn a_user_other_than_root_makes_the_same_image() {
     const NOBODY: u32 = 65_534;
     let env = Env::with_tree(&json!({"k": "v"}));
     let lines = "mode = \"0640\"\nuid = 12345\nreload_cmd = \"touch $ROOT/image/reloaded\"";

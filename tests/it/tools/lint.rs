@@ -605,7 +605,7 @@ fn machines_read_json_and_get_the_same_exit_code() {
 }
 
 #[test]
-fn wrong_calls_of_lint_are_told() {
+fn wrong_calls_of_lint_are_reported() {
     let env = zookeeper();
     for (arguments, code, said) in [
         (

@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 use super::commands::{self, End};
 use super::slot::{Origin, Slot, Staged, State};
 use super::status::{self, Stuck};
+use super::units::Synced;
 use super::watchdog::{PATIENCE, Step};
 use super::{Agent, Event, Phase};
 use crate::config::Mode;
 use crate::log;
 use crate::platform::{self, Announcement, Lock};
 use crate::resource::pending::Record;
-use crate::resource::stage::{self, Committed, Directories, Stage, Target};
-use crate::resource::{Outcome, Rendered};
+use crate::resource::stage::{self, Committed, Directories, Stage, Target, unit};
+use crate::resource::{Change, Inputs, Outcome, Rendered};
 
 /// How long an apply waits for each check, counted from its start.
 const GRACE: Duration = Duration::from_secs(2);
@@ -81,14 +82,14 @@ pub(super) struct Apply {
 }
 
 /// Until when files wait for others that share their reload command, by that command.
-struct Waits<'a>(BTreeMap<&'a str, Instant>);
+pub(super) struct Waits<'a>(BTreeMap<&'a str, Instant>);
 
 impl Waits<'_> {
     fn until(&self, slot: &Slot) -> Option<Instant> {
         self.0.get(slot.resource.shared_reload()?).copied()
     }
 
-    fn hold(&self, slot: &Slot, now: Instant) -> bool {
+    pub(super) fn hold(&self, slot: &Slot, now: Instant) -> bool {
         self.until(slot).is_some_and(|until| until > now)
     }
 }
@@ -103,9 +104,12 @@ impl Agent {
     /// True when something waits to be applied, apart from a round.
     pub(super) fn is_to_be_applied(&self, now: Instant) -> bool {
         let waits = self.waits(Staged::is_unfinished);
+        let (at_work, unready) = (self.groups_at_work(), self.unready_groups(&waits, now));
         self.slots.values().any(|slot| match &slot.state {
-            State::Rendered(..) => true,
-            State::Checked(staged) => staged.is_verified && !waits.hold(slot, now),
+            State::Rendered(..) => !slot.is_in_group(&at_work),
+            State::Checked(staged) => {
+                staged.is_verified && !waits.hold(slot, now) && !slot.is_in_group(&unready)
+            }
             _ => false,
         })
     }
@@ -261,7 +265,11 @@ impl Agent {
 
     /// Compares, stages and checks what is rendered.
     fn apply(&mut self, lock: Option<Lock>, has_refetched: bool, now: Instant) {
+        if lock.is_some() && self.finish_swaps(lock.as_ref(), now) {
+            self.take_over_reloads(now);
+        }
         self.drop_outdated(has_refetched, now);
+        self.hold_groups();
         let mut apply = Apply {
             lock,
             directories: Directories::default(),
@@ -272,7 +280,8 @@ impl Agent {
         }
         let all = targets.iter().map(|(_, target)| target).collect();
         if !self.config.noop
-            && let Err(error) = stage::clear_leftovers(all).map(log_cleared)
+            && let Err(error) =
+                stage::clear_leftovers(all, &unit::recorded(&self.config.confdir)).map(log_cleared)
         {
             log::warning(error.chain());
         }
@@ -290,6 +299,7 @@ impl Agent {
                 state => slot.state = state,
             }
         }
+        self.check_groups(now);
         self.record_settled();
         self.phase = Phase::Checking(apply);
     }
@@ -321,10 +331,14 @@ impl Agent {
     /// Finds where everything that is rendered goes.
     fn resolve(&mut self, directories: &mut Directories, now: Instant) -> Vec<(PathBuf, Target)> {
         let mut targets = Vec::new();
+        let at_work = self.groups_at_work();
         for (path, slot) in &mut self.slots {
             let State::Rendered(rendered, _) = &slot.state else {
                 continue;
             };
+            if slot.is_in_group(&at_work) {
+                continue;
+            }
             let wanted = rendered.ownership.attributes;
             self.watchdog.enter(Step::Resolve, slot.resource.dest());
             match slot.resource.target_with(wanted, &self.config) {
@@ -387,18 +401,42 @@ impl Agent {
                     is_late: false,
                     is_verified: false,
                 };
-                self.check(path, staged, now);
+                if slot.resource.unit().is_some() {
+                    // Its check may use the files of the others, which are not all staged yet.
+                    slot.state = State::Checking(staged);
+                    self.unchecked.push(path.to_path_buf());
+                } else {
+                    self.check(path, staged, now);
+                }
             }
             Err(error) => slot.fail(&error, now),
         }
     }
 
+    /// Starts the checks of groups, all of whose files are staged by now.
+    fn check_groups(&mut self, now: Instant) {
+        self.hold_groups();
+        for path in std::mem::take(&mut self.unchecked) {
+            if let Some(slot) = self.slots.get_mut(&path)
+                && matches!(slot.state, State::Checking(_))
+                && let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle)
+            {
+                self.check(&path, staged, now);
+            }
+        }
+    }
+
     /// Starts the `check_cmd`; without one the staged file is good.
     fn check(&mut self, path: &Path, staged: Staged, now: Instant) {
+        let staged_file = |name: &str| self.staged_file(path, name);
+        let Some(resource) = self.slots.get(path).map(|slot| &slot.resource) else {
+            return;
+        };
+        let invocation = resource.check(&staged.prepared, &self.config, &staged_file);
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
-        let invocation = match slot.resource.check(&staged.prepared, &self.config) {
+        let invocation = match invocation {
             Ok(Some(invocation)) => invocation,
             Ok(None) => {
                 slot.state = State::Checked(staged);
@@ -456,12 +494,16 @@ impl Agent {
         let Phase::Checking(apply) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
+        self.hold_groups();
         let staged = self.take_staged(now);
         self.leave_unchecked();
+        let staged = self.drop_rejected(staged);
+        let paths: Vec<PathBuf> = staged.iter().map(|(path, _)| path.clone()).collect();
         let synced = self.sync(staged, now);
+        let synced = self.drop_incomplete(&paths, synced);
         self.record_made(synced.iter().map(|(path, _)| path));
         let numbers = self.record_reloads(&synced);
-        self.advance(&apply, !synced.is_empty());
+        self.advance(apply.lock.as_ref(), !synced.is_empty());
         let swapped = self.swap(synced, numbers, now);
         self.forget_removed();
         if let Some(committed) = swapped.first() {
@@ -478,10 +520,12 @@ impl Agent {
     /// The staged files that are checked and need not wait for others.
     fn take_staged(&mut self, now: Instant) -> Vec<(PathBuf, Staged)> {
         let waits = self.waits(Staged::is_unfinished);
+        let unready = self.unready_groups(&waits, now);
         let ready = |(path, slot): (&PathBuf, &Slot)| match &slot.state {
             State::Checked(staged) => {
                 let is_usable = !staged.is_late || staged.is_verified;
-                (is_usable && !waits.hold(slot, now)).then(|| path.clone())
+                let is_held = waits.hold(slot, now) || slot.is_in_group(&unready);
+                (is_usable && !is_held).then(|| path.clone())
             }
             _ => None,
         };
@@ -532,8 +576,8 @@ impl Agent {
     }
 
     /// Tells other processes that files are about to change.
-    fn advance(&mut self, apply: &Apply, is_change: bool) {
-        let Some(lock) = apply.lock.as_ref().filter(|_| is_change) else {
+    pub(super) fn advance(&mut self, lock: Option<&Lock>, is_change: bool) {
+        let Some(lock) = lock.filter(|_| is_change) else {
             return;
         };
         match lock.advance(&self.config.confdir) {
@@ -552,57 +596,98 @@ impl Agent {
         now: Instant,
     ) -> Vec<Committed> {
         let mut swapped = Vec::new();
+        let mut units: BTreeMap<String, Vec<Synced>> = BTreeMap::new();
         numbers.resize(synced.len(), None);
         for ((path, one), number) in synced.into_iter().zip(numbers) {
-            let Some(slot) = self.slots.get_mut(&path) else {
-                continue;
-            };
-            let prepared = *one.prepared;
-            self.watchdog.enter(Step::Swap, slot.resource.dest());
-            if !prepared.stage.is_current() {
-                slot.compose_again(now);
-                self.clear_reload(number);
-                continue;
+            match self.unit_name(&path) {
+                Some(unit) => units.entry(unit).or_default().push((path, one, number)),
+                None => swapped.extend(self.swap_one((path, one, number), now)),
             }
-            match prepared.stage.commit() {
-                Ok(committed) => {
-                    swapped.push(committed);
-                    let dest = slot.resource.shown_dest().display();
-                    let verb = if prepared.change.difference.surplus {
-                        "removed"
-                    } else {
-                        "updated"
-                    };
-                    log::info(format_args!("Target config {dest} has been {verb}"));
-                    slot.settle(prepared.inputs, now);
-                    self.has_swapped = true;
-                    self.want_reload(&path, prepared.change.keys, number, now);
+        }
+        for (name, mut members) in units {
+            // One rename needs no record, unless the old file is to be kept.
+            match members.pop() {
+                Some(only)
+                    if members.is_empty() && !self.keeps_old(std::slice::from_ref(&only)) =>
+                {
+                    swapped.extend(self.swap_one(only, now));
                 }
-                Err(error) => {
-                    slot.fail(&error, now);
-                    self.clear_reload(number);
+                last => {
+                    members.extend(last);
+                    self.swap_unit(name, members, now);
                 }
             }
         }
         swapped
     }
 
+    fn swap_one(&mut self, (path, one, number): Synced, now: Instant) -> Option<Committed> {
+        let slot = self.slots.get_mut(&path)?;
+        let prepared = *one.prepared;
+        self.watchdog.enter(Step::Swap, slot.resource.dest());
+        if !prepared.stage.is_current() {
+            slot.compose_again(now);
+            self.clear_reload(number);
+            return None;
+        }
+        match prepared.stage.commit() {
+            Ok(committed) => {
+                self.take_swapped(&path, prepared.inputs, prepared.change, number, now);
+                Some(committed)
+            }
+            Err(error) => {
+                slot.fail(&error, now);
+                self.clear_reload(number);
+                None
+            }
+        }
+    }
+
+    /// The new file of a resource is in place.
+    pub(super) fn take_swapped(
+        &mut self,
+        path: &Path,
+        inputs: Inputs,
+        change: Change,
+        number: Option<u64>,
+        now: Instant,
+    ) {
+        let Some(slot) = self.slots.get_mut(path) else {
+            return;
+        };
+        let dest = slot.resource.shown_dest().display();
+        let verb = if change.difference.surplus {
+            "removed"
+        } else {
+            "updated"
+        };
+        log::info(format_args!("Target config {dest} has been {verb}"));
+        slot.settle(inputs, now);
+        self.has_swapped = true;
+        self.want_reload(path, change.keys, number, now);
+    }
+
     /// Records the reloads that the swaps will make due, before them.
     fn record_reloads(&mut self, synced: &[(PathBuf, Staged)]) -> Vec<Option<u64>> {
-        let records = synced.iter().map(|(path, one)| {
-            let slot = self.slots.get(path)?;
-            let reload = slot.resource.reload(Vec::new())?;
-            Some(Record {
-                file: path.clone(),
-                dest: slot.resource.dest().to_path_buf(),
-                md5: one.prepared.md5.clone(),
-                replaces: one.prepared.stage.replaces(),
-                command: reload.text,
-                keys: one.prepared.change.keys.clone(),
-            })
-        });
+        let records = synced
+            .iter()
+            .map(|(path, one)| self.reload_record(path, one));
         let records: Vec<Option<Record>> = records.collect();
         self.record(records)
+    }
+
+    /// The record of the reload that a swap makes due; none without a command.
+    pub(super) fn reload_record(&self, path: &Path, one: &Staged) -> Option<Record> {
+        let slot = self.slots.get(path)?;
+        let reload = slot.resource.reload(Vec::new())?;
+        Some(Record {
+            file: path.to_path_buf(),
+            dest: slot.resource.dest().to_path_buf(),
+            md5: one.prepared.md5.clone(),
+            replaces: one.prepared.stage.replaces(),
+            command: reload.text,
+            keys: one.prepared.change.keys.clone(),
+        })
     }
 }
 

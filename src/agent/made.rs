@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
@@ -92,8 +93,10 @@ impl Agent {
     /// Adds the removal of what the resource of a conf.d file has made.
     pub(super) fn add_gone(&mut self, file: &Path, made: &Made, now: Instant) {
         let key = part_key(file, made);
+        let list = self.slots.get(file).map(|slot| Arc::clone(&slot.resource));
         let slot = self.slots.entry(key).or_insert_with(|| {
-            let resource = Resource::gone(file, made, &self.config);
+            let unit = list.as_ref().and_then(|list| list.unit());
+            let resource = Resource::gone(file, made, &self.config).in_unit(unit);
             let mut slot = Slot::new(resource, Stamp::UNKNOWN, now);
             slot.is_once = self.config.mode == Mode::Onetime;
             slot

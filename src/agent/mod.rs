@@ -36,9 +36,11 @@ mod reminders;
 mod renderer;
 mod report;
 mod resources;
+mod rollback;
 mod round;
 mod slot;
 pub mod status;
+mod units;
 mod watchdog;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -66,6 +68,7 @@ use reload::Reloads;
 use renderer::{Inspection, Renderer};
 use report::Health;
 use resources::Broken;
+use rollback::Unproven;
 use round::Round;
 use slot::Slot;
 use watchdog::{Step, Watchdog};
@@ -217,6 +220,12 @@ struct Agent {
     look_at: Option<Instant>,
     /// The resources have changed: what they have made may have to go.
     has_new_resources: bool,
+    /// The staged files of groups whose checks have not begun.
+    unchecked: Vec<PathBuf>,
+    /// The units whose reloads decide whether their files stay, by name.
+    units: BTreeMap<String, Unproven>,
+    /// What was last logged about the record of a unit.
+    unit_logged: Option<String>,
     /// What was last logged about the manifests.
     made_logged: Option<String>,
     /// It was logged that there are no resources.
@@ -274,6 +283,9 @@ impl Agent {
             unread: true,
             look_at: None,
             has_new_resources: true,
+            unchecked: Vec::new(),
+            units: BTreeMap::new(),
+            unit_logged: None,
             made_logged: None,
             is_empty_logged: false,
             lock_logged: None,
@@ -438,6 +450,8 @@ impl Agent {
                 self.hold_back(now);
             }
             self.give_up_renderings(now);
+            self.hold_groups();
+            self.settle_units(now);
             if !self.step(now) {
                 self.inspect_next(now);
                 if !(self.config.mode == Mode::Onetime && self.is_between_rounds(now)) {
@@ -605,8 +619,11 @@ impl Agent {
 
     /// True when no resource is in progress, or waits for a round.
     fn is_quiet(&self, now: Instant) -> bool {
+        let busy = self.busy_groups();
         let is_quiet = |slot: &Slot| {
-            let is_usable = slot.is_free() && !self.broken.contains_key(slot.resource.path());
+            let is_usable = slot.is_free()
+                && !self.broken.contains_key(slot.resource.path())
+                && !slot.is_in_group(&busy);
             slot.is_at_rest()
                 && slot.due.is_none_or(|due| due > now || !is_usable)
                 && slot.inspection.is_none()
@@ -648,6 +665,7 @@ impl Agent {
             && matches!(self.phase, Phase::Idle)
             && self.is_quiet(now)
             && !self.has_swapped
+            && !self.is_rolling_back()
             && self.reloads.are_done(now);
         self.gave_up || is_done
     }

@@ -4,7 +4,7 @@
 //! Each is pending from its swap until its command has started, or, with `reload_retry`, until that
 //! has succeeded; the journal keeps that over a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub(super) struct PendingReload {
     is_shared: bool,
     /// To be repeated until it succeeds.
     is_retried: bool,
+    /// Its end decides whether the file stays.
+    is_judged: bool,
     /// Its entries in the journal.
     numbers: Vec<u64>,
     due: Instant,
@@ -83,6 +85,12 @@ impl Reloads {
         self.runs.len()
     }
 
+    /// Returns true while a reload of this resource waits to be started, or runs.
+    pub(super) fn is_at_work(&self, path: &Path) -> bool {
+        let mut served = self.runs.iter().flat_map(|run| &run.served);
+        self.is_pending(path) || served.any(|(other, _)| other == path)
+    }
+
     /// True when a reload waits to be started.
     pub(super) fn is_pending(&self, path: &Path) -> bool {
         self.pending.contains_key(path)
@@ -129,7 +137,7 @@ impl Reloads {
 }
 
 impl Agent {
-    fn runs_reloads(&self) -> bool {
+    pub(super) fn runs_reloads(&self) -> bool {
         !self.config.sync_only && !self.config.looks_only()
     }
 
@@ -178,6 +186,7 @@ impl Agent {
         now: Instant,
     ) {
         let is_run = self.runs_reloads();
+        let is_judged = self.is_unproven(path);
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
@@ -186,7 +195,8 @@ impl Agent {
                 let reload = PendingReload {
                     invocation,
                     is_shared: slot.resource.shared_reload().is_some(),
-                    is_retried: slot.resource.retries_reload(),
+                    is_retried: slot.resource.retries_reload() && !is_judged,
+                    is_judged,
                     numbers: Vec::from_iter(number),
                     due: now,
                     backoff: Backoff::default(),
@@ -212,12 +222,10 @@ impl Agent {
             .into_iter()
             .for_each(|problem| self.reloads.warn(problem));
         for (number, record) in left.pending {
-            if !record.took_place() {
-                self.clear_reload(Some(number));
-            } else if self.slots.contains_key(&record.file) {
-                self.want_reload(&record.file, record.keys, Some(number), now);
+            if record.took_place() {
+                self.want_recorded(number, record, now);
             } else {
-                self.want_orphan(number, record, now);
+                self.clear_reload(Some(number));
             }
         }
         for dest in left.old {
@@ -225,7 +233,37 @@ impl Agent {
         }
     }
 
+    /// A recorded reload is due; also that of a resource that is not in conf.d any more.
+    fn want_recorded(&mut self, number: u64, record: Record, now: Instant) {
+        if self.slots.contains_key(&record.file) {
+            self.want_reload(&record.file, record.keys, Some(number), now);
+        } else {
+            self.want_orphan(number, record, now);
+        }
+    }
+
+    /// The reload of a file that is in its place is due, whatever became of it before.
+    pub(super) fn resume_reload(&mut self, record: Record, now: Instant) {
+        if !self.runs_reloads() {
+            return;
+        }
+        match self.record(vec![Some(record.clone())]).as_slice() {
+            [Some(number)] => self.want_recorded(*number, record, now),
+            _ => self.want_reload(&record.file, record.keys, None, now),
+        }
+    }
+
+    /// These reloads are not started any more.
+    pub(super) fn cancel_reloads(&mut self, paths: &BTreeSet<PathBuf>) {
+        for path in paths {
+            if let Some(reload) = self.reloads.pending.remove(path) {
+                self.clear_reloads(&reload.numbers);
+            }
+        }
+    }
+
     fn want_orphan(&mut self, number: u64, record: Record, now: Instant) {
+        let is_judged = self.is_unproven(&record.file);
         let reload = PendingReload {
             invocation: Invocation {
                 text: record.command,
@@ -236,6 +274,7 @@ impl Agent {
             },
             is_shared: false,
             is_retried: false,
+            is_judged,
             numbers: vec![number],
             due: now,
             backoff: Backoff::default(),
@@ -393,7 +432,7 @@ impl Agent {
             return;
         };
         invocations.for_each(|other| invocation.also_serve(other));
-        let clears = served.iter().filter(|(_, reload)| !reload.is_retried);
+        let clears = served.iter().filter(|(_, reload)| reload.is_once());
         let clears: Vec<u64> = clears
             .flat_map(|(_, reload)| reload.numbers.clone())
             .collect();
@@ -403,6 +442,9 @@ impl Agent {
             .extend(self.reloads.journal.clearance(&clears));
         if let Some(claim) = &claim {
             claim.announce(&mut announcement);
+        }
+        for (path, _) in served.iter().filter(|(_, reload)| reload.is_judged) {
+            self.note_try(path);
         }
         self.reloads.last_run += 1;
         let number = self.reloads.last_run;
@@ -492,7 +534,7 @@ impl Agent {
                     slot.reloading = None;
                     slot.reloaded();
                 }
-                if reload.is_retried {
+                if !reload.is_once() {
                     self.clear_reloads(&reload.numbers);
                 }
             }
@@ -506,7 +548,10 @@ impl Agent {
                     }
                     None => log::error(error.chain()),
                 }
-                if reload.is_retried || !was_started {
+                if reload.is_judged && *was_started {
+                    self.clear_reloads(&reload.numbers);
+                    self.take_reload_failure(path, error);
+                } else if reload.is_retried || !was_started {
                     reload.due = now + reload.backoff.pause();
                     self.put_back(path, reload, *was_started);
                 }
@@ -533,10 +578,17 @@ impl Agent {
     }
 }
 
+impl PendingReload {
+    /// Returns true if it is done once it has started.
+    fn is_once(&self) -> bool {
+        !self.is_retried && !self.is_judged
+    }
+}
+
 impl Run {
     /// The entries that the command clears itself as it starts.
     fn to_clear(&self) -> Vec<u64> {
-        let once = self.served.iter().filter(|(_, reload)| !reload.is_retried);
+        let once = self.served.iter().filter(|(_, reload)| reload.is_once());
         once.flat_map(|(_, reload)| reload.numbers.clone())
             .collect()
     }

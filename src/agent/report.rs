@@ -270,6 +270,8 @@ fn condition(slot: &Slot, command: Option<Command>, is_reload_pending: bool) -> 
     let pending = |detail: &str| Condition::Pending(detail.to_owned());
     if let Some(reason) = &slot.failure {
         Condition::Failed(reason.clone())
+    } else if let Some(reason) = &slot.held {
+        pending(reason)
     } else if let Some(command) = command {
         pending(&format!("{} is running", command.name()))
     } else if is_reload_pending {

@@ -21,6 +21,8 @@ pub(super) struct Broken {
     pub message: String,
     /// When it is read again.
     pub due: Option<Instant>,
+    /// The group that it names, as far as it can be read.
+    pub unit: Option<String>,
     backoff: Backoff,
 }
 
@@ -53,6 +55,9 @@ impl Agent {
             .retain(|_, slot| slot.resource.is_gone() || is_there(slot.resource.path()));
         self.has_new_resources |= self.slots.len() != before;
         self.broken.retain(|path, _| is_there(path));
+        if self.has_new_resources {
+            self.wake_held(now);
+        }
         self.find_gone(now);
         self.find_shadowed(now);
     }
@@ -147,6 +152,7 @@ impl Agent {
         if broken.message != message {
             log::error(&message);
             broken.message = message;
+            broken.unit = resource::unit_of(path);
         }
         broken.due = Some(now + broken.backoff.pause());
     }

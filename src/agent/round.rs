@@ -59,10 +59,19 @@ impl Agent {
                     .broken
                     .values()
                     .any(|broken| broken.due.is_some_and(|due| due <= now))
-                || self
-                    .slots
-                    .values()
-                    .any(|slot| slot.is_ready(now) && self.is_readable(slot)))
+                || self.has_ready(now))
+    }
+
+    fn has_ready(&self, now: Instant) -> bool {
+        let mut ready = self.slots.values();
+        let mut ready = ready
+            .by_ref()
+            .filter(|slot| slot.is_ready(now) && self.is_readable(slot));
+        let Some(first) = ready.next() else {
+            return false;
+        };
+        let busy = self.busy_groups();
+        !first.is_in_group(&busy) || ready.any(|slot| !slot.is_in_group(&busy))
     }
 
     /// Returns true if the conf.d file of a resource can be used as it is now.
@@ -94,14 +103,23 @@ impl Agent {
         self.apply_from = None;
         self.unsettled = None;
         self.refresh_resources(now);
-        self.take_over_reloads(now);
+        if self.finish_swaps(None, now) {
+            self.take_over_reloads(now);
+        }
+        let busy = self.busy_groups();
+        let ready = self.slots.iter().filter(|(_, slot)| {
+            slot.is_ready(now) && self.is_readable(slot) && !slot.is_in_group(&busy)
+        });
+        let mut paths: Vec<PathBuf> = ready.map(|(path, _)| path.clone()).collect();
+        paths.extend(self.companions(&paths));
+        paths.sort_unstable();
         let mut ready: Vec<(bool, PathBuf)> = Vec::new();
-        for (path, slot) in &mut self.slots {
-            if slot.is_ready(now) && !self.broken.contains_key(slot.resource.path()) {
+        for path in paths {
+            if let Some(slot) = self.slots.get_mut(&path) {
                 slot.due = None;
                 // What is staged is of no use any more.
                 slot.state = State::Idle;
-                ready.push((slot.is_slow, path.clone()));
+                ready.push((slot.is_slow, path));
             }
         }
         // Stable: in file order otherwise.
@@ -198,10 +216,19 @@ impl Agent {
                 let items = rendered.items.take().unwrap_or_default();
                 self.take_items(path, items, now);
             }
-            Ok(rendered) => {
-                slot.note_owners(path, &rendered.ownership.unknown);
-                slot.state = State::Rendered(rendered, origin);
-            }
+            Ok(mut rendered) => match self.judge_group(path, &mut rendered.ownership) {
+                Ok(()) => {
+                    if let Some(slot) = self.slots.get_mut(path) {
+                        slot.note_owners(path, &rendered.ownership.unknown);
+                        slot.state = State::Rendered(rendered, origin);
+                    }
+                }
+                Err(error) => {
+                    if let Some(slot) = self.slots.get_mut(path) {
+                        slot.fail(&error, now);
+                    }
+                }
+            },
             Err(error) => slot.fail_within(&error, lines, now),
         }
     }

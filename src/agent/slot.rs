@@ -102,6 +102,10 @@ pub(super) struct Slot {
     pub is_once: bool,
     /// The last rendering took long: others go first.
     pub is_slow: bool,
+    /// Its reload decides whether the file stays.
+    pub is_unproven: bool,
+    /// Why its group is not swapped; none while it is not held.
+    pub held: Option<String>,
     /// What it makes is in the manifest.
     pub is_recorded: bool,
     /// How often in a row another program has changed the file before it could be swapped.
@@ -133,6 +137,8 @@ impl Slot {
             reload_failure: None,
             is_once: false,
             is_slow: false,
+            is_unproven: false,
+            held: None,
             is_recorded: false,
             outrun: 0,
             backoff: Backoff::default(),
@@ -186,7 +192,8 @@ impl Slot {
             State::Checked(staged) => staged.is_late,
             _ => false,
         };
-        is_waiting && self.reloading.is_none() && self.shadowed_by.is_none()
+        let is_proven = self.reloading.is_none() && !self.is_unproven;
+        is_waiting && is_proven && self.shadowed_by.is_none()
     }
 
     /// True when nothing is in progress that ends by itself.
@@ -257,18 +264,20 @@ impl Slot {
             self.inspect(now + SETTLED + Duration::from_millis(100));
         }
         self.inputs = Some(inputs);
-        let metadata = self
-            .place
-            .as_ref()
-            .and_then(|place| std::fs::metadata(place).ok());
-        self.dest = metadata.map(|metadata| Stamp::of(&metadata));
+        self.dest = self.stamp_of_dest();
         self.changed_by_others = false;
         self.outrun = 0;
+        self.held = None;
         self.failure = None;
         if self.reload_failure.is_none() {
             self.said = None;
         }
         self.backoff.reset();
+    }
+
+    fn stamp_of_dest(&self) -> Option<Stamp> {
+        let metadata = std::fs::metadata(self.place.as_ref()?).ok()?;
+        Some(Stamp::of(&metadata))
     }
 
     /// Another program has changed the file since the new one was composed from it: it is composed
@@ -287,6 +296,15 @@ impl Slot {
         ));
         self.drop_work();
         self.wake(now);
+    }
+
+    /// The files are as before, because the reload failed with the new ones: nothing is tried before
+    /// something changes.
+    pub(super) fn take_back(&mut self, reason: &str) {
+        self.state = State::Idle;
+        self.due = None;
+        self.dest = self.stamp_of_dest();
+        self.failure = Some(format!("rolled back: {reason}"));
     }
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a

@@ -73,6 +73,9 @@ pub struct Resource {
     mode_text: String,
     owner: Id,
     group: Id,
+    /// The group of resources that are swapped all or none.
+    unit: Option<String>,
+    rolls_back: bool,
     check_cmd: String,
     check_timeout: Option<Duration>,
     reload_cmd: String,
@@ -110,6 +113,8 @@ pub struct Ownership {
     pub attributes: Attributes,
     /// The problems with names, such as that this machine has no such user.
     pub unknown: Vec<String>,
+    /// The same for a name that is right if other resources are in this group.
+    pub(crate) unknown_unit: Option<String>,
 }
 
 /// The new content of dest, and what it was rendered from.
@@ -257,6 +262,16 @@ impl Resource {
             let checked = items::check(pipeline, &required("dest")?);
             checked.map_err(|problem| table.error("for_each", &problem))?;
         }
+        let owner = table.string("owner")?.unwrap_or_default();
+        let (owner, owner_group) = owner.split_once(':').unwrap_or((&owner, ""));
+        let group = table.string("group")?.unwrap_or_default();
+        // Beside a plain owner it is the group of that, as it always was.
+        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
+        let file_group = if owner_group.is_empty() {
+            &group
+        } else {
+            owner_group
+        };
         let src = required("src")?;
         let dest = PathBuf::from(required("dest")?);
         let known: Vec<&str> = keys::names(keys::RESOURCE).collect();
@@ -275,8 +290,10 @@ impl Resource {
                 mode(table)?
             },
             mode_text: table.string("mode")?.unwrap_or_default(),
-            owner: Id::new(table, "uid", "owner")?,
-            group: Id::new(table, "gid", "group")?,
+            owner: Id::new(table, "uid", owner)?,
+            group: Id::new(table, "gid", file_group)?,
+            unit: is_unit.then(|| group.clone()),
+            rolls_back: rolls_back(table)?,
             check_cmd: table.string("check_cmd")?.unwrap_or_default(),
             check_timeout: table.duration("check_cmd_timeout")?,
             reload_cmd: table.string("reload_cmd")?.unwrap_or_default(),
@@ -328,7 +345,7 @@ impl Resource {
 
     /// True when a failed reload is to be repeated.
     pub fn retries_reload(&self) -> bool {
-        self.reload_retry && !self.reload_cmd.is_empty()
+        self.reload_retry && !self.reload_cmd.is_empty() && !self.rolls_back
     }
 
     /// Returns true if the daemon is to put back in watch mode what others change, as it does in
@@ -487,14 +504,44 @@ impl Resource {
         let Ownership {
             attributes,
             unknown,
+            unknown_unit,
         } = &mut ownership;
         attributes.uid = self.owner.number("user", platform::user_id, unknown);
-        attributes.gid = self.group.number("group", platform::group_id, unknown);
+        let mut unknown_groups = Vec::new();
+        attributes.gid = self
+            .group
+            .number("group", platform::group_id, &mut unknown_groups);
+        match (&self.group, &self.unit) {
+            (Id::Named(name), Some(unit)) if name == unit => *unknown_unit = unknown_groups.pop(),
+            _ => unknown.append(&mut unknown_groups),
+        }
+        self.judge_names(&ownership)?;
+        Ok(ownership)
+    }
+
+    /// Takes the name of a group in which no other resource is for that of a group of users only.
+    pub(crate) fn be_alone(&self, ownership: &mut Ownership) -> Result<()> {
+        ownership.unknown.extend(ownership.unknown_unit.take());
+        self.judge_names(ownership)
+    }
+
+    fn judge_names(&self, ownership: &Ownership) -> Result<()> {
+        let unknown = &ownership.unknown;
         if self.strict && !unknown.is_empty() {
             let problem = format!("{}, and strict is set", unknown.join(", "));
             return Err(Error::resource(&self.dest, &problem));
         }
-        Ok(ownership)
+        Ok(())
+    }
+
+    /// The group of resources that are swapped all or none; none for one that is for itself.
+    pub(crate) fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// Returns true if the old files come back when the reload fails.
+    pub(crate) fn rolls_back(&self) -> bool {
+        self.rolls_back && !self.reload_cmd.is_empty()
     }
 
     /// The place of dest, and which owner and mode it should have.
@@ -604,19 +651,32 @@ fn create(target: Target, wanted: &Wanted, config: &Config) -> Result<Stage> {
 /// The commands of a resource.
 impl Resource {
     /// The `check_cmd` for a staged file; `None` when there is none to run.
-    pub fn check(&self, prepared: &Prepared, config: &Config) -> Result<Option<Invocation>> {
-        if self.check_cmd.is_empty() || config.sync_only {
+    /// `staged` finds the new file of another resource of its group, by the name of its conf.d file.
+    pub(crate) fn check(
+        &self,
+        prepared: &Prepared,
+        config: &Config,
+        staged: &dyn Fn(&str) -> Option<PathBuf>,
+    ) -> Result<Option<Invocation>> {
+        if self.check_cmd.is_empty() || config.sync_only || prepared.change.difference.surplus {
             return Ok(None);
         }
-        let mut check = self.check_on(&prepared.stage.path())?;
+        let text = with_staged(&self.check_cmd, staged);
+        let text =
+            text.map_err(|problem| self.check_failed(Error::resource(&self.path, &problem)))?;
+        let mut check = self.check_text(&text, &prepared.stage.path())?;
         check.changed_keys = prepared.change.keys.clone();
         Ok(Some(check))
     }
 
     /// The `check_cmd` for the file at `src`.
     pub fn check_on(&self, src: &Path) -> Result<Invocation> {
+        self.check_text(&self.check_cmd, src)
+    }
+
+    fn check_text(&self, text: &str, src: &Path) -> Result<Invocation> {
         Ok(Invocation {
-            text: self.expand_check(&src.to_string_lossy())?,
+            text: self.expand_check(text, &src.to_string_lossy())?,
             src: src.to_path_buf(),
             dest: self.dest.clone(),
             changed_keys: Vec::new(),
@@ -637,14 +697,14 @@ impl Resource {
     }
 
     /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.
-    fn expand_check(&self, src: &str) -> Result<String> {
+    fn expand_check(&self, text: &str, src: &str) -> Result<String> {
         let dest = self.dest.to_string_lossy();
         let data = vec![
             ("src".into(), Value::text(src)),
             ("dest".into(), Value::text(&*dest)),
         ];
         let data = Value::map(data).unwrap_or(Value::Nil);
-        let template = Template::parse("check_cmd", self.check_cmd.as_bytes(), &[]);
+        let template = Template::parse("check_cmd", text.as_bytes(), &[]);
         let expanded = template.and_then(|template| {
             let (options, mut budget) = (Options::default(), Budget::default());
             template.execute(&mut NoFunctions, &data, options, &mut budget)
@@ -686,6 +746,35 @@ impl Resource {
     }
 }
 
+/// The text with `{{.stage "NAME.toml"}}` replaced by the staged file of that resource.
+pub(crate) fn with_staged(
+    text: &str,
+    staged: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Result<String, String> {
+    let (mut whole, mut rest) = (String::new(), text);
+    while let Some((before, action)) = rest.split_once("{{") {
+        let (inside, after) = action.split_once("}}").unwrap_or((action, ""));
+        whole.push_str(before);
+        let name = inside.trim_ascii().strip_prefix(".stage ");
+        match name.map(|name| name.trim_matches([' ', '"', '`'])) {
+            Some(name) => {
+                let path = staged(name);
+                let path = path.ok_or_else(|| {
+                    format!("{{{{.stage {name:?}}}}}: there is no such resource in its group")
+                })?;
+                whole.push_str(&path.to_string_lossy());
+                rest = after;
+            }
+            None => {
+                whole.push_str("{{");
+                rest = action;
+            }
+        }
+    }
+    whole.push_str(rest);
+    Ok(whole)
+}
+
 /// A `check_cmd` may use Go's built-in functions only.
 struct NoFunctions;
 
@@ -725,6 +814,34 @@ fn parse_mode(text: &str) -> Result<Option<u32>, ()> {
     mode.filter(|mode| *mode <= 0o7777).map(Some).ok_or(())
 }
 
+/// The value of `on_reload_failure`.
+fn rolls_back(table: &Table) -> Result<bool> {
+    match table.string("on_reload_failure")?.as_deref() {
+        None | Some("keep") => Ok(false),
+        Some("rollback") => Ok(true),
+        Some(_) => {
+            let must = "must be \"keep\" or \"rollback\"";
+            Err(table.error("on_reload_failure", must))
+        }
+    }
+}
+
+/// The group that a conf.d file names, as far as it can be read: that of a broken one must be known,
+/// too.
+pub(crate) fn unit_of(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| {
+        let value = line.trim_start().strip_prefix("group")?.trim_start();
+        let value = value.strip_prefix('=')?.trim_start();
+        let quote = value
+            .chars()
+            .next()
+            .filter(|quote| "\"'".contains(*quote))?;
+        let (unit, _) = value.strip_prefix(quote)?.split_once(quote)?;
+        (!unit.is_empty()).then(|| unit.to_owned())
+    })
+}
+
 /// The number of former versions to keep.
 fn backups(table: &Table) -> Result<u32> {
     let number = table.integer("backup")?.unwrap_or(0);
@@ -760,9 +877,9 @@ fn output(table: &Table) -> Result<Option<Format>> {
 impl Id {
     /// The number wins over the name, as in the original; -1 there meant "not set".
     fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
-        let named = table.string(name)?.filter(|name| !name.is_empty());
         match table.integer(number)? {
-            None | Some(-1) => Ok(named.map_or(Id::Kept, Id::Named)),
+            None | Some(-1) if name.is_empty() => Ok(Id::Kept),
+            None | Some(-1) => Ok(Id::Named(name.to_owned())),
             Some(id) => u32::try_from(id)
                 .map(Id::Number)
                 .map_err(|_| table.error(number, "is not a user or group id")),

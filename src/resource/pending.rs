@@ -58,19 +58,22 @@ pub struct Record {
 }
 
 impl Record {
-    fn to_line(&self, number: u64) -> String {
-        let json = json!({
+    pub(super) fn to_json(&self) -> Json {
+        json!({
             "file": self.file.to_string_lossy(),
             "dest": self.dest.to_string_lossy(),
             "md5": self.md5,
             "replaces": self.replaces,
             "command": self.command,
             "keys": self.keys,
-        });
-        format!("+{number} {json}\n")
+        })
     }
 
-    fn from_json(json: &Json) -> Option<Record> {
+    fn to_line(&self, number: u64) -> String {
+        format!("+{number} {}\n", self.to_json())
+    }
+
+    pub(super) fn from_json(json: &Json) -> Option<Record> {
         let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
         let keys = json.get("keys")?.as_array()?;
         let keys = keys.iter().filter_map(Json::as_str).map(str::to_owned);
@@ -458,7 +461,7 @@ fn lines_to_clear(numbers: &[u64]) -> String {
 }
 
 /// Waits until the record is on the disk, where its file system can do that.
-fn sync(file: &File) -> io::Result<()> {
+pub(super) fn sync(file: &File) -> io::Result<()> {
     match file.sync_data() {
         Err(error) if platform::is_unsupported(&error) => Ok(()),
         result => result,
@@ -474,7 +477,7 @@ fn append(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-fn make_directory(directory: &Path) -> Result<()> {
+pub(super) fn make_directory(directory: &Path) -> Result<()> {
     match fs::create_dir(directory) {
         Ok(()) => directory.parent().map_or(Ok(()), sync_directory),
         Err(_) if directory.is_dir() => Ok(()),
@@ -483,7 +486,7 @@ fn make_directory(directory: &Path) -> Result<()> {
     .map_err(|source| Error::io("make", directory, source))
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     platform::Dir::at(directory)?.sync()
 }
 
@@ -527,7 +530,7 @@ fn is_owner_gone(path: &Path) -> bool {
 }
 
 /// Opens a file that no process holds; `None` if one does.
-fn open_abandoned(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open_abandoned(path: &Path) -> io::Result<Option<File>> {
     let file = match File::options().read(true).write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,

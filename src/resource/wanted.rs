@@ -111,6 +111,14 @@ impl Resource {
         self.is_gone
     }
 
+    /// The same in a group.
+    pub(crate) fn in_unit(self, unit: Option<&str>) -> Resource {
+        Resource {
+            unit: unit.map(str::to_owned),
+            ..self
+        }
+    }
+
     /// The resource that removes what the one at `path` has made.
     pub(crate) fn gone(path: &Path, made: &Made, config: &Config) -> Resource {
         Resource {
@@ -124,6 +132,8 @@ impl Resource {
             mode_text: String::new(),
             owner: Id::Kept,
             group: Id::Kept,
+            unit: None,
+            rolls_back: false,
             check_cmd: String::new(),
             check_timeout: None,
             reload_cmd: made.reload.clone(),
@@ -154,6 +164,7 @@ impl Rendered {
             ownership: super::Ownership {
                 attributes: Attributes::default(),
                 unknown: Vec::new(),
+                unknown_unit: None,
             },
         }
     }

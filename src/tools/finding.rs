@@ -181,6 +181,11 @@ impl Report {
         found.any(|found| found.code == code && found.message == message)
     }
 
+    /// Takes one if there is one.
+    pub(super) fn extend(&mut self, finding: Option<Finding>) {
+        self.found.extend(finding);
+    }
+
     /// Returns true if an error was found in this file.
     pub fn has_error_in(&self, file: &str) -> bool {
         let mut errors = self

@@ -3,6 +3,7 @@
 //!
 //! Most of this needs root; a test that cannot do its work says so on stderr.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -377,7 +378,12 @@ fn a_read_only_disk_leaves_the_old_file_and_says_so() {
         "the staged file could not be removed"
     );
     let target = Target::resolve(&dest, KEEP).expect("found");
-    assert_eq!(clear_leftovers(vec![&target]).expect("cleared").len(), 1);
+    assert_eq!(
+        clear_leftovers(vec![&target], &BTreeSet::new())
+            .expect("cleared")
+            .len(),
+        1
+    );
     assert_eq!(names(&disk), ["x"]);
 }
 

@@ -1,6 +1,7 @@
 //! The writer of the status file: takes the agent's reports, and writes the file when something in
 //! them is new. While nothing is, a heartbeat sets the file's time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -233,7 +234,7 @@ enum News {
 fn clear_leftovers(path: &Path) {
     let target = Target::resolve(path, Attributes::default());
     // Nothing depends on it, and what prevents the removal is reported when the file is written.
-    let _ = target.and_then(|target| stage::clear_leftovers(vec![&target]));
+    let _ = target.and_then(|target| stage::clear_leftovers(vec![&target], &BTreeSet::new()));
 }
 
 impl State {

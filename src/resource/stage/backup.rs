@@ -63,10 +63,15 @@ impl Stage {
         while free < most && exists(free)? {
             free += 1;
         }
-        for number in (1..free).rev() {
-            dir.replace(&name(number), &name(number + 1))?;
-        }
-        dir.replace(&copy, &name(1))
+        let moved = (1..free)
+            .rev()
+            .try_for_each(|number| dir.replace(&name(number), &name(number + 1)));
+        moved
+            .and_then(|()| dir.replace(&copy, &name(1)))
+            .inspect_err(|_| {
+                // The first error is the one to report; the next run clears it away.
+                let _cleared_later = dir.remove(&copy);
+            })
     }
 
     /// A copy of a file beside dest, on the disk, under a name that the next run would clear away.

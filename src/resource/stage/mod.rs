@@ -15,6 +15,7 @@ mod shared;
 mod target;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unit;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -119,6 +120,11 @@ impl Stage {
         is_same.unwrap_or(false)
     }
 
+    /// Where its dest is, all links followed.
+    pub(crate) fn dest(&self) -> PathBuf {
+        self.target.path()
+    }
+
     /// Where the staged file is.
     pub fn path(&self) -> PathBuf {
         self.file.dir.path().join(&self.file.name)
@@ -189,8 +195,12 @@ impl Stage {
 
     /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power
     /// cut could leave an empty dest.
-    pub fn commit(mut self) -> Result<Committed> {
+    pub fn commit(self) -> Result<Committed> {
         self.keep_backup()?;
+        self.place()
+    }
+
+    fn place(mut self) -> Result<Committed> {
         let dir = Arc::clone(&self.file.dir);
         if self.is_removal() {
             dir.remove(&self.target.name)

@@ -1,6 +1,7 @@
 //! The names of staged files: `.NAME.confd-XXXXXXXXXX` beside dest NAME, so that a later run knows
 //! whose they are.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -41,6 +42,18 @@ pub(super) fn create(dir: &Dir, name: &OsStr, keep: bool) -> io::Result<(OsStrin
         }
     }
     Err(failure)
+}
+
+/// A name for a file beside dest `name` that nothing has yet.
+pub(super) fn unused(dir: &Dir, name: &OsStr) -> io::Result<OsString> {
+    for _ in 0..ATTEMPTS {
+        let mut unused = prefix(name);
+        unused.push(random_letters());
+        if dir.look_up(&unused)?.is_none() {
+            return Ok(unused);
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 /// The name of a former version of dest `name`; 1 is the newest.
@@ -107,29 +120,38 @@ pub fn without_random_parts(text: &str) -> String {
 /// Removes the staged files that killed runs have left beside these targets, and says which. To be
 /// called with the apply lock held and before anything is staged: every such file is then nobody's,
 /// except those that are claimed. Reads each directory once.
-pub fn clear_leftovers(mut targets: Vec<&Target>) -> Result<Vec<PathBuf>> {
+pub fn clear_leftovers(
+    mut targets: Vec<&Target>,
+    recorded: &BTreeSet<PathBuf>,
+) -> Result<Vec<PathBuf>> {
     targets.retain(|target| target.has_directory());
     targets.sort_unstable_by_key(|target| target.dir.path());
     let mut removed = Vec::new();
     for group in targets.chunk_by(|a, b| a.dir.path() == b.dir.path()) {
         if let Some(first) = group.first() {
             let prefixes: Vec<OsString> = group.iter().map(|t| prefix(&t.name)).collect();
-            clear_directory(&first.dir, &prefixes, &mut removed)
+            clear_directory(&first.dir, &prefixes, recorded, &mut removed)
                 .map_err(|error| refused("clear leftovers in", first.dir.path(), error))?;
         }
     }
     Ok(removed)
 }
 
-fn clear_directory(dir: &Dir, prefixes: &[OsString], removed: &mut Vec<PathBuf>) -> io::Result<()> {
+fn clear_directory(
+    dir: &Dir,
+    prefixes: &[OsString],
+    recorded: &BTreeSet<PathBuf>,
+    removed: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     // A confd of another confdir may be staging here, under another lock.
     let Some(_alone) = dir.claim_alone() else {
         return Ok(());
     };
     for name in staged_files(dir, prefixes)? {
-        if !is_claimed(dir, &name) {
+        let path = dir.path().join(&name);
+        if !is_claimed(dir, &name) && !recorded.contains(&path) {
             dir.remove(&name)?;
-            removed.push(dir.path().join(name));
+            removed.push(path);
         }
     }
     Ok(())

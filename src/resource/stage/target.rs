@@ -112,6 +112,20 @@ impl Target {
         self.dir.may_write()
     }
 
+    /// A file that was found, to be made again as it is.
+    pub(super) fn found(dir: Arc<Dir>, name: OsString, old: Meta) -> Target {
+        Target {
+            dir,
+            missing: VecDeque::new(),
+            name,
+            old: Some(old),
+            wanted: Attributes::default(),
+            is_create_only: false,
+            backups: 0,
+            composed_from: None,
+        }
+    }
+
     /// Returns true if there is a file.
     pub(crate) fn exists(&self) -> bool {
         self.old.is_some()

@@ -1,6 +1,7 @@
 //! The way of a file from bytes to dest, on any system. Owners, modes, links and full disks:
 //! tests/it/stage.rs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -98,7 +99,7 @@ fn a_staged_file_that_is_to_be_kept_stays_for_good() {
     let path = stage.path();
     drop(stage);
     assert_eq!(
-        clear_leftovers(vec![&target(&dest)]).unwrap(),
+        clear_leftovers(vec![&target(&dest)], &BTreeSet::new()).unwrap(),
         [""; 0].map(PathBuf::from)
     );
     assert_eq!(fs::read(path).unwrap(), b"new");
@@ -120,7 +121,7 @@ fn leftovers_of_these_targets_go_and_nothing_else() {
     let nowhere = scratch.0.join("no such directory").join("x");
 
     let targets = [target(&zoo), target(&nowhere), target(&myid)];
-    let mut removed = clear_leftovers(targets.iter().collect()).unwrap();
+    let mut removed = clear_leftovers(targets.iter().collect(), &BTreeSet::new()).unwrap();
     removed.sort();
     assert_eq!(removed, gone);
     let left = [

@@ -48,6 +48,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         against,
         tree,
         show_secrets: args.is_on("show-secrets"),
+        units: Vec::new(),
         files: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
@@ -82,6 +83,8 @@ struct Preview<'a> {
     against: Option<u32>,
     tree: Arc<Tree>,
     show_secrets: bool,
+    /// The group of each resource that has one.
+    units: Vec<String>,
     files: Vec<FileChange>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
@@ -120,8 +123,15 @@ impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
         let directory = self.config.confdir.join("conf.d");
         let (mut live, mut unread) = (Vec::new(), Vec::new());
-        for (path, _) in resource::find(&directory)? {
-            match Resource::load(&path, self.config) {
+        let found = resource::find(&directory)?.into_iter();
+        let loaded: Vec<_> = found
+            .map(|(path, _)| (Resource::load(&path, self.config), path))
+            .collect();
+        let resources = loaded.iter().filter_map(|(loaded, _)| loaded.as_ref().ok());
+        let units = resources.filter_map(|resource| Some(resource.unit()?.to_owned()));
+        self.units = units.collect();
+        for (loaded, path) in loaded {
+            match loaded {
                 Ok(resource) => {
                     resource.warnings().iter().for_each(log::warning);
                     live.extend(resource.made());
@@ -186,7 +196,11 @@ impl Preview<'_> {
 
     fn look_at(&mut self, name: &str, resource: &Resource) -> Result<()> {
         let rendered = resource.render(&mut self.templates, &self.tree, self.config)?;
-        let (new, ownership) = (rendered.content, rendered.ownership);
+        let (new, mut ownership) = (rendered.content, rendered.ownership);
+        let units = self.units.iter().map(String::as_str);
+        if units.filter(|unit| Some(*unit) == resource.unit()).count() < 2 {
+            resource.be_alone(&mut ownership)?;
+        }
         for problem in ownership.unknown {
             log::warning(format_args!("{problem}; the file is written without it"));
         }

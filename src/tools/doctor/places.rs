@@ -13,8 +13,9 @@ use crate::agent::status;
 use crate::config::Config;
 use crate::error::Result;
 use crate::platform::{self, Disk, Lock, Running};
-use crate::resource::Resource;
+use crate::resource::stage::unit::recorded;
 use crate::resource::stage::{Attributes, Target, find_leftovers};
+use crate::resource::{Resource, unit_of};
 use crate::threads::{self, Task};
 use crate::tools::console;
 use crate::tools::finding::{Finding, Severity};
@@ -59,10 +60,12 @@ pub(super) fn check(case: &Case) -> Vec<Finding> {
     let mut files = case.resource_files();
     files.push(state.clone());
     let mut tasks: Vec<Task<Option<Result<Place>>>> = Vec::new();
+    let all: Arc<[PathBuf]> = files.clone().into();
     for file in &files {
+        let all = Arc::clone(&all);
         let (file, is_state) = (file.clone(), *file == state);
         let config = Arc::clone(&case.config);
-        tasks.push(Box::new(move || look(&file, &config, is_state)));
+        tasks.push(Box::new(move || look(&file, &config, is_state, &all)));
     }
     let mut findings = Vec::new();
     let mut places = Vec::new();
@@ -99,7 +102,7 @@ pub(super) fn check(case: &Case) -> Vec<Finding> {
 }
 
 /// None when the resource cannot be read.
-fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
+fn look(file: &Path, config: &Config, is_state: bool, all: &[PathBuf]) -> Option<Result<Place>> {
     let mut notes = Vec::new();
     let target = if is_state {
         Target::resolve(file, Attributes::default())
@@ -109,7 +112,13 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         if resource.is_for_each() {
             return None;
         }
-        resource.ownership(config).and_then(|ownership| {
+        resource.ownership(config).and_then(|mut ownership| {
+            let mut others = all.iter().filter(|other| *other != file);
+            if ownership.unknown_unit.is_some()
+                && !others.any(|other| unit_of(other).as_deref() == resource.unit())
+            {
+                resource.be_alone(&mut ownership)?;
+            }
             for name in ownership.unknown {
                 let file = file.display();
                 notes.push(format!("{file}: {name}"));
@@ -123,11 +132,21 @@ fn look(file: &Path, config: &Config, is_state: bool) -> Option<Result<Place>> {
         refusal: target.may_be_made().err(),
         disk: platform::disk(target.directory()).ok(),
         size: target.old_size().unwrap_or(0),
-        leftovers: find_leftovers(&target).unwrap_or_default(),
+        leftovers: leftovers_of(&target, config),
         notes,
         protected: protected(&target),
         odd_label: odd_label(target.path()),
     }))
+}
+
+/// The files beside it that killed runs have left; those of a recorded swap are none.
+fn leftovers_of(target: &Target, config: &Config) -> Vec<PathBuf> {
+    let mut leftovers = find_leftovers(target).unwrap_or_default();
+    if !leftovers.is_empty() {
+        let recorded = recorded(&config.confdir);
+        leftovers.retain(|path| !recorded.contains(path));
+    }
+    leftovers
 }
 
 /// The attribute that keeps even root from replacing the file, and where it is set.

@@ -17,6 +17,10 @@ pub(super) struct ResourceFacts {
     pub dest: String,
     /// The name of the block that it makes in `dest`; none for the whole file.
     pub(super) block: Option<String>,
+    /// The group that it is swapped with.
+    pub(super) unit: Option<String>,
+    /// To be reported when nothing else is in that group: nobody knows its name.
+    pub(super) unknown_unit: Option<Finding>,
     /// It renders the template for each item of a list.
     pub(super) is_for_each: bool,
     pub template: PathBuf,

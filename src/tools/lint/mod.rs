@@ -131,6 +131,7 @@ fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
         resource::check(path, &context, &mut all, report)?;
     }
     names::check_ignored(&conf_d, report);
+    resource::check_groups(&all, report);
     resource::check_twins(&all, report);
     resource::check_directories(&all, report);
     // A resource that could not be read may use any template.

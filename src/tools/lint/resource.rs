@@ -17,7 +17,7 @@ use crate::go::path;
 use crate::keys::{Kind, RESOURCE, kinds};
 use crate::nearest::nearest;
 use crate::platform;
-use crate::resource::{Resource, items, template_path};
+use crate::resource::{Resource, items, template_path, with_staged};
 use crate::tools::finding::{Finding, Report};
 use crate::tree::View;
 
@@ -116,8 +116,23 @@ impl<'d> Section<'d> {
         let directory = dest.as_ref().and_then(|(dest, _)| Path::new(dest).parent());
         let is_image =
             directory.is_some_and(|directory| directory.is_dir() && !command::is_shared(directory));
-        self.check_id(("owner", "uid"), platform::user_id, is_image, report);
-        self.check_id(("group", "gid"), platform::group_id, is_image, report);
+        let owner = self.text("owner").map_or("", |(name, _)| name);
+        let (owner, owner_group) = owner.split_once(':').unwrap_or((owner, ""));
+        let group = self.text("group").map_or("", |(name, _)| name);
+        let user = |name| self.unknown_id(("owner", "uid"), name, platform::user_id, is_image);
+        let of_owner = |name| self.unknown_id(("owner", "gid"), name, platform::group_id, is_image);
+        let unknown_group = self.unknown_id(("group", "gid"), group, platform::group_id, is_image);
+        add_id(user(owner), report);
+        add_id(of_owner(owner_group), report);
+        // Beside a plain owner it is the group of that.
+        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
+        let (unit, unknown_unit) = if is_unit {
+            let is_users = owner_group.is_empty();
+            (Some(group.to_owned()), unknown_group.filter(|_| is_users))
+        } else {
+            add_id(unknown_group, report);
+            (None, None)
+        };
         let windows = dest
             .as_ref()
             .is_some_and(|(dest, _)| command::is_windows(dest));
@@ -132,6 +147,8 @@ impl<'d> Section<'d> {
             dest_place: self.document.source.place(at),
             dest,
             is_for_each: self.is_for_each(),
+            unit,
+            unknown_unit,
             block: self.text("block").map(|(name, _)| name.to_owned()),
             template,
             view: self.view(&prefix, &keys),
@@ -161,37 +178,33 @@ impl<'d> Section<'d> {
         (keys.is_empty() && self.document.is_whole()).then(finding)
     }
 
-    /// Reports a name that this machine does not have, unless a number is used in its place. A
-    /// machine without the directory of `dest` may not be the image: there a name is reported once.
-    fn check_id(
+    /// A finding about a name that this machine does not have, unless a number is used in its place.
+    /// A machine without the directory of `dest` may not be the image: there it is a warning.
+    fn unknown_id(
         &self,
         (key, number): (&str, &str),
+        name: &str,
         find: fn(&str) -> io::Result<Option<u32>>,
         is_image: bool,
-        report: &mut Report,
-    ) {
+    ) -> Option<Finding> {
         let has_number = self.document.entry(self.table, number).is_some();
-        let Some((name, entry)) = self.text(key).filter(|_| !has_number) else {
-            return;
-        };
+        let (_, entry) = self.text(key).filter(|_| !has_number && !name.is_empty())?;
         // An answer that cannot be had is no mistake of the file.
         if !matches!(find(name), Ok(None)) || !platform::HAS_OWNERS {
-            return;
+            return None;
         }
         let at = entry.span.start;
         let create = "create it before confd runs (useradd, groupadd)";
-        if is_image {
+        Some(if is_image {
             let message =
                 format!("this machine has no {key} {name}; the file is written without it");
             let help = format!("correct the name, or {create}");
-            report.add(self.finding(at, Code::E215, message, help));
-            return;
-        }
-        let message = format!("this machine has no {key} {name}");
-        if !report.has(Code::W216.name(), &message) {
+            self.finding(at, Code::E215, message, help)
+        } else {
+            let message = format!("this machine has no {key} {name}");
             let help = format!("if the image has none, either: correct the name, or {create}");
-            report.add(self.finding(at, Code::W216, message, help));
-        }
+            self.finding(at, Code::W216, message, help)
+        })
     }
 
     /// Returns the mode that the file will have; without one, that of a new file.
@@ -308,7 +321,9 @@ impl<'d> Section<'d> {
             let Some((text, entry)) = self.text(key) else {
                 continue;
             };
-            let text = &self.sample(text);
+            let example = |_: &str| Some(PathBuf::from("/staged"));
+            let staged = with_staged(text, &example).unwrap_or_default();
+            let text = &self.sample(&staged);
             for mistake in command::check(key, text, &self.context.made) {
                 let command::Mistake {
                     code,
@@ -360,6 +375,26 @@ impl<'d> Section<'d> {
         let message = format!("there is no template {src}");
         report.add(self.finding(entry.span.start, Code::E201, message, help));
         Ok(None)
+    }
+}
+
+/// Reports a name that this machine does not have; if it may not be the image, once.
+fn add_id(finding: Option<Finding>, report: &mut Report) {
+    let is_known = |finding: &Finding| {
+        finding.code == Code::W216.name() && report.has(Code::W216.name(), &finding.message)
+    };
+    if !finding.as_ref().is_some_and(is_known) {
+        report.extend(finding);
+    }
+}
+
+/// Reports groups that nobody knows and in which there is only one resource.
+pub(super) fn check_groups(all: &[ResourceFacts], report: &mut Report) {
+    for facts in all {
+        let is_other = |other: &&ResourceFacts| other.unit == facts.unit;
+        if all.iter().filter(is_other).count() < 2 {
+            add_id(facts.unknown_unit.clone(), report);
+        }
     }
 }
 

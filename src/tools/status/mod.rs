@@ -8,10 +8,11 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::agent::status::{State, file, is_daemon_running, now};
+use crate::agent::status::{Condition, State, file, is_daemon_running, now};
 use crate::cli::Args;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
+use crate::resource::stage::unit::why_undone;
 use crate::tools::console::{self, Format, Style};
 use crate::tools::lint;
 
@@ -28,10 +29,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         console::note(format_args!("{}; reading {place}", error.chain()));
     }
     let path = file(&confdir);
-    let Some(state) = State::read(&path)? else {
+    let Some(mut state) = State::read(&path)? else {
         let problem = "does not exist: no confd has run with this confdir yet";
         return Err(Error::resource(&path, problem));
     };
+    add_outputs(&mut state, &confdir);
     let probe = Probe {
         now: now(),
         is_daemon_running: is_daemon_running(&confdir),
@@ -46,6 +48,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     })?;
     Ok(ExitCode::from(u8::from(!diagnosis.problems.is_empty())))
+}
+
+/// Adds the output of the commands because of which files were rolled back, which not everybody may
+/// read and the status file does not have.
+fn add_outputs(state: &mut State, confdir: &Path) {
+    for entry in &mut state.report.resources {
+        if let Condition::Failed(detail) = &mut entry.condition
+            && detail.starts_with("rolled back: ")
+            && let Some(reason) = why_undone(confdir, &Path::new("conf.d").join(&entry.file))
+        {
+            *detail = format!("rolled back: {}", reason.full);
+        }
+    }
 }
 
 /// The confdir whose status is meant with these settings: where they lead to no status, and no flag

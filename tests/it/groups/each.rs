@@ -127,7 +127,11 @@ fn the_daemon_follows_the_list() {
     let daemon = env.daemon(&["-watch"]);
     until("all are gone", || env.names("out").is_empty());
     env.wait_lines("reloads", 5);
-    assert_eq!(env.reloads(), ["a", "b", "a", "a", "b"], "{}", daemon.log());
+    let reloads = env.reloads();
+    let (before, mut last) = (&reloads[..3], reloads[3..].to_vec());
+    last.sort();
+    assert_eq!(before, ["a", "b", "a"], "{}", daemon.log());
+    assert_eq!(last, ["a", "b"], "{}", daemon.log());
 }
 
 #[test]

@@ -4,3 +4,6 @@
 mod block;
 mod each;
 mod keys;
+mod rollback;
+mod swap;
+mod torture;

@@ -8,13 +8,13 @@ use crate::env::{Env, Run};
 
 /// The `number`th call (from 1) of `name` that one thread makes.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     pub name: String,
     pub number: usize,
 }
 
 /// Whether calls can be traced here; says so when they cannot, and what is left out.
-pub(super) fn can_trace(test: &str) -> bool {
+pub(crate) fn can_trace(test: &str) -> bool {
     let traced = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
@@ -28,7 +28,7 @@ pub(super) fn can_trace(test: &str) -> bool {
 }
 
 /// strace with these options before confd, which gets its settings and `arguments`.
-pub(super) fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command {
+pub(crate) fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command {
     let confd = [
         env!("CARGO_BIN_EXE_confd"),
         "-config-file",
@@ -39,14 +39,14 @@ pub(super) fn traced(env: &Env, options: &[&str], arguments: &[&str]) -> Command
 }
 
 /// `confd -onetime` with something injected at this call.
-pub(super) fn injected(env: &Env, call: &Call, what: &str) -> Run {
+pub(crate) fn injected(env: &Env, call: &Call, what: &str) -> Run {
     let [trace, inject] = injection(call, what);
     let options = ["-o", "$ROOT/trace", "-e", &trace, "-e", &inject];
     env.finish(traced(env, &options, &["-onetime"]))
 }
 
 /// The options of an injection at this call.
-pub(super) fn injection(call: &Call, what: &str) -> [String; 2] {
+pub(crate) fn injection(call: &Call, what: &str) -> [String; 2] {
     let Call { name, number } = call;
     let trace = format!("trace={name}");
     [trace, format!("inject={name}:{what}:when={number}")]
@@ -54,7 +54,7 @@ pub(super) fn injection(call: &Call, what: &str) -> [String; 2] {
 
 /// Every call in a trace of strace -f, as often as the busiest thread made it: strace counts for
 /// each thread by itself. What commands do after their start is theirs.
-pub(super) fn calls(trace: &[String]) -> Vec<Call> {
+pub(crate) fn calls(trace: &[String]) -> Vec<Call> {
     counts(trace)
         .into_iter()
         .flat_map(|(name, count)| (1..=count).map(move |number| (name.clone(), number)))
@@ -63,7 +63,7 @@ pub(super) fn calls(trace: &[String]) -> Vec<Call> {
 }
 
 /// The calls that `trace` has beyond `before`, which is its beginning.
-pub(super) fn calls_since(before: &[String], trace: &[String]) -> Vec<Call> {
+pub(crate) fn calls_since(before: &[String], trace: &[String]) -> Vec<Call> {
     let before = counts(before);
     let mut calls = calls(trace);
     calls.retain(|call| call.number > before.get(&call.name).copied().unwrap_or(0));

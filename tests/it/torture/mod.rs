@@ -5,14 +5,14 @@
 //! `make test` runs a short share, `make torture` everything; each test ends with a line that says
 //! what it has run.
 
-mod calls;
+pub(crate) mod calls;
 mod commands;
 mod disks;
 mod errors;
 mod fleet;
 mod kills;
 mod load;
-mod reloads;
+pub(crate) mod reloads;
 mod runs;
 mod scene;
 mod service;
@@ -27,7 +27,7 @@ use crate::env::share_of;
 use crate::fuzz::choices::{Choices, Seeded};
 
 /// How many runs go on at once: most of their time they wait for the disk and for each other.
-const SIDE_BY_SIDE: usize = 6;
+pub(crate) const SIDE_BY_SIDE: usize = 6;
 
 /// Whether everything is wanted, as by `make torture`.
 fn is_whole() -> bool {
@@ -35,7 +35,7 @@ fn is_whole() -> bool {
 }
 
 /// All of the cases, or as many of them as the share asks for, the same ones every time.
-fn sample<T>(mut cases: Vec<T>) -> Vec<T> {
+pub(crate) fn sample<T>(mut cases: Vec<T>) -> Vec<T> {
     let wanted = share_of(cases.len());
     let mut choices = Seeded(7);
     while cases.len() > wanted {
@@ -45,7 +45,7 @@ fn sample<T>(mut cases: Vec<T>) -> Vec<T> {
 }
 
 /// Runs `test` for each case, so many at once, and returns what it returned, in no order.
-fn for_each<T: Send, R: Send>(
+pub(crate) fn for_each<T: Send, R: Send>(
     at_once: usize,
     cases: Vec<T>,
     test: impl Fn(T) -> R + Sync,

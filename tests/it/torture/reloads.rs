@@ -14,7 +14,7 @@ use crate::images;
 use crate::metad::Metad;
 
 /// Commands are not traced: what is injected hits confd, and what becomes a command until it does.
-const NO_COMMANDS: [&str; 2] = ["-b", "execve"];
+pub(crate) const NO_COMMANDS: [&str; 2] = ["-b", "execve"];
 /// What a start needs, and what it fails with where processes, memory or descriptors are short.
 const STARTS: [&str; 7] = ["clone", "clone3", "fork", "vfork", "pipe", "pipe2", "dup2"];
 const SHORTAGES: [&str; 3] = ["EAGAIN", "ENOMEM", "EMFILE"];

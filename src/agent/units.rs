@@ -1,0 +1,353 @@
+//! Groups: resources that are rendered, staged and checked together and swapped all or none. If one
+//! fails, the others are held until it works.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::apply::Waits;
+use super::slot::{Slot, Staged, State};
+use super::watchdog::Step;
+use super::{Agent, Phase};
+use crate::error::Result;
+use crate::log;
+use crate::resource::Ownership;
+use crate::resource::pending::Record;
+use crate::resource::stage::unit::{Plan, Unit, forget_rejection, rejection};
+
+/// What a unit is, or is to become.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// Each resource is right, or checked.
+    Ready,
+    /// A resource is still at work.
+    Busy,
+    /// This one has failed.
+    Failed(PathBuf),
+}
+
+/// A staged file on its way to the swap, with the number of its reload in the journal.
+pub(super) type Synced = (PathBuf, Staged, Option<u64>);
+
+impl Agent {
+    /// The resources of each group.
+    fn groups(&self) -> BTreeMap<&str, Vec<(&PathBuf, &Slot)>> {
+        let mut groups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        let slots = self.slots.iter();
+        for (path, slot) in slots.filter(|(_, slot)| slot.shadowed_by.is_none()) {
+            if let Some(group) = slot.resource.unit() {
+                groups.entry(group).or_default().push((path, slot));
+            }
+        }
+        groups
+    }
+
+    /// The groups with a resource that cannot be taken up now: they are taken up as a whole.
+    pub(super) fn busy_groups(&self) -> BTreeSet<String> {
+        let groups = self.groups().into_iter();
+        let busy = groups.filter(|(_, members)| members.iter().any(|(_, slot)| !slot.is_free()));
+        busy.map(|(group, _)| group.to_owned()).collect()
+    }
+
+    /// The resources that are taken up with these, since they are in one group with them.
+    pub(super) fn companions(&self, ready: &[PathBuf]) -> Vec<PathBuf> {
+        let is_ready = |path: &PathBuf| ready.binary_search(path).is_ok();
+        let groups = self.groups().into_values();
+        let groups = groups.filter(|members| members.iter().any(|(path, _)| is_ready(path)));
+        let members = groups.flatten().filter(|(path, slot)| {
+            !is_ready(path) && !self.broken.contains_key(slot.resource.path())
+        });
+        members.map(|(path, _)| path.clone()).collect()
+    }
+
+    fn standing(&self, group: &str, members: &[(&PathBuf, &Slot)]) -> Standing {
+        let mut broken = self.broken.iter();
+        if let Some((path, _)) = broken.find(|(_, broken)| broken.unit.as_deref() == Some(group)) {
+            return Standing::Failed(path.clone());
+        }
+        let mut standing = Standing::Ready;
+        for (path, slot) in members {
+            match &slot.state {
+                _ if self.broken.contains_key(slot.resource.path()) => {
+                    return Standing::Failed((*path).clone());
+                }
+                State::Idle | State::Hanging { .. } if slot.failure.is_some() => {
+                    return Standing::Failed((*path).clone());
+                }
+                State::Idle if slot.inputs.is_some() => {}
+                State::Checked(staged) if !staged.is_unfinished() => {}
+                _ => standing = Standing::Busy,
+            }
+        }
+        standing
+    }
+
+    /// The groups that cannot be swapped now.
+    pub(super) fn unready_groups(&self, waits: &Waits<'_>, now: Instant) -> BTreeSet<String> {
+        let groups = self.groups().into_iter();
+        let unready = groups.filter(|(group, members)| {
+            self.standing(group, members) != Standing::Ready
+                || members.iter().any(|(_, slot)| {
+                    matches!(slot.state, State::Checked(_)) && waits.hold(slot, now)
+                })
+        });
+        unready.map(|(group, _)| group.to_owned()).collect()
+    }
+
+    /// The groups in which something is being rendered or checked, so that what is rendered waits.
+    pub(super) fn groups_at_work(&self) -> BTreeSet<String> {
+        let at_work = self
+            .slots
+            .values()
+            .filter(|slot| matches!(slot.state, State::Rendering { .. } | State::Checking(_)));
+        let groups = at_work.filter_map(|slot| slot.resource.unit());
+        groups.map(str::to_owned).collect()
+    }
+
+    /// Drops the work of the groups in which a resource has failed.
+    pub(super) fn hold_groups(&mut self) {
+        if matches!(self.phase, Phase::Rendering(_)) {
+            return;
+        }
+        let groups = self.groups().into_iter();
+        let failed = groups.filter_map(|(group, members)| match self.standing(group, &members) {
+            Standing::Failed(path) => Some((group.to_owned(), path)),
+            _ => None,
+        });
+        for (group, failed) in failed.collect::<Vec<_>>() {
+            self.hold(&group, &failed);
+        }
+    }
+
+    /// Drops the work of a group: this resource of it has failed.
+    fn hold(&mut self, group: &str, failed: &Path) {
+        let reason = format!(
+            "group {group:?}: none of its files is swapped, because {} failed",
+            failed.display()
+        );
+        let mut is_news = false;
+        for slot in self.slots.values_mut() {
+            let has_work = matches!(
+                slot.state,
+                State::Rendered(..) | State::Checking(_) | State::Checked(_)
+            );
+            if slot.resource.unit() == Some(group) && has_work {
+                slot.drop_work();
+                is_news |= slot.held.as_ref() != Some(&reason);
+                slot.held = Some(reason.clone());
+            }
+        }
+        if is_news {
+            log::error(reason);
+        }
+    }
+
+    /// Wakes what is held: the resources have changed, so that the one which failed may be gone.
+    pub(super) fn wake_held(&mut self, now: Instant) {
+        let held = self.slots.values_mut().filter(|slot| slot.held.is_some());
+        held.for_each(|slot| slot.wake(now));
+    }
+
+    /// Where the new file of another resource in the group of `path` is: staged, or in its place.
+    pub(super) fn staged_file(&self, path: &Path, name: &str) -> Option<PathBuf> {
+        let group = self.slots.get(path)?.resource.unit()?;
+        let (_, slot) = self
+            .slots
+            .iter()
+            .find(|(other, slot)| slot.resource.unit() == Some(group) && other.ends_with(name))?;
+        match &slot.state {
+            State::Checking(staged) | State::Checked(staged) => Some(staged.prepared.stage.path()),
+            _ => Some(slot.resource.shown_dest().to_path_buf()),
+        }
+    }
+
+    /// The unit that a resource is swapped with; none for one that is swapped for itself.
+    pub(super) fn unit_name(&self, path: &Path) -> Option<String> {
+        let resource = &self.slots.get(path)?.resource;
+        let own = || {
+            let rolls_back = resource.rolls_back() && self.runs_reloads();
+            rolls_back.then(|| path.display().to_string())
+        };
+        resource.unit().map(str::to_owned).or_else(own)
+    }
+
+    pub(super) fn keeps_old(&self, members: &[Synced]) -> bool {
+        let mut slots = members.iter().filter_map(|(path, ..)| self.slots.get(path));
+        self.runs_reloads() && slots.any(|slot| slot.resource.rolls_back())
+    }
+
+    /// Drops the groups of files that could not be synced.
+    pub(super) fn drop_incomplete(
+        &mut self,
+        staged: &[PathBuf],
+        mut synced: Vec<(PathBuf, Staged)>,
+    ) -> Vec<(PathBuf, Staged)> {
+        for failed in staged {
+            let group = self.slots.get(failed).and_then(|slot| slot.resource.unit());
+            let is_synced = synced.iter().any(|(path, _)| path == failed);
+            let Some(group) = group.filter(|_| !is_synced).map(str::to_owned) else {
+                continue;
+            };
+            for (path, one) in std::mem::take(&mut synced) {
+                match self.slots.get_mut(&path) {
+                    Some(slot) if slot.resource.unit() == Some(&group) => {
+                        slot.state = State::Checked(one);
+                    }
+                    _ => synced.push((path, one)),
+                }
+            }
+            self.hold(&group, failed);
+        }
+        synced
+    }
+
+    /// Drops what was put back before, because a reload failed with exactly these files.
+    pub(super) fn drop_rejected(
+        &mut self,
+        staged: Vec<(PathBuf, Staged)>,
+    ) -> Vec<(PathBuf, Staged)> {
+        let mut units: BTreeMap<String, BTreeSet<(PathBuf, String)>> = BTreeMap::new();
+        for (path, slot) in &self.slots {
+            if slot.resource.rolls_back()
+                && slot.failure.is_none()
+                && slot.is_at_rest()
+                && let Some(unit) = self.unit_name(path)
+            {
+                units.entry(unit).or_default();
+            }
+        }
+        for (path, one) in &staged {
+            if let Some(unit) = self.unit_name(path) {
+                let file = (one.prepared.stage.dest(), one.prepared.md5.clone());
+                units.entry(unit).or_default().insert(file);
+            }
+        }
+        let mut rejected = BTreeMap::new();
+        for (unit, renderings) in units {
+            let confdir = &self.config.confdir;
+            if !renderings.is_empty() {
+                if let Some(reason) = rejection(confdir, &unit, &renderings) {
+                    rejected.insert(unit, reason);
+                }
+            } else if let Err(error) = forget_rejection(confdir, &unit) {
+                log::warning(error.chain());
+            }
+        }
+        let mut left = Vec::new();
+        for (path, one) in staged {
+            let reason = self.unit_name(&path).and_then(|unit| rejected.get(&unit));
+            match (reason, self.slots.get_mut(&path)) {
+                (Some(reason), Some(slot)) => {
+                    let is_news = slot.failure.is_none();
+                    slot.take_back(&reason.brief);
+                    if is_news {
+                        let (dest, reason) = (slot.resource.shown_dest().display(), &reason.full);
+                        log::error(format_args!(
+                            "{dest} stays rolled back until its metadata or template changes: {reason}"
+                        ));
+                    }
+                }
+                _ => left.push((path, one)),
+            }
+        }
+        left
+    }
+
+    /// Swaps a unit, all or none.
+    pub(super) fn swap_unit(&mut self, name: String, members: Vec<Synced>, now: Instant) {
+        if let Some(path) = outrun(&members) {
+            let path = path.to_path_buf();
+            self.drop_unit(members);
+            if let Some(slot) = self.slots.get_mut(&path) {
+                slot.compose_again(now);
+            }
+            return;
+        }
+        let plan = Plan {
+            keeps_old: self.keeps_old(&members),
+            reloads: self.reloads_of(&members),
+            members: members.iter().map(|(path, ..)| path.clone()).collect(),
+            name,
+        };
+        let (mut swapped, mut stages) = (Vec::new(), Vec::new());
+        for (path, one, number) in members {
+            let prepared = *one.prepared;
+            stages.push((prepared.stage, prepared.md5));
+            swapped.push((path, prepared.inputs, prepared.change, number));
+        }
+        if let Some((stage, _)) = stages.first() {
+            self.watchdog.enter(Step::Swap, &stage.dest());
+        }
+        let unit = Unit::prepare(&self.config.confdir, plan, &stages);
+        let unit = unit.and_then(|unit| unit.commit(stages));
+        let unit = match unit {
+            Ok(unit) => unit,
+            Err(error) => {
+                for (index, (path, .., number)) in swapped.into_iter().enumerate() {
+                    self.clear_reload(number);
+                    if let Some(slot) = self.slots.get_mut(&path)
+                        && index == 0
+                    {
+                        slot.fail(&error, now);
+                    }
+                }
+                return;
+            }
+        };
+        self.take_unit(unit);
+        for (path, inputs, change, number) in swapped {
+            self.take_swapped(&path, inputs, change, number, now);
+        }
+    }
+
+    fn drop_unit(&mut self, members: Vec<Synced>) {
+        for (.., number) in members {
+            self.clear_reload(number);
+        }
+    }
+
+    fn reloads_of(&self, members: &[Synced]) -> Vec<Record> {
+        let reloads = members
+            .iter()
+            .filter_map(|(path, one, _)| self.reload_record(path, one));
+        reloads.filter(|_| self.runs_reloads()).collect()
+    }
+}
+
+/// The first resource whose file another program has changed meanwhile.
+fn outrun(members: &[Synced]) -> Option<&Path> {
+    let mut outrun = members.iter();
+    let outrun = outrun.find(|(_, one, _)| !one.prepared.stage.is_current());
+    outrun.map(|(path, ..)| path.as_path())
+}
+
+impl Agent {
+    /// Takes a group of one for a group of users, as it always was.
+    pub(super) fn judge_group(&self, path: &Path, ownership: &mut Ownership) -> Result<()> {
+        let Some(slot) = self
+            .slots
+            .get(path)
+            .filter(|_| ownership.unknown_unit.is_some())
+        else {
+            return Ok(());
+        };
+        let mut others = self.slots.values().map(|other| &other.resource);
+        let unit = slot.resource.unit();
+        let has_others =
+            others.any(|other| other.unit() == unit && other.path() != slot.resource.path());
+        let mut broken = self.broken.values();
+        if has_others || broken.any(|broken| broken.unit.as_deref() == unit) {
+            return Ok(());
+        }
+        slot.resource.be_alone(ownership)
+    }
+}
+
+impl Slot {
+    /// Returns true if it is in one of these groups.
+    pub(super) fn is_in_group(&self, groups: &BTreeSet<String>) -> bool {
+        self.resource
+            .unit()
+            .is_some_and(|group| groups.contains(group))
+    }
+}

@@ -1,0 +1,669 @@
+//! A unit: files that are swapped all or none, over kills and failures, and that can be put back.
+//!
+//! Before the first rename everything is recorded, on the disk; the old files get second names. A
+//! restart finishes the renames of a record, or, once that says `undo`, puts the old files back.
+//! A record is written under another name first, so that there is no half of one. It is kept until
+//! the new files have proved good, and after that if they have not: the same files are not tried
+//! again. The process that works on a unit holds a lock on its record.
+//!
+//! ```text
+//! confdir/swaps/MD5-OF-UNIT   {"unit": …, "parts": [{"dir": …, "name": …, "new": …, "old": …}], …}
+//!                             try               its reload is about to start
+//!                             undo REASON       the old files come back
+//!                             undone            they are back, and their reloads are recorded
+//! ```
+//!
+//! To be used with the apply lock held, except where it says otherwise.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use md5::{Digest, Md5};
+use serde_json::{Value as Json, json};
+
+use super::compare::md5_of;
+use super::{Committed, Stage, Target, is_mount_point, mount, names, refused, sync_directories};
+use crate::error::{Error, Result};
+use crate::go::hex;
+use crate::platform::{self, Dir, Kind};
+use crate::random;
+use crate::resource::pending::{self, Record};
+
+/// The directory below confdir.
+const DIRECTORY: &str = "swaps";
+/// A record that is being written.
+const UNFINISHED: &str = ".new-";
+
+/// One file of a unit.
+#[derive(Debug)]
+struct Part {
+    dir: Arc<Dir>,
+    /// The device and number of the directory: another one in its place is left alone.
+    dir_id: (u64, u64),
+    name: OsString,
+    /// The staged file; none for a removal.
+    new: Option<OsString>,
+    /// The second name of the file that there was; none if there was none.
+    old: Option<OsString>,
+    /// The MD5 of the new content, in hex; empty for a removal.
+    md5: String,
+    /// The MD5 of what was rendered, which a check_cmd may have edited.
+    rendered: String,
+}
+
+/// A unit that is recorded.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    name: String,
+    /// The record, and the lock on it.
+    path: PathBuf,
+    file: File,
+    parts: Vec<Part>,
+    /// The names of its resources.
+    pub members: BTreeSet<PathBuf>,
+    /// The reloads of its resources.
+    pub reloads: Vec<Record>,
+    /// The old files are kept until the reloads have succeeded.
+    pub keeps_old: bool,
+    /// How often a reload was about to start.
+    pub tries: usize,
+    /// The old files come back, for this reason.
+    pub undo: Option<Reason>,
+    is_undone: bool,
+}
+
+/// Why the old files of a unit have come back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reason {
+    /// For everybody.
+    pub brief: String,
+    /// With the output of the command that failed, which may have values of the metadata.
+    pub full: String,
+}
+
+impl Reason {
+    fn from_line(text: &str) -> Option<Reason> {
+        let (brief, full) = serde_json::from_str(text).ok()?;
+        Some(Reason { brief, full })
+    }
+}
+
+/// A unit that is to be swapped.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The name of the unit: its group, or the conf.d file.
+    pub name: String,
+    /// The names of its resources.
+    pub members: BTreeSet<PathBuf>,
+    /// The reloads of its resources.
+    pub reloads: Vec<Record>,
+    /// The old files are kept until the reloads have succeeded.
+    pub keeps_old: bool,
+}
+
+impl Unit {
+    /// Gives the old files their second names, and records what is to be renamed. `stages` come with
+    /// the MD5 of what was rendered.
+    pub(crate) fn prepare(confdir: &Path, plan: Plan, stages: &[(Stage, String)]) -> Result<Unit> {
+        let mut parts = Vec::new();
+        let prepared = stages.iter().try_for_each(|(stage, rendered)| {
+            parts.push(stage.to_part(rendered)?);
+            Ok(())
+        });
+        let recorded = prepared
+            .and_then(|()| sync_directories(&committed(&parts)))
+            .and_then(|()| write_record(confdir, &plan, &parts));
+        match recorded {
+            Ok((path, file)) => Ok(Unit {
+                name: plan.name,
+                path,
+                file,
+                parts,
+                members: plan.members,
+                reloads: plan.reloads,
+                keeps_old: plan.keeps_old,
+                tries: 0,
+                undo: None,
+                is_undone: false,
+            }),
+            Err(error) => {
+                // The first error is the one to report; the next run clears the rest away.
+                let _cleared_later = parts.iter().try_for_each(Part::forget_old);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts all new files in their places. If one cannot be, the old ones are put back.
+    pub(crate) fn commit(mut self, stages: Vec<(Stage, String)>) -> Result<Unit> {
+        for (stage, _) in stages {
+            if let Err(error) = stage.place() {
+                return Err(self.take_back(error));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Undoes a swap that has failed half way. What cannot be undone now is undone by the next run.
+    fn take_back(&mut self, error: Error) -> Error {
+        let noted = self.append("undo");
+        match self.restore().and_then(|()| self.forget()) {
+            Ok(()) => error,
+            Err(problem) => {
+                let noted = noted.err().map(|error| format!("; {}", error.chain()));
+                let (error, problem) = (error.chain(), problem.chain());
+                let noted = noted.unwrap_or_default();
+                let problem = format!("{error}; not all is as before: {problem}{noted}");
+                Error::resource(&self.path, &problem)
+            }
+        }
+    }
+
+    /// The group, or the conf.d file of a resource that is for itself.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first of the files.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.parts.first().map(Part::dest).unwrap_or_default()
+    }
+
+    /// The files, for messages.
+    pub(crate) fn files(&self) -> String {
+        let files = self
+            .parts
+            .iter()
+            .map(|part| part.dest().display().to_string());
+        files.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Finishes the renames of a process that is gone.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.parts.iter().try_for_each(Part::finish)?;
+        sync_directories(&committed(&self.parts))
+    }
+
+    /// Puts the old files back. May be repeated.
+    pub(crate) fn restore(&self) -> Result<()> {
+        let restored = self.parts.iter().rev().map(Part::restore);
+        restored.fold(Ok(()), Result::and)?;
+        sync_directories(&committed(&self.parts))
+    }
+
+    /// Returns the first file that is not the new one any more.
+    pub(crate) fn changed(&self) -> Option<PathBuf> {
+        let changed = self.parts.iter().find(|part| !part.is_new());
+        changed.map(Part::dest)
+    }
+
+    /// The old files and the record are of no use any more.
+    pub(crate) fn forget(&self) -> Result<()> {
+        if self.is_ours() {
+            remove(&self.path)?;
+        }
+        self.parts.iter().try_for_each(Part::forget_old)
+    }
+
+    /// Records that a reload is about to start. Needs no lock.
+    pub(crate) fn note_try(&mut self) -> Result<()> {
+        self.tries += 1;
+        self.append("try")
+    }
+
+    /// Records that the old files come back, and why.
+    pub(crate) fn note_undo(&mut self, reason: Reason) -> Result<()> {
+        let line = format!("undo {}", json!([reason.brief, reason.full]));
+        self.undo = Some(reason);
+        self.append(&line)
+    }
+
+    /// Records that they are back, and their reloads are recorded.
+    pub(crate) fn note_undone(&mut self) -> Result<()> {
+        self.is_undone = true;
+        self.append("undone")
+    }
+
+    fn append(&self, line: &str) -> Result<()> {
+        (&self.file)
+            .write_all(format!("{line}\n").as_bytes())
+            .and_then(|()| pending::sync(&self.file))
+            .map_err(|source| Error::io("write", &self.path, source))
+    }
+
+    /// Returns true if another process has not swapped the unit since.
+    fn is_ours(&self) -> bool {
+        let id = |file: &File| platform::file_meta(file).map(|meta| meta.id).ok();
+        platform::open_without_waiting(&self.path).is_ok_and(|file| id(&file) == id(&self.file))
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.undo.is_some() && self.is_undone
+    }
+
+    fn read(path: &Path, file: File) -> Result<Option<Unit>> {
+        let read = |source| Error::io("read", path, source);
+        let mut text = String::new();
+        (&file).read_to_string(&mut text).map_err(read)?;
+        let mut lines = text.lines();
+        let json = lines
+            .next()
+            .and_then(|line| serde_json::from_str(line).ok());
+        let parsed = json.as_ref().and_then(from_json);
+        let damaged = || Error::resource(path, "is no record of a swap");
+        let (name, members, reloads, keeps_old, parts) = parsed.ok_or_else(damaged)?;
+        let mut unit = Unit {
+            name,
+            path: path.to_path_buf(),
+            file,
+            parts: Vec::new(),
+            members,
+            reloads,
+            keeps_old,
+            tries: 0,
+            undo: None,
+            is_undone: false,
+        };
+        for line in lines {
+            match line.split_once(' ').unwrap_or((line, "")) {
+                ("try", _) => unit.tries += 1,
+                ("undone", _) => unit.is_undone = true,
+                ("undo", reason) => {
+                    unit.undo = Some(Reason::from_line(reason).unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        if unit.is_rejected() {
+            return Ok(Some(unit));
+        }
+        for part in parts {
+            let opened = Dir::at(&part.dir).and_then(|dir| Ok((dir.meta()?.id, dir)));
+            match opened {
+                Ok((id, dir)) if id == part.dir_id => unit.parts.push(part.open(dir)),
+                // What is not there any more needs no swap.
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(refused("open", &part.dir, error)),
+            }
+        }
+        Ok(Some(unit))
+    }
+}
+
+impl Stage {
+    /// The part of a unit that this file is.
+    fn to_part(&self, rendered: &str) -> Result<Part> {
+        self.keep_backup()?;
+        let cannot = |error| refused("look at", &self.target.path(), error);
+        let dir = Arc::clone(&self.file.dir);
+        let sum = |name: &OsStr| dir.open(name).and_then(|file| md5_of(&file));
+        let new = (!self.is_removal()).then(|| self.file.name.clone());
+        let md5 = new.as_deref().map(sum).transpose().map_err(cannot)?;
+        Ok(Part {
+            dir_id: dir.meta().map_err(cannot)?.id,
+            name: self.target.name.clone(),
+            new,
+            old: self.second_name()?,
+            md5: md5.unwrap_or_default(),
+            rendered: rendered.to_owned(),
+            dir,
+        })
+    }
+
+    /// Gives the file that there is a second name; where it can have none, a copy.
+    fn second_name(&self) -> Result<Option<OsString>> {
+        let (dir, target) = (&self.file.dir, &self.target);
+        let Some(old) = &target.old else {
+            return Ok(None);
+        };
+        let name = names::unused(dir, &target.name)
+            .map_err(|error| refused("make a file in", dir.path(), error))?;
+        let linked = dir
+            .link(&target.name, &name)
+            .and_then(|()| dir.look_up(&name));
+        if let Ok(Some(found)) = linked {
+            if found.kind == Kind::File && found.id == old.id {
+                return Ok(Some(name));
+            }
+            dir.remove(&name)
+                .map_err(|error| refused("remove", &dir.path().join(&name), error))?;
+        }
+        let mut content = Vec::new();
+        let read = dir
+            .open(&target.name)
+            .and_then(|mut file| file.read_to_end(&mut content));
+        read.map_err(|error| refused("read", &target.path(), error))?;
+        let copy = Target::found(Arc::clone(dir), target.name.clone(), old.clone());
+        let copy = Stage::create(copy, &content, false)?;
+        copy.sync()?;
+        Ok(Some(copy.leave()))
+    }
+
+    /// Leaves the staged file where it is.
+    fn leave(mut self) -> OsString {
+        self.file.is_there = false;
+        self.file.name.clone()
+    }
+}
+
+impl Part {
+    fn dest(&self) -> PathBuf {
+        self.dir.path().join(&self.name)
+    }
+
+    fn look_up(&self, name: &OsStr) -> Result<Option<(u64, u64)>> {
+        let found = self.dir.look_up(name);
+        found
+            .map(|found| found.map(|meta| meta.id))
+            .map_err(|error| refused("look at", &self.dir.path().join(name), error))
+    }
+
+    fn remove(&self, name: &OsStr) -> Result<()> {
+        match self.dir.remove(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(refused("remove", &self.dir.path().join(name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&self) -> Result<()> {
+        match &self.new {
+            Some(new) if self.look_up(new)?.is_some() => self.put(new),
+            Some(_) => Ok(()),
+            // Only the file that there was: somebody may have made another.
+            None => match (&self.old, self.look_up(&self.name)?) {
+                (Some(old), Some(id)) if self.look_up(old)? == Some(id) => self.remove(&self.name),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn restore(&self) -> Result<()> {
+        match &self.old {
+            Some(old) => {
+                if let Some(id) = self.look_up(old)? {
+                    if id.1 != 0 && self.look_up(&self.name)? == Some(id) {
+                        // Two names of one file: renaming one to the other would do nothing.
+                        self.remove(old)?;
+                    } else {
+                        self.put(old)?;
+                    }
+                }
+            }
+            None if self.is_new() => self.remove(&self.name)?,
+            None => {}
+        }
+        self.new.as_deref().map_or(Ok(()), |new| self.remove(new))
+    }
+
+    /// Puts a file in the place of dest; where that is a mount point, its content.
+    fn put(&self, from: &OsStr) -> Result<()> {
+        match self.dir.replace(from, &self.name) {
+            Err(error) if is_mount_point(&error) => self
+                .dir
+                .open(from)
+                .and_then(|file| mount::overwrite(&self.dir, file, &self.name))
+                .and_then(|file| file.sync_all())
+                .and_then(|()| self.dir.remove(from)),
+            result => result,
+        }
+        .map_err(|error| refused("replace", &self.dest(), error))
+    }
+
+    /// Returns true if dest is as the swap has left it.
+    fn is_new(&self) -> bool {
+        let found = self.dir.look_up(&self.name);
+        match (found, &self.new) {
+            (Ok(None), None) => true,
+            (Ok(Some(_)), Some(_)) => {
+                let sum = self.dir.open(&self.name).and_then(|file| md5_of(&file));
+                sum.is_ok_and(|sum| sum == self.md5)
+            }
+            _ => false,
+        }
+    }
+
+    fn forget_old(&self) -> Result<()> {
+        self.old.as_deref().map_or(Ok(()), |old| self.remove(old))
+    }
+
+    fn to_json(&self) -> Option<Json> {
+        let text = |name: &OsString| name.to_str().map(str::to_owned);
+        let optional = |name: &Option<OsString>| name.as_ref().map(text);
+        Some(json!({
+            "dir": self.dir.path().to_str()?,
+            "dir_id": [self.dir_id.0, self.dir_id.1],
+            "name": text(&self.name)?,
+            "new": optional(&self.new),
+            "old": optional(&self.old),
+            "md5": self.md5,
+            "rendered": self.rendered,
+        }))
+    }
+}
+
+/// A part as the record has it.
+struct RecordedPart {
+    dir: PathBuf,
+    dir_id: (u64, u64),
+    name: OsString,
+    new: Option<OsString>,
+    old: Option<OsString>,
+    md5: String,
+    rendered: String,
+}
+
+impl RecordedPart {
+    fn from_json(json: &Json) -> Option<RecordedPart> {
+        let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
+        let number = |index| json.get("dir_id")?.get(index)?.as_u64();
+        Some(RecordedPart {
+            dir: text("dir")?.into(),
+            dir_id: (number(0)?, number(1)?),
+            name: text("name")?.into(),
+            new: text("new").map(OsString::from),
+            old: text("old").map(OsString::from),
+            md5: text("md5")?,
+            rendered: text("rendered")?,
+        })
+    }
+
+    fn open(self, dir: Dir) -> Part {
+        Part {
+            dir: Arc::new(dir),
+            dir_id: self.dir_id,
+            name: self.name,
+            new: self.new,
+            old: self.old,
+            md5: self.md5,
+            rendered: self.rendered,
+        }
+    }
+}
+
+type Parsed = (
+    String,
+    BTreeSet<PathBuf>,
+    Vec<Record>,
+    bool,
+    Vec<RecordedPart>,
+);
+
+fn from_json(json: &Json) -> Option<Parsed> {
+    let list = |key| json.get(key).and_then(Json::as_array);
+    let parts = list("parts")?.iter().map(RecordedPart::from_json);
+    let reloads = list("reloads")?.iter().map(Record::from_json);
+    let members = list("members")?.iter().filter_map(Json::as_str);
+    Some((
+        json.get("unit")?.as_str()?.to_owned(),
+        members.map(PathBuf::from).collect(),
+        reloads.collect::<Option<_>>()?,
+        json.get("keeps_old")?.as_bool()?,
+        parts.collect::<Option<_>>()?,
+    ))
+}
+
+/// Takes the place of an older record of the unit, whose old files are of no use any more.
+fn write_record(confdir: &Path, plan: &Plan, parts: &[Part]) -> Result<(PathBuf, File)> {
+    let json: Option<Vec<Json>> = parts.iter().map(Part::to_json).collect();
+    let unnamed = || Error::resource(confdir, "cannot record a swap: a file's name is not UTF-8");
+    let json = json!({
+        "unit": plan.name,
+        "members": plan.members.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+        "keeps_old": plan.keeps_old,
+        "parts": json.ok_or_else(unnamed)?,
+        "reloads": plan.reloads.iter().map(Record::to_json).collect::<Vec<_>>(),
+    });
+    let directory = confdir.join(DIRECTORY);
+    pending::make_directory(&directory)?;
+    let path = record_path(confdir, &plan.name);
+    let older = fs::read_to_string(&path).unwrap_or_default();
+    let unfinished = directory.join(format!("{UNFINISHED}{:x}", random::number()));
+    let written = platform::open_private(&unfinished).and_then(|file| {
+        // Where there are no locks, nobody else is known to be at work.
+        let _no_locks = file.try_lock();
+        (&file).write_all(format!("{json}\n").as_bytes())?;
+        pending::sync(&file)?;
+        fs::rename(&unfinished, &path)?;
+        pending::sync_directory(&directory)?;
+        Ok(file)
+    });
+    let file = written.map_err(|source| {
+        // The first error is the one to report; the next run removes it.
+        let _removed_later = fs::remove_file(&unfinished);
+        Error::io("write", &path, source)
+    })?;
+    for file in recorded_files(&older) {
+        // Else the next run takes it for a leftover.
+        let _cleared_later = fs::remove_file(file);
+    }
+    Ok((path, file))
+}
+
+fn record_path(confdir: &Path, unit: &str) -> PathBuf {
+    let sum = hex::encode(&Md5::digest(unit.as_bytes()));
+    confdir.join(DIRECTORY).join(sum)
+}
+
+/// The staged and the old files of a record.
+fn recorded_files(text: &str) -> Vec<PathBuf> {
+    let first = text.lines().next().unwrap_or_default();
+    let json = serde_json::from_str(first).ok();
+    let parts = json.as_ref().and_then(from_json).map(|(.., parts)| parts);
+    let mut files = Vec::new();
+    for part in parts.into_iter().flatten() {
+        let names = part.new.into_iter().chain(part.old);
+        files.extend(names.map(|name| part.dir.join(name)));
+    }
+    files
+}
+
+/// The paths of all records; the ones that were never finished are removed.
+fn records(confdir: &Path) -> Vec<PathBuf> {
+    let directory = confdir.join(DIRECTORY);
+    let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort_unstable();
+    paths
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(UNFINISHED.as_bytes())
+}
+
+/// Returns true if anything is recorded. Needs no lock.
+pub(crate) fn has_records(confdir: &Path) -> bool {
+    !records(confdir).is_empty()
+}
+
+/// The files beside their dests that belong to a unit, and are no leftovers. Needs no lock.
+pub(crate) fn recorded(confdir: &Path) -> BTreeSet<PathBuf> {
+    let texts = records(confdir).into_iter();
+    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
+    texts.flat_map(|text| recorded_files(&text)).collect()
+}
+
+/// The units whose process is gone, and that it has not brought to an end. What cannot be read is
+/// added to `problems`.
+pub(crate) fn abandoned(confdir: &Path, problems: &mut Vec<Error>) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for path in records(confdir) {
+        let read = if is_unfinished(&path) {
+            remove(&path).map(|()| None)
+        } else {
+            match pending::open_abandoned(&path) {
+                Ok(Some(file)) => Unit::read(&path, file),
+                Ok(None) => Ok(None),
+                Err(source) => Err(Error::io("read", &path, source)),
+            }
+        };
+        match read {
+            Ok(unit) => units.extend(unit.filter(|unit| !unit.is_rejected())),
+            Err(error) => problems.push(error),
+        }
+    }
+    units
+}
+
+/// What was put back, and why, if it is exactly these renderings of a unit: pairs of a dest and the
+/// MD5 of what was rendered.
+pub(crate) fn rejection(
+    confdir: &Path,
+    unit: &str,
+    renderings: &BTreeSet<(PathBuf, String)>,
+) -> Option<Reason> {
+    let path = record_path(confdir, unit);
+    let text = fs::read_to_string(path).ok()?;
+    let mut lines = text.lines();
+    let json = serde_json::from_str(lines.next()?).ok()?;
+    let (.., parts) = from_json(&json)?;
+    let parts = parts.into_iter();
+    let parts = parts.map(|part| (part.dir.join(part.name), part.rendered));
+    if parts.collect::<BTreeSet<_>>() != *renderings {
+        return None;
+    }
+    lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?))
+}
+
+/// Why the file of this resource, by its name below confdir, was put back; none if it was not, or if
+/// this user may not read the records. Needs no lock.
+pub(crate) fn why_undone(confdir: &Path, member: &Path) -> Option<Reason> {
+    records(confdir).into_iter().find_map(|path| {
+        let text = fs::read_to_string(path).ok()?;
+        let mut lines = text.lines();
+        let json = serde_json::from_str(lines.next()?).ok()?;
+        let (_, members, ..) = from_json(&json)?;
+        let is_member = members.iter().any(|path| path.ends_with(member));
+        let reason = lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?));
+        reason.filter(|_| is_member)
+    })
+}
+
+/// Forgets what was put back of a unit: its files are right by now.
+pub(crate) fn forget_rejection(confdir: &Path, unit: &str) -> Result<()> {
+    let path = record_path(confdir, unit);
+    if !path.exists() {
+        return Ok(());
+    }
+    match pending::open_abandoned(&path) {
+        Ok(Some(_locked)) => remove(&path),
+        Ok(None) => Ok(()),
+        Err(source) => Err(Error::io("read", &path, source)),
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|source| Error::io("remove", path, source))
+}
+
+fn committed(parts: &[Part]) -> Vec<Committed> {
+    let dirs = parts.iter().map(|part| Arc::clone(&part.dir));
+    dirs.map(|dir| Committed { dir }).collect()
+}

@@ -1,0 +1,237 @@
+//! `on_reload_failure = "rollback"`: the old files come back when the reload fails with the new ones.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use serde_json::json;
+
+use crate::env::{Env, Run, until};
+use crate::metad::Metad;
+
+const ROLLBACK: &str = "on_reload_failure = \"rollback\"";
+
+/// Fails with "bad" in the file, and says so.
+fn reload(file: &str) -> String {
+    format!(
+        "reload_cmd = \"cat $ROOT/out/{file} >> $ROOT/reloads; echo >> $ROOT/reloads; \
+         if grep -q bad $ROOT/out/{file}; then echo no$((1))good; exit 3; fi\""
+    )
+}
+
+fn app(value: &str, lines: &str) -> Env {
+    let env = Env::with_tree(&json!({"k": value}));
+    env.simple_with(
+        "app",
+        "{{getv \"/k\"}}",
+        &format!("{ROLLBACK}\n{}\n{lines}", reload("app")),
+    );
+    env
+}
+
+fn set(env: &Env, value: &str) {
+    env.put("metadata.json", &json!({"k": value}).to_string());
+}
+
+fn tool(env: &Env, name: &str) -> Run {
+    env.run(&[name, "-config-file", "$ROOT/etc/confd.toml"])
+}
+
+#[test]
+fn the_old_file_comes_back_as_it_was_and_is_reloaded() {
+    let env = app("good", "mode = \"0600\"");
+    env.put("real", "old");
+    symlink("../real", env.path("out/app")).expect("a link");
+    fs::hard_link(env.path("real"), env.path("other-name")).expect("a second name");
+    fs::set_permissions(env.path("real"), Permissions::from_mode(0o4711)).expect("a mode");
+    let look = || {
+        let meta = fs::metadata(env.path("real")).expect("the file");
+        (
+            meta.ino(),
+            meta.mode(),
+            meta.uid(),
+            meta.nlink(),
+            env.read("real"),
+        )
+    };
+    let before = look();
+    set(&env, "bad");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(look(), before, "{}", run.stderr);
+    assert!(
+        fs::symlink_metadata(env.path("out/app"))
+            .expect("it")
+            .is_symlink()
+    );
+    assert_eq!(env.reloads(), ["bad", "old"]);
+    let errors = run.at("ERROR").join("\n");
+    for word in ["rolled back", "real", "no1good"] {
+        assert!(
+            errors.contains(word) || run.stderr.contains(word),
+            "{word}: {}",
+            run.stderr
+        );
+    }
+    assert_eq!(env.names("out"), ["app"]);
+    let status = tool(&env, "-status");
+    status.expect_code(1);
+    for word in ["rolled back", "no1good"] {
+        assert!(status.stdout.contains(word), "{word}: {}", status.stdout);
+    }
+    // The same is not tried again, and says why.
+    let run = env.onetime();
+    run.expect_code(1);
+    assert!(run.at("ERROR")[0].contains("rolled back"), "{}", run.stderr);
+    assert_eq!(env.reloads(), ["bad", "old"]);
+    // Something else is.
+    set(&env, "good");
+    env.onetime().expect_code(0);
+    assert_eq!(env.reloads(), ["bad", "old", "good"]);
+    assert_eq!(env.read("real"), "good");
+    // Then the metadata has changed in between, and it is tried.
+    set(&env, "bad");
+    env.onetime().expect_code(1);
+    assert_eq!(env.reloads()[3..], ["bad", "good"]);
+    // In sync again: the rejection is forgotten.
+    set(&env, "good");
+    env.onetime().expect_code(0);
+    set(&env, "bad");
+    env.onetime().expect_code(1);
+    assert_eq!(env.reloads()[5..], ["bad", "good"]);
+}
+
+#[test]
+fn a_file_that_did_not_exist_is_removed_again() {
+    let env = app("bad", "");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert!(env.names("out").is_empty(), "{}", run.stderr);
+    assert!(!env.lines("reloads").is_empty());
+    assert!(!env.has_pending_reloads());
+}
+
+#[test]
+fn keep_is_the_default() {
+    for lines in ["", "on_reload_failure = \"keep\""] {
+        let env = Env::with_tree(&json!({"k": "bad"}));
+        env.simple_with(
+            "app",
+            "{{getv \"/k\"}}",
+            &format!("{}\n{lines}", reload("app")),
+        );
+        env.put("out/app", "old");
+        env.onetime().expect_code(1);
+        assert_eq!(env.read("out/app"), "bad");
+        assert_eq!(env.reloads(), ["bad"]);
+        assert!(!env.path("etc/swaps").exists());
+    }
+    let env = app("x", "");
+    env.simple_with("app", "x", "on_reload_failure = \"undo\"");
+    env.onetime().expect_code(1);
+    tool(&env, "-lint").expect_code(1);
+}
+
+#[test]
+fn a_whole_group_comes_back() {
+    let env = Env::with_tree(&json!({"k": "good"}));
+    let group = "group = \"pair\"";
+    env.simple_with(
+        "a",
+        "{{getv \"/k\"}}",
+        &format!("{group}\n{ROLLBACK}\n{}", reload("a")),
+    );
+    env.simple_with("b", "{{getv \"/k\"}}", group);
+    env.simple_with("c", "{{getv \"/k\"}}", group);
+    env.simple_with("other", "{{getv \"/k\"}}", "");
+    env.onetime().expect_code(0);
+    fs::remove_file(env.path("out/c")).expect("it");
+    set(&env, "bad");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(env.names("out"), ["a", "b", "other"], "{}", run.stderr);
+    assert_eq!(
+        (env.read("out/a"), env.read("out/b")),
+        ("good".into(), "good".into())
+    );
+    assert_eq!(env.read("out/other"), "bad");
+    assert_eq!(env.reloads(), ["good", "bad", "good"]);
+    env.onetime().expect_code(1);
+    assert_eq!(env.reloads().len(), 3);
+}
+
+#[test]
+fn a_second_failure_is_reported_and_nothing_more_is_tried() {
+    let env = app("bad", "reload_retry = true");
+    env.put("out/app", "bad, too");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(env.read("out/app"), "bad, too");
+    assert_eq!(env.reloads(), ["bad", "bad, too"]);
+    assert!(run.stderr.matches("exit").count() >= 2, "{}", run.stderr);
+    assert!(!env.has_pending_reloads());
+    env.onetime().expect_code(1);
+    assert_eq!(env.reloads().len(), 2);
+}
+
+#[test]
+fn the_daemon_rolls_back_and_waits_for_a_change() {
+    let metad = Metad::start(json!({"k": "good"}));
+    let env = Env::with_metad(&metad);
+    env.simple_with(
+        "app",
+        "{{getv \"/k\"}}",
+        &format!("{ROLLBACK}\n{}", reload("app")),
+    );
+    let daemon = env.daemon(&["-watch", "-interval", "1"]);
+    env.wait_lines("reloads", 1);
+    metad.put("/k", "bad");
+    env.wait_lines("reloads", 3);
+    env.wait_content("out/app", "good");
+    until("status says so", || {
+        tool(&env, "-status").stdout.contains("rolled back")
+    });
+    metad.put("/unrelated", "x");
+    metad.wait_idle();
+    let daemon_log = daemon.log();
+    assert_eq!(env.reloads(), ["good", "bad", "good"], "{daemon_log}");
+    // A changed template is a new rendering.
+    env.template("app.tmpl", "now {{getv \"/k\"}}-ish good");
+    env.wait_lines("reloads", 5);
+    assert_eq!(env.reloads()[3..], ["now bad-ish good", "good"]);
+    metad.put("/k", "better");
+    env.wait_content("out/app", "now better-ish good");
+    env.wait_lines("reloads", 6);
+    until("all is well", || tool(&env, "-status").code() == Some(0));
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(env.names("etc/swaps").is_empty());
+}
+
+#[test]
+fn what_somebody_else_has_changed_meanwhile_stays() {
+    let env = app("bad", "# the reload edits the file before it fails\n");
+    env.simple_with(
+        "app",
+        "bad",
+        &format!("{ROLLBACK}\nreload_cmd = \"echo theirs > $ROOT/out/app; exit 1\""),
+    );
+    env.put("out/app", "old");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(env.read("out/app"), "theirs\n");
+    assert!(run.stderr.contains("not rolled back"), "{}", run.stderr);
+}
+
+#[test]
+fn a_mount_point_is_rolled_back_in_place() {
+    let env = app("bad", "");
+    env.put("inner", "old");
+    env.put("out/app", "");
+    let mounts = env.expand("mount --bind $ROOT/inner $ROOT/out/app");
+    let Some(run) = env.onetime_with_mounts("a_mount_point_is_rolled_back_in_place", &mounts)
+    else {
+        return;
+    };
+    run.expect_code(1);
+    assert_eq!(env.read("inner"), "old", "{}", run.stderr);
+    assert_eq!(env.reloads(), ["bad", "old"]);
+}

@@ -1,0 +1,274 @@
+//! Groups and rollbacks under kills and failures of every system call: after the next run a group is
+//! entirely old or entirely new, its reloads have been started, and nothing is left over.
+
+use std::os::unix::process::ExitStatusExt;
+
+use serde_json::json;
+
+use crate::env::{Env, Run};
+use crate::torture::calls::{Call, calls, can_trace, injection, traced};
+use crate::torture::reloads::NO_COMMANDS;
+use crate::torture::{SIDE_BY_SIDE, for_each, sample};
+
+/// Two files of a group, one of which was there before, and a file made for an item.
+fn group(lines: &str) -> Env {
+    let env = Env::with_tree(&json!({"k": "new", "sites": {"x": "1"}}));
+    let reload = "reload_cmd = \"cat $ROOT/out/a $ROOT/out/b >> $ROOT/seen; echo >> $ROOT/seen\"";
+    for name in ["a", "b"] {
+        env.simple_with(
+            name,
+            "{{getv \"/k\"}}",
+            &format!("group = \"pair\"\nbackup = 1\n{reload}\n{lines}"),
+        );
+        env.put(&format!("out/{name}"), "old");
+    }
+    env.simple_with("c", "{{.}}", "group = \"pair\"\nfor_each = 'ls \"/sites\"'");
+    let toml = env.read("etc/conf.d/c.toml").replace("out/c", "out/{{.}}");
+    env.resource("c.toml", &toml);
+    env
+}
+
+/// The group as it is: old, new, or something else, which the text says.
+fn state(env: &Env) -> String {
+    let files = [env.read("out/a"), env.read("out/b")];
+    let made = env.path("out/x").exists();
+    match (files[0].as_str(), files[1].as_str(), made) {
+        ("old", "old", false) => "old".to_owned(),
+        ("new", "new", true) => "new".to_owned(),
+        _ => format!("{files:?} {made}"),
+    }
+}
+
+/// The next run, which nothing hinders, finishes the job.
+fn expect_new(env: &Env, context: &str) {
+    let run = env.onetime();
+    let context = format!("{context}\nthe next run: {}", run.stderr);
+    assert_eq!(run.code(), Some(0), "{context}");
+    assert_eq!(state(env), "new", "{context}");
+    let names = [".a.confd-backup.1", ".b.confd-backup.1", "a", "b", "x"];
+    assert_eq!(env.names("out"), names, "{context}");
+    assert_eq!(env.read("out/.a.confd-backup.1"), "old", "{context}");
+    let seen = env.lines("seen");
+    assert_eq!(
+        seen.last().map(String::as_str),
+        Some("newnew"),
+        "{seen:?} {context}"
+    );
+    assert!(!env.has_pending_reloads(), "{context}");
+    let swaps = env.path("etc/swaps");
+    assert!(
+        !swaps.exists() || env.names("etc/swaps").is_empty(),
+        "{context}"
+    );
+    env.onetime().expect_code(0);
+    assert_eq!(env.lines("seen").len(), seen.len(), "once: {context}");
+}
+
+fn calls_of(env: &Env, code: i32) -> Vec<Call> {
+    let options = [&NO_COMMANDS[..], &["-o", "$ROOT/trace"]].concat();
+    let run = env.finish(traced(env, &options, &["-onetime"]));
+    run.expect_code(code);
+    calls(&env.lines("trace"))
+}
+
+/// `confd -onetime` with something injected at this call, but not into its commands.
+fn injected(env: &Env, call: &Call, what: &str) -> Run {
+    let [trace, inject] = injection(call, what);
+    let options = ["-o", "$ROOT/trace", "-e", &trace, "-e", &inject];
+    let options = [&NO_COMMANDS[..], &options].concat();
+    env.finish(traced(env, &options, &["-onetime"]))
+}
+
+fn context(run: &Run, what: &str) -> String {
+    format!("{what}\n{}", run.stderr)
+}
+
+#[test]
+fn a_kill_at_any_system_call_leaves_a_group_old_or_new_after_the_next_run() {
+    if !can_trace("a_kill_at_any_system_call_leaves_a_group_old_or_new") {
+        return;
+    }
+    for lines in ["", "on_reload_failure = \"rollback\""] {
+        let every = calls_of(&group(lines), 0);
+        let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+            let env = group(lines);
+            let run = injected(&env, &call, "signal=KILL");
+            if run.code() == Some(1) {
+                // It hit a process on its way to become a command, which was started and reported.
+                return false;
+            }
+            expect_new(
+                &env,
+                &context(&run, &format!("killed at {call:?}, {lines}")),
+            );
+            run.status.signal() == Some(9)
+        });
+        let count = killed.iter().filter(|died| **died).count();
+        println!("a group, {lines:?}: killed at {count} system calls");
+    }
+}
+
+#[test]
+fn a_failure_of_any_file_call_leaves_a_group_old_or_new_at_once() {
+    if !can_trace("a_failure_of_any_file_call_leaves_a_group_old_or_new") {
+        return;
+    }
+    let good = group("");
+    let options = ["-o", "$ROOT/trace", "-e", "trace=%file,%desc"];
+    let options = [&NO_COMMANDS[..], &options].concat();
+    let run = good.finish(traced(&good, &options, &["-onetime"]));
+    run.expect_code(0);
+    let mut every = calls(&good.lines("trace"));
+    every.retain(|call| !["mmap", "close", "dup2"].contains(&call.name.as_str()));
+    let cases = every.into_iter();
+    let cases = cases.flat_map(|call| ["EIO", "ENOSPC"].map(|errno| (call.clone(), errno)));
+    let ends = for_each(SIDE_BY_SIDE, sample(cases.collect()), |(call, errno)| {
+        let env = group("");
+        let run = injected(&env, &call, &format!("error={errno}"));
+        let context = context(&run, &format!("{errno} at {call:?}"));
+        let found = state(&env);
+        assert!(found == "old" || found == "new", "{found}: {context}");
+        if run.code() == Some(0) {
+            assert_eq!(found, "new", "{context}");
+        }
+        expect_new(&env, &context);
+        found == "old"
+    });
+    let count = ends.iter().filter(|old| **old).count();
+    println!(
+        "a group: {} failed calls, {count} of which kept it old",
+        ends.len()
+    );
+}
+
+/// A file whose reload fails with the new content.
+fn failing() -> Env {
+    let env = Env::with_tree(&json!({"k": "bad"}));
+    let reload = "reload_cmd = \"cat $ROOT/out/a >> $ROOT/seen; echo >> $ROOT/seen; grep -q old $ROOT/out/a\"";
+    for name in ["a", "b"] {
+        let lines = format!("group = \"pair\"\non_reload_failure = \"rollback\"\n{reload}");
+        env.simple_with(name, "{{getv \"/k\"}}", &lines);
+    }
+    env.put("out/a", "old");
+    env
+}
+
+#[test]
+fn a_kill_at_any_system_call_of_a_rollback_is_survived() {
+    if !can_trace("a_kill_at_any_system_call_of_a_rollback_is_survived") {
+        return;
+    }
+    let every = calls_of(&failing(), 1);
+    let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+        let env = failing();
+        let run = injected(&env, &call, "signal=KILL");
+        let context = context(&run, &format!("killed at {call:?}"));
+        let next = env.onetime();
+        let context = format!("{context}\nthe next run: {}", next.stderr);
+        assert_eq!(next.code(), Some(1), "{context}");
+        assert_eq!(env.names("out"), ["a"], "{context}");
+        assert_eq!(env.read("out/a"), "old", "{context}");
+        let seen = env.lines("seen");
+        assert_eq!(
+            seen.last().map(String::as_str),
+            Some("old"),
+            "{seen:?} {context}"
+        );
+        assert!(next.stderr.contains("roll"), "{context}");
+        assert!(!env.has_pending_reloads(), "{context}");
+        // And that is the end of it.
+        env.onetime().expect_code(1);
+        assert_eq!(env.lines("seen").len(), seen.len(), "{context}");
+        run.status.signal() == Some(9)
+    });
+    let count = killed.iter().filter(|died| **died).count();
+    println!("a rollback: killed at {count} system calls");
+}
+
+#[test]
+fn a_reload_that_kills_confd_is_tried_twice_and_rolled_back() {
+    let env = Env::with_tree(&json!({"k": "bad"}));
+    let lines = "on_reload_failure = \"rollback\"\n\
+                 reload_cmd = \"cat $ROOT/out/a >> $ROOT/seen; echo >> $ROOT/seen; grep -q old $ROOT/out/a || kill -9 $PPID\"";
+    env.simple_with("a", "{{getv \"/k\"}}", lines);
+    env.put("out/a", "old");
+    for tries in 1..=2 {
+        let run = env.onetime();
+        assert_eq!(run.status.signal(), Some(9), "{}", run.stderr);
+        assert_eq!(env.lines("seen").len(), tries);
+        assert_eq!(env.read("out/a"), "bad");
+    }
+    let run = env.onetime();
+    run.expect_code(1);
+    assert!(run.stderr.contains("rolled back"), "{}", run.stderr);
+    assert_eq!(env.read("out/a"), "old");
+    assert_eq!(env.lines("seen"), ["bad", "bad", "old"]);
+    assert_eq!(env.names("out"), ["a"]);
+    env.onetime().expect_code(1);
+    assert_eq!(env.lines("seen").len(), 3);
+}
+
+#[test]
+fn a_full_disk_in_the_middle_of_a_group_keeps_all_of_it() {
+    let env = group("");
+    let script = env.expand(
+        "mkdir $ROOT/small; mount -t tmpfs -o nr_inodes=4 none $ROOT/small; \
+         echo old > $ROOT/small/a; mount --bind $ROOT/small $ROOT/out; echo old > $ROOT/out/b",
+    );
+    let test = "a_full_disk_in_the_middle_of_a_group_keeps_all_of_it";
+    let command = env.expand(&format!(
+        "{script}\n{} -onetime -config-file $ROOT/etc/confd.toml; code=$?; \
+         cat $ROOT/out/a $ROOT/out/b > $ROOT/kept; ls -A $ROOT/out > $ROOT/names; exit $code",
+        crate::env::confd()
+    ));
+    let Some(run) = env.run_with_mounts(test, "true", &["-version"]) else {
+        return;
+    };
+    run.expect_code(0);
+    let shell = ["-m", "--propagation", "private", "/bin/sh", "-c", &command];
+    let run = env.finish(env.command_of("unshare", &shell));
+    run.expect_code(1);
+    assert_eq!(env.read("kept"), "old\nold\n", "{}", run.stderr);
+    assert_eq!(env.read("names"), "a\nb\n", "{}", run.stderr);
+    assert!(run.stderr.contains("No space left"), "{}", run.stderr);
+}
+
+#[test]
+fn a_kill_at_any_system_call_makes_and_removes_the_files_of_items() {
+    if !can_trace("a_kill_at_any_system_call_makes_and_removes_the_files_of_items") {
+        return;
+    }
+    let scene = || {
+        let env = Env::with_tree(&json!({"sites": {"a": "1", "b": "2"}}));
+        env.simple_with("list", "{{.}}", "for_each = 'ls \"/sites\"'\nreload_cmd = \"ls $ROOT/out >> $ROOT/seen; echo end >> $ROOT/seen\"");
+        let toml = env
+            .read("etc/conf.d/list.toml")
+            .replace("out/list", "out/{{.}}");
+        env.resource("list.toml", &toml);
+        env.onetime().expect_code(0);
+        env.put(
+            "metadata.json",
+            &json!({"sites": {"b": "2", "c": "3"}}).to_string(),
+        );
+        env.put("out/theirs", "x");
+        env
+    };
+    let every = calls_of(&scene(), 0);
+    let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+        let env = scene();
+        let run = injected(&env, &call, "signal=KILL");
+        let next = env.onetime();
+        let context = format!(
+            "killed at {call:?}\n{}\nthe next run: {}",
+            run.stderr, next.stderr
+        );
+        assert_eq!(next.code(), Some(0), "{context}");
+        assert_eq!(env.names("out"), ["b", "c", "theirs"], "{context}");
+        let seen = env.lines("seen");
+        let last = seen.iter().rev().skip(1).take(3).collect::<Vec<_>>();
+        assert_eq!(last, ["theirs", "c", "b"], "{seen:?} {context}");
+        run.status.signal() == Some(9)
+    });
+    let count = killed.iter().filter(|died| **died).count();
+    println!("items: killed at {count} system calls");
+}

@@ -1,7 +1,7 @@
 #!/bin/sh
-# usage: daemons.sh [end [PID]]
+# usage: daemons.sh [end [PID] | wait PID]
 # Prints the process number of each daemon of this installation, one a line; with "end", ends them
-# all, except PID.
+# all, except PID; with "wait", waits until the shell that is process PID has become one or ended.
 #
 # A daemon is a process that runs the confd beside this file, or ran it before an upgrade replaced
 # it. A one-time run or an inspection tool is none, nor is a process of another root directory or
@@ -120,9 +120,20 @@ end() {
     done
 }
 
-case ${1:-} in
-'') list ;;
-end) end "${2:-}" ;;
+# Waits for process $1, at most 10 s.
+wait_for() {
+    left=100
+    # shellcheck disable=SC3013  # dash and busybox have it
+    while [ "$left" -gt 0 ] && alive "$1" && [ ! "/proc/$1/exe" -ef "$bin/confd" ]; do
+        left=$((left - 1))
+        nap
+    done
+}
+
+case ${1:-}:${2:-} in
+:) list ;;
+end:*) end "${2:-}" ;;
+wait:[0-9]*) wait_for "$2" ;;
 *)
     sed -n 's/^# usage: /usage: /p' "$0"
     exit 2

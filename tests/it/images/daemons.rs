@@ -50,7 +50,7 @@ impl Site {
 /// A running stand-in; it ends with its input.
 struct StandIn {
     child: Child,
-    _input: ChildStdin,
+    input: ChildStdin,
 }
 
 impl StandIn {
@@ -69,10 +69,7 @@ impl StandIn {
         let mut output = child.stdout.take().expect("its output");
         std::io::Read::read_exact(&mut output, &mut [0; 8]).expect("a line");
         let input = child.stdin.take().expect("its input");
-        StandIn {
-            child,
-            _input: input,
-        }
+        StandIn { child, input }
     }
 
     fn pid(&self) -> u32 {
@@ -177,6 +174,40 @@ fn all_are_ended_except_the_one_that_is_kept() {
         assert!(site.daemons(&["end"]).is_empty());
         assert!(kept.has_ended());
         assert!(!tool.has_ended());
+    }
+}
+
+#[test]
+fn a_start_is_over_when_the_shell_has_become_the_daemon_or_ended() {
+    for shell in shells() {
+        let site = Site::new(shell);
+        let wait = |pid: u32| {
+            let mut command = under(shell, site.env.path("bin/daemons.sh"));
+            command.args(["wait", &pid.to_string()]);
+            command.spawn().expect("daemons.sh")
+        };
+        let start = |rest: &str| {
+            let script = format!("read -r line; {rest}");
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &script]).stdin(Stdio::piped());
+            let mut child = command.spawn().expect("a shell");
+            let input = child.stdin.take().expect("its input");
+            StandIn { child, input }
+        };
+        let program = site.env.path("bin/confd");
+        let exec = format!("exec '{}' -c 'read -r line; exit'", program.display());
+        let mut shell_of_unit = start(&exec);
+        let mut waiting = wait(shell_of_unit.pid());
+        assert!(waiting.try_wait().expect("its state").is_none());
+        writeln!(shell_of_unit.input).expect("the shell goes on");
+        assert!(waiting.wait().expect("the end").success());
+        assert_eq!(site.daemons(&[]), [shell_of_unit.pid()]);
+
+        let mut failing = start("exit 1");
+        let mut waiting = wait(failing.pid());
+        writeln!(failing.input).expect("the shell goes on");
+        assert!(waiting.wait().expect("the end").success());
+        until("it has ended", || failing.has_ended());
     }
 }
 

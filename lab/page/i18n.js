@@ -74,6 +74,23 @@ const english = {
     ["u", "undo the last edit"],
     ["Esc", "let go"],
   ],
+  short: {
+    "as-recorded": "recorded",
+    created: "created",
+    "scale-out": "joining",
+    "scale-out-done": "joined",
+    "scale-in": "leaving",
+    "scale-in-done": "left",
+    "vertical-scaling": "resizing",
+    "vertical-scaling-done": "resized",
+    "role-without-nodes": "no",
+    restarted: "restarted",
+    "link-absent": "no links",
+    "parameter-empty": "empty",
+    "between-scale-out": "in adding",
+    "between-scale-in": "in deleting",
+    "parameter-absent": "absent",
+  },
   stages: {
     "as-recorded": "as recorded",
     created: "created with one node of each role",
@@ -167,6 +184,23 @@ const chinese = {
     ["u", "撤销上一处修改"],
     ["Esc", "取消"],
   ],
+  short: {
+    "as-recorded": "按录制",
+    created: "创建",
+    "scale-out": "加入中",
+    "scale-out-done": "已加入",
+    "scale-in": "离开中",
+    "scale-in-done": "已离开",
+    "vertical-scaling": "伸缩中",
+    "vertical-scaling-done": "已伸缩",
+    "role-without-nodes": "无",
+    restarted: "重启",
+    "link-absent": "无链接",
+    "parameter-empty": "参数空",
+    "between-scale-out": "仅 adding",
+    "between-scale-in": "仅 deleting",
+    "parameter-absent": "无参数",
+  },
   stages: {
     "as-recorded": "按录制",
     created: "创建，每个角色一个节点",
@@ -196,6 +230,12 @@ export const words = () => (current === "zh" ? chinese : english);
 /** The name of a stage. */
 export function stageName(stage) {
   const name = words().stages[stage.slug] ?? stage.name;
+  return stage.role ? `${name} ${stage.role}` : name;
+}
+
+/** A shorter name, for a mark on the slider. */
+export function shortName(stage) {
+  const name = words().short[stage.slug] ?? stage.name;
   return stage.role ? `${name} ${stage.role}` : name;
 }
 

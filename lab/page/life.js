@@ -1,7 +1,7 @@
 // The life of the cluster: which node looks, and the slider through the stages with their marks.
 
 import { byId, element } from "./dom.js";
-import { stageName, words } from "./i18n.js";
+import { shortName, stageName, words } from "./i18n.js";
 import { change, state } from "./state.js";
 
 let stages = [];
@@ -68,7 +68,7 @@ function showStops(shown, current) {
         onclick: () => go(stage),
       },
       element("span", { class: "marks" }, ...marks(stage)),
-      element("span", { class: "name" }, stageName(stage)),
+      element("span", { class: "name" }, shortName(stage)),
     ),
   );
   byId("stops").replaceChildren(...stops);

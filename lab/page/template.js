@@ -43,12 +43,13 @@ function showSource() {
   const all = sources();
   const source = all.find((known) => known.id === shown) ?? all[0];
   const tabs = all.map((known) => {
-    const count = findings.filter((finding) => finding.file === known.path).length;
+    const found = findings.filter((finding) => finding.file === known.path);
+    const kind = found.some((finding) => finding.severity === "error") ? "fail" : "warn";
     return element(
       "button",
       { type: "button", role: "tab", "aria-selected": String(known === source), onclick: () => show(known.id) },
       known.name,
-      count ? element("span", { class: "badge warn" }, String(count)) : null,
+      found.length ? element("span", { class: `badge ${kind}` }, String(found.length)) : null,
     );
   });
   byId("sources").replaceChildren(...tabs);

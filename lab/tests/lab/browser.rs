@@ -49,10 +49,11 @@ fn three_roles() -> Image {
         "hosts": {"db": nodes("db", &[11, 12]), "proxy": nodes("proxy", &[31]), "web": nodes("web", &[21, 22])},
         "links": {"cache": {"i-c1": {"ip": "192.168.7.41"}}},
     }));
-    image.add(
+    image.add_with(
         "proxy.conf",
         "# made by confd\n{{$web := getvs \"/hosts/web/*/ip\"}}upstream web {\n{{range $web}}    server {{.}}:8080;\n{{end}}}\n\
          limit {{getv \"/env/max_clients\"}};\n{{if exists \"/links/cache/i-c1/ip\"}}cache {{getv \"/links/cache/i-c1/ip\"}}:6379;\n{{end}}",
+        "reload_cmd = \"/usr/sbin/proxy reload\"",
     );
     image.add(
         "app.env",
@@ -191,6 +192,7 @@ fn a_mistake_is_shown_with_its_cure_until_it_is_fixed_on_disk() {
     browser.wait_text("#stage-name", "stopped and started");
     browser.click("[data-stage=\"as-recorded\"]");
     browser.wait_text("#error", "There is no file.");
+    browser.press(ESCAPE);
     picture(&browser, "mistake");
     image.put("templates/app.env.tmpl", &good);
     browser.wait_gone("#error");
@@ -428,7 +430,7 @@ fn it_speaks_chinese_and_has_a_dark_theme() {
     browser.wait_text("#output .removed", "192.168.7.25");
     picture(&browser, "chinese");
     // Every word of the page is there in both languages.
-    let words = browser.eval("import('./i18n.js').then(({ words, switchLanguage }) => { const names = () => JSON.stringify([Object.keys(words()), Object.keys(words().stages), words().keys.map(([key]) => key)]); const one = names(); switchLanguage(); return one === names(); })");
+    let words = browser.eval("import('./i18n.js').then(({ words, switchLanguage }) => { const names = () => JSON.stringify([Object.keys(words()), Object.keys(words().stages), Object.keys(words().short), words().keys.map(([key]) => key)]); const one = names(); switchLanguage(); return one === names(); })");
     assert_eq!(words, true);
     assert_no_errors(&browser);
 }

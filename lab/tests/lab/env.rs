@@ -38,7 +38,9 @@ impl Image {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("image-{}-{number}", std::process::id());
         let image = Image {
-            root: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name),
+            root: Path::new(env!("CARGO_TARGET_TMPDIR"))
+                .join(name)
+                .join("shop"),
         };
         for below in ["conf.d", "templates"] {
             fs::create_dir_all(image.root.join(below)).expect("a directory for the test");
@@ -71,8 +73,14 @@ impl Image {
 
     /// Adds a template, and the resource that makes /etc/NAME of it.
     pub(crate) fn add(&self, name: &str, template: &str) {
+        self.add_with(name, template, "");
+    }
+
+    /// The same, with further lines in the resource.
+    pub(crate) fn add_with(&self, name: &str, template: &str, more: &str) {
         self.put(&format!("templates/{name}.tmpl"), template);
-        let lines = format!("src = \"{name}.tmpl\"\ndest = \"/etc/{name}\"\nkeys = [\"/\"]\n");
+        let lines =
+            format!("src = \"{name}.tmpl\"\ndest = \"/etc/{name}\"\nkeys = [\"/\"]\n{more}\n");
         self.put(
             &format!("conf.d/{name}.toml"),
             &format!("[template]\n{lines}"),
@@ -144,7 +152,7 @@ impl Drop for Image {
     fn drop(&mut self) {
         // Kept after a failure, for whoever looks into it.
         if !thread::panicking() {
-            let _ = fs::remove_dir_all(&self.root);
+            let _ = self.root.parent().map(fs::remove_dir_all);
         }
     }
 }

@@ -559,7 +559,8 @@ impl Agent {
         }
     }
 
-    /// A reload is to be started again later.
+    /// A reload is to be started again later; after a one-time run, by the next process, for which
+    /// it is in the journal.
     fn put_back(&mut self, path: &Path, mut reload: PendingReload, was_started: bool) {
         if !was_started && self.reloads.journal.confirm(&reload.numbers) {
             // The new process had cleared its entries, but the system could not run its program.
@@ -574,7 +575,9 @@ impl Agent {
             let numbers = self.record(vec![Some(record)]);
             reload.numbers = numbers.into_iter().flatten().collect();
         }
-        self.reloads.add(path, reload);
+        if self.config.mode != Mode::Onetime {
+            self.reloads.add(path, reload);
+        }
     }
 }
 

@@ -253,7 +253,7 @@ impl Agent {
             if since + LIMIT <= now {
                 let problem = format!(
                     "cannot be rendered: no result within {} s; a name server or a file system may \
-                     not answer",
+                     not answer, or it is too much work",
                     LIMIT.as_secs()
                 );
                 slot.fail(&Error::resource(slot.resource.dest(), &problem), now);

@@ -42,12 +42,12 @@ fn of_two_resources_with_one_dest_the_last_is_applied_and_the_other_reported() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
-#[test]
-fn two_paths_that_lead_to_one_file_are_one_dest() {
+/// Fails unless of out/app and WAY/app only the last one in file order is applied.
+fn expect_one_dest(way: &str) {
     let env = Env::with_tree(&json!({"k": "v"}));
     for name in ["a", "b"] {
         env.template(&format!("{name}.tmpl"), name);
-        let link = if name == "a" { "out" } else { "linked" };
+        let link = if name == "a" { "out" } else { way };
         env.resource(
             &format!("{name}.toml"),
             &format!("[template]\nsrc = \"{name}.tmpl\"\ndest = \"$ROOT/{link}/app\"\nreload_cmd = \"echo {name} >> $ROOT/reloads\"\n"),
@@ -58,7 +58,14 @@ fn two_paths_that_lead_to_one_file_are_one_dest() {
         env.onetime().expect_code(0).expect_log("both make");
     }
     assert_eq!(env.read("out/app"), "b");
-    assert_eq!(env.reloads(), ["b"]);
+    assert_eq!(env.reloads(), ["b"], "{way}");
+}
+
+#[test]
+fn two_paths_that_lead_to_one_file_are_one_dest() {
+    for way in ["linked", "./out", "out/new/..", "linked/new/.."] {
+        expect_one_dest(way);
+    }
 }
 
 #[test]

@@ -69,8 +69,16 @@ impl Target {
 
     /// Where the file is or will be, all links followed.
     pub fn path(&self) -> PathBuf {
-        let mut path = self.dir.path().to_owned();
-        path.extend(&self.missing);
+        let mut path = PathBuf::new();
+        let missing = self.missing.iter().map(OsString::as_os_str);
+        for name in self.dir.path().iter().chain(missing) {
+            // No step is a link any more, so that each leads to one place and back.
+            if name == ".." {
+                path.pop();
+            } else {
+                path.push(name);
+            }
+        }
         path.join(&self.name)
     }
 

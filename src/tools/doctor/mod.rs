@@ -82,9 +82,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
 impl Case {
     /// Wrong flags and variables are an error, as always; a wrong file is among the findings.
     fn new(args: Args) -> Result<Case> {
-        let (config, refusal) = lint::settings_at_hand(&args)?;
+        let (mut config, refusal) = lint::settings_at_hand(&args)?;
+        let status_dir = status::confdir(&args, &config);
+        if refusal.is_some() {
+            // As -status does: what can be read of the file may lead nowhere.
+            config.confdir.clone_from(&status_dir);
+        }
         Ok(Case {
-            status_dir: status::confdir(&args, &config),
+            status_dir,
             args,
             config: Arc::new(config),
             refusal,

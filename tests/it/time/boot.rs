@@ -68,6 +68,25 @@ fn a_check_that_needs_another_file_of_the_run_is_tried_again_at_once() {
 }
 
 #[test]
+fn a_reload_that_fails_is_left_to_the_next_run_however_long_others_take() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    for name in ["1", "2", "3"] {
+        // Longer than the pause after which a daemon would try the first one again.
+        let reload = format!(
+            "reload_retry = true\nreload_cmd = \"echo {name} >> $ROOT/reloads; sleep 1.5; test -e $ROOT/works\""
+        );
+        env.simple_with(name, "x", &reload);
+    }
+    env.onetime().expect_code(1);
+    assert_eq!(env.reloads(), ["1", "2", "3"]);
+    env.put("works", "");
+    env.onetime().expect_code(0);
+    assert_eq!(env.reloads(), ["1", "2", "3", "1", "2", "3"]);
+    env.onetime().expect_code(0);
+    assert_eq!(env.reloads().len(), 6);
+}
+
+#[test]
 fn a_template_that_another_resource_makes_is_found_by_the_same_run() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("1-made", r#"{{getv "/k"}}"#);

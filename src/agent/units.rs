@@ -163,7 +163,12 @@ impl Agent {
 
     /// The unit that a resource is swapped with; none for one that is swapped for itself.
     pub(super) fn unit_name(&self, path: &Path) -> Option<String> {
-        let resource = &self.slots.get(path)?.resource;
+        // Below -root nothing of this machine is written, records among it.
+        let resource = &self
+            .slots
+            .get(path)
+            .filter(|_| !self.config.looks_only())?
+            .resource;
         let own = || {
             let rolls_back = resource.rolls_back() && self.runs_reloads();
             rolls_back.then(|| path.display().to_string())
@@ -294,6 +299,11 @@ impl Agent {
                 return;
             }
         };
+        if let Err(error) = unit.sync() {
+            // The files are in place; only a power cut in the next seconds could bring the old ones
+            // back.
+            log::warning(error.chain());
+        }
         self.take_unit(unit);
         for (path, inputs, change, number) in swapped {
             self.take_swapped(&path, inputs, change, number, now);

@@ -47,7 +47,7 @@ impl Wanted {
 impl Resource {
     /// What dest should be after this rendering.
     pub(crate) fn wanted(&self, content: Vec<u8>, target: &mut Target) -> Result<Wanted> {
-        if self.is_skipped(&content) || (self.create_only && target.exists()) {
+        if self.leaves_alone(&content, target.exists()) {
             return Ok(Wanted::Unchanged);
         }
         let Some(block) = &self.block else {
@@ -77,6 +77,12 @@ impl Resource {
         } else {
             Wanted::Content(new)
         })
+    }
+
+    /// Returns true if a file that is there, or not, stays so after this rendering. For a rehearsal,
+    /// which has no dest.
+    pub(crate) fn leaves_alone(&self, content: &[u8], exists: bool) -> bool {
+        self.is_skipped(content) || (self.create_only && exists)
     }
 
     /// Returns true if an empty result leaves the file alone, and this is one.

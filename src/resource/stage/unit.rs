@@ -148,6 +148,11 @@ impl Unit {
         Ok(self)
     }
 
+    /// Brings the new names to the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        sync_directories(&committed(&self.parts))
+    }
+
     /// Undoes a swap that has failed half way. What cannot be undone now is undone by the next run.
     fn take_back(&mut self, error: Error) -> Error {
         let noted = self.append("undo");
@@ -185,14 +190,14 @@ impl Unit {
     /// Finishes the renames of a process that is gone.
     pub(crate) fn finish(&self) -> Result<()> {
         self.parts.iter().try_for_each(Part::finish)?;
-        sync_directories(&committed(&self.parts))
+        self.sync()
     }
 
     /// Puts the old files back. May be repeated.
     pub(crate) fn restore(&self) -> Result<()> {
         let restored = self.parts.iter().rev().map(Part::restore);
         restored.fold(Ok(()), Result::and)?;
-        sync_directories(&committed(&self.parts))
+        self.sync()
     }
 
     /// Returns the first file that is not the new one any more.

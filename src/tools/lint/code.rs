@@ -79,6 +79,8 @@ codes! {
     E215;
     /// The owner or group does not exist on a machine that may not be the image.
     W216;
+    /// A key without an effect.
+    W217;
     // Templates.
     /// The template does not parse.
     E301;

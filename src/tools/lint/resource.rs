@@ -106,6 +106,7 @@ impl<'d> Section<'d> {
 
     fn check(&self, start: usize, all: &mut Vec<ResourceFacts>, report: &mut Report) -> Result<()> {
         let mode = self.check_mode(report);
+        self.check_idle_keys(report);
         let prefix = self.prefix(report);
         let mut keys = Vec::new();
         for (key, at) in self.keys() {
@@ -159,6 +160,31 @@ impl<'d> Section<'d> {
             is_public: mode & 0o004 != 0,
         });
         Ok(())
+    }
+
+    /// Reports keys that have no effect without another one, or beside one.
+    fn check_idle_keys(&self, report: &mut Report) {
+        let has = |key| self.document.entry(self.table, key).is_some();
+        let rolls_back = self
+            .text("on_reload_failure")
+            .is_some_and(|(text, _)| text == "rollback");
+        for (key, is_idle, why) in [
+            ("comment", !has("block"), "without block"),
+            ("insert", !has("block"), "without block"),
+            ("backup", has("create_only"), "beside create_only"),
+            ("reload_retry", rolls_back, "beside on_reload_failure"),
+            (
+                "on_reload_failure",
+                !has("reload_cmd"),
+                "without reload_cmd",
+            ),
+        ] {
+            if let Some(entry) = self.document.entry(self.table, key).filter(|_| is_idle) {
+                let message = format!("{key} has no effect {why}");
+                let help = "remove it".to_owned();
+                report.add(self.finding(entry.key, Code::W217, message, help));
+            }
+        }
     }
 
     /// The view of these keys, if there is metadata. The tree begins below the global prefix.

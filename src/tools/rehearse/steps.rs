@@ -194,6 +194,9 @@ impl Rehearsal {
                 None => Ok(content),
             });
             match checked {
+                Ok(content) if resource.resource.leaves_alone(&content, file.is_some()) => {
+                    step.rendered.push(file.clone());
+                }
                 Ok(content) => {
                     if file.as_deref() != Some(&*content) {
                         *file = Some(Rc::clone(&content));

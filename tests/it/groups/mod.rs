@@ -6,4 +6,5 @@ mod each;
 mod keys;
 mod rollback;
 mod swap;
+mod tools;
 mod torture;

@@ -115,9 +115,10 @@ fn the_daemon_swaps_the_group_once_all_of_it_works() {
         (env.read("out/a"), env.read("out/b")),
         ("1".into(), "1".into())
     );
-    let status = tool(&env, "-status");
-    status.expect_code(1);
-    assert!(status.stdout.contains("kafka"), "{}", status.stdout);
+    until("status says so", || {
+        let status = tool(&env, "-status");
+        status.code() == Some(1) && status.stdout.contains("kafka")
+    });
     fs::remove_file(env.path("refuse")).expect("it");
     env.wait_lines("reloads", 2);
     assert_eq!(env.reloads(), ["11", "22"]);

@@ -1,5 +1,5 @@
-//! What the original printed for some thousands of templates (`tests/conformance/`), in-process:
-//! the same bytes, or the same message.
+//! What the original, and Go itself, printed for some thousands of templates
+//! (`tests/conformance/`), in-process and by the program: the same bytes, or the same message.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,8 @@ use serde_json::Value as Json;
 
 use crate::env::Env;
 
-/// One line of `cases.jsonl`.
+/// One line of a file of cases.
+#[derive(Clone)]
 struct Case {
     id: String,
     data: String,
@@ -27,7 +28,7 @@ struct Case {
 #[test]
 fn conformance() {
     let views = views();
-    let cases = cases();
+    let cases = [cases("cases.jsonl"), cases("go.jsonl")].concat();
     let mut failed = Vec::new();
     for case in &cases {
         let got = views.get(&case.data).map(|view| render(case, view));
@@ -57,12 +58,38 @@ const RESOURCES: usize = 300;
 #[test]
 fn the_program_conforms() {
     let tree: Json = serde_json::from_str(&read("datasets.json")).unwrap();
-    let cases = cases();
+    let cases = cases("cases.jsonl");
     let wrong: Vec<&str> = cases
         .chunks(RESOURCES)
         .flat_map(|cases| wrong_in_one_run(&tree, cases))
         .collect();
     assert!(wrong.is_empty(), "{} differ: {wrong:?}", wrong.len());
+}
+
+/// The tables of Go in the program: one file that includes all templates that render.
+#[test]
+fn the_program_has_the_tables_of_go() {
+    let mut env = Env::with_tree(&serde_json::from_str(&read("datasets.json")).unwrap());
+    env.var("TZ", "UTC");
+    let (mut template, mut want) = (String::new(), String::new());
+    for case in cases("go.jsonl") {
+        let Case {
+            id, want: Ok(out), ..
+        } = &case
+        else {
+            continue;
+        };
+        env.template(&format!("{id}.tmpl"), &case.template);
+        template += &format!("{{{{include \"{id}.tmpl\"}}}}\u{2} {id}\n");
+        want += &format!("{out}\u{2} {id}\n");
+    }
+    env.simple_with("tables", &template, "prefix = \"/kv\"");
+    env.onetime().expect_code(0);
+    let got = env.read("out/tables");
+    let pairs = want.split('\u{2}').zip(got.split('\u{2}'));
+    let different = pairs.filter(|(want, got)| want != got);
+    let shown: Vec<String> = different.map(|pair| format!("{pair:?}")).collect();
+    assert!(shown.is_empty() && want == got, "{}", shown.join("\n"));
 }
 
 /// Renders these cases in one run; returns those that differ.
@@ -134,7 +161,7 @@ fn views() -> BTreeMap<String, View> {
         .collect()
 }
 
-fn cases() -> Vec<Case> {
+fn cases(file: &str) -> Vec<Case> {
     let case = |line: &str| {
         let line: BTreeMap<String, String> = serde_json::from_str(line).unwrap();
         let want = match line.get("out") {
@@ -148,7 +175,7 @@ fn cases() -> Vec<Case> {
             want,
         }
     };
-    read("cases.jsonl").lines().map(case).collect()
+    read(file).lines().map(case).collect()
 }
 
 fn read(name: &str) -> String {

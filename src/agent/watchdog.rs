@@ -21,6 +21,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// A sync may take this much longer than any other step, before the process ends.
 const SYNC: Duration = Duration::from_secs(10);
+/// Time is counted in ticks of this length: not the time in which the process itself was stopped.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Work on files that the loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ struct Entered {
     step: Step,
     path: PathBuf,
     since: Instant,
+    /// The time of it in which this process was running.
+    taken: Duration,
     is_reported: bool,
 }
 
@@ -123,6 +127,7 @@ impl Watchdog {
             step,
             path: path.to_owned(),
             since: Instant::now(),
+            taken: Duration::ZERO,
             is_reported: false,
         }));
     }
@@ -141,14 +146,15 @@ impl Watchdog {
     /// Ends the process, unless the loop does in time: it was asked to end. Returns only with the
     /// process.
     pub(super) fn end_process(&self) {
-        let asked = Instant::now();
+        let mut left = LAST_MOMENTS + SYNC;
         loop {
+            thread::sleep(TICK);
+            left = left.saturating_sub(TICK);
             let entered = self.shared.lock().entered.clone();
             let extra = entered
                 .as_ref()
                 .map_or(Duration::ZERO, |entered| entered.step.extra());
-            let left = (LAST_MOMENTS + extra).saturating_sub(asked.elapsed());
-            if left.is_zero() {
+            if left + extra <= SYNC {
                 log::warning(match entered {
                     Some(entered) => {
                         let name = entered.name();
@@ -158,7 +164,6 @@ impl Watchdog {
                 });
                 process::exit(1);
             }
-            thread::sleep(left);
         }
     }
 }
@@ -192,14 +197,23 @@ impl Shared {
     fn watch(&self, limit: Option<Duration>) {
         let mut now = self.lock();
         loop {
-            let Some(entered) = now.entered.clone() else {
-                now.is_asleep = true;
+            now.is_asleep = now
+                .entered
+                .as_ref()
+                .is_none_or(|entered| entered.is_reported && limit.is_none());
+            if now.is_asleep {
                 now = self.wait(now);
                 continue;
+            }
+            let waited = self.changed.wait_timeout(now, TICK);
+            now = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let Some(entered) = &mut now.entered else {
+                continue;
             };
-            let age = entered.since.elapsed();
-            let limit = limit.map(|limit| limit + entered.step.extra());
-            if limit.is_some_and(|limit| age >= limit) {
+            // It may have begun within this tick.
+            entered.taken += TICK.min(entered.since.elapsed());
+            let entered = entered.clone();
+            if limit.is_some_and(|limit| entered.taken >= limit + entered.step.extra()) {
                 log::error(format_args!(
                     "{} has taken {}; gave up",
                     entered.name(),
@@ -207,21 +221,9 @@ impl Shared {
                 ));
                 process::exit(1);
             }
-            let patience = (!entered.is_reported).then_some(PATIENCE);
-            if patience.is_some_and(|patience| age >= patience) {
+            if !entered.is_reported && entered.taken >= PATIENCE {
                 now = self.report(now, &entered);
-                continue;
             }
-            now = match [patience, limit].into_iter().flatten().min() {
-                Some(next) => {
-                    let waited = self.changed.wait_timeout(now, next - age);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    now.is_asleep = true;
-                    self.wait(now)
-                }
-            };
         }
     }
 

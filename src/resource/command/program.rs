@@ -91,7 +91,12 @@ pub fn reason(command: &str, status: i32) -> Option<String> {
     } else {
         return None;
     };
-    let found = parts(command).find_map(obstacle_of_part);
+    let mut parts = parts(command);
+    let mut moved = false;
+    let found = parts.find_map(|part| {
+        moved |= first_word(part) == Some("cd");
+        obstacle_of_part(part, moved)
+    });
     Some(found.unwrap_or_else(|| usual.to_owned()))
 }
 
@@ -102,8 +107,9 @@ fn parts(command: &str) -> impl Iterator<Item = &str> {
     command.split(between)
 }
 
-/// What keeps a simple command from running, in a sentence with its help.
-fn obstacle_of_part(part: &str) -> Option<String> {
+/// What keeps a simple command from running, in a sentence with its help. Where the shell has `moved`
+/// to another directory, relative paths are not judged.
+fn obstacle_of_part(part: &str, moved: bool) -> Option<String> {
     let word = first_word(part).filter(|word| is_plain(word) && !is_builtin(word))?;
     let name = word.rsplit('/').next().unwrap_or(word);
     let script = part
@@ -117,14 +123,15 @@ fn obstacle_of_part(part: &str) -> Option<String> {
     if let Some(script) = script.filter(|script| is_plain(script)) {
         return absent(Path::new(script)).map(|obstacle| sentence(script, obstacle));
     }
-    let found = if word.starts_with('/') {
-        let program = Path::new(word);
-        absent(program).or_else(|| obstacle(program))
-    } else if word.contains('/') {
-        let problem = "is looked for where confd was started";
-        Some(Obstacle::new(problem, "write its absolute path"))
-    } else {
-        (!is_in_path(word)).then(|| Obstacle::new("is not in PATH", "write its absolute path"))
+    let program = Path::new(word);
+    let relative = |problem: &str| Some(Obstacle::new(problem, "write its absolute path"));
+    let found = match word {
+        _ if word.starts_with('/') => absent(program).or_else(|| obstacle(program)),
+        _ if word.contains('/') && moved => None,
+        _ if word.contains('/') && program.exists() => obstacle(program),
+        _ if word.contains('/') => relative("is looked for where confd was started"),
+        _ if is_in_path(word) => None,
+        _ => relative("is not in PATH"),
     };
     found.map(|obstacle| sentence(word, obstacle))
 }
@@ -258,6 +265,11 @@ mod tests {
                 "bin/run",
                 127,
                 Some("bin/run is looked for where confd was started; write its absolute path"),
+            ),
+            (
+                "cd /opt && bin/run",
+                127,
+                Some("usually a program that does not exist or is not in PATH"),
             ),
             (
                 "/",

@@ -10,8 +10,9 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
+use super::Resource;
 use super::funcs::{FUNCTIONS, Funcs};
-use super::{Resource, below_root, parse_mode};
+use super::load::{below_root, parse_mode};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::template::value::Pair;

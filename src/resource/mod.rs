@@ -4,11 +4,14 @@
 
 mod block;
 pub mod command;
+mod files;
 mod format;
 pub mod funcs;
 mod input;
 mod inputs;
+mod invocations;
 pub(crate) mod items;
+mod load;
 pub(crate) mod made;
 pub mod missing;
 pub mod pending;
@@ -18,7 +21,6 @@ mod stamp;
 mod templates;
 mod wanted;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,21 +29,22 @@ use std::time::Duration;
 use md5::{Digest, Md5};
 
 use crate::config::Config;
-use crate::config::table::{Table, Warning};
+use crate::config::table::Warning;
 use crate::error::{self, Error, Result};
 use crate::go::hex;
-use crate::keys;
 use crate::log;
 use crate::platform;
-use crate::template::{self, Budget, CallError, Function, Host, Options, Template, Value};
+use crate::template::{self, Budget, Options, Template, Value};
 use crate::tree::{ReadSet, Tree, View};
 
 use block::Block;
-use command::Invocation;
+pub(crate) use files::unit_of;
+pub use files::{find, template_path};
 use format::Format;
 use funcs::{Funcs, HostEnv};
 use input::FileInput;
 pub use inputs::{Inputs, SystemInputs};
+pub(crate) use invocations::with_staged;
 use items::Item;
 use provenance::{Provenance, Recorder};
 use stage::{Attributes, Difference, Stage, Target};
@@ -130,9 +133,6 @@ pub struct Rendered {
     pub ownership: Ownership,
 }
 
-/// The largest value of `backup`.
-const MOST_BACKUPS: u32 = 99;
-
 /// So many changed keys are named in the log.
 const MOST_SHOWN: usize = 20;
 
@@ -194,125 +194,7 @@ pub struct Prepared {
     pub md5: String,
 }
 
-/// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked
-/// directories are not entered.
-pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
-    let mut found = Vec::new();
-    match fs::metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        // One that cannot be looked at is not an empty one.
-        Err(source) => return Err(Error::io("list", directory, source)),
-        Ok(_) => find_below(directory, &mut found, 0)?,
-    }
-    Ok(found)
-}
-
-/// Deeper directories than anybody makes on purpose.
-const DEEPEST: u32 = 64;
-
-fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -> Result<()> {
-    let list = |source| Error::io("list", directory, source);
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(directory).map_err(list)? {
-        let entry = entry.map_err(list)?;
-        entries.push((entry.file_name(), entry));
-    }
-    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    for (name, entry) in entries {
-        let path = entry.path();
-        if entry.file_type().map_err(list)?.is_dir() {
-            if depth < DEEPEST {
-                find_below(&path, found, depth + 1)?;
-            }
-        } else if name.as_encoded_bytes().ends_with(b"toml") {
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
-                Ok(_) => {}
-                // A link that leads nowhere, say: its problem is reported when it is
-                // loaded.
-                Err(_) => found.push((path, Stamp::UNKNOWN)),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Where template `src` is: as Go's filepath.Join has it, below `templates` even with a slash
-/// before it.
-pub fn template_path(templates: &Path, src: &str) -> PathBuf {
-    templates.join(src.trim_start_matches(std::path::is_separator))
-}
-
 impl Resource {
-    /// Reads a conf.d file. Unknown keys are kept as warnings; anything else that is wrong is an
-    /// error.
-    pub fn load(path: &Path, config: &Config) -> Result<Resource> {
-        let file = Table::read(path)?;
-        let no_section = || {
-            let message = "there is no [template] section";
-            Error::config(path.display().to_string(), message)
-        };
-        let table = file.section("template")?.ok_or_else(no_section)?;
-        let required = |key| {
-            let value = table.string(key)?.filter(|value| !value.is_empty());
-            value.ok_or_else(|| table.error(key, "is missing; a resource needs src and dest"))
-        };
-        let for_each = table.string("for_each")?;
-        if let Some(pipeline) = &for_each {
-            let checked = items::check(pipeline, &required("dest")?);
-            checked.map_err(|problem| table.error("for_each", &problem))?;
-        }
-        let owner = table.string("owner")?.unwrap_or_default();
-        let (owner, owner_group) = owner.split_once(':').unwrap_or((&owner, ""));
-        let group = table.string("group")?.unwrap_or_default();
-        // Beside a plain owner it is the group of that, as it always was.
-        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
-        let file_group = if owner_group.is_empty() {
-            &group
-        } else {
-            owner_group
-        };
-        let src = required("src")?;
-        let dest = PathBuf::from(required("dest")?);
-        let known: Vec<&str> = keys::names(keys::RESOURCE).collect();
-        let mut warnings = file.unknown(&["template"]);
-        warnings.extend(table.unknown(&known));
-        Ok(Resource {
-            path: path.to_path_buf(),
-            src,
-            shown: below_root(&dest, config),
-            dest,
-            keys: table.strings("keys")?.unwrap_or_default(),
-            prefix: resource_prefix(table, config)?,
-            mode: if for_each.is_some() {
-                None
-            } else {
-                mode(table)?
-            },
-            mode_text: table.string("mode")?.unwrap_or_default(),
-            owner: Id::new(table, "uid", owner)?,
-            group: Id::new(table, "gid", file_group)?,
-            unit: is_unit.then(|| group.clone()),
-            rolls_back: rolls_back(table)?,
-            check_cmd: table.string("check_cmd")?.unwrap_or_default(),
-            check_timeout: table.duration("check_cmd_timeout")?,
-            reload_cmd: table.string("reload_cmd")?.unwrap_or_default(),
-            reload_timeout: table.duration("reload_cmd_timeout")?,
-            reload_retry: table.boolean("reload_retry")?.unwrap_or(false),
-            strict: table.boolean("strict")?.unwrap_or(config.strict),
-            output: output(table)?,
-            reconcile: table.boolean("reconcile")?.unwrap_or(config.reconcile),
-            create_only: table.boolean("create_only")?.unwrap_or(false),
-            skip_empty: table.boolean("skip_empty")?.unwrap_or(false),
-            backups: backups(table)?,
-            block: Block::load(table)?,
-            for_each,
-            item: None,
-            is_gone: false,
-            warnings,
-        })
-    }
-
     /// The harmless mistakes of the conf.d file.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -648,244 +530,7 @@ fn create(target: Target, wanted: &Wanted, config: &Config) -> Result<Stage> {
     Ok(stage)
 }
 
-/// The commands of a resource.
-impl Resource {
-    /// The `check_cmd` for a staged file; `None` when there is none to run.
-    /// `staged` finds the new file of another resource of its group, by the name of its conf.d file.
-    pub(crate) fn check(
-        &self,
-        prepared: &Prepared,
-        config: &Config,
-        staged: &dyn Fn(&str) -> Option<PathBuf>,
-    ) -> Result<Option<Invocation>> {
-        if self.check_cmd.is_empty() || config.sync_only || prepared.change.difference.surplus {
-            return Ok(None);
-        }
-        let text = with_staged(&self.check_cmd, staged);
-        let text =
-            text.map_err(|problem| self.check_failed(Error::resource(&self.path, &problem)))?;
-        let mut check = self.check_text(&text, &prepared.stage.path())?;
-        check.changed_keys = prepared.change.keys.clone();
-        Ok(Some(check))
-    }
-
-    /// The `check_cmd` for the file at `src`.
-    pub fn check_on(&self, src: &Path) -> Result<Invocation> {
-        self.check_text(&self.check_cmd, src)
-    }
-
-    fn check_text(&self, text: &str, src: &Path) -> Result<Invocation> {
-        Ok(Invocation {
-            text: self.expand_check(text, &src.to_string_lossy())?,
-            src: src.to_path_buf(),
-            dest: self.dest.clone(),
-            changed_keys: Vec::new(),
-            time_limit: self.check_timeout,
-        })
-    }
-
-    /// The commands as they are written, each with its key; those that are empty are left out.
-    pub fn commands(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let commands = [
-            ("check_cmd", &self.check_cmd),
-            ("reload_cmd", &self.reload_cmd),
-        ];
-        let written = commands
-            .into_iter()
-            .filter(|(_, command)| !command.is_empty());
-        written.map(|(key, command)| (key, command.as_str()))
-    }
-
-    /// Go's text/template with `.src` and `.dest`, as the original expands `check_cmd`.
-    fn expand_check(&self, text: &str, src: &str) -> Result<String> {
-        let dest = self.dest.to_string_lossy();
-        let data = vec![
-            ("src".into(), Value::text(src)),
-            ("dest".into(), Value::text(&*dest)),
-        ];
-        let data = Value::map(data).unwrap_or(Value::Nil);
-        let template = Template::parse("check_cmd", text.as_bytes(), &[]);
-        let expanded = template.and_then(|template| {
-            let (options, mut budget) = (Options::default(), Budget::default());
-            template.execute(&mut NoFunctions, &data, options, &mut budget)
-        });
-        let command = expanded.map_err(|error| self.check_failed(error.into()))?;
-        Ok(String::from_utf8_lossy(&command).into_owned())
-    }
-
-    /// The consequence of the `check_cmd`'s outcome for the staged file.
-    pub fn judge_check(&self, outcome: Result<()>) -> Result<()> {
-        outcome.map_err(|error| self.check_failed(error))
-    }
-
-    fn check_failed(&self, cause: Error) -> Error {
-        let dest = self.dest.clone();
-        error::Kind::Check { dest, cause }.into()
-    }
-
-    /// The reload because of the `changed` keys; `None` without a command. Only `{{.src}}` and
-    /// `{{.dest}}` mean something in it: the original passes other braces, such as those of `docker
-    /// ps --format '{{.Names}}'`, on as they are.
-    pub fn reload(&self, changed: Vec<String>) -> Option<Invocation> {
-        if self.reload_cmd.is_empty() {
-            return None;
-        }
-        let dest = self.dest.to_string_lossy();
-        let placeholders = ["{{.src}}", "{{ .src }}", "{{.dest}}", "{{ .dest }}"];
-        let mut text = self.reload_cmd.clone();
-        for name in placeholders {
-            text = text.replace(name, &dest);
-        }
-        Some(Invocation {
-            text,
-            src: self.dest.clone(),
-            dest: self.dest.clone(),
-            changed_keys: changed,
-            time_limit: self.reload_timeout,
-        })
-    }
-}
-
-/// The text with `{{.stage "NAME.toml"}}` replaced by the staged file of that resource.
-pub(crate) fn with_staged(
-    text: &str,
-    staged: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Result<String, String> {
-    let (mut whole, mut rest) = (String::new(), text);
-    while let Some((before, action)) = rest.split_once("{{") {
-        let (inside, after) = action.split_once("}}").unwrap_or((action, ""));
-        whole.push_str(before);
-        let name = inside.trim_ascii().strip_prefix(".stage ");
-        match name.map(|name| name.trim_matches([' ', '"', '`'])) {
-            Some(name) => {
-                let path = staged(name);
-                let path = path.ok_or_else(|| {
-                    format!("{{{{.stage {name:?}}}}}: there is no such resource in its group")
-                })?;
-                whole.push_str(&path.to_string_lossy());
-                rest = after;
-            }
-            None => {
-                whole.push_str("{{");
-                rest = action;
-            }
-        }
-    }
-    whole.push_str(rest);
-    Ok(whole)
-}
-
-/// A `check_cmd` may use Go's built-in functions only.
-struct NoFunctions;
-
-impl Host for NoFunctions {
-    fn functions(&self) -> &'static [Function] {
-        &[]
-    }
-
-    fn call(&mut self, _: usize, _: &[Value], _: &mut Budget) -> Result<Value, CallError> {
-        Err(CallError::failed("not a function".into()))
-    }
-}
-
-/// The global prefix, with which the tree was fetched, replaces that of the resource.
-fn resource_prefix(table: &Table, config: &Config) -> Result<String> {
-    let prefix = table.string("prefix")?.unwrap_or_default();
-    Ok(if config.prefix.is_none() {
-        prefix
-    } else {
-        String::new()
-    })
-}
-
-/// Octal, as written: "0644", "644" and "0o644" are the same.
-fn mode(table: &Table) -> Result<Option<u32>> {
-    let text = table.string("mode")?.unwrap_or_default();
-    parse_mode(&text)
-        .map_err(|()| table.error("mode", "is not an octal file mode such as \"0644\""))
-}
-
-/// The mode that a text means; none for an empty one.
-fn parse_mode(text: &str) -> Result<Option<u32>, ()> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok();
-    mode.filter(|mode| *mode <= 0o7777).map(Some).ok_or(())
-}
-
-/// The value of `on_reload_failure`.
-fn rolls_back(table: &Table) -> Result<bool> {
-    match table.string("on_reload_failure")?.as_deref() {
-        None | Some("keep") => Ok(false),
-        Some("rollback") => Ok(true),
-        Some(_) => {
-            let must = "must be \"keep\" or \"rollback\"";
-            Err(table.error("on_reload_failure", must))
-        }
-    }
-}
-
-/// The group that a conf.d file names, as far as it can be read: that of a broken one must be known,
-/// too.
-pub(crate) fn unit_of(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| {
-        let value = line.trim_start().strip_prefix("group")?.trim_start();
-        let value = value.strip_prefix('=')?.trim_start();
-        let quote = value
-            .chars()
-            .next()
-            .filter(|quote| "\"'".contains(*quote))?;
-        let (unit, _) = value.strip_prefix(quote)?.split_once(quote)?;
-        (!unit.is_empty()).then(|| unit.to_owned())
-    })
-}
-
-/// The number of former versions to keep.
-fn backups(table: &Table) -> Result<u32> {
-    let number = table.integer("backup")?.unwrap_or(0);
-    let number = u32::try_from(number)
-        .ok()
-        .filter(|number| *number <= MOST_BACKUPS);
-    number.ok_or_else(|| table.error("backup", "is not a number from 0 to 99"))
-}
-
-/// The path of `dest` below `-root`, or `dest` itself.
-fn below_root(dest: &Path, config: &Config) -> PathBuf {
-    match &config.root {
-        Some(root) => root.join(dest.strip_prefix("/").unwrap_or(dest)),
-        None => dest.to_path_buf(),
-    }
-}
-
-/// The format that the rendered file must have.
-fn output(table: &Table) -> Result<Option<Format>> {
-    let Some(name) = table.string("output")?.filter(|name| !name.is_empty()) else {
-        return Ok(None);
-    };
-    let format = Format::named(&name);
-    let must = || {
-        table.error(
-            "output",
-            &format!("must be {}, not {name:?}", format::NAMES),
-        )
-    };
-    format.map(Some).ok_or_else(must)
-}
-
 impl Id {
-    /// The number wins over the name, as in the original; -1 there meant "not set".
-    fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
-        match table.integer(number)? {
-            None | Some(-1) if name.is_empty() => Ok(Id::Kept),
-            None | Some(-1) => Ok(Id::Named(name.to_owned())),
-            Some(id) => u32::try_from(id)
-                .map(Id::Number)
-                .map_err(|_| table.error(number, "is not a user or group id")),
-        }
-    }
-
     /// The number, asked for each time: the name may be made by another resource's reload. A name
     /// that this machine does not know is added to `unknown`.
     fn number(&self, kind: &str, find: FindId, unknown: &mut Vec<String>) -> Option<u32> {

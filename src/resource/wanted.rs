@@ -130,7 +130,7 @@ impl Resource {
         Resource {
             path: path.to_path_buf(),
             src: String::new(),
-            shown: super::below_root(&made.dest, config),
+            shown: super::load::below_root(&made.dest, config),
             dest: made.dest.clone(),
             keys: Vec::new(),
             prefix: String::new(),

@@ -1,0 +1,73 @@
+//! The files of resources: those below conf.d, and where their templates are.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Stamp;
+use crate::error::{Error, Result};
+
+/// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked
+/// directories are not entered.
+pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
+    let mut found = Vec::new();
+    match fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // One that cannot be looked at is not an empty one.
+        Err(source) => return Err(Error::io("list", directory, source)),
+        Ok(_) => find_below(directory, &mut found, 0)?,
+    }
+    Ok(found)
+}
+
+/// Deeper directories than anybody makes on purpose.
+const DEEPEST: u32 = 64;
+
+fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -> Result<()> {
+    let list = |source| Error::io("list", directory, source);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory).map_err(list)? {
+        let entry = entry.map_err(list)?;
+        entries.push((entry.file_name(), entry));
+    }
+    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (name, entry) in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(list)?.is_dir() {
+            if depth < DEEPEST {
+                find_below(&path, found, depth + 1)?;
+            }
+        } else if name.as_encoded_bytes().ends_with(b"toml") {
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
+                Ok(_) => {}
+                // A link that leads nowhere, say: its problem is reported when it is
+                // loaded.
+                Err(_) => found.push((path, Stamp::UNKNOWN)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where template `src` is: as Go's filepath.Join has it, below `templates` even with a slash
+/// before it.
+pub fn template_path(templates: &Path, src: &str) -> PathBuf {
+    templates.join(src.trim_start_matches(std::path::is_separator))
+}
+
+/// The group that a conf.d file names, as far as it can be read: that of a broken one must be known,
+/// too.
+pub(crate) fn unit_of(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| {
+        let value = line.trim_start().strip_prefix("group")?.trim_start();
+        let value = value.strip_prefix('=')?.trim_start();
+        let quote = value
+            .chars()
+            .next()
+            .filter(|quote| "\"'".contains(*quote))?;
+        let (unit, _) = value.strip_prefix(quote)?.split_once(quote)?;
+        (!unit.is_empty()).then(|| unit.to_owned())
+    })
+}

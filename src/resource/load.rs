@@ -1,0 +1,170 @@
+//! Reads one conf.d file into a [`Resource`].
+//!
+//! Unknown keys are warnings; anything else that is wrong is an error, with its line.
+
+use std::path::{Path, PathBuf};
+
+use super::block::Block;
+use super::format::{self, Format};
+use super::{Id, Resource, items};
+use crate::config::Config;
+use crate::config::table::Table;
+use crate::error::{Error, Result};
+use crate::keys;
+
+/// The largest value of `backup`.
+const MOST_BACKUPS: u32 = 99;
+
+impl Resource {
+    /// Reads a conf.d file. Unknown keys are kept as warnings; anything else that is wrong is an
+    /// error.
+    pub fn load(path: &Path, config: &Config) -> Result<Resource> {
+        let file = Table::read(path)?;
+        let no_section = || {
+            let message = "there is no [template] section";
+            Error::config(path.display().to_string(), message)
+        };
+        let table = file.section("template")?.ok_or_else(no_section)?;
+        let required = |key| {
+            let value = table.string(key)?.filter(|value| !value.is_empty());
+            value.ok_or_else(|| table.error(key, "is missing; a resource needs src and dest"))
+        };
+        let for_each = table.string("for_each")?;
+        if let Some(pipeline) = &for_each {
+            let checked = items::check(pipeline, &required("dest")?);
+            checked.map_err(|problem| table.error("for_each", &problem))?;
+        }
+        let owner = table.string("owner")?.unwrap_or_default();
+        let (owner, owner_group) = owner.split_once(':').unwrap_or((&owner, ""));
+        let group = table.string("group")?.unwrap_or_default();
+        // Beside a plain owner it is the group of that, as it always was.
+        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
+        let file_group = if owner_group.is_empty() {
+            &group
+        } else {
+            owner_group
+        };
+        let src = required("src")?;
+        let dest = PathBuf::from(required("dest")?);
+        let known: Vec<&str> = keys::names(keys::RESOURCE).collect();
+        let mut warnings = file.unknown(&["template"]);
+        warnings.extend(table.unknown(&known));
+        Ok(Resource {
+            path: path.to_path_buf(),
+            src,
+            shown: below_root(&dest, config),
+            dest,
+            keys: table.strings("keys")?.unwrap_or_default(),
+            prefix: resource_prefix(table, config)?,
+            mode: if for_each.is_some() {
+                None
+            } else {
+                mode(table)?
+            },
+            mode_text: table.string("mode")?.unwrap_or_default(),
+            owner: Id::new(table, "uid", owner)?,
+            group: Id::new(table, "gid", file_group)?,
+            unit: is_unit.then(|| group.clone()),
+            rolls_back: rolls_back(table)?,
+            check_cmd: table.string("check_cmd")?.unwrap_or_default(),
+            check_timeout: table.duration("check_cmd_timeout")?,
+            reload_cmd: table.string("reload_cmd")?.unwrap_or_default(),
+            reload_timeout: table.duration("reload_cmd_timeout")?,
+            reload_retry: table.boolean("reload_retry")?.unwrap_or(false),
+            strict: table.boolean("strict")?.unwrap_or(config.strict),
+            output: output(table)?,
+            reconcile: table.boolean("reconcile")?.unwrap_or(config.reconcile),
+            create_only: table.boolean("create_only")?.unwrap_or(false),
+            skip_empty: table.boolean("skip_empty")?.unwrap_or(false),
+            backups: backups(table)?,
+            block: Block::load(table)?,
+            for_each,
+            item: None,
+            is_gone: false,
+            warnings,
+        })
+    }
+}
+
+/// The global prefix, with which the tree was fetched, replaces that of the resource.
+fn resource_prefix(table: &Table, config: &Config) -> Result<String> {
+    let prefix = table.string("prefix")?.unwrap_or_default();
+    Ok(if config.prefix.is_none() {
+        prefix
+    } else {
+        String::new()
+    })
+}
+
+/// Octal, as written: "0644", "644" and "0o644" are the same.
+fn mode(table: &Table) -> Result<Option<u32>> {
+    let text = table.string("mode")?.unwrap_or_default();
+    parse_mode(&text)
+        .map_err(|()| table.error("mode", "is not an octal file mode such as \"0644\""))
+}
+
+/// The mode that a text means; none for an empty one.
+pub(super) fn parse_mode(text: &str) -> Result<Option<u32>, ()> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok();
+    mode.filter(|mode| *mode <= 0o7777).map(Some).ok_or(())
+}
+
+/// The value of `on_reload_failure`.
+fn rolls_back(table: &Table) -> Result<bool> {
+    match table.string("on_reload_failure")?.as_deref() {
+        None | Some("keep") => Ok(false),
+        Some("rollback") => Ok(true),
+        Some(_) => {
+            let must = "must be \"keep\" or \"rollback\"";
+            Err(table.error("on_reload_failure", must))
+        }
+    }
+}
+
+/// The number of former versions to keep.
+fn backups(table: &Table) -> Result<u32> {
+    let number = table.integer("backup")?.unwrap_or(0);
+    let number = u32::try_from(number)
+        .ok()
+        .filter(|number| *number <= MOST_BACKUPS);
+    number.ok_or_else(|| table.error("backup", "is not a number from 0 to 99"))
+}
+
+/// The path of `dest` below `-root`, or `dest` itself.
+pub(super) fn below_root(dest: &Path, config: &Config) -> PathBuf {
+    match &config.root {
+        Some(root) => root.join(dest.strip_prefix("/").unwrap_or(dest)),
+        None => dest.to_path_buf(),
+    }
+}
+
+/// The format that the rendered file must have.
+fn output(table: &Table) -> Result<Option<Format>> {
+    let Some(name) = table.string("output")?.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let format = Format::named(&name);
+    let must = || {
+        table.error(
+            "output",
+            &format!("must be {}, not {name:?}", format::NAMES),
+        )
+    };
+    format.map(Some).ok_or_else(must)
+}
+
+impl Id {
+    /// The number wins over the name, as in the original; -1 there meant "not set".
+    fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
+        match table.integer(number)? {
+            None | Some(-1) if name.is_empty() => Ok(Id::Kept),
+            None | Some(-1) => Ok(Id::Named(name.to_owned())),
+            Some(id) => u32::try_from(id)
+                .map(Id::Number)
+                .map_err(|_| table.error(number, "is not a user or group id")),
+        }
+    }
+}

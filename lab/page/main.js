@@ -1,7 +1,7 @@
 // The page: asks the program about what is looked at, and lets each part show its share.
 
 import { ask, listen } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, calm } from "./dom.js";
 import { setRoles, showEdits, showTools } from "./editing.js";
 import { showFiles, showFindingCounts } from "./files.js";
 import { switchLanguage, translate, words } from "./i18n.js";
@@ -78,10 +78,17 @@ async function askOverview() {
   if (asked.overview === about) return;
   asked.overview = about;
   const overview = await ask("overview", state);
-  if (!overview || asked.overview !== about) return;
+  if (asked.overview !== about) return;
+  // Given up for another page's question.
+  if (!overview) return askAgain();
   showSteps(overview);
   showFiles();
 }
+
+const askAgain = calm(500, () => {
+  asked.overview = null;
+  attempt(askOverview);
+});
 
 async function askFindings() {
   const about = JSON.stringify([generation, state.edits]);

@@ -55,6 +55,7 @@ impl Lab {
         {
             return Ok(Arc::clone(life));
         }
+        self.tickets.give_up();
         let life = Arc::new(Life::new(state, edits));
         *known = Some(Arc::clone(&life));
         Ok(life)

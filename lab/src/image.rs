@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub config: Config,
     /// The metadata, as recorded or from the node.
     pub tree: Arc<Tree>,
+    /// The node that the metadata was recorded on, if it can be told.
+    pub own: Option<String>,
     /// What is wrong with settings or metadata since they were read last.
     pub problems: Vec<String>,
 }
@@ -44,6 +46,7 @@ impl Image {
         let state = State {
             generation: 1,
             config,
+            own: own_node(&tree),
             tree,
             problems: Vec::new(),
         };
@@ -114,8 +117,13 @@ impl Image {
 
     fn replace(&self, mut state: State) {
         state.generation += 1;
+        state.own = own_node(&state.tree);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }
+}
+
+fn own_node(tree: &Tree) -> Option<String> {
+    rehearse::Plan::of(tree).recorded_node()
 }
 
 fn load(args: &Args) -> Result<Config, String> {

@@ -11,6 +11,13 @@ use crate::selection::Life;
 #[derive(Default)]
 pub(crate) struct Tickets(AtomicU64);
 
+impl Tickets {
+    /// Gives up the question that was asked last: nobody will want its answer.
+    pub(crate) fn give_up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// All steps of the node that a request names. Null when another question has come since.
 pub(crate) fn show(life: &Life, request: &Json, tickets: &Tickets) -> Result<Json, String> {
     let ticket = tickets.0.fetch_add(1, Ordering::Relaxed) + 1;

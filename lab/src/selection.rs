@@ -39,7 +39,7 @@ impl Life {
     pub(crate) fn new(state: Arc<State>, edits: Edits) -> Life {
         let tree = match edits == Edits::default() {
             true => Arc::clone(&state.tree),
-            false => Arc::new(edits.apply(&state.tree)),
+            false => Arc::new(edits.apply(&state.tree, state.own.as_deref())),
         };
         let plan = Plan::of(&tree);
         Life {

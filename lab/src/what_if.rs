@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use app_agent::tools::rehearse::Plan;
 use app_agent::tree::Tree;
 use serde_json::Value as Json;
 
@@ -38,12 +37,11 @@ impl Edits {
         self.0.iter().any(|(edited, _)| is_at_or_below(key, edited))
     }
 
-    /// The tree with the changes.
-    pub(crate) fn apply(&self, recorded: &Tree) -> Tree {
+    /// The tree with the changes. The node that it was recorded on is `own`.
+    pub(crate) fn apply(&self, recorded: &Tree, own: Option<&str>) -> Tree {
         let leaves = recorded.leaves();
         let mut leaves: BTreeMap<String, String> =
             leaves.map(|(key, value)| (key, value.to_owned())).collect();
-        let own = Plan::of(recorded).recorded_node();
         let own = own.map(|name| format!("/hosts/{name}"));
         for (key, value) in &self.0 {
             let twin = own.as_deref().and_then(|own| twin(key, own));
@@ -89,7 +87,9 @@ mod tests {
             ("/hosts/web/i-1/ip", "10.0.0.1"),
             ("/hosts/web/i-2/ip", "10.0.0.2"),
         ]);
-        let tree = Edits::from_json(edits).expect("edits").apply(&recorded);
+        let tree = Edits::from_json(edits)
+            .expect("edits")
+            .apply(&recorded, Some("web/i-1"));
         tree.leaves()
             .map(|(key, value)| format!("{key}={value}"))
             .collect()

@@ -370,11 +370,12 @@ impl Trace for Witness {
         self.0.borrow_mut().collected()
     }
 
-    fn wrote(&mut self, node: Span, size: usize) {
-        self.0.borrow_mut().part(node, size);
+    fn wrote(&mut self, node: impl FnOnce() -> Span, size: usize) {
+        self.0.borrow_mut().part(node(), size);
     }
 
-    fn enter(&mut self, node: Span) {
+    fn enter(&mut self, node: impl FnOnce() -> Span) {
+        let node = node();
         let notes = &mut *self.0.borrow_mut();
         let outer = notes.blocks.last().copied().unwrap_or(0);
         let cause = if node.start == node.end {

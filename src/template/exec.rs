@@ -345,7 +345,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
     fn render(&mut self) -> Result<()> {
         let entered = self.budget.enter_levels(RENDERING_DEPTH);
         entered.map_err(|limit| self.limit(limit))?;
-        self.enter(MAIN, self.mark(), NOTHING);
+        self.enter(MAIN, self.mark(), || NOTHING);
         self.walk()
     }
 
@@ -366,7 +366,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
             Node::Text(span) => {
                 let text = span.of(&self.template.source);
                 self.write(text)?;
-                self.trace.wrote(*span, text.len());
+                self.trace.wrote(|| *span, text.len());
                 Ok(())
             }
             Node::Action(pipeline) => self.walk_action(pipeline),
@@ -454,7 +454,8 @@ impl<'t, T: Trace> State<'t, '_, T> {
             let printed = format::print_value(&value, &mut self.out, self.budget);
             printed.map_err(|limit| self.limit(limit))?;
         }
-        self.trace.wrote(pipeline.span(), self.out.len() - before);
+        self.trace
+            .wrote(|| pipeline.span(), self.out.len() - before);
         Ok(())
     }
 
@@ -470,7 +471,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         for arm in &branch.arms {
             let value = self.eval_pipeline(&arm.pipeline)?;
             if value.is_true() {
-                self.trace.enter(arm.pipeline.span());
+                self.trace.enter(|| arm.pipeline.span());
                 self.push(&arm.list, mark, FrameKind::Block);
                 if with {
                     self.dot = Reflected::plain(value);
@@ -487,7 +488,8 @@ impl<'t, T: Trace> State<'t, '_, T> {
     fn walk_else(&mut self, list: Option<&'t List>, condition: Option<&'t Pipeline>, mark: usize) {
         match list {
             Some(list) => {
-                self.trace.enter(condition.map_or(NOTHING, Pipeline::span));
+                self.trace
+                    .enter(|| condition.map_or(NOTHING, Pipeline::span));
                 self.push(list, mark, FrameKind::Block);
             }
             None => self.pop(mark),
@@ -509,7 +511,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
             next: 0,
             mark: self.mark(),
         };
-        self.trace.enter(node.pipeline.span());
+        self.trace.enter(|| node.pipeline.span());
         self.push(&node.list, mark, FrameKind::Loop(Box::new(turns)));
         self.next_turn();
         Ok(())
@@ -591,7 +593,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         };
         self.budget.templates = left;
         let mark = self.mark();
-        self.enter(node.template, mark, NodeRef::Template(node).span());
+        self.enter(node.template, mark, || NodeRef::Template(node).span());
         self.dot = Reflected::plain(value);
         self.dot_origin = self.trace.origin();
         self.base = mark;
@@ -603,7 +605,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         self.template.lists.get(template.0)?.as_ref()
     }
 
-    fn enter(&mut self, template: TemplateId, mark: usize, call: Span) {
+    fn enter(&mut self, template: TemplateId, mark: usize, call: impl FnOnce() -> Span) {
         if let Some(list) = self.list(template) {
             let (running, base) = (self.running, self.base);
             self.trace.enter(call);

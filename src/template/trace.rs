@@ -1,7 +1,8 @@
 //! The hooks by which a tool learns what each part of an output comes from.
 //!
 //! The executor is compiled for each kind of trace. What [`NoTrace`] does is nothing, and nothing is
-//! what the compiler leaves of it: an agent pays neither time nor bytes.
+//! what the compiler leaves of it: an agent pays neither time nor bytes. Places are closures, so that they are not computed
+//! either.
 
 use super::Value;
 use super::lex::Span;
@@ -24,9 +25,9 @@ pub trait Trace {
     /// The origin of the node's value.
     fn origin(&mut self) -> Self::Origin;
     /// The node, at this part of the text, has written so many bytes.
-    fn wrote(&mut self, node: Span, size: usize);
+    fn wrote(&mut self, node: impl FnOnce() -> Span, size: usize);
     /// A block begins because of the node: a condition, a range, a call of a template.
-    fn enter(&mut self, node: Span);
+    fn enter(&mut self, node: impl FnOnce() -> Span);
     /// The innermost block, a range, goes on to this element of a value of that origin. Returns the
     /// element's own origin.
     fn turn(&mut self, origin: &Self::Origin, element: &Value) -> Self::Origin;
@@ -44,8 +45,8 @@ impl Trace for NoTrace {
     fn begin(&mut self) {}
     fn uses(&mut self, (): &()) {}
     fn origin(&mut self) {}
-    fn wrote(&mut self, _: Span, _: usize) {}
-    fn enter(&mut self, _: Span) {}
+    fn wrote(&mut self, _: impl FnOnce() -> Span, _: usize) {}
+    fn enter(&mut self, _: impl FnOnce() -> Span) {}
     fn turn(&mut self, (): &(), _: &Value) {}
     fn leave(&mut self) {}
 }

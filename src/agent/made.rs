@@ -20,7 +20,8 @@ impl Agent {
     pub(super) fn find_gone(&mut self, now: Instant) {
         let reloads = &self.reloads;
         self.slots.retain(|path, slot| {
-            !slot.is_removed() || slot.reloading.is_some() || reloads.is_pending(path)
+            let is_busy = slot.reloading.is_some() || reloads.is_pending(path);
+            !slot.is_removed() || slot.is_recorded || is_busy
         });
         if !std::mem::take(&mut self.has_new_resources) {
             return;
@@ -183,7 +184,8 @@ impl Agent {
 impl Slot {
     /// Returns true for a removal that is done.
     pub(super) fn is_removed(&self) -> bool {
-        self.resource.is_gone() && self.is_at_rest() && self.inputs.is_some() && self.due.is_none()
+        let is_done = self.inputs.is_some() && self.due.is_none() && self.failure.is_none();
+        self.resource.is_gone() && self.is_at_rest() && is_done && !self.is_unproven
     }
 }
 

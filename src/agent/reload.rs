@@ -382,6 +382,7 @@ impl Agent {
             // It stays in the journal, for the next process.
             let problem = "was not started: another process is still running it";
             self.reloads.pending.remove(path);
+            self.leave_unit(path);
             if let Some(slot) = self.slots.get_mut(path) {
                 slot.fail_reload(&Error::command(text, problem.to_owned()));
             }

@@ -97,6 +97,16 @@ impl Agent {
         }
     }
 
+    /// Leaves a unit to the next process, with its reload.
+    pub(super) fn leave_unit(&mut self, path: &Path) {
+        let name = self
+            .unproven(path)
+            .map(|unproven| unproven.unit.name().to_owned());
+        if let Some(unproven) = name.and_then(|name| self.units.remove(&name)) {
+            self.prove(&unproven.unit.members);
+        }
+    }
+
     /// Ends the units whose reloads have all ended, one way or the other. Old files come back with
     /// the lock, which is tried again in the next turn while others have it.
     pub(super) fn settle_units(&mut self, now: Instant) {

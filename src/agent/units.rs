@@ -26,6 +26,9 @@ enum Standing {
     Failed(PathBuf),
 }
 
+/// The files of a unit with the MD5 of their renderings, and its reload commands.
+type Attempt = (BTreeSet<(PathBuf, String)>, BTreeSet<String>);
+
 /// A staged file on its way to the swap, with the number of its reload in the journal.
 pub(super) type Synced = (PathBuf, Staged, Option<u64>);
 
@@ -211,7 +214,7 @@ impl Agent {
         &mut self,
         staged: Vec<(PathBuf, Staged)>,
     ) -> Vec<(PathBuf, Staged)> {
-        let mut units: BTreeMap<String, BTreeSet<(PathBuf, String)>> = BTreeMap::new();
+        let mut units: BTreeMap<String, Attempt> = BTreeMap::new();
         for (path, slot) in &self.slots {
             if slot.resource.rolls_back()
                 && slot.failure.is_none()
@@ -224,14 +227,16 @@ impl Agent {
         for (path, one) in &staged {
             if let Some(unit) = self.unit_name(path) {
                 let file = (one.prepared.stage.dest(), one.prepared.md5.clone());
-                units.entry(unit).or_default().insert(file);
+                let (renderings, commands) = units.entry(unit).or_default();
+                renderings.insert(file);
+                commands.extend(self.reload_record(path, one).map(|record| record.command));
             }
         }
         let mut rejected = BTreeMap::new();
-        for (unit, renderings) in units {
+        for (unit, (renderings, commands)) in units {
             let confdir = &self.config.confdir;
             if !renderings.is_empty() {
-                if let Some(reason) = rejection(confdir, &unit, &renderings) {
+                if let Some(reason) = rejection(confdir, &unit, &renderings, &commands) {
                     rejected.insert(unit, reason);
                 }
             } else if let Err(error) = forget_rejection(confdir, &unit) {

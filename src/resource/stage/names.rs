@@ -119,10 +119,10 @@ pub fn without_random_parts(text: &str) -> String {
 
 /// Removes the staged files that killed runs have left beside these targets, and says which. To be
 /// called with the apply lock held and before anything is staged: every such file is then nobody's,
-/// except those that are claimed. Reads each directory once.
+/// except those that are claimed, and the `recorded` ones of units. Reads each directory once.
 pub fn clear_leftovers(
     mut targets: Vec<&Target>,
-    recorded: &BTreeSet<PathBuf>,
+    recorded: &BTreeSet<OsString>,
 ) -> Result<Vec<PathBuf>> {
     targets.retain(|target| target.has_directory());
     targets.sort_unstable_by_key(|target| target.dir.path());
@@ -140,7 +140,7 @@ pub fn clear_leftovers(
 fn clear_directory(
     dir: &Dir,
     prefixes: &[OsString],
-    recorded: &BTreeSet<PathBuf>,
+    recorded: &BTreeSet<OsString>,
     removed: &mut Vec<PathBuf>,
 ) -> io::Result<()> {
     // A confd of another confdir may be staging here, under another lock.
@@ -148,10 +148,9 @@ fn clear_directory(
         return Ok(());
     };
     for name in staged_files(dir, prefixes)? {
-        let path = dir.path().join(&name);
-        if !is_claimed(dir, &name) && !recorded.contains(&path) {
+        if !is_claimed(dir, &name) && !recorded.contains(&name) {
             dir.remove(&name)?;
-            removed.push(path);
+            removed.push(dir.path().join(name));
         }
     }
     Ok(())

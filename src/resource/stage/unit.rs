@@ -45,6 +45,8 @@ struct Part {
     /// The device and number of the directory: another one in its place is left alone.
     dir_id: (u64, u64),
     name: OsString,
+    /// The path, for messages and to compare.
+    dest: PathBuf,
     /// The staged file; none for a removal.
     new: Option<OsString>,
     /// The second name of the file that there was; none if there was none.
@@ -175,7 +177,10 @@ impl Unit {
 
     /// The first of the files.
     pub(crate) fn place(&self) -> PathBuf {
-        self.parts.first().map(Part::dest).unwrap_or_default()
+        self.parts
+            .first()
+            .map(|part| part.dest.clone())
+            .unwrap_or_default()
     }
 
     /// The files, for messages.
@@ -183,7 +188,7 @@ impl Unit {
         let files = self
             .parts
             .iter()
-            .map(|part| part.dest().display().to_string());
+            .map(|part| part.dest.display().to_string());
         files.collect::<Vec<_>>().join(", ")
     }
 
@@ -203,7 +208,7 @@ impl Unit {
     /// Returns the first file that is not the new one any more.
     pub(crate) fn changed(&self) -> Option<PathBuf> {
         let changed = self.parts.iter().find(|part| !part.is_new());
-        changed.map(Part::dest)
+        changed.map(|part| part.dest.clone())
     }
 
     /// The old files and the record are of no use any more.
@@ -312,6 +317,7 @@ impl Stage {
         Ok(Part {
             dir_id: dir.meta().map_err(cannot)?.id,
             name: self.target.name.clone(),
+            dest: self.target.path(),
             new,
             old: self.second_name()?,
             md5: md5.unwrap_or_default(),
@@ -339,9 +345,12 @@ impl Stage {
                 .map_err(|error| refused("remove", &dir.path().join(&name), error))?;
         }
         let mut content = Vec::new();
-        let read = dir
-            .open(&target.name)
-            .and_then(|mut file| file.read_to_end(&mut content));
+        let read = dir.open(&target.name).and_then(|mut file| {
+            if platform::file_meta(&file)?.id != old.id {
+                return Err(ErrorKind::NotFound.into());
+            }
+            file.read_to_end(&mut content)
+        });
         read.map_err(|error| refused("read", &target.path(), error))?;
         let copy = Target::found(Arc::clone(dir), target.name.clone(), old.clone());
         let copy = Stage::create(copy, &content, false)?;
@@ -357,10 +366,6 @@ impl Stage {
 }
 
 impl Part {
-    fn dest(&self) -> PathBuf {
-        self.dir.path().join(&self.name)
-    }
-
     fn look_up(&self, name: &OsStr) -> Result<Option<(u64, u64)>> {
         let found = self.dir.look_up(name);
         found
@@ -379,7 +384,13 @@ impl Part {
 
     fn finish(&self) -> Result<()> {
         match &self.new {
-            Some(new) if self.look_up(new)?.is_some() => self.put(new),
+            Some(new) if self.look_up(new)?.is_some() => {
+                if !self.is_staged(new) {
+                    let path = self.dir.path().join(new);
+                    return Err(Error::resource(&path, "is not the file that was staged"));
+                }
+                self.put(new)
+            }
             Some(_) => Ok(()),
             // Only the file that there was: somebody may have made another.
             None => match (&self.old, self.look_up(&self.name)?) {
@@ -418,7 +429,7 @@ impl Part {
                 .and_then(|()| self.dir.remove(from)),
             result => result,
         }
-        .map_err(|error| refused("replace", &self.dest(), error))
+        .map_err(|error| refused("replace", &self.dest, error))
     }
 
     /// Returns true if dest is as the swap has left it.
@@ -426,12 +437,15 @@ impl Part {
         let found = self.dir.look_up(&self.name);
         match (found, &self.new) {
             (Ok(None), None) => true,
-            (Ok(Some(_)), Some(_)) => {
-                let sum = self.dir.open(&self.name).and_then(|file| md5_of(&file));
-                sum.is_ok_and(|sum| sum == self.md5)
-            }
+            (Ok(Some(_)), Some(_)) => self.is_staged(&self.name),
             _ => false,
         }
+    }
+
+    /// Returns true if the file with this name has the content that was staged.
+    fn is_staged(&self, name: &OsStr) -> bool {
+        let sum = self.dir.open(name).and_then(|file| md5_of(&file));
+        sum.is_ok_and(|sum| sum == self.md5)
     }
 
     fn forget_old(&self) -> Result<()> {
@@ -445,6 +459,7 @@ impl Part {
             "dir": self.dir.path().to_str()?,
             "dir_id": [self.dir_id.0, self.dir_id.1],
             "name": text(&self.name)?,
+            "dest": self.dest.to_str()?,
             "new": optional(&self.new),
             "old": optional(&self.old),
             "md5": self.md5,
@@ -458,6 +473,7 @@ struct RecordedPart {
     dir: PathBuf,
     dir_id: (u64, u64),
     name: OsString,
+    dest: PathBuf,
     new: Option<OsString>,
     old: Option<OsString>,
     md5: String,
@@ -472,6 +488,7 @@ impl RecordedPart {
             dir: text("dir")?.into(),
             dir_id: (number(0)?, number(1)?),
             name: text("name")?.into(),
+            dest: text("dest")?.into(),
             new: text("new").map(OsString::from),
             old: text("old").map(OsString::from),
             md5: text("md5")?,
@@ -484,6 +501,7 @@ impl RecordedPart {
             dir: Arc::new(dir),
             dir_id: self.dir_id,
             name: self.name,
+            dest: self.dest,
             new: self.new,
             old: self.old,
             md5: self.md5,
@@ -536,7 +554,10 @@ fn write_record(confdir: &Path, plan: &Plan, parts: &[Part]) -> Result<(PathBuf,
         (&file).write_all(format!("{json}\n").as_bytes())?;
         pending::sync(&file)?;
         fs::rename(&unfinished, &path)?;
-        pending::sync_directory(&directory)?;
+        pending::sync_directory(&directory).inspect_err(|_| {
+            // The first error is the one to report. What stays is a swap of files that are gone.
+            let _finished_later = fs::remove_file(&path);
+        })?;
         Ok(file)
     });
     let file = written.map_err(|source| {
@@ -588,11 +609,15 @@ pub(crate) fn has_records(confdir: &Path) -> bool {
     !records(confdir).is_empty()
 }
 
-/// The files beside their dests that belong to a unit, and are no leftovers. Needs no lock.
-pub(crate) fn recorded(confdir: &Path) -> BTreeSet<PathBuf> {
+/// The names of the files beside their dests that belong to a unit, and are no leftovers: the random
+/// part of each is its own. Needs no lock.
+pub(crate) fn recorded(confdir: &Path) -> BTreeSet<OsString> {
     let texts = records(confdir).into_iter();
     let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
-    texts.flat_map(|text| recorded_files(&text)).collect()
+    let files = texts.flat_map(|text| recorded_files(&text));
+    files
+        .filter_map(|file| file.file_name().map(OsStr::to_owned))
+        .collect()
 }
 
 /// The units whose process is gone, and that it has not brought to an end. What cannot be read is
@@ -617,21 +642,25 @@ pub(crate) fn abandoned(confdir: &Path, problems: &mut Vec<Error>) -> Vec<Unit> 
     units
 }
 
-/// What was put back, and why, if it is exactly these renderings of a unit: pairs of a dest and the
-/// MD5 of what was rendered.
+/// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a dest
+/// and the MD5 of what was rendered.
 pub(crate) fn rejection(
     confdir: &Path,
     unit: &str,
     renderings: &BTreeSet<(PathBuf, String)>,
+    commands: &BTreeSet<String>,
 ) -> Option<Reason> {
     let path = record_path(confdir, unit);
     let text = fs::read_to_string(path).ok()?;
     let mut lines = text.lines();
     let json = serde_json::from_str(lines.next()?).ok()?;
-    let (.., parts) = from_json(&json)?;
+    let (_, _, reloads, _, parts) = from_json(&json)?;
     let parts = parts.into_iter();
-    let parts = parts.map(|part| (part.dir.join(part.name), part.rendered));
-    if parts.collect::<BTreeSet<_>>() != *renderings {
+    let parts = parts.map(|part| (part.dest, part.rendered));
+    let reloads = reloads.into_iter().map(|record| record.command);
+    if parts.collect::<BTreeSet<_>>() != *renderings
+        || reloads.collect::<BTreeSet<_>>() != *commands
+    {
         return None;
     }
     lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?))

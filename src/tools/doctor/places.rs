@@ -144,7 +144,7 @@ fn leftovers_of(target: &Target, config: &Config) -> Vec<PathBuf> {
     let mut leftovers = find_leftovers(target).unwrap_or_default();
     if !leftovers.is_empty() {
         let recorded = recorded(&config.confdir);
-        leftovers.retain(|path| !recorded.contains(path));
+        leftovers.retain(|path| path.file_name().is_none_or(|name| !recorded.contains(name)));
     }
     leftovers
 }

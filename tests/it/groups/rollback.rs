@@ -202,8 +202,10 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
     env.wait_content("out/app", "now better-ish good");
     env.wait_lines("reloads", 6);
     until("all is well", || tool(&env, "-status").code() == Some(0));
+    until("the old file is not kept any more", || {
+        env.names("etc/swaps").is_empty()
+    });
     assert_eq!(daemon.stop(), Some(0));
-    assert!(env.names("etc/swaps").is_empty());
 }
 
 #[test]
@@ -234,4 +236,51 @@ fn a_mount_point_is_rolled_back_in_place() {
     run.expect_code(1);
     assert_eq!(env.read("inner"), "old", "{}", run.stderr);
     assert_eq!(env.reloads(), ["bad", "old"]);
+}
+
+#[test]
+fn another_reload_command_is_another_attempt() {
+    let env = app("bad", "");
+    env.put("out/app", "old");
+    env.onetime().expect_code(1);
+    assert_eq!(env.read("out/app"), "old");
+    env.simple_with(
+        "app",
+        "{{getv \"/k\"}}",
+        &format!("{ROLLBACK}\nreload_cmd = \"true\""),
+    );
+    env.onetime().expect_code(0);
+    assert_eq!(env.read("out/app"), "bad");
+}
+
+#[test]
+fn a_removal_that_is_rolled_back_is_made_up_for_later() {
+    let env = Env::with_tree(&json!({"k": "good", "sites": {"a": "1", "b": "2"}}));
+    let group = "group = \"pair\"";
+    let lines = format!("{group}\n{ROLLBACK}\n{}", reload("app"));
+    env.simple_with("app", "{{getv \"/k\"}}", &lines);
+    env.simple_with(
+        "list",
+        "{{.}}",
+        &format!("{group}\nfor_each = 'ls \"/sites\"'"),
+    );
+    let toml = env
+        .read("etc/conf.d/list.toml")
+        .replace("out/list", "out/{{.}}");
+    env.resource("list.toml", &toml);
+    env.onetime().expect_code(0);
+    env.put(
+        "metadata.json",
+        &json!({"k": "bad", "sites": {"b": "2", "c": "3"}}).to_string(),
+    );
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("out"), ["a", "app", "b"]);
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("out"), ["a", "app", "b"]);
+    env.put(
+        "metadata.json",
+        &json!({"k": "better", "sites": {"b": "2", "c": "3"}}).to_string(),
+    );
+    env.onetime().expect_code(0);
+    assert_eq!(env.names("out"), ["app", "b", "c"]);
 }

@@ -5,8 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::json;
 
-use crate::env::{Env, Run};
-use crate::torture::calls::{Call, calls, can_trace, injection, traced};
+use crate::env::{Env, Run, until};
+use crate::metad::Metad;
+use crate::torture::calls::{Call, calls, calls_since, can_trace, injection, traced};
 use crate::torture::reloads::NO_COMMANDS;
 use crate::torture::{SIDE_BY_SIDE, for_each, sample};
 
@@ -39,6 +40,14 @@ fn state(env: &Env) -> String {
     }
 }
 
+/// Waits until the last reload has noted this: one of the killed run may still be at work.
+fn wait_last(env: &Env, line: &str, context: &str) {
+    until(
+        &format!("the last reload notes {line:?}: {context}"),
+        || env.lines("seen").last().is_some_and(|last| last == line),
+    );
+}
+
 /// The next run, which nothing hinders, finishes the job.
 fn expect_new(env: &Env, context: &str) {
     let run = env.onetime();
@@ -48,12 +57,8 @@ fn expect_new(env: &Env, context: &str) {
     let names = [".a.confd-backup.1", ".b.confd-backup.1", "a", "b", "x"];
     assert_eq!(env.names("out"), names, "{context}");
     assert_eq!(env.read("out/.a.confd-backup.1"), "old", "{context}");
+    wait_last(env, "newnew", &context);
     let seen = env.lines("seen");
-    assert_eq!(
-        seen.last().map(String::as_str),
-        Some("newnew"),
-        "{seen:?} {context}"
-    );
     assert!(!env.has_pending_reloads(), "{context}");
     let swaps = env.path("etc/swaps");
     assert!(
@@ -168,12 +173,8 @@ fn a_kill_at_any_system_call_of_a_rollback_is_survived() {
         assert_eq!(next.code(), Some(1), "{context}");
         assert_eq!(env.names("out"), ["a"], "{context}");
         assert_eq!(env.read("out/a"), "old", "{context}");
+        wait_last(&env, "old", &context);
         let seen = env.lines("seen");
-        assert_eq!(
-            seen.last().map(String::as_str),
-            Some("old"),
-            "{seen:?} {context}"
-        );
         assert!(next.stderr.contains("roll"), "{context}");
         assert!(!env.has_pending_reloads(), "{context}");
         // And that is the end of it.
@@ -264,11 +265,97 @@ fn a_kill_at_any_system_call_makes_and_removes_the_files_of_items() {
         );
         assert_eq!(next.code(), Some(0), "{context}");
         assert_eq!(env.names("out"), ["b", "c", "theirs"], "{context}");
-        let seen = env.lines("seen");
-        let last = seen.iter().rev().skip(1).take(3).collect::<Vec<_>>();
-        assert_eq!(last, ["theirs", "c", "b"], "{seen:?} {context}");
+        until(&format!("the reload has seen the files: {context}"), || {
+            env.lines("seen")
+                .ends_with(&["b", "c", "theirs", "end"].map(str::to_owned))
+        });
         run.status.signal() == Some(9)
     });
     let count = killed.iter().filter(|died| **died).count();
     println!("items: killed at {count} system calls");
+}
+
+/// A pair of files whose reload fails with "bad", and which the daemon has made with "good".
+fn watched(value: &str) -> (Env, Metad) {
+    let metad = Metad::start(json!({"k": value}));
+    let env = Env::with_metad(&metad);
+    for name in ["a", "b"] {
+        let reload = "reload_cmd = \"cat $ROOT/out/a $ROOT/out/b >> $ROOT/seen; echo >> $ROOT/seen; ! grep -q bad $ROOT/out/a\"";
+        let lines = format!("group = \"pair\"\non_reload_failure = \"rollback\"\n{reload}");
+        env.simple_with(name, "{{getv \"/k\"}}", &lines);
+        env.put(&format!("out/{name}"), "good");
+    }
+    (env, metad)
+}
+
+/// The daemon has rolled a change back, or taken it.
+fn is_over(env: &Env, value: &str) -> bool {
+    let last = if value == "bad" { "goodgood" } else { "newnew" };
+    let seen = env.lines("seen");
+    seen.last().is_some_and(|line| line == last) && !env.has_pending_reloads()
+}
+
+#[test]
+fn a_kill_at_any_system_call_of_the_daemon_leaves_a_group_old_or_new() {
+    if !can_trace("a_kill_at_any_system_call_of_the_daemon_leaves_a_group_old_or_new") {
+        return;
+    }
+    for value in ["new", "bad"] {
+        let (env, metad) = watched("good");
+        let options = [&NO_COMMANDS[..], &["-D", "-o", "$ROOT/trace"]].concat();
+        let daemon = env.start(traced(&env, &options, &["-watch"]));
+        metad.wait_idle();
+        daemon.wait_log("Starting confd");
+        let before = env.lines("trace");
+        metad.put("/k", value);
+        until("the change is over", || is_over(&env, value));
+        metad.wait_idle();
+        let every = calls_since(&before, &env.lines("trace"));
+        drop(daemon);
+        let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+            let (env, metad) = watched("good");
+            let [trace, inject] = injection(&call, "signal=KILL");
+            let options = ["-D", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+            let options = [&NO_COMMANDS[..], &options].concat();
+            let mut daemon = env.start(traced(&env, &options, &["-watch"]));
+            until("the daemon is idle", || {
+                !daemon.is_running() || metad.is_idle()
+            });
+            metad.put("/k", value);
+            until("the change is over, or the daemon", || {
+                !daemon.is_running()
+                    || is_over(&env, value)
+                    || daemon.count("killed by signal 9") > 0
+            });
+            let died = !daemon.is_running();
+            daemon.kill();
+            if !died {
+                return false;
+            }
+            let next = env.onetime();
+            let log = daemon.log();
+            let context = format!(
+                "killed at {call:?}, {value}\n{log}\nthe next run: {}",
+                next.stderr
+            );
+            let (wanted, code) = if value == "bad" {
+                ("good", 1)
+            } else {
+                ("new", 0)
+            };
+            assert_eq!(next.code(), Some(code), "{context}");
+            assert_eq!(
+                (env.read("out/a"), env.read("out/b")),
+                (wanted.into(), wanted.into()),
+                "{context}"
+            );
+            assert_eq!(env.names("out"), ["a", "b"], "{context}");
+            until(&format!("the reloads are over: {context}"), || {
+                is_over(&env, value)
+            });
+            true
+        });
+        let count = killed.iter().filter(|died| **died).count();
+        println!("the daemon, {value:?}: killed at {count} system calls");
+    }
 }

@@ -8,6 +8,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 #[rustfmt::skip]
 const ASSETS: &[(&str, &str, &str)] = &[
     ("", HTML, include_str!("../page/index.html")),
+    ("colours.css", CSS, include_str!("../page/colours.css")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("panes.css", CSS, include_str!("../page/panes.css")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),

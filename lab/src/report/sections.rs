@@ -18,6 +18,7 @@ const HEAD: &str = concat!(
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n",
+    include_str!("../../page/colours.css"),
     include_str!("report.css"),
     "</style>\n<title>Rehearsal of ",
 );

@@ -1,8 +1,10 @@
 //! Who may talk to the lab, and what it answers; that it runs nothing and writes nothing.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::Instant;
 
 use serde_json::json;
@@ -374,4 +376,64 @@ fn includes_have_their_own_origins() {
     );
     let uses = lab.ask("uses", &json!({"edits": [], "key": "/env/a"}));
     assert_eq!(uses["files"][0]["lines"], json!([0]));
+}
+
+/// The value of /self/host/sid, and its version, at a metadata service.
+type Service = Arc<(Mutex<(u64, String)>, Condvar)>;
+
+/// A metadata service with a single value, which holds long polls as metad does.
+fn serve_metadata(service: &Service) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let node = listener.local_addr().expect("an address").to_string();
+    let service = Arc::clone(service);
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let service = Arc::clone(&service);
+            thread::spawn(move || answer_metadata(stream, &service));
+        }
+    });
+    node
+}
+
+fn answer_metadata(mut stream: TcpStream, service: &Service) {
+    let mut lines = BufReader::new(stream.try_clone().expect("a handle")).lines();
+    let mut lines = lines.by_ref().map_while(Result::ok);
+    while let Some(first) = lines.next() {
+        lines
+            .by_ref()
+            .take_while(|line| !line.is_empty())
+            .for_each(drop);
+        let known = first.split("prev_version=").nth(1);
+        let known = known.and_then(|rest| rest.split([' ', '&']).next()?.parse::<u64>().ok());
+        let (state, changed) = &**service;
+        let state = state.lock().expect("no test panics with it");
+        let is_known = |state: &mut (u64, String)| known == Some(state.0);
+        let state = changed
+            .wait_while(state, is_known)
+            .expect("no test panics with it");
+        let body = json!({"host": {"sid": state.1}}).to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Metad-Version: {}\r\nContent-Length: {}\r\n\r\n",
+            state.0,
+            body.len()
+        );
+        drop(state);
+        if stream.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_live_node_is_followed() {
+    let image = Image::zookeeper();
+    let service = Service::new((Mutex::new((1, "first".to_owned())), Condvar::new()));
+    let node = serve_metadata(&service);
+    let lab = image.show_with(&["-node", &node, "-prefix", "/self"]);
+    assert_eq!(text_of(&lab.file("myid.toml")), "first");
+    *service.0.lock().expect("no test panics with it") = (2, "second".to_owned());
+    service.1.notify_all();
+    until("the change is shown", || {
+        (text_of(&lab.file("myid.toml")) == "second").then_some(())
+    });
 }

@@ -657,7 +657,8 @@ impl Agent {
             return false;
         }
         if !self.gave_up && self.metadata_deadline().is_some_and(|end| end <= now) {
-            let problem = self.fetch_error.as_deref().unwrap_or("no answer in time");
+            let silent = || format!("no answer in time from {}", self.source().1);
+            let problem = self.fetch_error.clone().unwrap_or_else(silent);
             let message = format!("no metadata, nothing was changed: {problem}");
             self.give_up(&message);
         }

@@ -208,9 +208,9 @@ impl Agent {
         entry
     }
 
-    /// Logs the original's lines about the source of the metadata.
-    pub(super) fn log_source(&self) {
-        let (backend, nodes) = match &self.config.source {
+    /// The backend, and the places that the metadata comes from.
+    pub(super) fn source(&self) -> (&'static str, String) {
+        match &self.config.source {
             Source::Metad(Nodes::Urls(urls)) => ("metad", urls.join(", ").replace("http://", "")),
             Source::Metad(Nodes::Srv(record)) => {
                 ("metad", format!("those of the SRV record {record}"))
@@ -220,7 +220,12 @@ impl Agent {
                 ("file", paths.join(", "))
             }
             Source::Env => ("env", "the environment".to_owned()),
-        };
+        }
+    }
+
+    /// Logs the original's lines about the source of the metadata.
+    pub(super) fn log_source(&self) {
+        let (backend, nodes) = self.source();
         log::info(format_args!("Backend set to {backend}"));
         log::info("Starting confd");
         log::info(format_args!("Backend nodes set to {nodes}"));

@@ -4,7 +4,7 @@
 //! The stand-in for the program is a copy of a shell, which waits as a process of that name.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -61,11 +61,18 @@ impl StandIn {
         command
             .args(["-c", "echo started; read -r line", "confd"])
             .args(words);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a stand-in");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        // The program was just written: a process that another test is making may still have it open.
+        let mut spawned = command.spawn();
+        until("the program can be run", || {
+            let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
+            let is_busy = spawned.as_ref().is_err_and(is_busy);
+            if is_busy {
+                spawned = command.spawn();
+            }
+            !is_busy
+        });
+        let mut child = spawned.expect("a stand-in");
         let mut output = child.stdout.take().expect("its output");
         std::io::Read::read_exact(&mut output, &mut [0; 8]).expect("a line");
         let input = child.stdin.take().expect("its input");

@@ -224,18 +224,18 @@ fn no_answer_that_is_none_changes_a_file() {
     }
     let done = for_each(SIDE_BY_SIDE, cases, |(name, fault): Case| {
         let metad = Metad::start(json!({"k": "2"}));
-        let env = environment(&metad);
+        let mut env = environment(&metad);
         metad.fail(fault);
         let run = env.onetime();
         let context = format!("{name}: {}", run.stderr);
         assert_eq!(run.code(), Some(1), "{context}");
         assert_eq!(env.read("out/app"), "1", "{context}");
-        let said = format!("http://{}/self: ", metad.node());
         assert!(
-            run.stderr.contains(&said) && !run.stderr.contains("bad\""),
+            run.stderr.contains(&metad.node()) && !run.stderr.contains("bad\""),
             "{context}"
         );
         metad.heal();
+        env.var("CONFD_ONETIME_WAIT", "30s");
         env.onetime().expect_code(0);
         assert_eq!(env.read("out/app"), "2", "{context}");
     });
@@ -289,7 +289,8 @@ fn odd_answers_that_are_right_are_taken() {
     ];
     for (name, text, wanted) in odd {
         let metad = Metad::start(json!({"k": "other"}));
-        let env = environment(&metad);
+        let mut env = environment(&metad);
+        env.var("CONFD_ONETIME_WAIT", "30s");
         let untyped = format!("HTTP/1.1 200 OK\r\nContent-Length: {}", text.len());
         for fault in [body(text), raw(&head(""), text), raw(&untyped, text)] {
             metad.fail(fault);

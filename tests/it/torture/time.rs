@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::env::{Env, confd};
+use crate::env::{Env, confd, until};
 use crate::metad::Metad;
 
 const LIBRARIES: &[&str] = &[
@@ -102,7 +102,10 @@ fn what_still_fails_is_logged_once_an_hour() {
     }
     env.simple_with("app", "x", "check_cmd = \"test -e $ROOT/works\"");
     let daemon = env.daemon(&["-watch", "-interval", "86400"]);
-    daemon.wait_log(": ERROR ");
+    until("the failure is reported", || {
+        let status = fs::read_to_string(env.path("etc/status.json"));
+        status.is_ok_and(|status| status.contains("Config check failed"))
+    });
     let reminder = env.expand("$ROOT/out/app (app.toml) still fails after");
     // A signal wakes the daemon, whose timers know nothing of the jump.
     let wake = |clock: &str, hups: usize| {

@@ -89,7 +89,8 @@ fn tree(hosts: usize, value: &str) -> Json {
 fn environment(metad: &Metad, resources: usize) -> Env {
     let mut env = Env::with_metad(metad);
     // The measurement may take its time, under valgrind above all.
-    env.settings("backend = \"metad\"\nonetime_wait = \"10m\"");
+    env.settings("backend = \"metad\"");
+    env.var("CONFD_ONETIME_WAIT", "10m");
     for number in 0..resources {
         let template = "value={{getv \"/env/value\"}}\n{{range $dir := lsdir \"/hosts\"}}\
             server.{{getv (printf \"/hosts/%s/sid\" $dir)}}={{getv (printf \"/hosts/%s/ip\" $dir)}}:2888:3888\n{{end}}";

@@ -116,6 +116,19 @@ pub enum Event {
     Signal(Signal),
 }
 
+impl Event {
+    /// Returns true if there may be thousands of its kind at once, each of little consequence.
+    fn is_one_of_many(&self) -> bool {
+        matches!(
+            self,
+            Event::Rendered { .. }
+                | Event::Inspected { .. }
+                | Event::ReloadStarted { .. }
+                | Event::Reloaded { .. }
+        )
+    }
+}
+
 /// How long the loop leaves what is due but cannot be done yet.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits when nothing at all is due.
@@ -307,13 +320,13 @@ impl Agent {
             let wait = self.wake_at.saturating_duration_since(Instant::now());
             match events.recv_timeout(wait) {
                 _ if self.ending.load(Ordering::Relaxed) => return Ok(self.terminate()),
-                Ok(event @ (Event::Rendered { .. } | Event::Inspected { .. })) => {
+                Ok(event) => {
+                    let is_one_of_many = event.is_one_of_many();
                     self.take(event);
-                    if self.goes_straight_on(Instant::now()) {
+                    if is_one_of_many && self.goes_straight_on(Instant::now()) {
                         continue;
                     }
                 }
-                Ok(event) => self.take(event),
                 // Something is due: nobody disconnects while the loop itself has a sender.
                 Err(_) => {}
             }
@@ -331,16 +344,16 @@ impl Agent {
         }
     }
 
-    /// Starts the next rendering or inspection of many after the end of one; false when there is
-    /// none, or when it is time to look at all else. So what a thousand resources cost does not
-    /// grow with their square.
+    /// Starts the next rendering, inspection or reload of many after the end of one; false when
+    /// there is none, or when it is time to look at all else. So what a thousand resources cost
+    /// does not grow with their square.
     fn goes_straight_on(&mut self, now: Instant) -> bool {
         if now >= self.turned + BLOCKED_PAUSE {
             return false;
         }
         let goes_on = match self.phase {
             Phase::Rendering(_) => !self.go_on_rendering(now),
-            _ => self.go_on_inspecting(now),
+            _ => self.go_on_inspecting(now) || self.go_on_reloading(now),
         };
         self.wake_at = self.wake_at.min(self.turned + BLOCKED_PAUSE);
         goes_on
@@ -454,9 +467,9 @@ impl Agent {
             self.settle_units(now);
             if !self.step(now) {
                 self.inspect_next(now);
-                if !(self.config.mode == Mode::Onetime && self.is_between_rounds(now)) {
-                    self.start_reloads(now);
-                }
+                let is_final = self.config.mode != Mode::Onetime || !self.is_between_rounds(now);
+                self.reloads.may_start = is_final;
+                self.go_on_reloading(now);
                 return;
             }
         }

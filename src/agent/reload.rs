@@ -59,6 +59,8 @@ pub(super) struct Reloads {
     pending: BTreeMap<PathBuf, PendingReload>,
     runs: Vec<Run>,
     last_run: u64,
+    /// The files are final, so that reloads may start: not between the rounds of a one-time run.
+    pub may_start: bool,
     /// When a command that another process runs is looked at again.
     retry_at: Option<Instant>,
     busy_since: Option<Instant>,
@@ -74,6 +76,7 @@ impl Reloads {
             pending: BTreeMap::new(),
             runs: Vec::new(),
             last_run: 0,
+            may_start: false,
             retry_at: None,
             busy_since: None,
             logged: None,
@@ -307,9 +310,17 @@ impl Agent {
         }
     }
 
+    /// Starts the reloads that are due and may start; true when one runs.
+    pub(super) fn go_on_reloading(&mut self, now: Instant) -> bool {
+        if self.reloads.may_start {
+            self.start_reloads(now);
+        }
+        !self.reloads.runs.is_empty()
+    }
+
     /// Starts the reloads that are due. Those of resources that are about to be swapped again wait
     /// for that.
-    pub(super) fn start_reloads(&mut self, now: Instant) {
+    fn start_reloads(&mut self, now: Instant) {
         if self.reloads.retry_at.is_some_and(|at| at > now) {
             return;
         }

@@ -114,21 +114,27 @@ fn what_still_fails_is_logged_once_an_hour() {
         daemon.signal("HUP");
         daemon.wait_logs("are read again", before + 1);
     };
+    let wake_until = |clock: &str, text: &str| {
+        until(text, || {
+            wake(clock);
+            daemon.count(text) > 0
+        });
+    };
     until("the failure is reported", || {
         wake("+0");
         env.read("etc/status.json").contains("\"failed\"")
     });
     wake("+50m");
-    wake("+61m");
-    daemon.wait_log(&format!("{reminder} 1 hour: "));
+    wake_until("+61m", &format!("{reminder} 1 hour: "));
     wake("+90m");
     wake("+119m");
-    wake("+130m");
-    daemon.wait_log(&format!("{reminder} 2 hours: "));
+    wake_until("+130m", &format!("{reminder} 2 hours: "));
     assert_eq!(daemon.count(&reminder), 2, "{}", daemon.log());
     env.put("works", "");
-    wake("+140m");
-    env.wait_content("out/app", "x");
-    daemon.wait_log(&env.expand("$ROOT/out/app (app.toml) works again after 2 hours"));
+    wake_until(
+        "+140m",
+        &env.expand("$ROOT/out/app (app.toml) works again after 2 hours"),
+    );
+    assert_eq!(env.read("out/app"), "x");
     assert_eq!(daemon.stop(), Some(0));
 }

@@ -246,10 +246,12 @@ impl Agent {
     }
 
     /// The reload of a file that is in its place is due, whatever became of it before.
-    pub(super) fn resume_reload(&mut self, record: Record, now: Instant) {
+    pub(super) fn resume_reload(&mut self, mut record: Record, now: Instant) {
         if !self.runs_reloads() {
             return;
         }
+        // An old file that has come back would count as one that was never swapped.
+        record.replaces = None;
         match self.record(vec![Some(record.clone())]).as_slice() {
             [Some(number)] => self.want_recorded(*number, record, now),
             _ => self.want_reload(&record.file, record.keys, None, now),

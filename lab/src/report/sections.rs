@@ -60,12 +60,11 @@ impl Subject {
             .map(|(name, _)| name.as_str())
             .collect();
         html.text(&format!(
-            "{}, {}, {}. {}, {}.",
+            "{}, {}, {}. -lint: {}.",
             counted(rehearsal.resources.len() + rehearsal.unread.len(), "file"),
             counted(rehearsal.stages.len(), "stage"),
             counted(warnings, "warning"),
-            counted(self.findings.count(Severity::Error), "error of -lint"),
-            counted(self.findings.count(Severity::Warning), "warning of -lint"),
+            self.findings.summary(),
         ));
         if nodes.iter().any(|name| !name.is_empty()) {
             html.text(&format!(" Seen from {}.", nodes.join(", ")));

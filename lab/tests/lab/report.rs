@@ -41,6 +41,7 @@ fn a_report_is_one_file_with_everything_escaped_and_no_secret() {
         "second.toml in stage 2",
         "getvs &quot;/hosts/*/ip&quot; has 1 element, at index 0",
         "created with one node",
+        "4 files, 11 stages, 4 warnings. -lint: 0 errors, 2 warnings.",
         "+10.0.0.3",
         "&lt;script&gt;alert(1)&lt;/script&gt; REDACTED REDACTED",
         "default-src &#39;none&#39;",

@@ -413,21 +413,8 @@ impl Agent {
         }
     }
 
-    /// Starts the checks of groups, all of whose files are staged by now.
-    fn check_groups(&mut self, now: Instant) {
-        self.hold_groups();
-        for path in std::mem::take(&mut self.unchecked) {
-            if let Some(slot) = self.slots.get_mut(&path)
-                && matches!(slot.state, State::Checking(_))
-                && let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle)
-            {
-                self.check(&path, staged, now);
-            }
-        }
-    }
-
     /// Starts the `check_cmd`; without one the staged file is good.
-    fn check(&mut self, path: &Path, staged: Staged, now: Instant) {
+    pub(super) fn check(&mut self, path: &Path, staged: Staged, now: Instant) {
         let staged_file = |name: &str| self.staged_file(path, name);
         let Some(resource) = self.slots.get(path).map(|slot| &slot.resource) else {
             return;

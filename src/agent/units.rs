@@ -184,6 +184,19 @@ impl Agent {
         self.runs_reloads() && slots.any(|slot| slot.resource.rolls_back())
     }
 
+    /// Starts the checks of groups, all of whose files are staged by now.
+    pub(super) fn check_groups(&mut self, now: Instant) {
+        self.hold_groups();
+        for path in std::mem::take(&mut self.unchecked) {
+            if let Some(slot) = self.slots.get_mut(&path)
+                && matches!(slot.state, State::Checking(_))
+                && let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle)
+            {
+                self.check(&path, staged, now);
+            }
+        }
+    }
+
     /// Drops the groups of files that could not be synced.
     pub(super) fn drop_incomplete(
         &mut self,

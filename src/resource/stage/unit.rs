@@ -15,28 +15,27 @@
 //!
 //! To be used with the apply lock held, except where it says otherwise.
 
+mod record;
+
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use md5::{Digest, Md5};
 use serde_json::{Value as Json, json};
 
 use super::compare::md5_of;
 use super::{Committed, Stage, Target, is_mount_point, mount, names, refused, sync_directories};
 use crate::error::{Error, Result};
-use crate::go::hex;
 use crate::platform::{self, Dir, Kind};
-use crate::random;
 use crate::resource::pending::{self, Record};
 
-/// The directory below confdir.
-const DIRECTORY: &str = "swaps";
-/// A record that is being written.
-const UNFINISHED: &str = ".new-";
+pub(crate) use record::{
+    abandoned, forget_rejection, has_records, recorded, rejection, why_undone,
+};
+use record::{from_json, remove, write_record};
 
 /// One file of a unit.
 #[derive(Debug)]
@@ -466,235 +465,6 @@ impl Part {
             "rendered": self.rendered,
         }))
     }
-}
-
-/// A part as the record has it.
-struct RecordedPart {
-    dir: PathBuf,
-    dir_id: (u64, u64),
-    name: OsString,
-    dest: PathBuf,
-    new: Option<OsString>,
-    old: Option<OsString>,
-    md5: String,
-    rendered: String,
-}
-
-impl RecordedPart {
-    fn from_json(json: &Json) -> Option<RecordedPart> {
-        let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
-        let number = |index| json.get("dir_id")?.get(index)?.as_u64();
-        Some(RecordedPart {
-            dir: text("dir")?.into(),
-            dir_id: (number(0)?, number(1)?),
-            name: text("name")?.into(),
-            dest: text("dest")?.into(),
-            new: text("new").map(OsString::from),
-            old: text("old").map(OsString::from),
-            md5: text("md5")?,
-            rendered: text("rendered")?,
-        })
-    }
-
-    fn open(self, dir: Dir) -> Part {
-        Part {
-            dir: Arc::new(dir),
-            dir_id: self.dir_id,
-            name: self.name,
-            dest: self.dest,
-            new: self.new,
-            old: self.old,
-            md5: self.md5,
-            rendered: self.rendered,
-        }
-    }
-}
-
-type Parsed = (
-    String,
-    BTreeSet<PathBuf>,
-    Vec<Record>,
-    bool,
-    Vec<RecordedPart>,
-);
-
-fn from_json(json: &Json) -> Option<Parsed> {
-    let list = |key| json.get(key).and_then(Json::as_array);
-    let parts = list("parts")?.iter().map(RecordedPart::from_json);
-    let reloads = list("reloads")?.iter().map(Record::from_json);
-    let members = list("members")?.iter().filter_map(Json::as_str);
-    Some((
-        json.get("unit")?.as_str()?.to_owned(),
-        members.map(PathBuf::from).collect(),
-        reloads.collect::<Option<_>>()?,
-        json.get("keeps_old")?.as_bool()?,
-        parts.collect::<Option<_>>()?,
-    ))
-}
-
-/// Takes the place of an older record of the unit, whose old files are of no use any more.
-fn write_record(confdir: &Path, plan: &Plan, parts: &[Part]) -> Result<(PathBuf, File)> {
-    let json: Option<Vec<Json>> = parts.iter().map(Part::to_json).collect();
-    let unnamed = || Error::resource(confdir, "cannot record a swap: a file's name is not UTF-8");
-    let json = json!({
-        "unit": plan.name,
-        "members": plan.members.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
-        "keeps_old": plan.keeps_old,
-        "parts": json.ok_or_else(unnamed)?,
-        "reloads": plan.reloads.iter().map(Record::to_json).collect::<Vec<_>>(),
-    });
-    let directory = confdir.join(DIRECTORY);
-    pending::make_directory(&directory)?;
-    let path = record_path(confdir, &plan.name);
-    let older = fs::read_to_string(&path).unwrap_or_default();
-    let unfinished = directory.join(format!("{UNFINISHED}{:x}", random::number()));
-    let written = platform::open_private(&unfinished).and_then(|file| {
-        // Where there are no locks, nobody else is known to be at work.
-        let _no_locks = file.try_lock();
-        (&file).write_all(format!("{json}\n").as_bytes())?;
-        pending::sync(&file)?;
-        fs::rename(&unfinished, &path)?;
-        pending::sync_directory(&directory).inspect_err(|_| {
-            // The first error is the one to report. What stays is a swap of files that are gone.
-            let _finished_later = fs::remove_file(&path);
-        })?;
-        Ok(file)
-    });
-    let file = written.map_err(|source| {
-        // The first error is the one to report; the next run removes it.
-        let _removed_later = fs::remove_file(&unfinished);
-        Error::io("write", &path, source)
-    })?;
-    for file in recorded_files(&older) {
-        // Else the next run takes it for a leftover.
-        let _cleared_later = fs::remove_file(file);
-    }
-    Ok((path, file))
-}
-
-fn record_path(confdir: &Path, unit: &str) -> PathBuf {
-    let sum = hex::encode(&Md5::digest(unit.as_bytes()));
-    confdir.join(DIRECTORY).join(sum)
-}
-
-/// The staged and the old files of a record.
-fn recorded_files(text: &str) -> Vec<PathBuf> {
-    let first = text.lines().next().unwrap_or_default();
-    let json = serde_json::from_str(first).ok();
-    let parts = json.as_ref().and_then(from_json).map(|(.., parts)| parts);
-    let mut files = Vec::new();
-    for part in parts.into_iter().flatten() {
-        let names = part.new.into_iter().chain(part.old);
-        files.extend(names.map(|name| part.dir.join(name)));
-    }
-    files
-}
-
-/// The paths of all records; the ones that were never finished are removed.
-fn records(confdir: &Path) -> Vec<PathBuf> {
-    let directory = confdir.join(DIRECTORY);
-    let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort_unstable();
-    paths
-}
-
-fn is_unfinished(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(UNFINISHED.as_bytes())
-}
-
-/// Returns true if anything is recorded. Needs no lock.
-pub(crate) fn has_records(confdir: &Path) -> bool {
-    !records(confdir).is_empty()
-}
-
-/// The names of the files beside their dests that belong to a unit, and are no leftovers: the random
-/// part of each is its own. Needs no lock.
-pub(crate) fn recorded(confdir: &Path) -> BTreeSet<OsString> {
-    let texts = records(confdir).into_iter();
-    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
-    let files = texts.flat_map(|text| recorded_files(&text));
-    files
-        .filter_map(|file| file.file_name().map(OsStr::to_owned))
-        .collect()
-}
-
-/// The units whose process is gone, and that it has not brought to an end. What cannot be read is
-/// added to `problems`.
-pub(crate) fn abandoned(confdir: &Path, problems: &mut Vec<Error>) -> Vec<Unit> {
-    let mut units = Vec::new();
-    for path in records(confdir) {
-        let read = if is_unfinished(&path) {
-            remove(&path).map(|()| None)
-        } else {
-            match pending::open_abandoned(&path) {
-                Ok(Some(file)) => Unit::read(&path, file),
-                Ok(None) => Ok(None),
-                Err(source) => Err(Error::io("read", &path, source)),
-            }
-        };
-        match read {
-            Ok(unit) => units.extend(unit.filter(|unit| !unit.is_rejected())),
-            Err(error) => problems.push(error),
-        }
-    }
-    units
-}
-
-/// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a dest
-/// and the MD5 of what was rendered.
-pub(crate) fn rejection(
-    confdir: &Path,
-    unit: &str,
-    renderings: &BTreeSet<(PathBuf, String)>,
-    commands: &BTreeSet<String>,
-) -> Option<Reason> {
-    let path = record_path(confdir, unit);
-    let text = fs::read_to_string(path).ok()?;
-    let mut lines = text.lines();
-    let json = serde_json::from_str(lines.next()?).ok()?;
-    let (_, _, reloads, _, parts) = from_json(&json)?;
-    let parts = parts.into_iter();
-    let parts = parts.map(|part| (part.dest, part.rendered));
-    let reloads = reloads.into_iter().map(|record| record.command);
-    if parts.collect::<BTreeSet<_>>() != *renderings
-        || reloads.collect::<BTreeSet<_>>() != *commands
-    {
-        return None;
-    }
-    lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?))
-}
-
-/// Why the file of this resource, by its name below confdir, was put back; none if it was not, or if
-/// this user may not read the records. Needs no lock.
-pub(crate) fn why_undone(confdir: &Path, member: &Path) -> Option<Reason> {
-    records(confdir).into_iter().find_map(|path| {
-        let text = fs::read_to_string(path).ok()?;
-        let mut lines = text.lines();
-        let json = serde_json::from_str(lines.next()?).ok()?;
-        let (_, members, ..) = from_json(&json)?;
-        let is_member = members.iter().any(|path| path.ends_with(member));
-        let reason = lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?));
-        reason.filter(|_| is_member)
-    })
-}
-
-/// Forgets what was put back of a unit: its files are right by now.
-pub(crate) fn forget_rejection(confdir: &Path, unit: &str) -> Result<()> {
-    let path = record_path(confdir, unit);
-    if !path.exists() {
-        return Ok(());
-    }
-    match pending::open_abandoned(&path) {
-        Ok(Some(_locked)) => remove(&path),
-        Ok(None) => Ok(()),
-        Err(source) => Err(Error::io("read", &path, source)),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    fs::remove_file(path).map_err(|source| Error::io("remove", path, source))
 }
 
 fn committed(parts: &[Part]) -> Vec<Committed> {

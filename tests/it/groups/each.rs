@@ -118,9 +118,10 @@ fn the_daemon_follows_the_list() {
         env.names("out") == ["a-2", "b-4"]
     });
     env.wait_lines("reloads", 3);
-    let status = tool(&env, &["-status"]);
-    status.expect_code(0);
-    assert!(status.stdout.contains("out/b-4"), "{}", status.stdout);
+    until("the status has its files", || {
+        let status = tool(&env, &["-status"]);
+        status.code() == Some(0) && status.stdout.contains("out/b-4")
+    });
     daemon.stop();
     // A restart knows them.
     metad.set(json!({"x": "y"}));

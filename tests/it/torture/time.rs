@@ -102,10 +102,7 @@ fn what_still_fails_is_logged_once_an_hour() {
     }
     env.simple_with("app", "x", "check_cmd = \"test -e $ROOT/works\"");
     let daemon = env.daemon(&["-watch", "-interval", "86400"]);
-    until("the failure is reported", || {
-        let status = fs::read_to_string(env.path("etc/status.json"));
-        status.is_ok_and(|status| status.contains("Config check failed"))
-    });
+    daemon.wait_log(": ERROR ");
     let reminder = env.expand("$ROOT/out/app (app.toml) still fails after");
     // A signal wakes the daemon, whose timers know nothing of the jumps.
     let wake = |clock: &str| {

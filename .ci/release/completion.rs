@@ -124,7 +124,7 @@ mod tests {
             (&["-onetime", "-confd"], &["-confdir"]),
             (&["-config-file", "Cargo.to"], &["Cargo.toml"]),
             (&["-confdir", "Cargo"], &[]),
-            (&["-root", "releas"], &["release"]),
+            (&["-root", "benc"], &["benches"]),
         ];
         for (words, expected) in cases {
             let Some(offered) = offers(words) else {

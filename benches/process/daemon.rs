@@ -112,7 +112,7 @@ pub(crate) fn change_beside_foreign_ones(programs: &[Program]) {
             let (before, started) = (metad.extra_requests(), Instant::now());
             let foreign = metad.change_elsewhere_often(a_second, wakes);
             in_turns(CHANGES, &mut [(program.name.clone(), Box::new(measure))]);
-            let extra = (metad.extra_requests() - before) as f64;
+            let extra = metad.extra_requests().saturating_sub(before) as f64;
             println!(
                 "  {:<46} {:.2} requests a second besides answered polls",
                 "",

@@ -234,6 +234,8 @@ fn a_shortage_of_threads_and_processes_leaks_no_descriptors() {
     });
     let before = daemon.descriptors();
     (0..40).for_each(|_| change());
-    let after = daemon.descriptors();
-    assert!(after <= before + 3, "from {before} to {after} descriptors");
+    // The last change may still be going on.
+    until("there are as few descriptors as before", || {
+        daemon.descriptors() <= before + 3
+    });
 }

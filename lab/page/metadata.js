@@ -91,7 +91,8 @@ function input(row) {
     if (event.key === "Escape") finish(false);
   });
   field.addEventListener("blur", () => finish(true));
-  requestAnimationFrame(() => {
+  // Once it is in the page, and before the next key is pressed.
+  queueMicrotask(() => {
     field.focus();
     field.select();
   });

@@ -774,7 +774,8 @@ fn the_staged_file_of_a_running_check_is_no_leftover() {
     );
     gate.open();
     env.wait_content("out/app", "v");
-    drop(daemon);
+    // Killed, it might leave a staged status file.
+    daemon.stop();
     env.put("out/.app.confd-abcdefghij", "");
     examine(&env, &[]).expect("leftovers", "warning", "1 staged file of", "kills confd");
 }

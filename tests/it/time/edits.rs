@@ -164,6 +164,49 @@ fn another_confdir_needs_a_restart() {
 }
 
 #[test]
+fn a_hup_turns_noop_off_and_on() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let settings = env.read("etc/confd.toml");
+    let noop = |is_on: bool| env.put("etc/confd.toml", &format!("{settings}noop = {is_on}\n"));
+    let names = || env.names("etc");
+    noop(true);
+    let before = names();
+    let daemon = env.daemon(&NO_INTERVAL);
+    daemon.wait_log("out of sync");
+    assert_eq!((names(), env.names("out").len()), (before, 0));
+    noop(false);
+    daemon.signal("HUP");
+    env.wait_lines("reloads", 1);
+    assert_eq!(env.read("out/app"), "1");
+    let status = || env.run(&["-status", "-confdir", &env.expand("$ROOT/etc")]);
+    until("-status sees the daemon", || status().code() == Some(0));
+    noop(true);
+    let seen = daemon.log().lines().count();
+    daemon.signal("HUP");
+    daemon.wait_log("read again");
+    metad.put("/k", "2");
+    until("the log says what would change", || {
+        let log = daemon.log();
+        log.lines()
+            .skip(seen)
+            .any(|line| line.contains("out of sync"))
+    });
+    assert_eq!(
+        (env.read("out/app").as_str(), env.lines("reloads").len()),
+        ("1", 1)
+    );
+    // It goes without status now, and does not leave one that looks like a running daemon's.
+    until("-status finds no daemon", || status().code() == Some(1));
+    noop(false);
+    daemon.signal("HUP");
+    env.wait_content("out/app", "2");
+    env.wait_lines("reloads", 2);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_conf_d_that_was_empty_for_a_while_is_looked_at_again() {
     let metad = Metad::start(json!({"k": "1", "other": "1"}));
     let env = Env::with_metad(&metad);

@@ -39,6 +39,14 @@ fn holds_within_limit(done: &mut dyn FnMut() -> bool) -> bool {
     }
 }
 
+/// Copies a program, with its mode. Another process writes the copy: a descriptor of this one would
+/// be inherited by what other tests start at that moment, and the program be busy (ETXTBSY).
+pub(crate) fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let mut command = Command::new("cp");
+    command.arg("-p").arg(from.as_ref()).arg(to.as_ref());
+    assert!(command.status().expect("cp").success(), "{command:?}");
+}
+
 /// How much of the long tests to run: `full` times the share (0 to 1) in `PROOF_SHARE`, or a
 /// twentieth of it.
 pub(crate) fn share_of(full: usize) -> usize {

@@ -4,6 +4,9 @@ use serde_json::json;
 
 use crate::env::{Env, Run, confd};
 
+/// More than reading the metadata takes, however busy the machine is.
+const PATIENCE: &str = "60s";
+
 /// `confd -onetime` with at most this many KiB of address space.
 fn onetime_within(env: &Env, kib: u64) -> Run {
     let script = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
@@ -39,7 +42,8 @@ fn work_inside_functions_counts_before_it_is_done() {
             "error calling gets: the pattern has more than 65536 bytes".to_owned(),
         ),
     ] {
-        let env = Env::with_tree(&json!({"k": "v"}));
+        let mut env = Env::with_tree(&json!({"k": "v"}));
+        env.var("CONFD_ONETIME_WAIT", PATIENCE);
         let template = format!("{{{{$s := repeat 200000000 \"a\"}}}}{{{{{call}}}}}");
         env.simple("app", &template);
         let run = onetime_within(&env, 2_000_000);
@@ -57,7 +61,9 @@ fn a_small_tree_with_long_names_takes_little_memory() {
     let before = format!("{{\"{name}\":").repeat(100);
     let body = format!("{before}{{{}}}{}", leaves.join(","), "}".repeat(100));
     assert!(body.len() < 500_000);
-    let env = Env::with_tree(&json!({"k": "v"}));
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    // It is read again and again for this long.
+    env.var("CONFD_ONETIME_WAIT", "5s");
     env.simple("app", "x");
     env.put("metadata.json", &body);
     let run = onetime_within(&env, 600_000);
@@ -69,7 +75,8 @@ fn a_small_tree_with_long_names_takes_little_memory() {
 fn deeply_nested_lists_are_read_once() {
     let inner = format!("{}\"v\"{}", "[".repeat(100), "]".repeat(100));
     let body = format!("{{\"l\":[{}]}}", vec![inner; 2000].join(","));
-    let env = Env::with_tree(&json!({"k": "v"}));
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", PATIENCE);
     let key = format!("/l/1999{}", "/0".repeat(100));
     env.simple("app", &format!("{{{{getv \"{key}\"}}}}"));
     env.put("metadata.json", &body);

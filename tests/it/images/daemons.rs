@@ -4,13 +4,12 @@
 //! The stand-in for the program is a copy of a shell, which waits as a process of that name.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::{said, shells, source, under};
-use crate::env::{Env, confd, until};
+use crate::env::{Env, confd, copy_program, until};
 
 /// An installation's `bin` with daemons.sh and a stand-in in it.
 struct Site {
@@ -22,7 +21,7 @@ impl Site {
     fn new(shell: &'static [&'static str]) -> Site {
         let env = Env::new();
         env.put("bin/confd", "");
-        fs::copy(source("daemons.sh"), env.path("bin/daemons.sh")).expect("daemons.sh");
+        copy_program(source("daemons.sh"), env.path("bin/daemons.sh"));
         let site = Site { env, shell };
         site.replace_program();
         site
@@ -31,8 +30,7 @@ impl Site {
     /// Puts another copy of the stand-in in place, as an upgrade does.
     fn replace_program(&self) {
         let staged = self.env.path("bin/staged");
-        fs::copy("/bin/sh", &staged).expect("a copy of the shell");
-        fs::set_permissions(&staged, fs::Permissions::from_mode(0o755)).expect("its mode");
+        copy_program("/bin/sh", &staged);
         fs::rename(staged, self.env.path("bin/confd")).expect("the stand-in");
     }
 
@@ -62,17 +60,7 @@ impl StandIn {
             .args(["-c", "echo started; read -r line", "confd"])
             .args(words);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // The program was just written: a process that another test is making may still have it open.
-        let mut spawned = command.spawn();
-        until("the program can be run", || {
-            let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
-            let is_busy = spawned.as_ref().is_err_and(is_busy);
-            if is_busy {
-                spawned = command.spawn();
-            }
-            !is_busy
-        });
-        let mut child = spawned.expect("a stand-in");
+        let mut child = command.spawn().expect("a stand-in");
         let mut output = child.stdout.take().expect("its output");
         std::io::Read::read_exact(&mut output, &mut [0; 8]).expect("a line");
         let input = child.stdin.take().expect("its input");

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, ExitStatus, Stdio};
 
 use super::{shells, source, under, works};
-use crate::env::{Env, until};
+use crate::env::{Env, copy_program, until};
 
 /// An image's app-agent directory with exec.sh in it.
 struct Agent {
@@ -19,7 +19,7 @@ impl Agent {
         for directory in ["bin", "log", "data"] {
             fs::create_dir(env.path(directory)).expect("a directory of the agent");
         }
-        fs::copy(source("exec.sh"), env.path("bin/exec.sh")).expect("exec.sh");
+        copy_program(source("exec.sh"), env.path("bin/exec.sh"));
         Agent { env, shell }
     }
 
@@ -487,7 +487,7 @@ fn the_agent_may_lie_in_a_directory_with_an_odd_name() {
         for directory in ["bin", "log"] {
             fs::create_dir_all(base.join(directory)).expect("a directory of the agent");
         }
-        fs::copy(source("exec.sh"), base.join("bin/exec.sh")).expect("exec.sh");
+        copy_program(source("exec.sh"), base.join("bin/exec.sh"));
         fs::write(base.join("log/cmd.info"), "c-1:echo x").expect("cmd.info");
         let status = under(shell, "bin/exec.sh").current_dir(&base).status();
         assert!(status.expect("exec.sh").success());

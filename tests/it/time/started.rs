@@ -6,7 +6,7 @@ use std::fs;
 use md5::{Digest, Md5};
 use serde_json::json;
 
-use crate::env::{Daemon, Env, Gate};
+use crate::env::{Daemon, Env, Gate, copy_program};
 use crate::images;
 use crate::metad::Metad;
 use crate::security::lock::{Holder, has_flock, hold};
@@ -183,7 +183,7 @@ fn platform_command(env: &Env) {
     for folder in ["agent/bin", "agent/log"] {
         fs::create_dir_all(env.path(folder)).expect("a folder of the agent");
     }
-    fs::copy(images::source("exec.sh"), env.path("agent/bin/exec.sh")).expect("exec.sh");
+    copy_program(images::source("exec.sh"), env.path("agent/bin/exec.sh"));
     env.template(
         "cmd.info.tmpl",
         r#"{{if exists "/cmd/id"}}{{getv "/cmd/id"}}:{{getv "/cmd/cmd"}}{{end}}"#,

@@ -5,14 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value as Json, json};
 
-use crate::env::Env;
+use crate::env::{Env, copy_program};
 
 /// One resource with this reload_cmd, and its program if there is a text for it.
 fn image(reload: &str, program: Option<(&str, u32)>) -> Env {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple_with("app", "x", &format!("reload_cmd = \"{reload}\"\n"));
     if let Some((text, mode)) = program {
-        env.put("bin/reload", text);
+        env.put("bin/reload.text", text);
+        copy_program(env.path("bin/reload.text"), env.path("bin/reload"));
         let mode = Permissions::from_mode(mode);
         fs::set_permissions(env.path("bin/reload"), mode).expect("chmod");
     }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::calls::{Call, calls, calls_since, can_trace, injection, traced};
 use super::{SIDE_BY_SIDE, for_each, sample};
-use crate::env::{Env, Run, until};
+use crate::env::{Env, Run, copy_program, until};
 use crate::images;
 use crate::metad::Metad;
 
@@ -56,7 +56,7 @@ impl Node {
         for folder in ["agent/bin", "agent/log"] {
             fs::create_dir_all(env.path(folder)).expect("a folder of the agent");
         }
-        fs::copy(images::source("exec.sh"), env.path("agent/bin/exec.sh")).expect("exec.sh");
+        copy_program(images::source("exec.sh"), env.path("agent/bin/exec.sh"));
         env.template("cmd.tmpl", r#"{{getv "/cmd/id"}}:{{getv "/cmd/cmd"}}"#);
         env.resource(
             "40-cmd.toml",

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) type Refusal = (u16, &'static str);
 
 /// How long a client may take for the next part of its request, or to take its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// As many connections are served at once.
 const MOST_CONNECTIONS: usize = 64;
 /// The longest head of a request, in bytes.
@@ -61,8 +61,8 @@ pub(crate) fn listen(
 
 fn handle(mut stream: TcpStream, serve: &dyn Fn(Request)) {
     let limits = [
-        stream.set_read_timeout(Some(PATIENCE)),
-        stream.set_write_timeout(Some(PATIENCE)),
+        stream.set_read_timeout(Some(TIMEOUT)),
+        stream.set_write_timeout(Some(TIMEOUT)),
         stream.set_nodelay(true),
     ];
     if limits.iter().any(Result::is_err) {

@@ -13,7 +13,7 @@ use super::commands::{self, End};
 use super::slot::{Origin, Slot, Staged, State};
 use super::status::{self, Stuck};
 use super::units::Synced;
-use super::watchdog::{PATIENCE, Step};
+use super::watchdog::{STUCK_AFTER, Step};
 use super::{Agent, Event, Phase};
 use crate::config::Mode;
 use crate::log;
@@ -238,7 +238,7 @@ impl Agent {
         };
         let waited = locking.since.elapsed();
         let reason = self.lock_logged.as_ref().filter(|_| locking.has_waited)?;
-        (waited >= PATIENCE && !locking.is_refetching).then(|| Stuck {
+        (waited >= STUCK_AFTER && !locking.is_refetching).then(|| Stuck {
             step: format!("waiting for the lock ({reason})"),
             since: status::now().saturating_sub(waited.as_secs()),
         })

@@ -16,7 +16,7 @@ use crate::log::{self, age};
 use crate::threads;
 
 /// A step that takes longer is reported.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// The loop has this time from TERM to the end of the process.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// A sync may take this much longer than any other step, before the process ends.
@@ -221,7 +221,7 @@ impl Shared {
                 ));
                 process::exit(1);
             }
-            if !entered.is_reported && entered.taken >= PATIENCE {
+            if !entered.is_reported && entered.taken >= STUCK_AFTER {
                 now = self.report(now, &entered);
             }
         }

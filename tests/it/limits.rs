@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::env::{Env, Run, confd};
 
 /// More than reading the metadata takes, however busy the machine is.
-const PATIENCE: &str = "60s";
+const ONETIME_WAIT: &str = "60s";
 
 /// `confd -onetime` with at most this many KiB of address space.
 fn onetime_within(env: &Env, kib: u64) -> Run {
@@ -43,7 +43,7 @@ fn work_inside_functions_counts_before_it_is_done() {
         ),
     ] {
         let mut env = Env::with_tree(&json!({"k": "v"}));
-        env.var("CONFD_ONETIME_WAIT", PATIENCE);
+        env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
         let template = format!("{{{{$s := repeat 200000000 \"a\"}}}}{{{{{call}}}}}");
         env.simple("app", &template);
         let run = onetime_within(&env, 2_000_000);
@@ -76,7 +76,7 @@ fn deeply_nested_lists_are_read_once() {
     let inner = format!("{}\"v\"{}", "[".repeat(100), "]".repeat(100));
     let body = format!("{{\"l\":[{}]}}", vec![inner; 2000].join(","));
     let mut env = Env::with_tree(&json!({"k": "v"}));
-    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
     let key = format!("/l/1999{}", "/0".repeat(100));
     env.simple("app", &format!("{{{{getv \"{key}\"}}}}"));
     env.put("metadata.json", &body);

@@ -58,7 +58,7 @@ fn a_reload_is_repeated_until_it_works() {
     assert_eq!(
         env.lines("tries").len(),
         tries,
-        "it worked: nothing is owed"
+        "it worked: no reload is pending"
     );
 }
 

@@ -14,8 +14,9 @@ use crate::metad::Metad;
 use crate::names;
 use crate::security::lock::{Holder, has_flock};
 
-/// Two seconds of patience in place of fifteen, and the room that a loaded machine needs beyond it.
-const PATIENCE: &str = "2s";
+/// Two seconds in place of fifteen until a one-time run gives up, and the room that a loaded machine
+/// needs beyond that.
+const ONETIME_WAIT: &str = "2s";
 const IN_TIME: Duration = Duration::from_secs(10);
 
 #[test]
@@ -187,7 +188,7 @@ fn three_node_names_and_a_silent_name_server_end_in_time() {
         return;
     };
     env.settings("nodes = [\"a.silent:80\", \"b.silent:80\", \"c.silent:80\"]\nprefix = \"/self\"");
-    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
     env.simple("app", "x");
     let start = Instant::now();
     let Some(run) = env.onetime_with_mounts(test, mounts) else {
@@ -205,7 +206,7 @@ fn names_in_templates_and_a_silent_name_server_end_in_time() {
     let Some(mounts) = names::mounts(&env, test, "") else {
         return;
     };
-    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
     for name in ["1", "2", "3", "4"] {
         env.simple(name, &format!("{{{{lookupIP \"host-{name}.silent\"}}}}"));
     }
@@ -226,7 +227,7 @@ fn a_lock_whose_holder_is_stopped_is_reported_and_given_up() {
         return;
     }
     let mut env = Env::with_tree(&json!({"k": "v"}));
-    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
     env.simple("app", "x");
     env.put("etc/.confd.lock", "");
     // Its command says so, and stops it.
@@ -250,7 +251,7 @@ fn a_lock_whose_holder_is_stopped_is_reported_and_given_up() {
 fn a_daemon_that_is_stopped_with_the_lock_does_not_hold_a_one_time_run_up_without_end() {
     let metad = Metad::start(json!({"k": "v"}));
     let mut env = Env::with_metad(&metad);
-    env.var("CONFD_ONETIME_WAIT", PATIENCE);
+    env.var("CONFD_ONETIME_WAIT", ONETIME_WAIT);
     let gate = env.gate("check");
     env.simple_with("app", "x", &format!("check_cmd = \"{}\"", gate.command()));
     let daemon = env.daemon(&["-watch"]);

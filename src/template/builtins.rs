@@ -156,6 +156,7 @@ fn escaped(
 fn pointee_name(value: &Value) -> &'static str {
     match value {
         Value::Service(_) => "net.SRV",
+        Value::Location(_) => "time.Location",
         _ => value.type_name(),
     }
 }

@@ -185,13 +185,16 @@ pub(super) fn values(map: &Map, budget: &mut Budget) -> Result<Value, CallError>
     list(map.entries().values().cloned().collect(), budget)
 }
 
-/// `pluck`: what the maps that have this key have there.
+/// `pluck`: what the maps that have this key have there; a nil list if none has it.
 pub(super) fn pluck(key: &Str, maps: &[Value], budget: &mut Budget) -> Result<Value, CallError> {
     let mut found = Vec::new();
     for value in maps {
         if let Value::Map(map) = value {
             found.extend(map.entries().get(key).cloned());
         }
+    }
+    if found.is_empty() {
+        return Ok(Value::nil_list());
     }
     list(found, budget)
 }
@@ -382,6 +385,8 @@ mod tests {
             map(&entry("a", 4), &mut budget()).unwrap(),
         ];
         assert_eq!(shown(pluck(&"a".into(), &maps, &mut budget())), "[2 4]");
+        let none = pluck(&"x".into(), &maps, &mut budget());
+        assert!(matches!(none, Ok(Value::List(list)) if list.is_nil()));
         assert_eq!(
             shown(map(&[Value::text("a")], &mut budget())),
             "invalid map call"

@@ -211,16 +211,11 @@ pub(super) fn repeat(count: i64, text: &Str, budget: &mut Budget) -> Result<Valu
     )))
 }
 
-/// `nospace`: without any blanks.
+/// `nospace`: without any blanks. Each byte that is not UTF-8 becomes U+FFFD, as in Go's `Map`.
 pub(super) fn no_space(text: &Str, budget: &mut Budget) -> Result<Value, CallError> {
-    let (mut out, mut start) = (Vec::new(), 0);
-    for (found, width) in utf8::chars(text.as_bytes()) {
-        if !found.is_whitespace() {
-            out.extend_from_slice(&text.as_bytes()[start..start + width]);
-        }
-        start += width;
-    }
-    made(out, budget)
+    let found = utf8::chars(text.as_bytes()).map(|(found, _)| found);
+    let out: String = found.filter(|found| !found.is_whitespace()).collect();
+    made(out.into_bytes(), budget)
 }
 
 /// `indent`: spaces before every line; `nindent`: after a newline of its own. The empty string
@@ -287,9 +282,8 @@ pub(super) enum Case {
     Kebab,
 }
 
-/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, spaces, and
-/// before a capital that begins a word (`HTTPServer` is `http_server`). Tabs and other control
-/// characters stay.
+/// `snakecase`, `camelcase`, `kebabcase`, from any of them: words end at `_`, `-`, U+0020, and
+/// before a capital that begins a word (`HTTPServer` is `http_server`). Other white space stays.
 pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result<Value, CallError> {
     let text = text.to_text();
     let mut out = String::with_capacity(text.len() + text.len() / 4);
@@ -301,7 +295,7 @@ pub(super) fn change_case(text: &Str, case: Case, budget: &mut Budget) -> Result
         }
         let mut letters = word.chars();
         if let (Case::Camel, true) = (case, index > 0) {
-            out.extend(letters.next().map(unicode::upper));
+            out.extend(letters.next().map(unicode::lower).map(unicode::upper));
         }
         out.extend(letters.map(unicode::lower));
     }
@@ -313,8 +307,7 @@ fn words(text: &str) -> Vec<&str> {
     let mut before = None;
     let mut rest = text.char_indices().peekable();
     while let Some((place, found)) = rest.next() {
-        let separator =
-            matches!(found, '_' | '-') || (found.is_whitespace() && !found.is_control());
+        let separator = matches!(found, '_' | '-' | ' ');
         let next_is_lower = rest
             .peek()
             .is_some_and(|(_, next)| unicode::is_lower(*next));
@@ -508,6 +501,9 @@ mod tests {
             ("", "", ""),
             ("éCole", "é_cole", "éCole"),
             ("a\tb\nc d", "a\tb\nc_d", "a\tb\ncD"),
+            ("a\u{3000}b c", "a\u{3000}b_c", "a\u{3000}bC"),
+            ("A\u{a0}B", "a\u{a0}_b", "a\u{a0}B"),
+            ("a_İ", "a_i", "aI"),
         ] {
             assert_eq!(
                 shown(change_case(&text.into(), Case::Snake, &mut budget())),
@@ -534,6 +530,8 @@ mod tests {
             shown(no_space(&" a\t中\u{a0}b\n".into(), &mut budget())),
             "a中b"
         );
+        let invalid = b" a\xff b"[..].into();
+        assert_eq!(shown(no_space(&invalid, &mut budget())), "a\u{fffd}b");
         assert_eq!(
             shown(indent(2, &"a\n\nb".into(), false, &mut budget())),
             "  a\n  \n  b"

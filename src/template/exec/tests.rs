@@ -425,6 +425,10 @@ fn builtins() {
             r#"template: t:1:2: executing "t" at <len srv>: error calling len: len of type net.SRV"#,
         ),
         (
+            "{{len now.Location}}",
+            r#"template: t:1:2: executing "t" at <len now.Location>: error calling len: len of type time.Location"#,
+        ),
+        (
             "{{range list nil}}{{len .}}{{end}}",
             r#"template: t:1:20: executing "t" at <len .>: error calling len: len of nil pointer"#,
         ),

@@ -4,6 +4,7 @@
 //! Every complaint names the place that the wrong value came from. Reads one file and touches
 //! nothing else: whether a node answers or a directory exists is found out by those who use it.
 
+pub mod advice;
 mod layers;
 mod nodes;
 pub mod table;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::advice;
 use crate::error::{Error, Result};
 use crate::go::time::duration;
 use crate::keys::{canonical, is_same};
@@ -99,7 +100,8 @@ impl Table {
         let lines = Lines::new(text.as_bytes());
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            refuse(path, lines.line(offset), error.message())
+            let (words, help) = (advice::words(error.message()), advice::on(text, offset));
+            refuse(path, lines.line(offset), &format!("{words}; {help}"))
         })?;
         Table::convert(&path.into(), &lines, table.get_ref())
     }

@@ -9,11 +9,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::code::Code;
 use super::source::{MARK, Source};
+use crate::config::advice;
 use crate::config::table::parse_duration;
 use crate::keys::{self, Kind};
 use crate::nearest::nearest;
-use crate::template::lookalike_help;
 use crate::tools::finding::Report;
+
+/// What stands between keys in one string.
+pub(super) const COMMAS: &[char] = &[',', '，', '、'];
 
 /// The known keys of a table, each with the kind of its value.
 pub(super) type Keys = [(&'static str, Kind)];
@@ -61,10 +64,8 @@ impl<'s> Document<'s> {
             let line = source.line(start + at);
             if document.broken.last() != Some(&line) {
                 document.broken.push(line);
-                let message = message
-                    .strip_suffix(", expected nothing")
-                    .unwrap_or(message);
-                let help = advice(line_around(text, at));
+                let message = advice::words(message);
+                let help = advice::on(text, at);
                 report.add(source.finding(start + at, Code::E101, message, help));
             }
         }
@@ -145,6 +146,10 @@ impl<'s> Document<'s> {
                 items.iter().all(|item| is_text(item.get_ref())),
                 "a list of strings",
             ),
+            // The check of the keys says more about several of them in one string.
+            (Kind::Strings, DeValue::String(text)) if key == "keys" && text.contains(COMMAS) => {
+                (true, "")
+            }
             (Kind::Strings, value) if is_text(value) => {
                 let message = format!("{key} is a list, this is one string");
                 let help = format!("write {key} = [{}]", self.raw(entry));
@@ -251,115 +256,6 @@ fn text<'s>(source: &'s Source, report: &mut Report) -> Option<(usize, &'s str)>
     }
 }
 
-fn line_around(text: &str, offset: usize) -> &str {
-    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let end = after
-        .find('\n')
-        .map_or(text.len(), |newline| offset + newline);
-    text.get(start..end).unwrap_or_default()
-}
-
-/// The help for a line that cannot be read, from the line alone: the reader's messages differ
-/// between its versions.
-fn advice(line: &str) -> String {
-    let line = line.trim();
-    if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
-        return "comments begin with #".to_owned();
-    }
-    if let Some(help) = lookalike(line) {
-        return help;
-    }
-    if line.starts_with('[') && !line.contains('=') {
-        return if line.ends_with(']') {
-            "remove one of the two sections".to_owned()
-        } else {
-            "close the bracket, as in [template]".to_owned()
-        };
-    }
-    let Some((key, value)) = line.split_once('=') else {
-        return match line.split_once(':') {
-            Some((key, _)) => format!("write {} = \"…\"", key.trim()),
-            None => "a line is key = value".to_owned(),
-        };
-    };
-    advice_on_value(key.trim(), value.trim())
-}
-
-/// The help for a full-width or typographic character outside of quotes.
-fn lookalike(line: &str) -> Option<String> {
-    let found = outside_quotes(line).into_iter();
-    found
-        .filter(|found| !found.is_ascii())
-        .find_map(|found| match found {
-            '，' | '、' => Some(format!(
-                "separate values with a comma (,) instead of {found}"
-            )),
-            '［' | '【' => Some(format!("replace the full-width {found} with [")),
-            '］' | '】' => Some(format!("replace the full-width {found} with ]")),
-            _ => lookalike_help(found),
-        })
-}
-
-/// The characters of a line that are neither in quotes nor in a comment.
-fn outside_quotes(line: &str) -> Vec<char> {
-    let mut outside = Vec::new();
-    let mut open = None;
-    for found in line.chars() {
-        match open {
-            Some(quote) if quote == found => open = None,
-            Some(_) => {}
-            None if found == '#' => break,
-            None if matches!(found, '"' | '\'') => open = Some(found),
-            None => outside.push(found),
-        }
-    }
-    outside
-}
-
-fn advice_on_value(key: &str, value: &str) -> String {
-    let first = value.chars().next();
-    // In double quotes a backslash takes the next character with it.
-    let unescaped = match first {
-        Some('"') => value.replace("\\\\", "").replace("\\\"", ""),
-        _ => value.to_owned(),
-    };
-    let quotes = |quote: char| unescaped.chars().filter(|found| *found == quote).count();
-    match first {
-        None => format!("write a value after the =: {key} = \"…\""),
-        Some('"') if has_bad_escape(value) => {
-            format!("single quotes keep every \\: {key} = 'C:\\…'")
-        }
-        Some(quote @ ('"' | '\'')) if quotes(quote) % 2 == 1 => {
-            format!("the closing {quote} is missing")
-        }
-        Some('"' | '\'') if quotes('"') + quotes('\'') == 2 => {
-            "remove one of the two keys".to_owned()
-        }
-        Some('"') => "put single quotes around a string that has \" in it".to_owned(),
-        Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
-        _ if matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
-            format!("write {key} = {}", value.to_ascii_lowercase())
-        }
-        Some(_) => format!("put the string in quotes: {key} = \"{value}\""),
-    }
-}
-
-/// Returns true if a string in double quotes has an invalid escape.
-fn has_bad_escape(value: &str) -> bool {
-    let mut rest = value.chars();
-    while let Some(found) = rest.next() {
-        if found == '\\'
-            && !rest
-                .next()
-                .is_some_and(|next| "btnfre\"\\uU".contains(next))
-        {
-            return true;
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,56 +297,6 @@ mod tests {
             format!("{line}:{column}: {code} {message}{help}\n")
         });
         shown.collect()
-    }
-
-    #[test]
-    fn every_line_that_cannot_be_read_has_its_help() {
-        for (text, want) in [
-            ("mode = 0644\n", "put the string in quotes: mode = \"0644\""),
-            ("src = mysql\n", "put the string in quotes: src = \"mysql\""),
-            ("src = \"a\n", "the closing \" is missing"),
-            ("src = 'a\n", "the closing ' is missing"),
-            ("src = \"sh -c \\\"a\n", "the closing \" is missing"),
-            (
-                "src = \"C:\\x\"\n",
-                "single quotes keep every \\: src = 'C:\\…'",
-            ),
-            ("［src］\n", "replace the full-width ［ with ["),
-            (
-                "src = \"a\"b\"\"\n",
-                "put single quotes around a string that has \" in it",
-            ),
-            (
-                "src = \"C:\\Program\"\n",
-                "single quotes keep every \\: src = 'C:\\…'",
-            ),
-            ("src = “a”\n", "use straight quotes (\") instead of “"),
-            (
-                "src\u{3000}= \"a\"\n",
-                "replace U+3000 with an ordinary space",
-            ),
-            ("src ＝ \"a\"\n", "replace the full-width ＝ with ="),
-            (
-                "keys = [\"/a\"，\"/b\"]\n",
-                "separate values with a comma (,) instead of ，",
-            ),
-            ("src =\n", "write a value after the =: src = \"…\""),
-            ("src: \"a\"\n", "write src = \"…\""),
-            ("src\n", "a line is key = value"),
-            ("retry = True\n", "write retry = true"),
-            (
-                "keys = [\"/\" \"/b\"]\n",
-                "write a list as [\"/a\", \"/b\"], with commas",
-            ),
-            ("src = \"a\"\nsrc = 'b'\n", "remove one of the two keys"),
-            ("// note\n", "comments begin with #"),
-            ("[section\n", "close the bracket, as in [template]"),
-            ("[section]\n[section]\n", "remove one of the two sections"),
-        ] {
-            let found = findings(text);
-            assert!(found.contains(": E101 "), "{text}: {found}");
-            assert!(found.ends_with(&format!("; {want}\n")), "{text}: {found}");
-        }
     }
 
     #[test]

@@ -77,6 +77,8 @@ fn errors_are_printed_once_and_the_file_stays() {
         "[template]\nsrc = \"b.tmpl\"\ndest = \"/opt/b.conf\"\n",
     );
     daemon.wait_log("b.tmpl");
+    env.resource("c.toml", "[template]\nmode = 0644\n");
+    daemon.wait_log("c.toml:2: unexpected leading zero; put the string in quotes: mode = \"0644\"");
     assert_eq!(daemon.count("key does not exist: /prt"), 1);
     env.template("app.tmpl", "port {{getv \"/port\"}}\n");
     daemon.wait_log("etc/conf.d/app.toml: works again");

@@ -113,10 +113,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
     let conf_d = context.config.confdir.join("conf.d");
     if !conf_d.is_dir() {
-        return Err(Error::config(
-            context.config.confdir.display().to_string(),
-            "there is no conf.d in it; set -confdir",
-        ));
+        return Err(Error::no_conf_d(&context.config.confdir));
     }
     let resources = find(&conf_d)?;
     for (path, _) in &resources {

@@ -210,6 +210,15 @@ fn a_resource_that_cannot_be_read_is_a_failure_and_the_others_are_rehearsed() {
 }
 
 #[test]
+fn a_directory_without_resources_ends_it() {
+    let env = env(&json!({"host": {"ip": "192.168.0.2"}}), "", "");
+    let run = env.run(&["-rehearse", "$ROOT/dump.json", "-confdir", "$ROOT/nowhere"]);
+    run.expect_code(1)
+        .expect_log("nowhere: there is no conf.d in it; set -confdir");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
 fn a_recording_that_is_none_ends_it() {
     let env = env(&json!({"host": {"ip": "192.168.0.2"}}), "", "");
     env.put("dump.json", "{}");

@@ -111,6 +111,11 @@ const PAIRS: &[Method] = &[
     },
 ];
 
+/// The names of the methods of a time.
+pub fn time_methods() -> impl Iterator<Item = &'static str> {
+    TIME.iter().map(|method| method.function.name)
+}
+
 /// The method `name` of a value's type, if it has one.
 pub(super) fn find(receiver: &Value, name: &[u8]) -> Option<&'static Method> {
     let methods = match receiver {

@@ -34,6 +34,7 @@ pub use foreign::{lookalike_help, nil_dot_help};
 use function::Failure;
 pub use function::{CallError, Function, Host, Options, Type};
 pub use lex::Span;
+pub use methods::time_methods;
 pub use parse::{MAX_NESTING, MAX_SOURCE, Template};
 pub use problem::Problem;
 pub use trace::Trace;

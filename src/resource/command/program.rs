@@ -101,27 +101,31 @@ pub fn reason(command: &str, status: i32) -> Option<String> {
 }
 
 /// The simple commands of a command, where no quotes hide them.
-fn parts(command: &str) -> impl Iterator<Item = &str> {
+pub fn parts(command: &str) -> impl Iterator<Item = &str> {
     let is_quoted = command.contains(['"', '\'', '`', '\\', '(']);
     let between = move |found: char| !is_quoted && ";&|\n".contains(found);
     command.split(between)
+}
+
+/// The script that a simple command gives a shell to read, if it is an absolute path.
+pub fn script(part: &str) -> Option<&Path> {
+    let word = first_word(part)?;
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let mut words = part.split_whitespace().skip_while(|other| *other != word);
+    let script = words.nth(1).filter(|_| SHELLS.contains(&name))?;
+    (script.starts_with('/') && is_plain(script)).then(|| Path::new(script))
 }
 
 /// What keeps a simple command from running, in a sentence with its help. Where the shell has `moved`
 /// to another directory, relative paths are not judged.
 fn obstacle_of_part(part: &str, moved: bool) -> Option<String> {
     let word = first_word(part).filter(|word| is_plain(word) && !is_builtin(word))?;
-    let name = word.rsplit('/').next().unwrap_or(word);
-    let script = part
-        .split_whitespace()
-        .skip_while(|other| *other != word)
-        .nth(1);
-    let script = script.filter(|script| SHELLS.contains(&name) && script.starts_with('/'));
     let sentence = |program: &str, obstacle: Obstacle| {
         format!("{program} {}; {}", obstacle.problem, obstacle.help)
     };
-    if let Some(script) = script.filter(|script| is_plain(script)) {
-        return absent(Path::new(script)).map(|obstacle| sentence(script, obstacle));
+    if let Some(script) = script(part) {
+        let shown = script.display().to_string();
+        return absent(script).map(|obstacle| sentence(&shown, obstacle));
     }
     let program = Path::new(word);
     let relative = |problem: &str| Some(Obstacle::new(problem, "write its absolute path"));
@@ -210,6 +214,11 @@ fn interpreter_obstacle(program: &Path) -> Option<Obstacle> {
     let help = "correct its first line, or install the interpreter";
     if !Path::new(interpreter).is_file() {
         let problem = format!("needs the interpreter {interpreter}, which does not exist");
+        return Some(Obstacle::new(problem, help));
+    }
+    if !fs::metadata(interpreter).is_ok_and(|metadata| platform::is_executable(&metadata)) {
+        let problem = format!("needs the interpreter {interpreter}, which is not executable");
+        let help = format!("make it executable: chmod +x {interpreter}");
         return Some(Obstacle::new(problem, help));
     }
     // `#!/usr/bin/env python3` looks for the interpreter in PATH.

@@ -191,7 +191,7 @@ impl Checker<'_> {
         if let Expr::Variable { name, .. } = expr {
             // A variable that is set several times prints a float if one of the values is one.
             let mut values = self.variables.assigned(name);
-            return values.find_map(|value| match value {
+            return values.find_map(|value| match self.variables.resolve(value) {
                 Expr::Variable { .. } => None,
                 value => self.float(value, depth),
             });

@@ -114,18 +114,50 @@ pub(super) struct Mistake {
 pub(super) fn check(key: &str, text: &str, made: &BTreeSet<PathBuf>) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if let Some(word) = relative(text) {
+        let (depends, help) = if word.contains('/') {
+            let help = "write its absolute path".to_owned();
+            ("the directory in which confd starts", help)
+        } else {
+            let help = format!("write its absolute path: PATH is short at boot (/…/{word})");
+            ("PATH", help)
+        };
         mistakes.push(Mistake {
             code: Code::W204,
-            message: format!("{key} runs {word}, which depends on PATH"),
-            help: format!("write its absolute path: PATH is short at boot (/…/{word})"),
+            message: format!("{key} runs {word}, which depends on {depends}"),
+            help,
         });
     }
-    let program = program::absolute(text).filter(|program| !made.contains(*program));
-    mistakes.extend(program.and_then(|program| check_program(key, program)));
+    let programs = programs(text).into_iter();
+    let programs = programs.filter(|(program, _)| !made.contains(*program));
+    mistakes.extend(programs.filter_map(|(program, how)| check_program(key, program, how)));
     if key == "check_cmd" {
         mistakes.extend(check_check(text));
     }
     mistakes
+}
+
+/// How a command uses a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Runs,
+    /// A shell reads it.
+    Reads,
+}
+
+/// The absolute paths of the programs that a command runs, and of the scripts that its shells read.
+/// One that stands twice behind the first command may be tested before: `[ -x /x ] && /x`.
+fn programs(text: &str) -> Vec<(&Path, Use)> {
+    let mut found = Vec::new();
+    for (index, part) in program::parts(text).enumerate() {
+        let program = program::absolute(part).map(|program| (program, Use::Runs));
+        let script = program::script(part).map(|script| (script, Use::Reads));
+        let is_certain = |(path, _): &(&Path, Use)| {
+            let path = path.to_string_lossy();
+            index == 0 || text.matches(&*path).count() == 1
+        };
+        found.extend(program.into_iter().chain(script).filter(is_certain));
+    }
+    found
 }
 
 fn check_check(text: &str) -> Option<Mistake> {
@@ -181,7 +213,7 @@ fn relative(text: &str) -> Option<&str> {
 
 /// Looks at a program, if this machine has the directories that lead to it: another machine than
 /// the image lacks the application.
-fn check_program(key: &str, program: &Path) -> Option<Mistake> {
+fn check_program(key: &str, program: &Path, how: Use) -> Option<Mistake> {
     let shown = program.display();
     if !program.exists() {
         let help = help_for_missing(program)?;
@@ -190,6 +222,9 @@ fn check_program(key: &str, program: &Path) -> Option<Mistake> {
             message: format!("{key} runs {shown}, which this machine does not have"),
             help,
         });
+    }
+    if how == Use::Reads {
+        return None;
     }
     let program::Obstacle { problem, help } = program::obstacle(program)?;
     Some(Mistake {
@@ -258,6 +293,44 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(relative(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn programs_stand_behind_other_commands_too() {
+        let (runs, reads) = (Use::Runs, Use::Reads);
+        for (text, want) in [
+            ("/a/x restart", &[("/a/x", runs)][..]),
+            ("cd /a && /a/x; /a/y &", &[("/a/x", runs), ("/a/y", runs)]),
+            (
+                "/bin/sh /a/x.sh stop",
+                &[("/bin/sh", runs), ("/a/x.sh", reads)],
+            ),
+            ("bash /a/x.sh", &[("/a/x.sh", reads)]),
+            ("/a/x stop; /a/x start", &[("/a/x", runs)]),
+            ("[ -x /a/x ] && /a/x", &[]),
+            ("echo '; /a/x'", &[]),
+            ("/a/x > /dev/null 2>&1", &[("/a/x", runs)]),
+        ] {
+            let want: Vec<_> = want
+                .iter()
+                .map(|(path, how)| (Path::new(*path), *how))
+                .collect();
+            assert_eq!(programs(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_depends_on_a_directory() {
+        for (text, want) in [
+            (
+                "./run",
+                "runs ./run, which depends on the directory in which confd starts",
+            ),
+            ("run", "runs run, which depends on PATH"),
+        ] {
+            let found = check("reload_cmd", text, &BTreeSet::new());
+            assert_eq!(found[0].message, format!("reload_cmd {want}"));
         }
     }
 

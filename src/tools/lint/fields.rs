@@ -3,11 +3,12 @@
 use super::calls::Mistake;
 use super::code::Code;
 use super::shape::Variables;
+use crate::nearest::nearest;
 use crate::resource::funcs::{self, Kind};
-use crate::template::nil_dot_help;
 use crate::template::outline::{Call, Dot, Expr, Outline, Statement, Usage};
 use crate::template::structs::{self, Field};
 use crate::template::value::{Pair, Service};
+use crate::template::{nil_dot_help, time_methods};
 
 /// Checks the expressions of a template. The dot of the whole template is nil when a resource
 /// renders it, not `include`.
@@ -49,7 +50,7 @@ impl<'o> Checker<'o> {
         match expr {
             Expr::Call(call) => {
                 call.args.iter().for_each(|arg| self.expr(arg, statement));
-                self.comparison(call);
+                self.comparison(call, statement);
             }
             Expr::Member { of, names, args } => {
                 self.expr(of, statement);
@@ -61,14 +62,14 @@ impl<'o> Checker<'o> {
     }
 
     /// `eq (getv "/k") true`: a string is never equal to a truth value.
-    fn comparison(&mut self, call: &Call) {
+    fn comparison(&mut self, call: &'o Call, statement: &'o Statement) {
         let [one, other] = call.args.as_slice() else {
             return;
         };
         let truth = [one, other]
             .into_iter()
             .find(|arg| matches!(arg, Expr::Bool { .. }));
-        let is_string = |arg: &Expr| self.kind(arg) == Some(Kind::Text);
+        let is_string = |arg| self.is_string(arg, statement);
         let name = call.function.name;
         if let Some(truth) = truth.filter(|_| matches!(name, "eq" | "ne"))
             && (is_string(one) || is_string(other))
@@ -99,6 +100,13 @@ impl<'o> Checker<'o> {
                 format!("*net.SRV has no field {name}"),
                 format!("its fields are {}", structs::names(Service::FIELDS)),
             ),
+            Value::Kind(Kind::Time) if !time_methods().any(|method| method == name) => (
+                format!("{} has no method {name}", Kind::Time.name()),
+                match nearest(name, time_methods()) {
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => "its methods are those of Go's time.Time".to_owned(),
+                },
+            ),
             Value::Kind(
                 kind @ (Kind::Text | Kind::Texts | Kind::Bool | Kind::Int | Kind::Float),
             ) => (
@@ -115,11 +123,18 @@ impl<'o> Checker<'o> {
         });
     }
 
-    fn kind(&self, expr: &Expr) -> Option<Kind> {
+    fn is_string(&self, expr: &'o Expr, statement: &'o Statement) -> bool {
         match self.variables.resolve(expr) {
-            Expr::Text { .. } => Some(Kind::Text),
-            Expr::Call(call) => result(call),
-            _ => None,
+            Expr::Text { .. } => true,
+            // The fields of a pair.
+            Expr::Member { of, names, args } => {
+                let is_pair = || matches!(self.value(of, statement), Some(Value::Kind(Kind::Pair)));
+                args.is_empty()
+                    && matches!(names.as_slice(), [name] if has(Pair::FIELDS, name))
+                    && is_pair()
+            }
+            Expr::Call(call) => result(call) == Some(Kind::Text),
+            _ => false,
         }
     }
 

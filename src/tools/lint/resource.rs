@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::code::Code;
-use super::document::{Document, Entry};
+use super::document::{COMMAS, Document, Entry};
 use super::facts::ResourceFacts;
 use super::source::Source;
 use super::{Context, command, keys, names, settings};
@@ -220,14 +220,16 @@ impl<'d> Section<'d> {
             return None;
         }
         let at = entry.span.start;
+        // The name behind the `:` of an owner is that of a group.
+        let what = if number == "gid" { "group" } else { key };
         let create = "create it before confd runs (useradd, groupadd)";
         Some(if is_image {
             let message =
-                format!("this machine has no {key} {name}; the file is written without it");
+                format!("this machine has no {what} {name}; the file is written without it");
             let help = format!("correct the name, or {create}");
             self.finding(at, Code::E215, message, help)
         } else {
-            let message = format!("this machine has no {key} {name}");
+            let message = format!("this machine has no {what} {name}");
             let help = format!("if the image has none, either: correct the name, or {create}");
             self.finding(at, Code::W216, message, help)
         })
@@ -298,8 +300,8 @@ impl<'d> Section<'d> {
 
     fn check_key(&self, key: &str, at: usize, prefix: &str, report: &mut Report) {
         let view = self.view(prefix, &["/".to_owned()]);
-        if key.contains(',') {
-            let parts: Vec<&str> = key.split(',').map(str::trim).collect();
+        if key.contains(COMMAS) {
+            let parts: Vec<&str> = key.split(COMMAS).map(str::trim).collect();
             let message = format!("\"{key}\" is one key with commas in it");
             let help = format!("put each key in quotes: keys = {parts:?}");
             report.add(self.finding(at, Code::W105, message, help));

@@ -359,10 +359,17 @@ fn check_conditions(
             continue;
         }
         for expr in conditions(&statement.expr, variables) {
-            let Expr::Call(call) = variables.resolve(expr) else {
-                continue;
+            let (call, function) = match variables.resolve(expr) {
+                Expr::Call(call) => (call, "getv"),
+                Expr::Member { of, names, .. } if names == &["Value"] => {
+                    match variables.resolve(of) {
+                        Expr::Call(call) => (call, "get"),
+                        _ => continue,
+                    }
+                }
+                _ => continue,
             };
-            let key = call.args.first().filter(|_| call.function.name == "getv");
+            let key = call.args.first().filter(|_| call.function.name == function);
             let Some(key) = key.map(|key| Shape::of(key, variables)) else {
                 continue;
             };

@@ -95,6 +95,8 @@ fn templates_that_ask_first_are_not_suspected() {
         r#"{{if getv "/env/name" ""}}{{end}}{{if eq (getv "/env/tls") "true"}}{{end}}"#,
         r#"{{range gets "/env/*"}}{{.Key}}={{.Value}}{{end}}{{range $i, $p := gets "/env/*"}}{{$p.Key}}{{end}}"#,
         r#"{{with json (getv "/env/x" "{}")}}{{.a}}{{end}}"#,
+        // Templates for clusters with roles and without.
+        r#"{{range gets "/hosts/*/ip"}}{{.Value}}{{else}}{{join (getvs "/hosts/*/*/ip") " "}}{{end}}"#,
     ] {
         let env = image("reload_cmd = \"cp a b && chmod 600 b\"\n", template);
         assert_eq!(findings(&env), [""; 0], "{template}");
@@ -119,6 +121,10 @@ fn mistakes_of_keys_and_patterns_are_found() {
         (
             r#"{{getvs "/hosts/**/ip"}}"#,
             "W408 \"/hosts/**/ip\" matches nothing; * stops at a /: write one * for each level, such as \"/hosts/*/*/ip\"",
+        ),
+        (
+            r#"{{getvs "/host/*/ip"}}"#,
+            "W408 \"/host/*/ip\" matches nothing; that is one level too many: write \"/host/ip\"",
         ),
         (
             r#"{{if exists "/env/prot"}}x{{end}}"#,
@@ -165,6 +171,22 @@ fn mistakes_of_keys_and_patterns_are_found() {
             "W312 any value of /env/tls counts as true, \"false\" and \"0\" too; compare it: {{if eq (getv \"/env/tls\") \"true\"}}",
         ),
         (
+            r#"{{if (get "/env/tls").Value}}x{{end}}"#,
+            "W312 any value of /env/tls counts as true, \"false\" and \"0\" too; compare it: {{if eq (getv \"/env/tls\") \"true\"}}",
+        ),
+        (
+            r#"{{if eq (get "/env/tls").Value true}}x{{end}}"#,
+            "E311 eq compares a string with a truth value: never equal; put it in quotes: \"true\" or \"false\"",
+        ),
+        (
+            r#"{{range gets "/env/*"}}{{if ne .Value false}}x{{end}}{{end}}"#,
+            "E311 ne compares a string with a truth value: never equal; put it in quotes: \"true\" or \"false\"",
+        ),
+        (
+            r#"{{$now := datetime}}{{if $now.format "2006"}}{{end}}"#,
+            "E313 time.Time has no method format; did you mean Format?",
+        ),
+        (
             r#"{{$c := getv "/env/cache"}}{{if and $c (exists "/env/port")}}x{{end}}"#,
             "W312 any value of /env/cache counts as true, \"false\" and \"0\" too; compare it: {{if eq (getv \"/env/cache\") \"on\"}}",
         ),
@@ -174,6 +196,10 @@ fn mistakes_of_keys_and_patterns_are_found() {
         ),
         (
             r#"{{$m := max 1 (getv "/env/name")}}{{$m}}"#,
+            "W310 max returns a float: values from 1,000,000 on print as 1e+06; print it as {{printf \"%.0f\" (max …)}}",
+        ),
+        (
+            r#"{{$m := max 1 (getv "/env/name")}}{{$n := $m}}{{$n}}"#,
             "W310 max returns a float: values from 1,000,000 on print as 1e+06; print it as {{printf \"%.0f\" (max …)}}",
         ),
         (
@@ -281,6 +307,21 @@ fn places_and_modes_of_a_resource_are_checked() {
 }
 
 #[test]
+fn several_keys_in_one_string_have_one_finding() {
+    for keys in ["\"/env, /host\"", "[\"/env，/host\"]", "[\"/env、/host\"]"] {
+        let env = Env::new();
+        env.template("app.tmpl", "x");
+        let head = "[template]\nsrc = \"app.tmpl\"\ndest = \"/etc/app.conf\"\n";
+        env.resource("app.toml", &format!("{head}keys = {keys}\n"));
+        env.put("metadata.json", "{\"env\": {\"a\": \"1\"}}");
+        let found = findings(&env);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let want = "put each key in quotes: keys = [\"/env\", \"/host\"]";
+        assert!(found[0].ends_with(want), "{found:?}");
+    }
+}
+
+#[test]
 fn owners_that_do_not_exist_are_errors_on_the_image_only() {
     let env = image("owner = \"no-such-user\"\ngroup = \"no-such-group\"\n", "x");
     let create = "correct the name, or create it before confd runs (useradd, groupadd)";
@@ -294,6 +335,8 @@ fn owners_that_do_not_exist_are_errors_on_the_image_only() {
             &finding("group no-such-group"),
         ],
     );
+    let env = image("owner = \"root:no-such-group\"\n", "x");
+    expect(&env, &[&finding("group no-such-group")]);
     let env = image("owner = \"no-such-user\"\nuid = 0\n", "x");
     expect(&env, &[]);
     // A machine without the application is not the image.

@@ -77,15 +77,29 @@ impl Question<'_> {
             let help = "* stops at a /: write one * for each level, such as \"/hosts/*/*/ip\"";
             return Some((Code::W408, message, help.to_owned()));
         }
-        // A level more, as with roles between /hosts and the instances.
-        let stars = key.match_indices("/*").map(|(at, _)| at);
-        let deeper = stars.map(|at| format!("{}/*{}", &key[..at], &key[at..]));
+        // A level more or less: there are roles between /hosts and the instances, or none.
+        let stars = || key.match_indices("/*").map(|(at, _)| key.split_at(at));
+        let deeper = stars().map(|(head, tail)| format!("{head}/*{tail}"));
         if let Some(deeper) = deeper.into_iter().find(|deeper| matches(deeper).is_some()) {
             let help = format!("there is a level between: write \"{deeper}\"");
-            return Some((Code::W408, message, help));
+            return self.unless_read(&deeper, (Code::W408, message, help));
+        }
+        let shallower = stars().filter_map(|(head, tail)| {
+            let rest = &tail["/*".len()..];
+            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{head}{rest}"))
+        });
+        if let Some(less) = shallower.into_iter().find(|less| matches(less).is_some()) {
+            let help = format!("that is one level too many: write \"{less}\"");
+            return self.unless_read(&less, (Code::W408, message, help));
         }
         let meant = self.respelt(key, view)?;
         Some((Code::W408, message, format!("did you mean \"{meant}\"?")))
+    }
+
+    /// A mistake, unless the template reads what it suggests, too: it is for both kinds of cluster.
+    fn unless_read(&self, suggested: &str, mistake: Mistake) -> Option<Mistake> {
+        let is_read = self.asked.read.iter().any(|read| read == suggested);
+        (!is_read).then_some(mistake)
     }
 
     /// The pattern with one literal segment spelt as the metadata has it.

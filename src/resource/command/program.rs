@@ -58,7 +58,16 @@ pub fn is_builtin(word: &str) -> bool {
 pub fn first_word(command: &str) -> Option<&str> {
     let mut words = command.split_whitespace();
     let word = words.find(|word| !is_assignment(word))?;
-    Some(word.trim_end_matches(';'))
+    Some(unquoted(word.trim_end_matches(';')))
+}
+
+/// A word without the quotes around it, if they hide nothing else.
+fn unquoted(word: &str) -> &str {
+    let inner = ['"', '\''].into_iter().find_map(|quote| {
+        let inner = word.strip_prefix(quote)?.strip_suffix(quote)?;
+        is_plain(inner).then_some(inner)
+    });
+    inner.unwrap_or(word)
 }
 
 /// The first word of a command if it is an absolute path without quotes or variables.
@@ -66,6 +75,12 @@ pub fn absolute(command: &str) -> Option<&Path> {
     first_word(command)
         .filter(|word| word.starts_with('/') && is_plain(word))
         .map(Path::new)
+}
+
+/// The first word of a command if it is a relative path: where confd was started decides about it.
+pub fn relative(command: &str) -> Option<&str> {
+    first_word(command)
+        .filter(|word| word.contains('/') && !word.starts_with('/') && is_plain(word))
 }
 
 /// `NAME=value` before a command.
@@ -243,10 +258,26 @@ mod tests {
             ("/bin/x;", Some("/bin/x")),
             ("zkServer.sh restart", None),
             ("\"/opt/a b/run\"", None),
+            ("\"/opt/a/run\" x", Some("/opt/a/run")),
+            ("'/opt/a/run'", Some("/opt/a/run")),
             ("$HOME/run", None),
             ("", None),
         ] {
             assert_eq!(absolute(command), want.map(Path::new), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_has_a_slash_inside() {
+        for (command, want) in [
+            ("bin/run now", Some("bin/run")),
+            ("LANG=C ./run", Some("./run")),
+            ("/bin/run", None),
+            ("run", None),
+            ("$HOME/run", None),
+            ("cd /opt && bin/run", None),
+        ] {
+            assert_eq!(relative(command), want, "{command}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::resource::command::program::{self, Obstacle};
 use crate::tools::console;
 use crate::tools::finding::{Finding, Severity};
 
-/// Checks the program of each command whose absolute path can be seen in its text.
+/// Checks the program of each command whose path can be seen in its text.
 pub(super) fn check(case: &Case) -> Vec<Finding> {
     let mut resources = Vec::new();
     for file in case.resource_files() {
@@ -26,6 +26,9 @@ pub(super) fn check(case: &Case) -> Vec<Finding> {
     let mut good = BTreeSet::new();
     for (file, resource) in &resources {
         for (key, command) in resource.commands() {
+            if let Some(program) = program::relative(command) {
+                findings.push(relative(file, key, program));
+            }
             let Some(program) = program::absolute(command) else {
                 continue;
             };
@@ -50,6 +53,14 @@ pub(super) fn check(case: &Case) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// A path that means another file, or none, where confd is started in another directory.
+fn relative(file: &Path, key: &str, program: &str) -> Finding {
+    let file = file.display();
+    let message = format_args!("{file}: {key} runs {program}, which is a relative path");
+    let help = "write its absolute path: it is looked for where confd was started";
+    Finding::new("commands", Severity::Warning, message, help)
 }
 
 fn broken(file: &Path, key: &str, program: &Path, obstacle: &Obstacle) -> Finding {

@@ -144,3 +144,12 @@ fn programs_that_can_be_run_or_that_confd_makes_are_fine() {
     let env = image("$ROOT/out/app now", None);
     assert_eq!(doctor(&env), [[""; 3]; 0]);
 }
+
+#[test]
+fn a_relative_path_is_a_warning() {
+    let env = image("bin/reload now", None);
+    let message = "$ROOT/etc/conf.d/app.toml: reload_cmd runs bin/reload, which is a relative path";
+    let help = "write its absolute path: it is looked for where confd was started";
+    let want = ["warning", message, help].map(|text| env.expand(text));
+    assert_eq!(doctor(&env), [want]);
+}

@@ -262,6 +262,16 @@ pub(super) fn operator_help(text: &[u8]) -> Option<&'static str> {
     found.map(|(_, help)| *help)
 }
 
+/// The help for a function that stands between its values, as in `A eq B`.
+pub fn infix_help(name: &str) -> Option<String> {
+    let right = match name {
+        "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" => format!("if {name} A B"),
+        "add" | "sub" | "mul" | "div" | "mod" => format!("{name} A B"),
+        _ => return None,
+    };
+    Some(format!("write {name} before both values: {{{{{right}}}}}"))
+}
+
 /// Characters that look like an ASCII one, with that one; a space for the spaces.
 #[rustfmt::skip]
 const LOOKALIKES: &[(char, char)] = &[

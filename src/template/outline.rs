@@ -128,6 +128,12 @@ pub enum Flaw {
     Undeclared { pos: usize, name: String },
     /// It is called and nowhere defined: fails when executed.
     Undefined { pos: usize, name: String },
+    /// A value that gets arguments, the first one perhaps a function that stands between two values:
+    /// fails when executed.
+    NotAFunction {
+        pos: usize,
+        operator: Option<String>,
+    },
     /// A variable of an inner block, never used, while an outer one of this name keeps its value.
     Lost { pos: usize, name: String },
 }
@@ -320,6 +326,15 @@ impl Walk<'_> {
         let Some((first, args)) = command.args.split_first() else {
             return Expr::Other { pos };
         };
+        let gets_arguments = !args.is_empty() || last.is_some();
+        if gets_arguments && !takes_arguments(first) {
+            let operator = args.first().filter(|arg| is_function(arg));
+            let operator = operator.map(|operator| self.words(operator.span));
+            let pos = first.span.start;
+            self.outline
+                .flaws
+                .push(Flaw::NotAFunction { pos, operator });
+        }
         let args = args.iter().map(|arg| self.operand(arg)).collect();
         self.word(first, args, last)
     }
@@ -410,6 +425,20 @@ impl Walk<'_> {
     fn words(&self, span: Span) -> String {
         String::from_utf8_lossy(span.of(&self.template.source)).into_owned()
     }
+}
+
+/// Returns true if the first word of a command can have arguments: a function, or a field that may
+/// be a method.
+fn takes_arguments(first: &Operand) -> bool {
+    match &first.kind {
+        OperandKind::Identifier(_) | OperandKind::Field(_) | OperandKind::Chain { .. } => true,
+        OperandKind::Variable { fields, .. } => !fields.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_function(operand: &Operand) -> bool {
+    matches!(operand.kind, OperandKind::Identifier(_))
 }
 
 #[cfg(test)]
@@ -528,6 +557,21 @@ mod tests {
         };
         for (text, want) in [
             ("{{$x := 1}}{{$x = 2}}{{$x}}", vec![]),
+            ("{{.x 1}}{{$.x 1}}{{(1).x 2}}{{(1)}}{{1 | print}}", vec![]),
+            (
+                "{{(1) and 2}}",
+                vec![Flaw::NotAFunction {
+                    pos: 3,
+                    operator: Some("and".to_owned()),
+                }],
+            ),
+            (
+                "{{1 | (2)}}",
+                vec![Flaw::NotAFunction {
+                    pos: 7,
+                    operator: None,
+                }],
+            ),
             (
                 "{{if 1}}{{$x := 1}}{{end}}{{if 1}}{{$x = 2}}{{end}}",
                 vec![Flaw::Undeclared {

@@ -104,7 +104,11 @@ impl<'t, T: Trace> State<'t, '_, T> {
             return Ok(());
         }
         let node = self.print(NodeRef::Operand(words.first));
-        self.fail(Problem::NotAFunction(node))
+        let error = self.error(Problem::NotAFunction(node));
+        Err(match self.hint_at_operator(words) {
+            None => error,
+            hint => error.with_hint(hint),
+        })
     }
 
     /// A word that is evaluated the same way whatever type is wanted.

@@ -27,13 +27,44 @@ impl<'t, T: Trace> State<'t, '_, T> {
     pub(super) fn hint_at_count(&self, words: Args<'t>, is_argument: bool) -> Option<String> {
         if is_argument {
             let inner = self.print(NodeRef::Operand(words.first));
-            return Some(format!("put the inner call in parentheses: ({inner} …)"));
+            let operator = foreign::infix_help(&inner);
+            return operator
+                .filter(|_| self.is_behind_value(words.first))
+                .or_else(|| Some(format!("put the inner call in parentheses: ({inner} …)")));
         }
-        let inner = words.args.iter().find(|arg| is_call(arg))?;
+        let place = words.args.iter().position(is_call)?;
+        let inner = words.args.get(place)?;
+        let operator = foreign::infix_help(&self.print(NodeRef::Operand(inner)));
+        if let Some(operator) = operator.filter(|_| place > 0) {
+            return Some(operator);
+        }
         let [outer, inner] = [words.first, inner].map(|word| self.print(NodeRef::Operand(word)));
         Some(format!(
             "put the inner call in parentheses: {outer} ({inner} …)"
         ))
+    }
+
+    /// The help for words that begin with a value: a function between it and the next one.
+    pub(super) fn hint_at_operator(&self, words: Args<'t>) -> Option<String> {
+        let operator = words.args.first().filter(|arg| is_call(arg))?;
+        foreign::infix_help(&self.print(NodeRef::Operand(operator)))
+    }
+
+    /// Returns true if the word before is a value, not the name of a function.
+    fn is_behind_value(&self, operand: &Operand) -> bool {
+        let before = self.template.source.get(..operand.span.start);
+        let before = before.unwrap_or_default().trim_ascii_end();
+        let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric();
+        let name: Vec<u8> = before
+            .iter()
+            .rev()
+            .take_while(is_of_name)
+            .copied()
+            .collect();
+        let sign = before.get(..before.len() - name.len());
+        let sign = sign.and_then(|rest| rest.last()).copied();
+        let begins_with_letter = name.last().is_some_and(u8::is_ascii_alphabetic);
+        !begins_with_letter || matches!(sign, Some(b'.' | b'$' | b'_'))
     }
 
     /// The help for an index that no element has: the origin of the list, and its length.

@@ -706,6 +706,26 @@ fn errors_show_what_a_function_takes() {
             "{{split printf \"%s\" \"a\" \"b\"}}",
             "help: put the inner call in parentheses: split (printf …)",
         ),
+        (
+            "{{if (list 1) and (list 2)}}{{end}}",
+            "help: write and before both values: {{if and A B}}",
+        ),
+        (
+            "{{$x := 1}}{{if $x or 2}}{{end}}",
+            "help: write or before both values: {{if or A B}}",
+        ),
+        (
+            "{{if split \"a\" or 2}}{{end}}",
+            "help: write or before both values: {{if or A B}}",
+        ),
+        (
+            "{{if len (list 1) or 2}}{{end}}",
+            "help: write or before both values: {{if or A B}}",
+        ),
+        (
+            "{{if and or 1 2}}{{end}}",
+            "help: put the inner call in parentheses: (or …)",
+        ),
     ] {
         assert_eq!(help(text), want, "{text}");
     }

@@ -5,7 +5,7 @@ use super::code::Code;
 use super::shape::{Piece, Variables, pieces};
 use crate::resource::funcs::{self, Kind};
 use crate::template::outline::{Call, Expr, Statement, Usage};
-use crate::template::{Function, Type};
+use crate::template::{Function, Type, infix_help};
 
 /// The smallest float that prints with an exponent.
 const EXPONENT: f64 = 1e6;
@@ -57,8 +57,8 @@ impl Checker<'_> {
     /// The calls in an expression, the inner ones first.
     fn expr(&mut self, expr: &Expr) {
         match expr {
-            Expr::Call(call) => match call.args.iter().find_map(bare_call) {
-                Some(inner) => self.bare_argument(call, inner),
+            Expr::Call(call) => match bare_argument(call) {
+                Some((place, inner)) => self.bare_argument(call, place, inner),
                 None => {
                     call.args.iter().for_each(|arg| self.expr(arg));
                     self.call(call);
@@ -74,10 +74,13 @@ impl Checker<'_> {
 
     /// `getv printf "/x/%s" $y`: the arguments of the inner call are taken for those of the outer
     /// one.
-    fn bare_argument(&mut self, call: &Call, inner: &Call) {
+    fn bare_argument(&mut self, call: &Call, place: usize, inner: &Call) {
         let (outer, inner_name) = (call.function.name, inner.function.name);
         let message = format!("{inner_name} gets 0 arguments");
-        let help = format!("put the inner call in parentheses: {outer} ({inner_name} …)");
+        let operator = infix_help(inner_name).filter(|_| place > 0);
+        let help = operator.unwrap_or_else(|| {
+            format!("put the inner call in parentheses: {outer} ({inner_name} …)")
+        });
         self.add(inner.pos, Code::E303, message, help);
     }
 
@@ -344,6 +347,12 @@ fn small_parameter(call: &Call) -> Option<f64> {
     } else {
         None
     }
+}
+
+/// The first argument that is a call which lacks all of its own arguments, and its place.
+fn bare_argument(call: &Call) -> Option<(usize, &Call)> {
+    let mut args = call.args.iter().enumerate();
+    args.find_map(|(place, arg)| Some((place, bare_call(arg)?)))
 }
 
 /// The call of an argument that lacks all of its own arguments.

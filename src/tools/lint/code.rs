@@ -110,6 +110,8 @@ codes! {
     E313;
     /// A tab indents YAML.
     W314;
+    /// Full-width braces around what is meant as an action.
+    W315;
     // Keys of the metadata.
     /// `keys` does not cover the key.
     E401;

@@ -60,6 +60,9 @@ const NAMES: &[&str] = &[
     "zone",
 ];
 
+/// What an input method types in place of `/`.
+const WIDE_SLASH: char = '／';
+
 /// The use of a key by a function.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
@@ -247,7 +250,11 @@ impl Question<'_> {
             let help = "actions do not nest: (printf \"/hosts/%s/ip\" $x)";
             return Some((Code::E406, message, help.to_owned()));
         }
-        let problem = if !key.starts_with('/') {
+        let problem = if key.contains(WIDE_SLASH) {
+            "has a full-width / in it"
+        } else if key.trim() != key && !key.starts_with('/') {
+            "has a space at an end"
+        } else if !key.starts_with('/') {
             "does not begin with /"
         } else if key.contains("//") {
             "has // in it"
@@ -257,7 +264,10 @@ impl Question<'_> {
             return None;
         };
         let message = format!("the key \"{key}\" {problem}");
-        let help = if clean.starts_with('/') {
+        let plain = key.trim().replace(WIDE_SLASH, "/");
+        let help = if plain != key && plain.starts_with('/') {
+            format!("write \"{plain}\"")
+        } else if clean.starts_with('/') {
             format!("write \"{clean}\"")
         } else {
             format!("write \"/{clean}…\"")

@@ -15,7 +15,7 @@ use crate::go::filepath::Pattern;
 use crate::go::path;
 use crate::resource::funcs::{FUNCTIONS, expression_fault};
 use crate::template::outline::{Expr, Flaw, Outline, Usage, When};
-use crate::template::{MAX_SOURCE, Problem, Template};
+use crate::template::{MAX_SOURCE, Problem, Template, infix_help};
 use crate::tools::dump;
 use crate::tools::finding::Report;
 
@@ -173,6 +173,11 @@ fn check_bytes(source: &Source, users: &[ResourceFacts], report: &mut Report) {
         let message = "a tab indents this line: YAML does not allow it";
         report.add(source.finding(tab, Code::W314, message, "indent with spaces"));
     }
+    if let Some(brace) = wide_braces(bytes) {
+        let message = "full-width braces make no action: this is text";
+        let help = "write {{ and }} with ordinary braces";
+        report.add(source.finding(brace, Code::W315, message, help));
+    }
     let Some(first) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
         return;
     };
@@ -183,6 +188,16 @@ fn check_bytes(source: &Source, users: &[ResourceFacts], report: &mut Report) {
         let help = "save it with LF line ends: a shell takes the CR as part of the last word";
         report.add(source.finding(first, Code::E107, message, help));
     }
+}
+
+/// The place of the first two opening braces of which one is full-width.
+fn wide_braces(bytes: &[u8]) -> Option<usize> {
+    let texts = ["｛｛", "｛{", "{｛"];
+    let finds = |text: &&str| {
+        let mut windows = bytes.windows(text.len());
+        windows.position(|found| found == text.as_bytes())
+    };
+    texts.iter().filter_map(finds).min()
 }
 
 /// The place of the first tab before the text of a line, outside of actions.
@@ -295,6 +310,14 @@ fn add_flaw(flaw: &Flaw, source: &Source, report: &mut Report) {
             let message = format!("template \"{name}\" is not defined");
             let help = format!("define it in this file: {{{{define \"{name}\"}}}}…{{{{end}}}}");
             source.finding(*pos, Code::E305, message, help)
+        }
+        Flaw::NotAFunction { pos, operator } => {
+            let help = operator.as_deref().and_then(infix_help);
+            let help = help.unwrap_or_else(|| {
+                "the first word of an action is a function; join values with printf".to_owned()
+            });
+            let message = "this is no function, and gets arguments";
+            source.finding(*pos, Code::E303, message, help)
         }
         Flaw::Lost { pos, name } => {
             let message = format!("this {name} ends with its block and is not used");

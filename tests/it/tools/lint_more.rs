@@ -151,6 +151,34 @@ fn mistakes_of_keys_and_patterns_are_found() {
             "E303 printf gets 0 arguments; put the inner call in parentheses: getv (printf …)",
         ),
         (
+            r#"{{if exists "/env/port" and (exists "/env/tls")}}x{{end}}"#,
+            "E303 and gets 0 arguments; write and before both values: {{if and A B}}",
+        ),
+        (
+            r#"{{if (exists "/env/port") or (exists "/env/tls")}}x{{end}}"#,
+            "E303 this is no function, and gets arguments; write or before both values: {{if or A B}}",
+        ),
+        (
+            r#"{{$port := getv "/env/port"}}{{if $port eq "80"}}x{{end}}"#,
+            "E303 this is no function, and gets arguments; write eq before both values: {{if eq A B}}",
+        ),
+        (
+            r#"{{"a" "b"}}"#,
+            "E303 this is no function, and gets arguments; the first word of an action is a function; join values with printf",
+        ),
+        (
+            r#"a=｛｛getv "/env/port"｝｝"#,
+            "W315 full-width braces make no action: this is text; write {{ and }} with ordinary braces",
+        ),
+        (
+            r#"{{getv "／env/port"}}"#,
+            "E406 the key \"／env/port\" has a full-width / in it; write \"/env/port\"",
+        ),
+        (
+            r#"{{getv " /env/port"}}"#,
+            "E406 the key \" /env/port\" has a space at an end; write \"/env/port\"",
+        ),
+        (
             r#"{{getv "/hosts/{{.}}/ip"}}"#,
             "E406 the key \"/hosts/{{.}}/ip\" has an action in it; actions do not nest: (printf \"/hosts/%s/ip\" $x)",
         ),

@@ -96,6 +96,7 @@ fn templates_that_ask_first_are_not_suspected() {
         r#"{{range gets "/env/*"}}{{.Key}}={{.Value}}{{end}}{{range $i, $p := gets "/env/*"}}{{$p.Key}}{{end}}"#,
         r#"{{with json (getv "/env/x" "{}")}}{{.a}}{{end}}"#,
         // Templates for clusters with roles and without.
+        r#"{{if ls "/hosts/web"}}{{getvs "/hosts/web/*/ip"}}{{else}}{{getvs "/hosts/*/ip"}}{{end}}"#,
         r#"{{range gets "/hosts/*/ip"}}{{.Value}}{{else}}{{join (getvs "/hosts/*/*/ip") " "}}{{end}}"#,
     ] {
         let env = image("reload_cmd = \"cp a b && chmod 600 b\"\n", template);

@@ -96,10 +96,17 @@ impl Question<'_> {
         Some((Code::W408, message, format!("did you mean \"{meant}\"?")))
     }
 
-    /// A mistake, unless the template reads what it suggests, too: it is for both kinds of cluster.
+    /// A mistake, unless the template reads what it suggests, or a part of that, too: it is for both
+    /// kinds of cluster.
     fn unless_read(&self, suggested: &str, mistake: Mistake) -> Option<Mistake> {
-        let is_read = self.asked.read.iter().any(|read| read == suggested);
-        (!is_read).then_some(mistake)
+        let is_part = |read: &String| {
+            let (read, suggested) = (read.split('/'), suggested.split('/'));
+            read.clone().count() == suggested.clone().count()
+                && read
+                    .zip(suggested)
+                    .all(|(one, all)| one == all || all == "*")
+        };
+        (!self.asked.read.iter().any(is_part)).then_some(mistake)
     }
 
     /// The pattern with one literal segment spelt as the metadata has it.

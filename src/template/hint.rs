@@ -51,6 +51,11 @@ impl Around<'_> {
                 "names of variables begin with $: {{{{${word} {sign} …}}}}"
             ));
         }
+        if let Some(second) = second_variable(after) {
+            return Some(format!(
+                "names of variables begin with $: {{{{range ${word}, ${second} := …}}}}"
+            ));
+        }
         if is_part_of_path(self.before, after) {
             return Some("put paths in double quotes".to_owned());
         }
@@ -63,6 +68,11 @@ impl Around<'_> {
         if after.starts_with(b"in ") {
             return Some(format!("write {{{{range {name} := LIST}}}}"));
         }
+        if let Some((found, _)) = utf8::chars(after).next()
+            && let Some(help) = foreign::lookalike_help(found)
+        {
+            return Some(help);
+        }
         let colon = after.starts_with(b":") && !after.starts_with(b":=");
         colon.then(|| format!("declare a variable with :=, as in {{{{{name} := …}}}}"))
     }
@@ -73,6 +83,10 @@ impl Around<'_> {
         let is_else = self.before.trim_ascii_end().ends_with(b"else");
         if is_else && (line.starts_with(b"if") || line.starts_with(b"range")) {
             return Some("write {{else}}{{if …}}…{{end}}{{end}}: only if has else if".to_owned());
+        }
+        let is_end = self.before.trim_ascii_end().ends_with(b"end");
+        if is_end && begins_with_block_word(&line) {
+            return Some("write {{end}}".to_owned());
         }
         if line.starts_with(b"#") && action {
             return Some(
@@ -115,6 +129,7 @@ impl Around<'_> {
             b'(' => "write arguments after the name, separated by spaces: {{getv \"/k\" \"x\"}}"
                 .to_owned(),
             b'.' => "put strings in double quotes".to_owned(),
+            b'{' if action => "an action begins with {{".to_owned(),
             b'{' | b'}' => "an action ends with }}".to_owned(),
             b'@' => "declare variables: {{range $index, $item := …}}".to_owned(),
             b'%' if action => "write {{…}} instead of {%…%}".to_owned(),
@@ -182,6 +197,15 @@ impl Around<'_> {
         }
         Some("put strings in double quotes; names do not begin with a digit".to_owned())
     }
+}
+
+/// The second name in `i, v := …`.
+fn second_variable(after: &[u8]) -> Option<String> {
+    let after = str::from_utf8(after.strip_prefix(b",")?).ok()?.trim_start();
+    let is_of_name = |found: &char| found.is_alphanumeric() || *found == '_';
+    let name: String = after.chars().take_while(is_of_name).collect();
+    let rest = after.get(name.len()..)?.trim_start();
+    (!name.is_empty() && rest.starts_with(":=")).then_some(name)
 }
 
 /// Returns true for `getv /a/b` without quotes: the word stands after a slash.

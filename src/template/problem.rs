@@ -230,6 +230,9 @@ impl LexError {
         match self {
             LexError::UnclosedAction => Some("close it with }}"),
             LexError::UnclosedComment => Some("close it with */}}"),
+            LexError::CommentEndsEarly => {
+                Some("write nothing between */ and }}, or a space: */ -}}")
+            }
             LexError::UnclosedParen => Some("close it with )"),
             LexError::UnterminatedQuote => Some("close it with \" on the same line"),
             LexError::UnterminatedRawQuote => Some("close it with `"),

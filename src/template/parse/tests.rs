@@ -322,6 +322,18 @@ fn slips_of_the_pen_are_answered_with_the_right_spelling() {
         ("{{x := 1}}", "names of variables begin with $: {{$x := …}}"),
         ("{{x = 1}}", "names of variables begin with $: {{$x = …}}"),
         (
+            "{{range i, v := list}}{{end}}",
+            "names of variables begin with $: {{range $i, $v := …}}",
+        ),
+        ("{{$x ：= 1}}", "replace the full-width ： with :"),
+        ("{{$x ＝ 1}}", "replace the full-width ＝ with ="),
+        ("{{{print 1}}}", "an action begins with {{"),
+        ("{{if 1}}{{end if}}", "write {{end}}"),
+        (
+            "{{/* x */-}}",
+            "write nothing between */ and }}, or a space: */ -}}",
+        ),
+        (
             "{{$x : 1}}",
             "declare a variable with :=, as in {{$x := …}}",
         ),

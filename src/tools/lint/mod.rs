@@ -170,20 +170,29 @@ fn check_templates(
     Ok(templates.len())
 }
 
+/// The prefix of the platform.
+const PLATFORM_PREFIX: &str = "/self";
+
 /// The tree of a recording without the prefix that all of its keys have by mistake. One finding
 /// stands for the many that would follow.
 fn below_prefix(tree: Arc<Tree>, config: &Config, report: &mut Report) -> Arc<Tree> {
-    let (Origin::File(files), Some(prefix)) = (&config.source, &config.prefix) else {
+    let Origin::File(files) = &config.source else {
         return tree;
     };
+    let prefix = config.prefix.as_deref().unwrap_or(PLATFORM_PREFIX);
     let top = format!("{}/", prefix.trim_end_matches('/'));
     if top == "/" || !tree.leaves().all(|(key, _)| key.starts_with(&top)) {
         return tree;
     }
+    let (is, cure) = match config.prefix {
+        Some(_) => ("the prefix", "leave out"),
+        // An image that names it means it.
+        None if names::mention(&config.confdir, PLATFORM_PREFIX) => return tree,
+        None => ("and no prefix is set", "set"),
+    };
     if let Some(file) = files.first() {
-        let message = format!("everything in the recording is below {prefix}, the prefix");
-        let help =
-            format!("record the part below it with confd -dump, or leave out -prefix {prefix}");
+        let message = format!("everything in the recording is below {prefix}, {is}");
+        let help = format!("record the part below it with confd -dump, or {cure} -prefix {prefix}");
         let source = Source::new(file, Vec::new());
         report.add(source.finding(0, Code::W409, message, help));
     }

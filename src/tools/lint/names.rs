@@ -42,11 +42,29 @@ pub(super) fn check_ignored(conf_d: &Path, report: &mut Report) {
         if !name.ends_with("toml") && path.is_file() && looks_like_resource(&path, &name) {
             let source = Source::new(&path, Vec::new());
             let message = format!("{name} is not read: its name does not end in toml");
-            let stem = name.split('.').next().unwrap_or(&name);
+            let stem = stem(&name);
             let help = format!("rename it to {stem}.toml, or move it out of conf.d");
             report.add(source.finding(0, Code::W109, message, help));
         }
     }
+}
+
+/// The name that was meant, without its ending: `zoo.cfg` of `zoo.cfg.toml.bak` and `zoo.cfg.tmol`.
+fn stem(name: &str) -> &str {
+    let visible = name.trim_start_matches('.');
+    let stem = visible.split_once(".toml").or(visible.rsplit_once('.'));
+    stem.map_or(visible, |(stem, _)| stem)
+}
+
+/// Returns true if a resource or template has this text.
+pub(super) fn mention(confdir: &Path, text: &str) -> bool {
+    ["conf.d", "templates"].iter().any(|name| {
+        let directory = confdir.join(name);
+        // What cannot be listed or read is reported elsewhere.
+        let files = below(&directory).unwrap_or_default();
+        let mut paths = files.iter().map(|file| directory.join(file));
+        paths.any(|path| fs::read_to_string(path).is_ok_and(|found| found.contains(text)))
+    })
 }
 
 /// Returns true for a misspelt ending, and for a copy or backup that has a resource in it.

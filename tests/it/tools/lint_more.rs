@@ -258,10 +258,36 @@ fn one_hint_stands_for_a_recording_of_everything() {
 }
 
 #[test]
+fn a_recording_of_everything_has_one_hint_without_a_prefix_too() {
+    let lint = |template: &str| {
+        let env = image("", template);
+        let recording = format!("{{\"self\": {}}}", env.read("metadata.json"));
+        env.put("metadata.json", &recording);
+        env.run(&[
+            "-lint",
+            "-confdir",
+            "$ROOT/etc",
+            "-file",
+            "$ROOT/metadata.json",
+        ])
+    };
+    let run = lint(r#"{{getv "/host/ip"}}{{getv "/env/port"}}"#);
+    run.expect_code(0);
+    let hint = "W409 everything in the recording is below /self, and no prefix is set\n    record the part below it with confd -dump, or set -prefix /self\n";
+    assert!(run.stdout.contains(hint), "{}", run.stdout);
+    assert!(!run.stdout.contains("E404"), "{}", run.stdout);
+    // Keys that begin with it are meant.
+    let run = lint(r#"{{getv "/self/host/ip"}}"#);
+    run.expect_code(0);
+    assert!(!run.stdout.contains("W409"), "{}", run.stdout);
+}
+
+#[test]
 fn files_that_confd_does_not_read_are_named() {
     let env = image("", "x");
     env.put("etc/conf.d/old.toml.bak", "[template]\n");
     env.put("etc/conf.d/web.tmol", "[template]\n");
+    env.put("etc/conf.d/zoo.cfg.toml.bak", "[template]\n");
     env.put("etc/conf.d/notes.txt", "see the wiki\n");
     env.template("unused.tmpl", "x");
     env.template("part.tmpl", "x");
@@ -271,6 +297,7 @@ fn files_that_confd_does_not_read_are_named() {
         &[
             "W109 old.toml.bak is not read: its name does not end in toml; rename it to old.toml, or move it out of conf.d",
             "W109 web.tmol is not read: its name does not end in toml; rename it to web.toml, or move it out of conf.d",
+            "W109 zoo.cfg.toml.bak is not read: its name does not end in toml; rename it to zoo.cfg.toml, or move it out of conf.d",
             "W214 no resource uses this template; name it as src of a file in conf.d, or remove it",
         ],
     );

@@ -18,6 +18,7 @@ pub mod error;
 pub mod go;
 pub mod keys;
 pub mod log;
+mod lookalike;
 mod nearest;
 mod net;
 pub mod platform;

@@ -1,6 +1,6 @@
 //! The help for a line of TOML that cannot be read: what was probably meant.
 
-use crate::template::lookalike_help;
+use crate::lookalike;
 
 /// The help for a file that cannot be read at this place.
 pub fn on(text: &str, offset: usize) -> String {
@@ -46,7 +46,7 @@ fn on_line(line: &str) -> String {
     if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
         return "comments begin with #".to_owned();
     }
-    if let Some(help) = lookalike(line) {
+    if let Some(help) = on_lookalike(line) {
         return help;
     }
     if line.starts_with('[') && !line.contains('=') {
@@ -66,7 +66,7 @@ fn on_line(line: &str) -> String {
 }
 
 /// The help for a full-width or typographic character outside of quotes.
-fn lookalike(line: &str) -> Option<String> {
+fn on_lookalike(line: &str) -> Option<String> {
     let found = outside_quotes(line).into_iter();
     found
         .filter(|found| !found.is_ascii())
@@ -78,7 +78,7 @@ fn lookalike(line: &str) -> Option<String> {
             '；' => Some("remove the ；".to_owned()),
             '［' | '【' => Some(format!("replace the full-width {found} with [")),
             '］' | '】' => Some(format!("replace the full-width {found} with ]")),
-            _ => lookalike_help(found),
+            _ => lookalike::help(found),
         })
 }
 

@@ -6,6 +6,7 @@ use super::foreign;
 use super::lex::{LexError, Span};
 use super::problem::Problem;
 use crate::go::utf8;
+use crate::lookalike;
 
 /// The text around the token that the parser cannot use.
 struct Around<'t> {
@@ -69,7 +70,7 @@ impl Around<'_> {
             return Some(format!("write {{{{range {name} := LIST}}}}"));
         }
         if let Some((found, _)) = utf8::chars(after).next()
-            && let Some(help) = foreign::lookalike_help(found)
+            && let Some(help) = lookalike::help(found)
         {
             return Some(help);
         }
@@ -147,7 +148,7 @@ impl Around<'_> {
 
     fn of_lexeme(&self, error: LexError) -> Option<String> {
         match error {
-            LexError::Unrecognized(found) => foreign::lookalike_help(found),
+            LexError::Unrecognized(found) => lookalike::help(found),
             LexError::BadCharacter(found) => self.of_character(found),
             LexError::ExpectedDeclare => Some(if self.after.starts_with(b":") {
                 "write ::= as :=".to_owned()
@@ -161,7 +162,7 @@ impl Around<'_> {
 
     /// A character that cannot follow the word before it.
     fn of_character(&self, found: char) -> Option<String> {
-        if let Some(help) = foreign::lookalike_help(found) {
+        if let Some(help) = lookalike::help(found) {
             return Some(help);
         }
         let word = String::from_utf8_lossy(self.token);

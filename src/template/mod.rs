@@ -30,7 +30,7 @@ pub mod value;
 pub use budget::{Budget, Limit, MAX_BYTES, MAX_DEPTH, MAX_STEPS};
 pub use builtins::functions as go_functions;
 pub use error::{Error, ErrorKind};
-pub use foreign::{infix_help, lookalike_help, nil_dot_help};
+pub use foreign::{infix_help, nil_dot_help};
 use function::Failure;
 pub use function::{CallError, Function, Host, Options, Type};
 pub use lex::Span;

@@ -1,5 +1,9 @@
 //! The help for a line of TOML that cannot be read: what was probably meant.
+//!
+//! It goes into the log, and what cannot be read may be a password: only keys that confd uses are
+//! quoted, and their values.
 
+use crate::keys::{self, is_same};
 use crate::lookalike;
 
 /// The help for a file that cannot be read at this place.
@@ -35,7 +39,7 @@ fn open_list(text: &str, offset: usize) -> Option<&str> {
     let count = |bracket| outside.iter().filter(|found| **found == bracket).count();
     let is_open = value.trim_start().starts_with('[') && count('[') > count(']');
     let has_key = outside_quotes(line_around(text, offset)).contains(&'=');
-    (is_open && has_key).then(|| key.trim())
+    (is_open && has_key).then(|| shown(key.trim()))
 }
 
 /// The help for a line that cannot be read, from the line alone: the reader's messages differ
@@ -58,7 +62,7 @@ fn on_line(line: &str) -> String {
     }
     let Some((key, value)) = line.split_once('=') else {
         return match line.split_once(':') {
-            Some((key, _)) => format!("write {} = \"…\"", key.trim()),
+            Some((key, _)) => format!("write {} = \"…\"", shown(key.trim())),
             None => "a line is key = value".to_owned(),
         };
     };
@@ -98,7 +102,15 @@ fn outside_quotes(line: &str) -> Vec<char> {
     outside
 }
 
+/// A key as it may be shown.
+fn shown(key: &str) -> &str {
+    let mut used = keys::names(keys::SETTINGS).chain(keys::names(keys::RESOURCE));
+    let is_used = used.any(|used| is_same(used, key));
+    if is_used { key } else { "key" }
+}
+
 fn on_value(key: &str, value: &str) -> String {
+    let shown = shown(key);
     let first = value.chars().next();
     // In double quotes a backslash takes the next character with it.
     let unescaped = match first {
@@ -107,9 +119,9 @@ fn on_value(key: &str, value: &str) -> String {
     };
     let quotes = |quote: char| unescaped.chars().filter(|found| *found == quote).count();
     match first {
-        None => format!("write a value after the =: {key} = \"…\""),
+        None => format!("write a value after the =: {shown} = \"…\""),
         Some('"') if has_bad_escape(value) => {
-            format!("single quotes keep every \\: {key} = 'C:\\…'")
+            format!("single quotes keep every \\: {shown} = 'C:\\…'")
         }
         Some(quote @ ('"' | '\'')) if quotes(quote) % 2 == 1 => {
             format!("the closing {quote} is missing")
@@ -124,8 +136,9 @@ fn on_value(key: &str, value: &str) -> String {
         Some('"') => "put single quotes around a string that has \" in it".to_owned(),
         Some('[') => "write a list as [\"/a\", \"/b\"], with commas".to_owned(),
         _ if matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
-            format!("write {key} = {}", value.to_ascii_lowercase())
+            format!("write {shown} = {}", value.to_ascii_lowercase())
         }
+        Some(_) if shown != key => "put the string in quotes".to_owned(),
         Some(_) => format!("put the string in quotes: {key} = \"{value}\""),
     }
 }
@@ -217,7 +230,10 @@ mod tests {
             ("src =\n", "write a value after the =: src = \"…\""),
             ("src: \"a\"\n", "write src = \"…\""),
             ("src\n", "a line is key = value"),
-            ("retry = True\n", "write retry = true"),
+            ("noop = True\n", "write noop = true"),
+            ("pass-word: x\n", "write key = \"…\""),
+            ("password = x\n", "put the string in quotes"),
+            ("c2VjcmV0=\n", "write a value after the =: key = \"…\""),
             (
                 "keys = [\"/\" \"/b\"]\n",
                 "write a list as [\"/a\", \"/b\"], with commas",

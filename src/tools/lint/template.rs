@@ -200,18 +200,26 @@ fn wide_braces(bytes: &[u8]) -> Option<usize> {
     texts.iter().filter_map(finds).min()
 }
 
-/// The place of the first tab before the text of a line, outside of actions.
+/// The place of the first tab before the text of a line, outside of actions. In a block scalar a tab
+/// behind its indentation is text.
 fn indenting_tab(bytes: &[u8]) -> Option<usize> {
     let mut start = 0;
     let mut in_action = false;
+    // The indentation of the key whose block scalar this is.
+    let mut block: Option<usize> = None;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii_start();
         let indent = &line[..line.len() - text.len()];
-        let tab = indent.iter().position(|byte| *byte == b'\t');
-        if let Some(tab) =
-            tab.filter(|_| !in_action && !text.is_empty() && !text.starts_with(b"{{"))
-        {
-            return Some(start + tab);
+        let spaces = indent.iter().take_while(|byte| **byte == b' ').count();
+        if !in_action && !text.is_empty() && !text.starts_with(b"{{") {
+            block = block.filter(|outer| spaces > *outer);
+            let tab = indent.iter().position(|byte| *byte == b'\t');
+            if let Some(tab) = tab.filter(|_| block.is_none()) {
+                return Some(start + tab);
+            }
+            if block.is_none() && begins_block_scalar(text) {
+                block = Some(spaces);
+            }
         }
         let opened = line.windows(2).rposition(|pair| pair == b"{{");
         let closed = line.windows(2).rposition(|pair| pair == b"}}");
@@ -222,6 +230,19 @@ fn indenting_tab(bytes: &[u8]) -> Option<usize> {
         start += line.len();
     }
     None
+}
+
+/// Returns true for a line such as `key: |`, `- >-` or `key: |2`, whose text follows.
+fn begins_block_scalar(line: &[u8]) -> bool {
+    let mut words = line.trim_ascii().rsplit(u8::is_ascii_whitespace);
+    let style = match words.next() {
+        Some([b'|' | b'>', style @ ..]) => style,
+        _ => return false,
+    };
+    let is_indicator = |byte: &u8| matches!(byte, b'+' | b'-' | b'1'..=b'9');
+    let before = words.find(|word| !word.is_empty());
+    style.iter().all(is_indicator)
+        && before.is_some_and(|word| word.ends_with(b":") || word == b"-")
 }
 
 /// Returns true if a shell reads the file of a resource, by its name, its place or a command.
@@ -493,5 +514,27 @@ fn visit_calls(expr: &Expr, when: When, visit: &mut Visit<'_>) {
             args.iter().for_each(|arg| visit_calls(arg, when, visit));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_indents_yaml_unless_it_is_text_of_a_block_scalar() {
+        for (text, want) in [
+            ("a:\n\tb: 1\n", Some(3)),
+            ("a:\n  \tb: 1\n", Some(5)),
+            ("a: |\n  one\n  \ttwo\nb: 1\n", None),
+            ("  - >-\n    \tone\n", None),
+            ("a: |2 \n  \n  \tone\n", None),
+            ("a: |\n\tone\n", Some(5)),
+            ("a: |\n  one\nb:\n \tc: 1\n", Some(15)),
+            ("a: b |\n  \tone\n", Some(9)),
+            ("a: 1\n{{if true}}\n\t{{end}}\n", None),
+        ] {
+            assert_eq!(indenting_tab(text.as_bytes()), want, "{text:?}");
+        }
     }
 }

@@ -154,10 +154,26 @@ impl Code {
             place: Some(place),
             code: self.name(),
             severity: self.severity(),
-            message: message.into(),
-            help: help.into(),
+            message: one_line(message.into()),
+            help: one_line(help.into()),
         }
     }
+}
+
+/// A finding is one line, even if the files have line breaks where there should be none.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for found in text.chars() {
+        if found.is_control() {
+            line.extend(found.escape_default());
+        } else {
+            line.push(found);
+        }
+    }
+    line
 }
 
 #[cfg(test)]

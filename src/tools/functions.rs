@@ -26,8 +26,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn to_text(docs: &[&Doc], style: Style) -> String {
     let mut text = String::new();
     for doc in docs {
-        let signature = style.paint(Colour::Bold, &doc.signature());
-        let _ = writeln!(text, "{signature}: {}", doc.help);
+        let signature = doc.signature();
+        let width = signature.chars().count() + ":".len();
+        let help = style.wrap_after(doc.help, width, "    ".len());
+        let signature = style.paint(Colour::Bold, &signature);
+        let _ = writeln!(text, "{signature}:{help}");
         if !doc.example.is_empty() {
             let _ = writeln!(text, "    {}", doc.example);
         }
@@ -47,4 +50,19 @@ fn to_json(docs: &[&Doc]) -> String {
     });
     let functions: Vec<_> = functions.collect();
     format!("{:#}\n", json!({"version": 1, "functions": functions}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_on_a_terminal() {
+        let docs: Vec<&Doc> = funcs::docs().collect();
+        let text = to_text(&docs, Style::of_width(80));
+        // Examples stay whole, so that they can be copied.
+        let is_too_long = |line: &&str| line.chars().count() > 80 && !line.contains("{{");
+        assert_eq!(text.lines().find(is_too_long), None);
+        assert!(text.contains("print VALUE…: the values as text"), "{text}");
+    }
 }

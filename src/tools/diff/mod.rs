@@ -122,6 +122,9 @@ struct Command {
 impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
         let directory = self.config.confdir.join("conf.d");
+        if !directory.is_dir() {
+            return Err(Error::no_conf_d(&self.config.confdir));
+        }
         let (mut live, mut unread) = (Vec::new(), Vec::new());
         let found = resource::find(&directory)?.into_iter();
         let loaded: Vec<_> = found

@@ -33,6 +33,15 @@ fn look(directory: &Path, found: &mut BTreeMap<PathBuf, (u32, u64, i64)>) {
     }
 }
 
+#[test]
+fn a_directory_without_resources_is_an_error() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let run = diff(&env, &["-confdir", "$ROOT/none"]);
+    run.expect_code(1)
+        .expect_log("none: there is no conf.d in it; set -confdir");
+    assert_eq!(run.stdout, "");
+}
+
 fn set_mode(env: &Env, relative: &str, mode: u32) {
     fs::set_permissions(env.path(relative), Permissions::from_mode(mode)).expect("its mode");
 }

@@ -63,4 +63,23 @@ mod tests {
         expect_up_to_date("src/image/confd.8", &man::page());
         expect_up_to_date("src/image/confd.bash-completion", &completion::script());
     }
+
+    #[test]
+    fn the_documents_name_the_archives_of_this_version() {
+        let name = concat!("app-agent-", env!("CARGO_PKG_VERSION"), "-");
+        for page in ["README", "docs/images", "docs/images-windows"] {
+            for language in [".md", ".zh-CN.md"] {
+                let page = format!("{page}{language}");
+                let text = read(&page).expect("a document");
+                let archives = text.match_indices("app-agent-").map(|(at, _)| &text[at..]);
+                let is_numbered = |found: &&str| {
+                    let rest = found["app-agent-".len()..].as_bytes();
+                    rest.first().is_some_and(u8::is_ascii_digit)
+                };
+                let mut numbered = archives.filter(is_numbered).peekable();
+                assert!(numbered.peek().is_some(), "{page}");
+                assert!(numbered.all(|found| found.starts_with(name)), "{page}");
+            }
+        }
+    }
 }

@@ -305,6 +305,8 @@ impl Slot {
         self.due = None;
         self.dest = self.stamp_of_dest();
         self.failure = Some(format!("rolled back: {reason}"));
+        // A reload that fails with the old files as well is news.
+        self.said = None;
     }
 
     /// The last attempt failed: whatever was staged is dropped, and it is tried again after a

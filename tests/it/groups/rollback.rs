@@ -167,7 +167,11 @@ fn a_second_failure_is_reported_and_nothing_more_is_tried() {
     run.expect_code(1);
     assert_eq!(env.read("out/app"), "bad, too");
     assert_eq!(env.reloads(), ["bad", "bad, too"]);
-    assert!(run.stderr.matches("exit").count() >= 2, "{}", run.stderr);
+    let errors = run.at("ERROR");
+    assert_eq!(errors.len(), 3, "{}", run.stderr);
+    for (error, word) in errors.iter().zip(["app.toml", "rolled back", "app.toml"]) {
+        assert!(error.contains(word), "{}", run.stderr);
+    }
     assert!(!env.has_pending_reloads());
     env.onetime().expect_code(1);
     assert_eq!(env.reloads().len(), 2);

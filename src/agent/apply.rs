@@ -363,13 +363,18 @@ impl Agent {
         &mut self,
         path: &Path,
         rendered: Rendered,
-        target: Target,
+        mut target: Target,
         origin: Origin,
         directories: &mut Directories,
     ) {
         let now = Instant::now();
+        let others = self.join_blocks(path, &mut target);
         let Some(slot) = self.slots.get_mut(path) else {
             return;
+        };
+        let others = match others {
+            Ok(others) => others,
+            Err(error) => return slot.fail(&error, now),
         };
         self.watchdog.enter(Step::Stage, slot.resource.dest());
         let before = slot.inputs.as_ref();
@@ -405,6 +410,7 @@ impl Agent {
                     // Its check may use the files of the others, which are not all staged yet.
                     slot.state = State::Checking(staged);
                     self.unchecked.push(path.to_path_buf());
+                    self.share_blocks(path, &others, now);
                 } else {
                     self.check(path, staged, now);
                 }

@@ -11,9 +11,10 @@ use super::watchdog::Step;
 use super::{Agent, Phase};
 use crate::error::Result;
 use crate::log;
-use crate::resource::Ownership;
 use crate::resource::pending::Record;
+use crate::resource::stage::Target;
 use crate::resource::stage::unit::{Plan, Unit, forget_rejection, rejection};
+use crate::resource::{Ownership, Prepared};
 
 /// What a unit is, or is to become.
 #[derive(Debug, PartialEq, Eq)]
@@ -193,6 +194,68 @@ impl Agent {
                 && let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle)
             {
                 self.check(&path, staged, now);
+            }
+        }
+    }
+
+    /// The staged resources of its group that put other blocks into the same file: this block is put
+    /// into what they make of it.
+    pub(super) fn join_blocks(&self, path: &Path, target: &mut Target) -> Result<Vec<PathBuf>> {
+        let Some(slot) = self.slots.get(path) else {
+            return Ok(Vec::new());
+        };
+        let is_other = |other: &Slot| {
+            other.resource.unit() == slot.resource.unit()
+                && other.resource.marker().is_some()
+                && other.place == slot.place
+        };
+        let mut others = self.unchecked.clone();
+        others.retain(|path| self.slots.get(path).is_some_and(is_other));
+        let has_block = slot.resource.marker().is_some();
+        let last = others.last().filter(|_| has_block);
+        if let Some(State::Checking(staged)) = last
+            .and_then(|last| self.slots.get(last))
+            .map(|slot| &slot.state)
+        {
+            target.with_others = Some(staged.prepared.stage.content()?);
+        }
+        Ok(others)
+    }
+
+    /// Gives the other blocks of the same file the content that has all of them, so that it is right
+    /// whichever is renamed last.
+    pub(super) fn share_blocks(&mut self, path: &Path, others: &[PathBuf], now: Instant) {
+        for other in others {
+            let Some(State::Checking(last)) = self.slots.get(path).map(|slot| &slot.state) else {
+                return;
+            };
+            let (content, md5) = (last.prepared.stage.content(), last.prepared.md5.clone());
+            let Some(slot) = self.slots.get_mut(other) else {
+                continue;
+            };
+            let State::Checking(staged) = std::mem::replace(&mut slot.state, State::Idle) else {
+                continue;
+            };
+            let Prepared {
+                stage,
+                inputs,
+                change,
+                ..
+            } = *staged.prepared;
+            match content.and_then(|content| stage.with_content(&content)) {
+                Ok(stage) => {
+                    let prepared = Prepared {
+                        stage,
+                        inputs,
+                        change,
+                        md5,
+                    };
+                    slot.state = State::Checking(Staged {
+                        prepared: Box::new(prepared),
+                        ..staged
+                    });
+                }
+                Err(error) => slot.fail(&error, now),
             }
         }
     }

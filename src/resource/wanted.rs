@@ -58,7 +58,9 @@ impl Resource {
             });
         };
         let old = target.read_old(LARGEST + 1)?;
-        let file = old.as_deref().unwrap_or_default();
+        let others = target.with_others.take();
+        let file = others.as_ref().or(old.as_ref());
+        let file = file.map(Vec::as_slice).unwrap_or_default();
         let cannot = |problem: &str| Error::resource(&self.shown, problem);
         if file.len() as u64 > LARGEST {
             return Err(cannot("is too large for a block"));
@@ -71,8 +73,9 @@ impl Resource {
             ))
         })?;
         let is_nothing = old.is_none() && new.is_empty();
+        let is_in_others = others.is_some_and(|others| others == new);
         target.composed_from = Some(old.unwrap_or_default());
-        Ok(if is_nothing {
+        Ok(if is_nothing || is_in_others {
             Wanted::Unchanged
         } else {
             Wanted::Content(new)

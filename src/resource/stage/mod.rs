@@ -120,6 +120,21 @@ impl Stage {
         is_same.unwrap_or(false)
     }
 
+    /// What it makes of dest, as it was staged.
+    pub(crate) fn content(&self) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = self.file.open();
+        read.and_then(|mut file| file.read_to_end(&mut content))
+            .map(|_| content)
+            .map_err(|error| refused("read", &self.path(), error))
+    }
+
+    /// The same with other content, in another staged file.
+    pub(crate) fn with_content(self, content: &[u8]) -> Result<Stage> {
+        let keep = self.file.keep;
+        Stage::create(self.target, content, keep)
+    }
+
     /// Where its dest is, all links followed.
     pub(crate) fn dest(&self) -> PathBuf {
         self.target.path()

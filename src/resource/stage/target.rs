@@ -50,6 +50,8 @@ pub struct Target {
     pub(crate) backups: u32,
     /// The content of the file that the new one was composed from; none if it is new as a whole.
     pub(crate) composed_from: Option<Vec<u8>>,
+    /// What the other blocks of the same group make of the file: the new one is composed from that.
+    pub(crate) with_others: Option<Vec<u8>>,
 }
 
 impl Target {
@@ -131,6 +133,7 @@ impl Target {
             is_create_only: false,
             backups: 0,
             composed_from: None,
+            with_others: None,
         }
     }
 
@@ -347,6 +350,7 @@ impl Walk<'_> {
                 is_create_only: false,
                 backups: 0,
                 composed_from: None,
+                with_others: None,
             }),
             _ => Err(Error::resource(self.dest, "is a directory, not a file")),
         }

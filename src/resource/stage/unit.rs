@@ -188,7 +188,10 @@ impl Unit {
             .parts
             .iter()
             .map(|part| part.dest.display().to_string());
-        files.collect::<Vec<_>>().join(", ")
+        let mut files: Vec<String> = files.collect();
+        // Several blocks of one file.
+        files.dedup();
+        files.join(", ")
     }
 
     /// Finishes the renames of a process that is gone.

@@ -20,7 +20,11 @@ fn hosts(value: &str, lines: &str) -> Env {
 }
 
 fn put(env: &Env, name: &str, block: &str, lines: &str) {
-    env.template(&format!("{name}.tmpl"), "{{getv \"/k\"}}\n");
+    put_with(env, name, block, "{{getv \"/k\"}}\n", lines);
+}
+
+fn put_with(env: &Env, name: &str, block: &str, template: &str, lines: &str) {
+    env.template(&format!("{name}.tmpl"), template);
     let toml = format!(
         "[template]\nsrc = \"{name}.tmpl\"\ndest = \"$ROOT/out/hosts\"\nkeys = [\"/\"]\n\
          block = \"{block}\"\n{RELOAD}\n{lines}\n"
@@ -127,6 +131,45 @@ fn several_blocks_of_one_file_do_not_disturb_each_other() {
     let run = env.onetime();
     assert_eq!(run.at("WARNING").len(), 2, "{}", run.stderr);
     assert_eq!(env.read("out/hosts"), "whole");
+}
+
+#[test]
+fn blocks_of_one_file_in_one_group_are_swapped_and_rolled_back_together() {
+    let env = hosts("1", "group = \"both\"\non_reload_failure = \"rollback\"");
+    let lines = "group = \"both\"\ninsert = \"begin\"\n\
+                 check_cmd = \"cmp {{.src}} {{.stage \\\"app.toml\\\"}}\"";
+    put(&env, "other", "second", lines);
+    let toml = "[template]\nsrc = \"app.tmpl\"\ndest = \"$ROOT/out/hosts\"\nkeys = [\"/\"]\n\
+                block = \"third\"\ngroup = \"both\"\non_reload_failure = \"rollback\"\n\
+                reload_cmd = \"! grep bad $ROOT/out/hosts\"\n";
+    env.resource("third.toml", toml);
+    let all = |value: &str| {
+        let named = |name| block(value).replace("cluster", name);
+        format!(
+            "{}{HOSTS}{}{}",
+            named("second"),
+            block(value),
+            named("third")
+        )
+    };
+    let run = env.onetime();
+    run.expect_code(0);
+    assert_eq!(env.read("out/hosts"), all("1"), "{}", run.stderr);
+    set(&env, "bad");
+    let run = env.onetime();
+    run.expect_code(1);
+    assert_eq!(env.read("out/hosts"), all("1"), "{}", run.stderr);
+    assert!(run.stderr.contains("rolled back"), "{}", run.stderr);
+    env.onetime().expect_code(1);
+    assert_eq!(env.read("out/hosts"), all("1"));
+    // Only one of them changes.
+    set(&env, "2");
+    env.onetime().expect_code(0);
+    put_with(&env, "other", "second", "three\n", "group = \"both\"");
+    env.onetime().expect_code(0);
+    let text = all("2").replacen("\n2\n", "\nthree\n", 1);
+    assert_eq!(env.read("out/hosts"), text);
+    assert_eq!(fs::read_dir(env.path("out")).expect("it").count(), 1);
 }
 
 #[test]

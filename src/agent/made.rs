@@ -96,8 +96,10 @@ impl Agent {
         let key = part_key(file, made);
         let list = self.slots.get(file).map(|slot| Arc::clone(&slot.resource));
         let slot = self.slots.entry(key).or_insert_with(|| {
-            let unit = list.as_ref().and_then(|list| list.unit());
-            let resource = Resource::gone(file, made, &self.config).in_unit(unit);
+            let mut resource = Resource::gone(file, made, &self.config);
+            if let Some(list) = &list {
+                resource = resource.of_list(list);
+            }
             let mut slot = Slot::new(resource, Stamp::UNKNOWN, now);
             slot.is_once = self.config.mode == Mode::Onetime;
             slot

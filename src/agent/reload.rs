@@ -540,10 +540,13 @@ impl Agent {
         outcome: &Result<(), (Error, bool)>,
         now: Instant,
     ) {
+        let list = self.list_of(path);
         let slot = self.slots.get_mut(path);
         match outcome {
             Ok(()) => {
-                self.health.take_reload(&reload.invocation.dest, None);
+                for dest in list.iter().chain([&reload.invocation.dest]) {
+                    self.health.take_reload(dest, None);
+                }
                 if let Some(slot) = slot {
                     slot.reloading = None;
                     slot.reloaded();
@@ -553,8 +556,11 @@ impl Agent {
                 }
             }
             Err((error, was_started)) => {
+                // An item that is gone will not be reported on any more.
+                let is_gone = slot.as_ref().is_some_and(|slot| slot.resource.is_gone());
+                let dest = list.as_ref().filter(|_| is_gone);
                 self.health
-                    .take_reload(&reload.invocation.dest, Some(error));
+                    .take_reload(dest.unwrap_or(&reload.invocation.dest), Some(error));
                 match slot {
                     Some(slot) => {
                         slot.reloading = None;
@@ -571,6 +577,15 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// The `dest` of the resource to whose items this one belongs.
+    fn list_of(&self, path: &Path) -> Option<PathBuf> {
+        let list = &self
+            .slots
+            .get(self.slots.get(path)?.resource.path())?
+            .resource;
+        list.is_for_each().then(|| list.dest().to_path_buf())
     }
 
     /// A reload is to be started again later; after a one-time run, by the next process, for which

@@ -169,7 +169,14 @@ impl Agent {
         if self.rounds == 0 {
             resources.clone_from(&self.health.expected);
         }
-        for (path, slot) in self.slots.iter().filter(|(_, slot)| !slot.is_removed()) {
+        let is_over = |path: &PathBuf, slot: &Slot| {
+            slot.is_removed() && slot.reloading.is_none() && !self.reloads.is_pending(path)
+        };
+        for (path, slot) in self
+            .slots
+            .iter()
+            .filter(|(path, slot)| !is_over(path, slot))
+        {
             resources.push(self.entry(&conf_d, path, slot));
         }
         for (path, broken) in self.broken.iter() {

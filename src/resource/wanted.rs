@@ -120,10 +120,12 @@ impl Resource {
         self.is_gone
     }
 
-    /// The same in a group.
-    pub(crate) fn in_unit(self, unit: Option<&str>) -> Resource {
+    /// The same in the group of `list`, with what that says about the reload.
+    pub(crate) fn of_list(self, list: &Resource) -> Resource {
         Resource {
-            unit: unit.map(str::to_owned),
+            unit: list.unit.clone(),
+            reload_timeout: list.reload_timeout,
+            reload_retry: list.reload_retry,
             ..self
         }
     }

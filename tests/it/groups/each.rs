@@ -136,6 +136,46 @@ fn the_daemon_follows_the_list() {
 }
 
 #[test]
+fn a_reload_that_fails_after_a_removal_is_retried_and_shown() {
+    let metad = Metad::start(json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}));
+    for is_retried in [false, true] {
+        metad.put("/sites/b/port", "2");
+        let env = Env::with_metad(&metad);
+        let lines = format!(
+            "reload_retry = {is_retried}\nreload_cmd_timeout = '1s'\nreload_cmd = \
+             'echo {{{{.}}}} >> $ROOT/reloads; test ! -e $ROOT/bad || sleep 60'"
+        );
+        put(&env, "lsdir \"/sites\"", "{{.}}.conf", "{{.}}", &lines);
+        let daemon = env.daemon(&["-watch"]);
+        env.wait_lines("reloads", 2);
+        env.put("bad", "");
+        metad.delete("/sites/b");
+        until("the failure is shown", || {
+            let status = tool(&env, &["-status"]);
+            status.code() == Some(1) && status.stdout.contains("timed out after 1s")
+        });
+        assert_eq!(env.names("out"), ["a.conf"], "{}", daemon.log());
+        fs::remove_file(env.path("bad")).expect("it");
+        if is_retried {
+            until("the reload works", || {
+                tool(&env, &["-status"]).code() == Some(0)
+            });
+            assert!(
+                env.reloads()[3..].contains(&"b".to_owned()),
+                "{}",
+                daemon.log()
+            );
+        } else {
+            // It is forgotten once another reload of the list works.
+            metad.put("/sites/c/port", "3");
+            env.wait_lines("reloads", 4);
+            until("all is well", || tool(&env, &["-status"]).code() == Some(0));
+            metad.delete("/sites/c");
+        }
+    }
+}
+
+#[test]
 fn an_item_cannot_leave_its_directory_and_changes_nothing() {
     for item in [
         "..",

@@ -299,10 +299,9 @@ impl Slot {
     }
 
     /// The files are as before, because the reload failed with the new ones: nothing is tried before
-    /// something changes.
+    /// something changes, or if it has changed meanwhile, so that it is due.
     pub(super) fn take_back(&mut self, reason: &str) {
         self.state = State::Idle;
-        self.due = None;
         self.dest = self.stamp_of_dest();
         self.failure = Some(format!("rolled back: {reason}"));
         // A reload that fails with the old files as well is news.

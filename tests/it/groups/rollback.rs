@@ -178,6 +178,34 @@ fn a_second_failure_is_reported_and_nothing_more_is_tried() {
 }
 
 #[test]
+fn what_changes_during_the_reload_that_fails_is_tried_at_once() {
+    let metad = Metad::start(json!({"k": "good"}));
+    let env = Env::with_metad(&metad);
+    let gate = "cat $ROOT/out/app >> $ROOT/reloads; echo >> $ROOT/reloads; \
+                while ! test -e $ROOT/open; do sleep 0.01; done; ! grep bad $ROOT/out/app";
+    let lines = format!("{ROLLBACK}\nreload_cmd = \"{gate}\"");
+    env.simple_with("app", "{{getv \"/k\"}}", &lines);
+    env.put("open", "");
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_lines("reloads", 1);
+    until("it has ended", || {
+        tool(&env, "-status").stdout.contains("in sync")
+    });
+    fs::remove_file(env.path("open")).expect("it");
+    metad.put("/k", "bad");
+    env.wait_lines("reloads", 2);
+    metad.put("/k", "better");
+    metad.wait_idle();
+    env.put("open", "");
+    // The reload of the old file may be left out, since a newer one is on its way.
+    until("the newest file is reloaded", || {
+        env.reloads().last().is_some_and(|last| last == "better")
+    });
+    assert_eq!(env.read("out/app"), "better");
+    assert!(daemon.log().contains("rolled back"), "{}", daemon.log());
+}
+
+#[test]
 fn the_daemon_rolls_back_and_waits_for_a_change() {
     let metad = Metad::start(json!({"k": "good"}));
     let env = Env::with_metad(&metad);

@@ -615,11 +615,10 @@ impl Agent {
     }
 
     fn swap_one(&mut self, (path, one, number): Synced, now: Instant) -> Option<Committed> {
-        let slot = self.slots.get_mut(&path)?;
         let prepared = *one.prepared;
-        self.watchdog.enter(Step::Swap, slot.resource.dest());
+        self.watchdog.enter(Step::Swap, &prepared.stage.dest());
         if !prepared.stage.is_current() {
-            slot.compose_again(now);
+            self.compose_again(&path, now);
             self.clear_reload(number);
             return None;
         }
@@ -629,7 +628,7 @@ impl Agent {
                 Some(committed)
             }
             Err(error) => {
-                slot.fail(&error, now);
+                self.slots.get_mut(&path)?.fail(&error, now);
                 self.clear_reload(number);
                 None
             }

@@ -368,6 +368,7 @@ impl Agent {
     ) {
         self.renderer.finish(job);
         let is_watching = self.config.mode == Mode::Watch;
+        let is_own = self.is_left_by_another(path, found.dest.as_ref());
         let Some(slot) = self.slots.get_mut(path) else {
             return;
         };
@@ -400,7 +401,7 @@ impl Agent {
         let is_quiet = matches!(slot.state, State::Idle) && slot.due.is_none();
         if !is_same && is_left_alone && is_quiet && slot.dest.is_some() {
             slot.dest = found.dest;
-            if !std::mem::replace(&mut slot.changed_by_others, true) {
+            if !is_own && !std::mem::replace(&mut slot.changed_by_others, true) {
                 log::info(format_args!(
                     "{} was changed by another program; it is left alone until its metadata or \
                      template changes",

@@ -275,7 +275,7 @@ impl Slot {
         self.backoff.reset();
     }
 
-    fn stamp_of_dest(&self) -> Option<Stamp> {
+    pub(super) fn stamp_of_dest(&self) -> Option<Stamp> {
         let metadata = std::fs::metadata(self.place.as_ref()?).ok()?;
         Some(Stamp::of(&metadata))
     }
@@ -293,6 +293,17 @@ impl Slot {
         let dest = dest.display();
         log::info(format_args!(
             "{dest} was changed by another program; its block is put into the new file"
+        ));
+        self.drop_work();
+        self.wake(now);
+    }
+
+    /// The block of another resource was swapped into the file since the new one was composed from
+    /// it: it is composed again, at once.
+    pub(super) fn compose_after_another(&mut self, now: Instant) {
+        let dest = self.resource.shown_dest().display();
+        log::debug(format_args!(
+            "{dest} has another block now; this one is put into it"
         ));
         self.drop_work();
         self.wake(now);

@@ -14,7 +14,7 @@ use crate::log;
 use crate::resource::pending::Record;
 use crate::resource::stage::Target;
 use crate::resource::stage::unit::{Plan, Unit, forget_rejection, rejection};
-use crate::resource::{Ownership, Prepared};
+use crate::resource::{Ownership, Prepared, Stamp};
 
 /// What a unit is, or is to become.
 #[derive(Debug, PartialEq, Eq)]
@@ -260,6 +260,32 @@ impl Agent {
         }
     }
 
+    /// The file of a block is not any more what the new one was composed from.
+    pub(super) fn compose_again(&mut self, path: &Path, now: Instant) {
+        let stamp = self.slots.get(path).and_then(Slot::stamp_of_dest);
+        let is_own = self.is_left_by_another(path, stamp.as_ref());
+        if let Some(slot) = self.slots.get_mut(path) {
+            if is_own {
+                slot.compose_after_another(now);
+            } else {
+                slot.compose_again(now);
+            }
+        }
+    }
+
+    /// Returns true if another resource, with a block of the same file, has left it like this.
+    pub(super) fn is_left_by_another(&self, path: &Path, stamp: Option<&Stamp>) -> bool {
+        let (Some(slot), Some(stamp)) = (self.slots.get(path), stamp) else {
+            return false;
+        };
+        let mut others = self.slots.values().filter(|other| !other.changed_by_others);
+        slot.resource.marker().is_some()
+            && others.any(|other| {
+                let left = other.dest.as_ref().filter(|_| other.place == slot.place);
+                left.is_some_and(|left| left.is_same(stamp))
+            })
+    }
+
     /// Drops the groups of files that could not be synced.
     pub(super) fn drop_incomplete(
         &mut self,
@@ -344,9 +370,7 @@ impl Agent {
         if let Some(path) = outrun(&members) {
             let path = path.to_path_buf();
             self.drop_unit(members);
-            if let Some(slot) = self.slots.get_mut(&path) {
-                slot.compose_again(now);
-            }
+            self.compose_again(&path, now);
             return;
         }
         let plan = Plan {

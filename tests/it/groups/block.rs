@@ -134,6 +134,47 @@ fn several_blocks_of_one_file_do_not_disturb_each_other() {
 }
 
 #[test]
+fn another_block_of_the_file_is_no_other_program() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    put(&env, "app", "cluster", "");
+    put_with(&env, "other", "second", "{{getv \"/other\"}}\n", "");
+    env.put("out/hosts", HOSTS);
+    let daemon = env.daemon(&["-watch", "-interval", "1"]);
+    env.wait_lines("reloads", 1);
+    for other in ["1", "2"] {
+        metad.put("/other", other);
+        until("both are there", || {
+            let text = env.read("out/hosts");
+            text.contains("END confd cluster")
+                && text.contains(&format!("\n{other}\n# END confd second"))
+        });
+    }
+    // The interval notices a file that a template asks for, and looks at all others as well.
+    for name in ["flag-1", "flag-2"] {
+        env.simple_with(
+            "zz",
+            &env.expand(&format!("{{{{fileExists \"$ROOT/{name}\"}}}}")),
+            "",
+        );
+        env.wait_content("out/zz", "false");
+        env.put(name, "");
+        env.wait_content("out/zz", "true");
+    }
+    let status = || tool(&env, "-status").stdout;
+    let log = daemon.log();
+    assert!(
+        !(log + &status()).contains("another program"),
+        "{}",
+        daemon.log()
+    );
+    env.put("out/hosts", &(env.read("out/hosts") + "theirs\n"));
+    until("only their edit is noticed", || {
+        status().matches("changed by another program").count() == 2
+    });
+}
+
+#[test]
 fn blocks_of_one_file_in_one_group_are_swapped_and_rolled_back_together() {
     let env = hosts("1", "group = \"both\"\non_reload_failure = \"rollback\"");
     let lines = "group = \"both\"\ninsert = \"begin\"\n\

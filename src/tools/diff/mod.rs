@@ -83,8 +83,8 @@ struct Preview<'a> {
     against: Option<u32>,
     tree: Arc<Tree>,
     show_secrets: bool,
-    /// The group of each resource that has one.
-    units: Vec<String>,
+    /// The resources that are in a group, with its name.
+    units: Vec<(String, String)>,
     files: Vec<FileChange>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
@@ -130,8 +130,13 @@ impl Preview<'_> {
         let loaded: Vec<_> = found
             .map(|(path, _)| (Resource::load(&path, self.config), path))
             .collect();
-        let resources = loaded.iter().filter_map(|(loaded, _)| loaded.as_ref().ok());
-        let units = resources.filter_map(|resource| Some(resource.unit()?.to_owned()));
+        let units = loaded.iter().filter_map(|(loaded, path)| {
+            let unit = match loaded {
+                Ok(resource) => resource.unit().map(str::to_owned),
+                Err(_) => resource::unit_of(path),
+            };
+            Some((self.name(path), unit?))
+        });
         self.units = units.collect();
         for (loaded, path) in loaded {
             match loaded {
@@ -152,8 +157,36 @@ impl Preview<'_> {
                     self.look(&Resource::gone(&file, &made, self.config));
                 }
             }
+            self.hold_groups();
         }
         Ok(())
+    }
+
+    /// Drops the changes of the groups in which a resource fails: none of their files is swapped.
+    fn hold_groups(&mut self) {
+        let failed = |(name, _): &(String, String)| {
+            let (_, unit) = self.units.iter().find(|(member, _)| member == name)?;
+            Some((unit.clone(), name.clone()))
+        };
+        for (unit, name) in self.failures.iter().filter_map(failed).collect::<Vec<_>>() {
+            let is_held = |resource: &String| {
+                let mut units = self.units.iter();
+                units.any(|(member, of)| member == resource && *of == unit)
+            };
+            let before = self.files.len();
+            self.files.retain(|file| !is_held(&file.resource));
+            for commands in [&mut self.checks, &mut self.reloads] {
+                for command in &mut *commands {
+                    command.resources.retain(|resource| !is_held(resource));
+                }
+                commands.retain(|command| !command.resources.is_empty());
+            }
+            if self.files.len() < before {
+                log::error(format_args!(
+                    "group {unit:?}: none of its files is swapped, because {name} failed"
+                ));
+            }
+        }
     }
 
     fn name(&self, path: &Path) -> String {
@@ -200,7 +233,7 @@ impl Preview<'_> {
     fn look_at(&mut self, name: &str, resource: &Resource) -> Result<()> {
         let rendered = resource.render(&mut self.templates, &self.tree, self.config)?;
         let (new, mut ownership) = (rendered.content, rendered.ownership);
-        let units = self.units.iter().map(String::as_str);
+        let units = self.units.iter().map(|(_, unit)| unit.as_str());
         if units.filter(|unit| Some(*unit) == resource.unit()).count() < 2 {
             resource.be_alone(&mut ownership)?;
         }

@@ -72,6 +72,21 @@ fn if_one_fails_none_is_swapped_and_the_others_go_on() {
         if lines.starts_with("backup") {
             env.put("out/.b.confd-backup.1/in the way", "");
         }
+        if !lines.starts_with("backup") && !lines.starts_with("check") {
+            let diff = tool(&env, "-diff");
+            diff.expect_code(1);
+            assert!(!diff.stdout.contains("out/a"), "{lines}: {}", diff.stdout);
+            assert!(
+                diff.stdout.contains("out/other"),
+                "{lines}: {}",
+                diff.stdout
+            );
+            assert!(
+                diff.stderr.contains("\"kafka\""),
+                "{lines}: {}",
+                diff.stderr
+            );
+        }
         let run = env.onetime();
         run.expect_code(1);
         assert_eq!(env.read("out/a"), "old", "{lines}: {}", run.stderr);

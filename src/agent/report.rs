@@ -172,16 +172,22 @@ impl Agent {
         let is_over = |path: &PathBuf, slot: &Slot| {
             slot.is_removed() && slot.reloading.is_none() && !self.reloads.is_pending(path)
         };
-        for (path, slot) in self
-            .slots
-            .iter()
-            .filter(|(path, slot)| !is_over(path, slot))
-        {
+        let is_shown =
+            |path: &PathBuf, slot: &Slot| !self.broken.contains_key(path) && !is_over(path, slot);
+        let slots = self.slots.iter();
+        for (path, slot) in slots.filter(|(path, slot)| is_shown(path, slot)) {
             resources.push(self.entry(&conf_d, path, slot));
         }
         for (path, broken) in self.broken.iter() {
             let condition = Condition::Failed(broken.message.clone());
-            resources.push(bare_entry(&conf_d, path, condition));
+            // The resource as it was before may have a reload that runs, or that has failed.
+            resources.push(match self.slots.get(path) {
+                Some(slot) => Entry {
+                    condition,
+                    ..self.entry(&conf_d, path, slot)
+                },
+                None => bare_entry(&conf_d, path, condition),
+            });
         }
         resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
         Report {

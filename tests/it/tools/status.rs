@@ -309,6 +309,32 @@ fn a_failed_reload_stays_failed_until_one_succeeds() {
 }
 
 #[test]
+fn a_file_that_is_broken_by_an_edit_has_one_entry() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", "{{getv \"/k\"}}");
+    let daemon = env.daemon(&["-watch"]);
+    wait_state(&env, "in_sync");
+    env.resource("app.toml", "broken");
+    daemon.signal("HUP");
+    wait_state(&env, "failed");
+    let state = json(&env);
+    assert_eq!(
+        state["resources"].as_array().map(Vec::len),
+        Some(1),
+        "{state}"
+    );
+    let entry = &state["resources"][0];
+    assert_eq!(entry["dest"], json!(env.expand("$ROOT/out/app")), "{state}");
+    assert!(
+        entry["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("app.toml:1")),
+        "{state}"
+    );
+}
+
+#[test]
 fn the_state_is_written_before_the_first_round() {
     let metad = Metad::start(json!({"k": "v"}));
     metad.fail(Fault::Silence);

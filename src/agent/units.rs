@@ -209,14 +209,12 @@ impl Agent {
                 && other.resource.marker().is_some()
                 && other.place == slot.place
         };
-        let mut others = self.unchecked.clone();
-        others.retain(|path| self.slots.get(path).is_some_and(is_other));
         let has_block = slot.resource.marker().is_some();
-        let last = others.last().filter(|_| has_block);
-        if let Some(State::Checking(staged)) = last
-            .and_then(|last| self.slots.get(last))
-            .map(|slot| &slot.state)
-        {
+        let others = self.unchecked.iter().filter(|_| has_block);
+        let others = others.filter(|path| self.slots.get(*path).is_some_and(is_other));
+        let others: Vec<PathBuf> = others.cloned().collect();
+        let last = others.last().and_then(|last| self.slots.get(last));
+        if let Some(State::Checking(staged)) = last.map(|slot| &slot.state) {
             target.with_others = Some(staged.prepared.stage.content()?);
         }
         Ok(others)

@@ -201,3 +201,9 @@ fn part_key(file: &Path, made: &Made) -> PathBuf {
     key.push(']');
     key.into()
 }
+
+/// The conf.d file of a part of a resource, by its name; none for what is no part.
+pub(super) fn file_of_part(key: &Path) -> Option<PathBuf> {
+    let (file, _) = key.to_str()?.split_once("toml[")?;
+    Some(format!("{file}toml").into())
+}

@@ -13,10 +13,12 @@ use super::Agent;
 use super::Event;
 use super::backoff::Backoff;
 use super::commands::{self, End};
+use super::made::file_of_part;
 use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::Announcement;
+use crate::resource::Resource;
 use crate::resource::command::Invocation;
 use crate::resource::pending::{Claim, Journal, Record};
 
@@ -269,16 +271,18 @@ impl Agent {
 
     fn want_orphan(&mut self, number: u64, record: Record, now: Instant) {
         let is_judged = self.is_unproven(&record.file);
+        // The items of a list are not known before it is rendered.
+        let whole = self.whole(&record.file);
         let reload = PendingReload {
+            is_shared: whole.is_some_and(|whole| whole.shared_reload().is_some()),
+            is_retried: whole.is_some_and(Resource::retries_reload) && !is_judged,
             invocation: Invocation {
                 text: record.command,
                 src: record.dest.clone(),
                 dest: record.dest,
                 changed_keys: record.keys,
-                time_limit: None,
+                time_limit: whole.and_then(Resource::reload_timeout),
             },
-            is_shared: false,
-            is_retried: false,
             is_judged,
             numbers: vec![number],
             due: now,
@@ -540,11 +544,11 @@ impl Agent {
         outcome: &Result<(), (Error, bool)>,
         now: Instant,
     ) {
-        let list = self.list_of(path);
+        let whole = self.whole(path).map(|whole| whole.dest().to_path_buf());
         let slot = self.slots.get_mut(path);
         match outcome {
             Ok(()) => {
-                for dest in list.iter().chain([&reload.invocation.dest]) {
+                for dest in whole.iter().chain([&reload.invocation.dest]) {
                     self.health.take_reload(dest, None);
                 }
                 if let Some(slot) = slot {
@@ -557,8 +561,8 @@ impl Agent {
             }
             Err((error, was_started)) => {
                 // An item that is gone will not be reported on any more.
-                let is_gone = slot.as_ref().is_some_and(|slot| slot.resource.is_gone());
-                let dest = list.as_ref().filter(|_| is_gone);
+                let is_gone = slot.as_ref().is_none_or(|slot| slot.resource.is_gone());
+                let dest = whole.as_ref().filter(|_| is_gone);
                 self.health
                     .take_reload(dest.unwrap_or(&reload.invocation.dest), Some(error));
                 match slot {
@@ -579,13 +583,10 @@ impl Agent {
         }
     }
 
-    /// The `dest` of the resource to whose items this one belongs.
-    fn list_of(&self, path: &Path) -> Option<PathBuf> {
-        let list = &self
-            .slots
-            .get(self.slots.get(path)?.resource.path())?
-            .resource;
-        list.is_for_each().then(|| list.dest().to_path_buf())
+    /// The resource that this one is a part of, such as an item, even one that is gone.
+    fn whole(&self, path: &Path) -> Option<&Resource> {
+        let slot = self.slots.get(&file_of_part(path)?)?;
+        Some(&slot.resource)
     }
 
     /// A reload is to be started again later; after a one-time run, by the next process, for which

@@ -225,6 +225,11 @@ impl Resource {
         Some(self.check_cmd.as_str()).filter(|command| !command.is_empty())
     }
 
+    /// The time limit of a reload; `None` for none.
+    pub fn reload_timeout(&self) -> Option<Duration> {
+        self.reload_timeout
+    }
+
     /// True when a failed reload is to be repeated.
     pub fn retries_reload(&self) -> bool {
         self.reload_retry && !self.reload_cmd.is_empty() && !self.rolls_back

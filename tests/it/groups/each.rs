@@ -176,6 +176,38 @@ fn a_reload_that_fails_after_a_removal_is_retried_and_shown() {
 }
 
 #[test]
+fn a_reload_of_an_item_is_retried_after_a_restart() {
+    let metad = Metad::start(json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}));
+    let env = Env::with_metad(&metad);
+    let lines = "reload_retry = true\n\
+                 reload_cmd = 'echo {{.}} >> $ROOT/reloads; test ! -e $ROOT/bad'";
+    put(&env, "lsdir \"/sites\"", "{{.}}.conf", "{{.}}", lines);
+    let mut daemon = env.daemon(&["-watch"]);
+    env.wait_lines("reloads", 2);
+    env.put("bad", "");
+    // One that is gone, and one that is new.
+    metad.delete("/sites/b");
+    metad.put("/sites/c/port", "3");
+    until("both are tried", || {
+        let reloads = env.reloads();
+        ["b", "c"]
+            .iter()
+            .all(|name| reloads[2..].iter().any(|line| line == name))
+    });
+    daemon.kill();
+    env.put("reloads", "");
+    let daemon = env.daemon(&["-watch"]);
+    until("both are tried again and again", || {
+        let reloads = env.reloads();
+        let count = |name| reloads.iter().filter(|line| *line == name).count();
+        count("b") > 1 && count("c") > 1
+    });
+    fs::remove_file(env.path("bad")).expect("it");
+    until("they work", || tool(&env, &["-status"]).code() == Some(0));
+    daemon.stop();
+}
+
+#[test]
 fn an_item_cannot_leave_its_directory_and_changes_nothing() {
     for item in [
         "..",

@@ -253,7 +253,7 @@ impl<'a> PlatformCommand<'a> {
 
     /// Writes that it is in this state. A log that cannot be written keeps no command from running.
     fn note(&self, state: &str) {
-        let (id, command) = (&self.id, &self.command);
+        let (id, command) = (&self.id, self.spelled());
         let line = format!("{} {id} [{state}]: {command}\n", time());
         let written = self.open_log("cmd.log").and_then(|mut log| {
             log.write(line.as_bytes())
@@ -262,6 +262,18 @@ impl<'a> PlatformCommand<'a> {
         if let Err(error) = written {
             eprintln!("exec: {}", error.chain());
         }
+    }
+
+    /// The command for the log. A blank before each further line that looks like one of the log
+    /// tells that it is none.
+    fn spelled(&self) -> String {
+        let mut lines = self.command.split('\n');
+        let mut text = lines.next().unwrap_or_default().to_owned();
+        for line in lines {
+            let blank = after_time(line).map_or("", |_| " ");
+            text.extend(["\n", blank, line]);
+        }
+        text
     }
 
     /// Opens a log to append to it. On systems without logrotate it is rotated like the agent's
@@ -430,6 +442,9 @@ mod tests {
         assert!(run(&home, "c-2:echo y").1.contains("c-2 [successful]"));
         assert!(!run(&home, "c-3:echo x").1.contains("c-3 [successful]"));
         assert_eq!(output(&home), "y\n");
+        let line = "2016-10-11 13:54:41 c-5 [executing]: x";
+        run(&home, &format!("c-4:echo a\n{line}"));
+        assert!(run(&home, "c-5:echo z").1.contains("c-5 [successful]"));
         fs::remove_dir_all(home).unwrap();
     }
 

@@ -20,9 +20,19 @@ grace=10
 
 say() { echo "exec.sh: $*" >&2; }
 
+# Prints $command. A blank before each further line that looks like one of cmd.log tells that it is
+# none.
+spell() {
+    case $command in
+    *"
+"[0-9]*) printf '%s\n' "$command" | sed '2,$s/^[0-9-]\{10\} [0-9:]\{8\} / &/' ;;
+    *) printf '%s\n' "$command" ;;
+    esac
+}
+
 # Appends to cmd.log that $id is in state $1.
 note() {
-    printf '%s %s [%s]: %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$id" "$1" "$command" >>"$log/cmd.log"
+    printf '%s %s [%s]: %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$id" "$1" "$(spell)" >>"$log/cmd.log"
 }
 
 refuse() {

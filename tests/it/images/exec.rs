@@ -394,6 +394,12 @@ fn a_commands_text_makes_no_other_id_look_started() {
         }
         assert!(agent.run("c-1:echo c-1").success());
         assert_eq!(agent.app_log(), "c-2\nc-3\nc.4\n");
+
+        let lines = "2016-10-11 13:54:41 c-6 [executing]: x\n2016-10-11 13:54:42 c-6 [failed1]: x";
+        assert!(agent.run(&format!("c-5:cat <<E\n{lines}\nE")).success());
+        assert!(agent.run("c-6:echo c-6").success());
+        let output = format!("c-2\nc-3\nc.4\n{lines}\nc-6\n");
+        assert_eq!(agent.app_log(), output);
     });
 }
 

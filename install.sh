@@ -62,6 +62,7 @@ recorded() {
 remember() {
     [ "$(recorded "$1")" != "$2" ] || return 0
     staged=$records.tmp
+    rm -f "$records.tmp"
     {
         if [ -f "$records" ]; then
             while read -r record_sum record_path; do
@@ -152,6 +153,8 @@ fail_to() {
 # Makes $2 a copy of $1 with mode $3, by a rename in its own directory. With $4 the copy must first
 # run with that argument.
 swap_in() {
+    # What is renamed to a directory would land in it.
+    [ ! -d "$2" ] || fail "$2 is a directory, where a file belongs"
     staged=$2.tmp
     rm -f "$2.tmp"
     cp "$1" "$2.tmp" || fail_to replace "$2"
@@ -455,7 +458,7 @@ do_uninstall() {
         fail "cannot remove $records"
     # What confd has made for itself.
     rm -rf "$DESTDIR"/etc/confd/.confd.lock "$DESTDIR"/etc/confd/conf.d/.confd.lock "$DESTDIR"/etc/confd/status.json \
-        "$DESTDIR"/etc/confd/owed "$DESTDIR"/etc/confd/reloads \
+        "$DESTDIR"/etc/confd/owed "$DESTDIR"/etc/confd/reloads "$DESTDIR"/etc/confd/swaps "$DESTDIR"/etc/confd/made \
         "$DESTDIR"/etc/confd/.confd.generation || fail "cannot remove the locks and records of confd"
     reload_systemd
     # Only empty directories go.

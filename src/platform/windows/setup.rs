@@ -64,10 +64,18 @@ const CONFIGURATION: [(&str, &str); 2] = [
     ("cmd.info.tmpl", r"confd\templates"),
 ];
 /// Files that confd creates for itself.
-const TRACES: [&str; 3] = [
+const TRACES: [&str; 4] = [
+    r"confd\.confd.generation",
     r"confd\.confd.lock",
     r"confd\conf.d\.confd.lock",
     r"confd\status.json",
+];
+/// Directories of its records.
+const RECORDS: [&str; 4] = [
+    r"confd\made",
+    r"confd\owed",
+    r"confd\reloads",
+    r"confd\swaps",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,6 +392,9 @@ impl Setup {
         for trace in TRACES {
             remove(&self.home.join(trace))?;
         }
+        for records in RECORDS {
+            remove_all(&self.home.join(records))?;
+        }
         self.remove_program()?;
         self.remove_empty_directories();
         say("the app agent is removed");
@@ -506,6 +517,15 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_all(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::io("remove", directory, error))
+        }
         _ => Ok(()),
     }
 }

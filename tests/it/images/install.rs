@@ -394,6 +394,8 @@ fn removal_leaves_no_trace_except_records_on_each_image() {
         }
         site.add("etc/confd/owed/a.toml");
         site.add("etc/confd/reloads/journal-1-a");
+        site.add("etc/confd/swaps/a");
+        site.add("etc/confd/made/a");
         site.installs(&["--uninstall"]);
         assert_eq!(site.content(), before, "{}", look.name);
     }
@@ -822,6 +824,24 @@ fn a_failure_stops_it_with_a_message() {
 }
 
 #[test]
+fn a_directory_in_the_place_of_a_file_stops_it() {
+    for shell in shells() {
+        for path in [
+            "opt/qingcloud/app-agent/bin/exec.sh",
+            "etc/logrotate.d/app-agent",
+        ] {
+            let site = Site::new(shell);
+            site.add(&format!("{path}/"));
+            let output = site.install(&[]);
+            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+            let message = format!("{path} is a directory");
+            assert!(said(&output).contains(&message), "{}", said(&output));
+            assert_eq!(fs::read_dir(site.root(path)).expect("it").count(), 0);
+        }
+    }
+}
+
+#[test]
 fn an_archive_that_is_not_whole_installs_nothing() {
     let site = Site::new(shells()[0]);
     fs::remove_file(site.env.path("archive/exec.sh")).expect("removed");
@@ -845,6 +865,12 @@ fn a_link_in_the_image_does_not_lead_out_of_it() {
         let output = site.install(&[]);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains("leads out of"), "{}", said(&output));
+        assert_eq!(fs::read_dir(&outside).expect("the directory").count(), 0);
+
+        let site = Site::new(shell);
+        let records = "opt/qingcloud/app-agent/data/installed.tmp";
+        site.add(&format!("{records} -> {}", outside.join("x").display()));
+        site.installs(&[]);
         assert_eq!(fs::read_dir(&outside).expect("the directory").count(), 0);
     }
 }

@@ -14,8 +14,10 @@ const WORDS: &[(&str, &str)] = &[
 ];
 /// The flags whose values are directories.
 const DIRECTORIES: &[&str] = &["confdir", "root"];
-/// The name that paths have in the table.
-const PATH: &str = "PATH";
+/// The flags whose values are paths of the metadata.
+const METADATA: &[&str] = &["get", "keys", "prefix"];
+/// The names that paths have in the table.
+const PATHS: &[&str] = &["PATH", "FILE"];
 
 const BEGIN: &str = r#"# shellcheck shell=bash
 # Bash completion for confd(8); bash 4.1 or later. Source it, or put it into /etc/bash_completion.d.
@@ -46,21 +48,21 @@ pub(crate) fn script() -> String {
             "    -{flag})\n        mapfile -t COMPREPLY < <(compgen -W \"{words}\" -- \"$current\")\n        return\n        ;;"
         );
     }
-    let values = |wanted: fn(&cli::Row) -> bool| {
+    let values = |wanted: &dyn Fn(&cli::Row) -> bool| {
         let rows = cli::rows().filter(|row| row.value.is_some() && !row.is_optional);
         let rows = rows.filter(|row| !WORDS.iter().any(|(flag, _)| *flag == row.name));
         let flags: Vec<_> = rows
-            .filter(wanted)
+            .filter(|row| wanted(row))
             .map(|row| format!("-{}", row.name))
             .collect();
         flags.join(" | ")
     };
     let is_directory = |row: &cli::Row| DIRECTORIES.contains(&row.name);
-    let is_file = |row: &cli::Row| {
-        row.value == Some(PATH) && !DIRECTORIES.contains(&row.name) && row.name != "prefix"
+    let is_free = |row: &cli::Row| {
+        METADATA.contains(&row.name) || !row.value.is_some_and(|value| PATHS.contains(&value))
     };
-    let is_free = |row: &cli::Row| row.value != Some(PATH) || row.name == "prefix";
-    for (flags, action) in [(values(is_directory), "-d"), (values(is_file), "-f")] {
+    let is_file = |row: &cli::Row| !is_free(row) && !DIRECTORIES.contains(&row.name);
+    for (flags, action) in [(values(&is_directory), "-d"), (values(&is_file), "-f")] {
         let _ = writeln!(
             script,
             "    {flags})\n        mapfile -t COMPREPLY < <(compgen {action} -- \"$current\")\n        return\n        ;;"
@@ -69,7 +71,7 @@ pub(crate) fn script() -> String {
     let _ = writeln!(
         script,
         "    {})\n        return\n        ;;",
-        values(is_free)
+        values(&is_free)
     );
     let flags: Vec<_> = cli::rows().map(|row| format!("-{}", row.name)).collect();
     let end = format!("    esac\n    local flags=\"{}\"\n", flags.join(" "));
@@ -125,6 +127,9 @@ mod tests {
             (&["-config-file", "Cargo.to"], &["Cargo.toml"]),
             (&["-confdir", "Cargo"], &[]),
             (&["-root", "benc"], &["benches"]),
+            (&["-render", "Cargo.to"], &["Cargo.toml"]),
+            (&["-get", "Cargo.to"], &[]),
+            (&["-keys", "Cargo.to"], &[]),
         ];
         for (words, expected) in cases {
             let Some(offered) = offers(words) else {
@@ -138,7 +143,12 @@ mod tests {
     #[test]
     fn the_lists_name_flags_of_the_table() {
         let names: Vec<_> = cli::rows().map(|row| row.name).collect();
-        for name in WORDS.iter().map(|(name, _)| name).chain(DIRECTORIES) {
+        for name in WORDS
+            .iter()
+            .map(|(name, _)| name)
+            .chain(DIRECTORIES)
+            .chain(METADATA)
+        {
             assert!(names.contains(name), "{name}");
         }
     }

@@ -42,7 +42,7 @@ const shortcuts = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest?.("input:not([type=range]):not([type=checkbox]), select, dialog");
+  const isTyping = event.target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, dialog");
   if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog").open) return;
   if (isTyping && event.key !== "Escape") return;
   if (isTyping && event.key === "Escape") event.target.blur();

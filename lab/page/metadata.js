@@ -76,18 +76,20 @@ function value(row) {
 }
 
 function input(row) {
-  const field = element("input", { type: "text", "aria-label": row.key, spellcheck: "false" });
+  // Unlike an input, it keeps line ends.
+  const field = element("textarea", { rows: "1", "aria-label": row.key, spellcheck: "false" });
   field.value = row.value;
+  const before = field.value;
   const finish = (isKept) => {
     if (editing !== row.key) return;
     editing = null;
-    if (isKept && field.value !== row.value) edit([source(row.key), field.value]);
+    if (isKept && field.value !== before) edit([source(row.key), field.value]);
     else showTree();
     tree().focus();
   };
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter") finish(true);
+    if (event.key === "Enter" && !event.shiftKey) finish(true);
     if (event.key === "Escape") finish(false);
   });
   field.addEventListener("blur", () => finish(true));

@@ -32,7 +32,7 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
         let at = |offset| text.map_or(0, |text| text.units(offset));
         (template, at(start), at(end))
     };
-    let mut origins: BTreeMap<(usize, usize, usize, usize), usize> = BTreeMap::new();
+    let mut origins: BTreeMap<(usize, usize, usize, usize, usize), usize> = BTreeMap::new();
     let mut list = Vec::new();
     let parts = provenance.parts.iter().map(|part| {
         let Part {
@@ -42,7 +42,7 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
             cause,
             ..
         } = part;
-        let known = (*template, node.start, *reads, *cause);
+        let known = (*template, node.start, node.end, *reads, *cause);
         let origin = *origins.entry(known).or_insert_with(|| {
             let (template, start, end) = place(*template, node.start, node.end);
             list.push(json!([template, start, end, reads, cause]));

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use app_agent::config::Source;
+use app_agent::config::table::read_file;
 use app_agent::error::{Error, Kind};
 use app_agent::resource::{self, Resource, Templates, template_path};
-use app_agent::template;
+use app_agent::template::{self, MAX_SOURCE};
 use app_agent::tools::rehearse::{Before, Stage};
 use serde_json::{Value as Json, json};
 
@@ -201,7 +202,7 @@ fn show_file(life: &Life, place: Place, name: &str, resource: &Resource) -> Json
 }
 
 fn text_of(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap_or_default();
+    let bytes = read_file(path, MAX_SOURCE as u64).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -1,7 +1,7 @@
 //! The looks of an image's files from outside: sizes and times of change, by which anybody who shows an
 //! image knows that something was saved. Works on any file system, and reads no content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,7 +23,8 @@ pub type Looks = BTreeMap<PathBuf, Look>;
 pub fn of_image(config: &Config, args: &Args) -> Looks {
     let mut looks = Looks::new();
     for directory in ["conf.d", "templates"] {
-        look_below(&config.confdir.join(directory), 0, &mut looks);
+        let directory = config.confdir.join(directory);
+        look_below(&directory, 0, &mut BTreeSet::new(), &mut looks);
     }
     if let Source::File(recordings) = &config.source {
         looks.extend(recordings.iter().map(|path| (path.clone(), look(path))));
@@ -37,20 +38,25 @@ fn look(path: &Path) -> Look {
     Some((metadata.len(), metadata.modified().ok()))
 }
 
-/// Adds the looks of the files below a directory.
-fn look_below(directory: &Path, depth: u32, looks: &mut Looks) {
+/// Adds the looks of the files below a directory. A linked directory is entered once, wherever it
+/// leads: it may be one that the link is in.
+fn look_below(directory: &Path, depth: u32, entered: &mut BTreeSet<PathBuf>, looks: &mut Looks) {
     // One that cannot be listed is reported by whoever reads it.
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries {
         let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let kind = entry.file_type().ok();
+        let is_link = kind.is_some_and(|kind| kind.is_symlink());
+        let is_dir = kind.is_some_and(|kind| kind.is_dir()) || is_link && path.is_dir();
         if looks.len() >= MOST_FILES {
             return;
         }
         if !is_dir {
             looks.insert(path.clone(), look(&path));
-        } else if depth < DEEPEST {
-            look_below(&path, depth + 1, looks);
+        } else if depth < DEEPEST
+            && (!is_link || fs::canonicalize(&path).is_ok_and(|real| entered.insert(real)))
+        {
+            look_below(&path, depth + 1, entered, looks);
         }
     }
 }

@@ -81,7 +81,7 @@ fn a_value_is_edited_and_the_file_changes() {
     browser.wait_text("#output", "limit 500;");
     browser.click(".node[data-key=\"/env/max_clients\"]");
     browser.press(ENTER);
-    browser.wait("document.activeElement.matches('.node input')");
+    browser.wait("document.activeElement.matches('.node textarea')");
     browser.press("9000");
     browser.press(ENTER);
     browser.wait_text("#output", "limit 9000;");
@@ -100,6 +100,37 @@ fn a_value_is_edited_and_the_file_changes() {
     browser.wait_text("#output", "server 192.168.7.");
     browser.wait("document.querySelectorAll('#output .line').length === 8");
     browser.wait_text("#tree", "i-added1");
+    assert_no_errors(&browser);
+}
+
+#[test]
+fn a_value_of_several_lines_keeps_them() {
+    let image = Image::new(&json!({"env": {"list": "one\ntwo", "other": "x"}}));
+    image.add("app", "{{getv \"/env/list\"}}\n");
+    let lab = image.show();
+    let Some(browser) = open("lines", &lab, WIDE) else {
+        return;
+    };
+    let edit = || {
+        browser.click(".node[data-key=\"/env/list\"]");
+        browser.press(ENTER);
+        browser.wait("document.activeElement.matches('.node textarea')");
+    };
+    edit();
+    assert_eq!(browser.eval("document.activeElement.value"), "one\ntwo");
+    // Only looked at, it stays as it is.
+    browser.click("#output");
+    browser.wait("!document.querySelector('.node textarea')");
+    assert_eq!(
+        browser.eval("document.querySelector('#edits').textContent"),
+        ""
+    );
+    edit();
+    browser.eval("document.activeElement.setSelectionRange(7, 7)");
+    browser.press("!");
+    browser.press(ENTER);
+    browser.wait_text("#output", "two!");
+    browser.wait("document.querySelectorAll('#output .line').length === 2");
     assert_no_errors(&browser);
 }
 
@@ -330,7 +361,7 @@ fn everything_can_be_done_by_keyboard() {
     browser.press(ENTER);
     browser.wait("document.activeElement.id === 'tree'");
     browser.press(ENTER);
-    browser.wait("document.activeElement.matches('.node input')");
+    browser.wait("document.activeElement.matches('.node textarea')");
     browser.press("42");
     browser.press(ENTER);
     browser.wait_text("#output", "limit 42;");

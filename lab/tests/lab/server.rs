@@ -304,6 +304,48 @@ fn what_is_saved_is_announced_within_300_ms() {
     assert!(fastest < 300, "{fastest} ms");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_saved_in_a_linked_directory_is_seen() {
+    let image = Image::new(&json!({"host": {"ip": "10.0.0.1"}}));
+    let shared = image.path("shared");
+    fs::create_dir(&shared).expect("a directory");
+    std::os::unix::fs::symlink(&shared, image.path("templates/common")).expect("a link");
+    std::os::unix::fs::symlink("..", shared.join("loop")).expect("a link");
+    image.put("shared/app.tmpl", "old");
+    image.put(
+        "conf.d/app.toml",
+        "[template]\nsrc = \"common/app.tmpl\"\ndest = \"/etc/app\"\nkeys = [\"/\"]\n",
+    );
+    let lab = image.show();
+    assert_eq!(text_of(&lab.file("app.toml")), "old");
+    let generation = |lab: &Lab| lab.ask("view", &json!({"edits": []}))["generation"].clone();
+    let before = generation(&lab);
+    // In place, so that nothing but the file itself looks different.
+    image.put("shared/app.tmpl", "newer");
+    until("it is noticed", || {
+        (generation(&lab) != before).then_some(())
+    });
+    assert_eq!(text_of(&lab.file("app.toml")), "newer");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_template_that_cannot_be_read_to_its_end_keeps_nobody_waiting() {
+    let image = Image::zookeeper();
+    let pipe = image.path("templates/pipe.tmpl");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    image.put(
+        "conf.d/pipe.toml",
+        "[template]\nsrc = \"pipe.tmpl\"\ndest = \"/etc/pipe\"\nkeys = [\"/\"]\n",
+    );
+    let lab = image.show();
+    let file = lab.file("pipe.toml");
+    let message = file["error"]["message"].as_str().expect("an error");
+    assert!(message.contains("not a regular file"), "{message}");
+}
+
 #[test]
 fn origins_lead_from_the_output_to_the_keys_and_back() {
     let image = Image::zookeeper();
@@ -332,6 +374,27 @@ fn origins_lead_from_the_output_to_the_keys_and_back() {
     );
     let uses = lab.ask("uses", &json!({"edits": [], "key": "/host"}));
     assert_eq!(uses["files"][0]["file"], "myid.toml");
+}
+
+#[test]
+fn the_titles_of_items_are_not_of_the_template() {
+    let image = Image::new(&json!({"hosts": {"i-1": {"ip": "10.0.0.1"}}}));
+    image.put("templates/site.tmpl", "site {{.}}");
+    image.put(
+        "conf.d/site.toml",
+        "[template]\nsrc = \"site.tmpl\"\ndest = \"/etc/{{.}}\"\nkeys = [\"/\"]\nfor_each = 'lsdir \"/hosts\"'\n",
+    );
+    let lab = image.show();
+    let output = &lab.file("site.toml")["output"];
+    let place = |line: usize| {
+        let origin = output["lines"][line][1].as_u64().expect("a number");
+        let origin = &output["origins"][origin as usize];
+        (origin[1].clone(), origin[2].clone())
+    };
+    assert_eq!(output["lines"][0][0], "==> /etc/i-1 <==");
+    assert_eq!(place(0), (json!(0), json!(0)));
+    assert_eq!(output["lines"][1][0], "site ");
+    assert_eq!(place(1), (json!(0), json!(5)));
 }
 
 #[test]

@@ -73,7 +73,7 @@ mod tests {
                 let text = read(&page).expect("a document");
                 let archives = text.match_indices("app-agent-").map(|(at, _)| &text[at..]);
                 let is_numbered = |found: &&str| {
-                    let rest = found["app-agent-".len()..].as_bytes();
+                    let rest = &found.as_bytes()["app-agent-".len()..];
                     rest.first().is_some_and(u8::is_ascii_digit)
                 };
                 let mut numbered = archives.filter(is_numbered).peekable();

@@ -14,7 +14,7 @@ use crate::{RESOURCES, environments, name_of, tree};
 /// How long the idle daemons are watched.
 const IDLE: Duration = Duration::from_secs(60);
 /// After this time an agent that had something to do is idle.
-const SETTLED: Duration = Duration::from_secs(3);
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// A daemon at its place, with everything in sync and a poll open.
 fn start(program: &Program, metad: &Metad, env: &Env) -> Daemon {
@@ -142,6 +142,8 @@ pub(crate) fn idle(programs: &[Program]) {
         both.map(|((metad, _), daemon)| (metad.request_count(), switches(daemon)))
             .collect()
     };
+    // Files this young are read once more.
+    thread::sleep(SETTLED);
     let before = count();
     thread::sleep(IDLE);
     let minutes = IDLE.as_secs_f64() / 60.0;

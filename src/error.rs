@@ -65,12 +65,6 @@ impl Error {
         })
     }
 
-    /// A confdir without resources.
-    pub fn no_conf_d(confdir: &Path) -> Error {
-        let place = confdir.display().to_string();
-        Error::config(place, "there is no conf.d in it; set -confdir")
-    }
-
     /// The same error, as one of the settings. A wrong command line remains one.
     pub fn in_settings(self) -> Error {
         match self.kind() {

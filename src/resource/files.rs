@@ -7,6 +7,19 @@ use std::path::{Path, PathBuf};
 use super::Stamp;
 use crate::error::{Error, Result};
 
+/// The conf.d of `confdir`. Tools need one; to the agent, a missing one is an empty one.
+pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
+    let directory = confdir.join("conf.d");
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    let place = confdir.display().to_string();
+    Err(Error::config(
+        place,
+        "there is no conf.d in it; set -confdir",
+    ))
+}
+
 /// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked
 /// directories are not entered.
 pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {

@@ -9,6 +9,7 @@
 mod search;
 pub mod text;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         against,
         tree,
         show_secrets: args.is_on("show-secrets"),
-        units: Vec::new(),
+        units: BTreeMap::new(),
         files: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
@@ -83,8 +84,8 @@ struct Preview<'a> {
     against: Option<u32>,
     tree: Arc<Tree>,
     show_secrets: bool,
-    /// The resources that are in a group, with its name.
-    units: Vec<(String, String)>,
+    /// The group of each resource that is in one.
+    units: BTreeMap<String, String>,
     files: Vec<FileChange>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
@@ -121,10 +122,7 @@ struct Command {
 
 impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
-        let directory = self.config.confdir.join("conf.d");
-        if !directory.is_dir() {
-            return Err(Error::no_conf_d(&self.config.confdir));
-        }
+        let directory = resource::existing_conf_d(&self.config.confdir)?;
         let (mut live, mut unread) = (Vec::new(), Vec::new());
         let found = resource::find(&directory)?.into_iter();
         let loaded: Vec<_> = found
@@ -165,14 +163,11 @@ impl Preview<'_> {
     /// Drops the changes of the groups in which a resource fails: none of their files is swapped.
     fn hold_groups(&mut self) {
         let failed = |(name, _): &(String, String)| {
-            let (_, unit) = self.units.iter().find(|(member, _)| member == name)?;
+            let unit = self.units.get(name)?;
             Some((unit.clone(), name.clone()))
         };
         for (unit, name) in self.failures.iter().filter_map(failed).collect::<Vec<_>>() {
-            let is_held = |resource: &String| {
-                let mut units = self.units.iter();
-                units.any(|(member, of)| member == resource && *of == unit)
-            };
+            let is_held = |resource: &String| self.units.get(resource) == Some(&unit);
             let before = self.files.len();
             self.files.retain(|file| !is_held(&file.resource));
             for commands in [&mut self.checks, &mut self.reloads] {
@@ -233,7 +228,7 @@ impl Preview<'_> {
     fn look_at(&mut self, name: &str, resource: &Resource) -> Result<()> {
         let rendered = resource.render(&mut self.templates, &self.tree, self.config)?;
         let (new, mut ownership) = (rendered.content, rendered.ownership);
-        let units = self.units.iter().map(|(_, unit)| unit.as_str());
+        let units = self.units.values().map(String::as_str);
         if units.filter(|unit| Some(*unit) == resource.unit()).count() < 2 {
             resource.be_alone(&mut ownership)?;
         }

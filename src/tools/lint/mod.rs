@@ -30,7 +30,7 @@ use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
 use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
-use crate::resource::{Resource, find};
+use crate::resource::{Resource, existing_conf_d, find};
 use crate::threads;
 use crate::tools::console::{self, Format};
 use crate::tools::finding::Report;
@@ -111,10 +111,7 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 
 /// Checks all files, and returns their number.
 fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
-    let conf_d = context.config.confdir.join("conf.d");
-    if !conf_d.is_dir() {
-        return Err(Error::no_conf_d(&context.config.confdir));
-    }
+    let conf_d = existing_conf_d(&context.config.confdir)?;
     let resources = find(&conf_d)?;
     for (path, _) in &resources {
         // What is wrong with one that cannot be loaded is found below.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::check::Checks;
 use super::stages::{Before, Group, Plan, Stage, Variant, Viewpoint};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::log;
 use crate::resource::{self, Inputs, Templates, items};
 use crate::tree::Tree;
@@ -80,10 +80,7 @@ struct Known {
 impl Rehearsal {
     /// Reads the resources. With `check`, each check_cmd will run on the rendered files.
     pub fn load(config: &Config, check: bool) -> Result<Rehearsal> {
-        let directory = config.confdir.join("conf.d");
-        if !directory.is_dir() {
-            return Err(Error::no_conf_d(&config.confdir));
-        }
+        let directory = resource::existing_conf_d(&config.confdir)?;
         let (mut resources, mut unread) = (Vec::new(), Vec::new());
         for (path, _) in resource::find(&directory)? {
             let name = path.strip_prefix(&directory).unwrap_or(&path);

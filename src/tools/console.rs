@@ -103,20 +103,26 @@ impl Style {
     /// One line of somebody else's text: what would move the cursor or more is spelt out on a
     /// terminal.
     pub fn show(self, line: &str) -> String {
-        let is_harmless = |c: char| !c.is_control() || c == '\t';
-        if !self.escapes || line.chars().all(is_harmless) {
-            return line.to_owned();
+        if self.escapes {
+            spelled_out(line, |found| !found.is_control() || found == '\t')
+        } else {
+            line.to_owned()
         }
-        let mut shown = String::with_capacity(line.len());
-        for character in line.chars() {
-            if is_harmless(character) {
-                shown.push(character)
-            } else {
-                shown.extend(character.escape_default())
-            }
-        }
-        shown
     }
+}
+
+/// The text with all characters that are not harmless written as in Rust's sources: `\n`,
+/// `\u{9b}`.
+pub(super) fn spelled_out(text: &str, is_harmless: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for found in text.chars() {
+        if is_harmless(found) {
+            shown.push(found)
+        } else {
+            shown.extend(found.escape_default())
+        }
+    }
+    shown
 }
 
 impl Style {

@@ -1,5 +1,6 @@
 //! The codes of mistakes. `docs/lint.md` explains each.
 
+use crate::tools::console;
 use crate::tools::finding::{Finding, Place, Severity};
 
 /// Defines the codes and the list of all of them.
@@ -154,26 +155,15 @@ impl Code {
             place: Some(place),
             code: self.name(),
             severity: self.severity(),
-            message: one_line(message.into()),
-            help: one_line(help.into()),
+            message: one_line(&message.into()),
+            help: one_line(&help.into()),
         }
     }
 }
 
 /// A finding is one line, even if the files have line breaks where there should be none.
-fn one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len());
-    for found in text.chars() {
-        if found.is_control() {
-            line.extend(found.escape_default());
-        } else {
-            line.push(found);
-        }
-    }
-    line
+fn one_line(text: &str) -> String {
+    console::spelled_out(text, |found| !found.is_control())
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl Stage {
         is_same.unwrap_or(false)
     }
 
-    /// What it makes of dest, as it was staged.
+    /// The content that dest is to have, as it was staged.
     pub(crate) fn content(&self) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         let read = self.file.open();

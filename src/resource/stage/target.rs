@@ -50,7 +50,7 @@ pub struct Target {
     pub(crate) backups: u32,
     /// The content of the file that the new one was composed from; none if it is new as a whole.
     pub(crate) composed_from: Option<Vec<u8>>,
-    /// What the other blocks of the same group make of the file: the new one is composed from that.
+    /// The file with the other blocks of the same group in it: the new one is composed from that.
     pub(crate) with_others: Option<Vec<u8>>,
 }
 

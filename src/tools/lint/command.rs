@@ -199,7 +199,7 @@ fn unknown_field(statement: &Statement) -> Option<String> {
     }
 }
 
-/// The first word, if PATH decides which program it is.
+/// The first word, if PATH or the directory in which confd starts decides which program it is.
 fn relative(text: &str) -> Option<&str> {
     let word = program::first_word(text)?;
     let plain = |found: char| found.is_ascii_alphanumeric() || "._-+/[:".contains(found);

@@ -15,7 +15,7 @@ use crate::keys::{self, Kind};
 use crate::nearest::nearest;
 use crate::tools::finding::Report;
 
-/// What stands between keys in one string.
+/// The separators of several keys in one string.
 pub(super) const COMMAS: &[char] = &[',', '，', '、'];
 
 /// The known keys of a table, each with the kind of its value.

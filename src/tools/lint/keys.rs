@@ -60,7 +60,7 @@ const NAMES: &[&str] = &[
     "zone",
 ];
 
-/// What an input method types in place of `/`.
+/// The slash of Chinese input methods.
 const WIDE_SLASH: char = '／';
 
 /// The use of a key by a function.

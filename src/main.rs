@@ -12,6 +12,9 @@ use app_agent::tools::{
 };
 use app_agent::{agent, cmd_info, log, platform};
 
+#[global_allocator]
+static ALLOCATOR: platform::Allocator = platform::ALLOCATOR;
+
 fn main() -> ExitCode {
     platform::start(&platform::Roles {
         program,

@@ -23,13 +23,13 @@ use windows as system;
 
 pub use lock::{Lock, generation};
 pub use system::{
-    Announcement, Dir, HAS_COLOURS, HAS_OWNERS, HAS_SERVICES, Process, Revision, advice,
-    block_signals, copy_access_list, copy_label, copy_user_attributes, disk, end_signal, file_meta,
-    group_id, hostname, interface_addresses, is_executable, is_plain_name, is_shortage,
-    is_still_running, is_unsupported, label, leave_to_reader, listen_for_signals, local_zone,
-    nameservers, open_private, open_without_waiting, own_user, process, processes, protection,
-    raise_open_files, reserve, same_file, say_ready, script, selinux_enforces, set_mode, set_owner,
-    set_stderr, shell, start, terminal_columns, user_id, usual_confdir,
+    ALLOCATOR, Allocator, Announcement, Dir, HAS_COLOURS, HAS_OWNERS, HAS_SERVICES, Process,
+    Revision, advice, block_signals, copy_access_list, copy_label, copy_user_attributes, disk,
+    end_signal, file_meta, group_id, hostname, interface_addresses, is_executable, is_plain_name,
+    is_shortage, is_still_running, is_unsupported, label, leave_to_reader, listen_for_signals,
+    local_zone, nameservers, open_private, open_without_waiting, own_user, process, processes,
+    protection, raise_open_files, reserve, same_file, say_ready, script, selinux_enforces,
+    set_mode, set_owner, set_stderr, shell, start, terminal_columns, user_id, usual_confdir,
 };
 
 use system::{lock_holder, open_for_lock, open_to_look};

@@ -1,5 +1,6 @@
 //! Unix: libc calls behind safe functions.
 
+mod allocator;
 mod dir;
 mod host;
 mod proc;
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::platform::{Kind, Roles};
 
+pub use allocator::{ALLOCATOR, Allocator};
 pub use dir::{Dir, file_meta, is_executable, is_unsupported, own_user, set_mode, set_owner};
 pub use host::{
     group_id, hostname, interface_addresses, local_zone, nameservers, terminal_columns, user_id,

@@ -42,6 +42,12 @@ pub use process::{
 pub use service::say_ready;
 pub use signal::{block_signals, listen_for_signals};
 
+/// The system's own.
+pub type Allocator = std::alloc::System;
+
+/// The allocator of the program.
+pub const ALLOCATOR: Allocator = std::alloc::System;
+
 /// Files have no numbered owner and no mode.
 pub const HAS_OWNERS: bool = false;
 

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //! poller ──Tree──▶ ┌──────┐ ──Job──▶ renderer threads (templates, files, names)
-//! signals ───────▶ │ loop │ ◀─Rendered, Inspected──┘
+//! signals ───────▶ │ loop │ ◀─Worked───┘
 //! commands ◀─start─│      │ ──▶ compare, stage, sync, rename (its own short work, under the lock)
 //!    └─Checked,    └──────┘
 //!      ReloadStarted, Reloaded
 //! ```
 //!
-//! Due resources are taken up in a round ([`Phase`]): each is rendered by a thread; then, with the
+//! Due resources are taken up in a round ([`Phase`]): they are rendered by a thread; then, with the
 //! lock, compared, staged and checked; then swapped, and its reloads begin. The loop itself never
 //! waits for a name server, a command, the lock or a file system other than those of dest and
 //! confdir.
@@ -57,7 +57,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
 use crate::random;
-use crate::resource::{Rendered, command};
+use crate::resource::command;
 use crate::tree::Tree;
 
 use apply::{Apply, Locking};
@@ -65,7 +65,7 @@ use commands::End;
 use freshness::Freshness;
 use poller::Poller;
 use reload::Reloads;
-use renderer::{Inspection, Renderer};
+use renderer::{Jobs, Renderer};
 use report::Health;
 use resources::Broken;
 use rollback::Unproven;
@@ -90,18 +90,8 @@ pub enum Event {
         error: Error,
         last: bool,
     },
-    /// A rendering has ended.
-    Rendered {
-        path: PathBuf,
-        job: u64,
-        outcome: Result<Box<Rendered>>,
-    },
-    /// The inputs of a rendering were looked at.
-    Inspected {
-        path: PathBuf,
-        job: u64,
-        found: Box<Inspection>,
-    },
+    /// The jobs of a renderer thread are done.
+    Worked(Arc<Jobs>),
     /// The `check_cmd` of this resource ended.
     Checked {
         path: PathBuf,
@@ -121,10 +111,7 @@ impl Event {
     fn is_one_of_many(&self) -> bool {
         matches!(
             self,
-            Event::Rendered { .. }
-                | Event::Inspected { .. }
-                | Event::ReloadStarted { .. }
-                | Event::Reloaded { .. }
+            Event::Worked(_) | Event::ReloadStarted { .. } | Event::Reloaded { .. }
         )
     }
 }
@@ -385,8 +372,7 @@ impl Agent {
                 last,
             } if poller == self.poller.number() => self.take_fetch_error(&error, last),
             Event::Tree { .. } | Event::FetchFailed { .. } => {}
-            Event::Rendered { path, job, outcome } => self.take_rendered(&path, job, outcome, now),
-            Event::Inspected { path, job, found } => self.take_inspected(&path, job, *found, now),
+            Event::Worked(jobs) => self.take_done(jobs.take_done(), now),
             Event::Checked {
                 path,
                 check,
@@ -417,6 +403,8 @@ impl Agent {
         self.metadata = Some(status::Metadata::come_now(version));
         let at = self.when_to_apply(now);
         self.apply_from = Some(at).filter(|at| *at > now);
+        // What is rendered by now may be the same with this tree.
+        self.take_done(self.renderer.take_done(), now);
         for slot in self.slots.values_mut() {
             if !slot.follow(&tree) {
                 slot.renew(at);

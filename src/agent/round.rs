@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::renderer::{Inspection, Job, Work};
+use super::renderer::{Doing, Done, Inspection, Job, Outcome, Work};
 use super::slot::{Origin, Slot, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
@@ -133,58 +133,105 @@ impl Agent {
         });
     }
 
-    /// Starts the next rendering; true when all are done or left to themselves.
+    /// Starts what is to be rendered; true when all is done or left to itself.
     pub(super) fn go_on_rendering(&mut self, now: Instant) -> bool {
-        loop {
-            let Phase::Rendering(round) = &mut self.phase else {
-                return false;
-            };
-            self.renderer.leave_inspection();
-            if let Some(since) = self.renderer.busy_since() {
-                if round.deadline(since) > now {
-                    return false;
-                }
-                self.renderer.leave_behind();
-            }
-            let Some(path) = round.queue.pop_front() else {
-                return true;
-            };
-            let work = Work::Render(Arc::clone(&round.tree));
-            let origin = round.origin;
-            self.start_rendering(&path, work, origin, now);
-        }
-    }
-
-    fn start_rendering(&mut self, path: &Path, work: Work, origin: Origin, now: Instant) {
-        let Some(slot) = self.slots.get_mut(path) else {
-            return;
+        let Phase::Rendering(round) = &mut self.phase else {
+            return false;
         };
-        let started = self.renderer.start(Job {
-            path: path.to_path_buf(),
-            resource: Arc::clone(&slot.resource),
-            config: Arc::clone(&self.config),
-            work,
-        });
-        match started {
-            Ok(job) => {
-                slot.state = State::Rendering {
-                    job,
-                    since: now,
-                    origin,
-                }
+        self.renderer.leave_inspection();
+        if let Some(since) = self.renderer.busy_since() {
+            if round.deadline(since) > now {
+                return false;
             }
-            Err(error) => slot.fail(&error, now),
+            let left = self.renderer.leave_rendering();
+            self.take_done(left.done, now);
+            if let Some(doing) = left.doing {
+                self.leave(doing);
+            }
+            if let Phase::Rendering(round) = &mut self.phase {
+                // Before those that have come meanwhile.
+                let later = std::mem::replace(&mut round.queue, left.waiting);
+                round.queue.extend(later);
+            }
+        }
+        self.start_rendering(now)
+    }
+
+    /// Starts all that is queued; true when that is nothing.
+    fn start_rendering(&mut self, now: Instant) -> bool {
+        let Phase::Rendering(round) = &mut self.phase else {
+            return false;
+        };
+        let (origin, mut jobs) = (round.origin, Vec::new());
+        for path in std::mem::take(&mut round.queue) {
+            let Some(slot) = self.slots.get_mut(&path) else {
+                continue;
+            };
+            // What was dropped before it had begun is not begun.
+            if !matches!(slot.state, State::Idle | State::Rendering { .. }) {
+                slot.state = State::Idle;
+                continue;
+            }
+            jobs.push(Job {
+                resource: Arc::clone(&slot.resource),
+                config: Arc::clone(&self.config),
+                work: Work::Render(Arc::clone(&round.tree)),
+                path,
+            });
+        }
+        let paths: Vec<PathBuf> = jobs.iter().map(|job| job.path.clone()).collect();
+        let first = self.renderer.start(jobs);
+        for (at, path) in paths.iter().enumerate() {
+            let Some(slot) = self.slots.get_mut(path) else {
+                continue;
+            };
+            match &first {
+                Ok(first) => {
+                    slot.state = State::Rendering {
+                        job: first + at as u64,
+                        left_since: None,
+                        origin,
+                    }
+                }
+                Err(error) => slot.fail(error, now),
+            }
+        }
+        paths.is_empty() || first.is_err()
+    }
+
+    /// A rendering takes long, and is left to itself.
+    fn leave(&mut self, doing: Doing) {
+        if let Some(slot) = self.slots.get_mut(&doing.path)
+            && let State::Rendering {
+                job, left_since, ..
+            } = &mut slot.state
+            && *job == doing.job
+        {
+            *left_since = Some(doing.since);
         }
     }
 
-    pub(super) fn take_rendered(
+    /// Takes the results of renderings and inspections.
+    pub(super) fn take_done(&mut self, done: Vec<Done>, now: Instant) {
+        for one in done {
+            match one.outcome {
+                Outcome::Rendered(outcome) => {
+                    let is_slow = one.took > SHORT_GRACE;
+                    self.take_rendered(&one.path, one.job, outcome, is_slow, now);
+                }
+                Outcome::Inspected(found) => self.take_inspected(&one.path, one.job, *found, now),
+            }
+        }
+    }
+
+    fn take_rendered(
         &mut self,
         path: &Path,
         job: u64,
         outcome: Result<Box<Rendered>>,
+        is_slow: bool,
         now: Instant,
     ) {
-        self.renderer.finish(job);
         let mut late = LATE_LINES;
         let lines = match &mut self.phase {
             Phase::Rendering(round) => &mut round.lines,
@@ -196,11 +243,9 @@ impl Agent {
         };
         let origin = match slot.state {
             State::Rendering {
-                job: own,
-                since,
-                origin,
+                job: own, origin, ..
             } if own == job => {
-                slot.is_slow = now.saturating_duration_since(since) > SHORT_GRACE;
+                slot.is_slow = is_slow;
                 origin
             }
             State::Hanging { job: own } if own == job => {
@@ -247,7 +292,12 @@ impl Agent {
     /// Gives up renderings that hang.
     pub(super) fn give_up_renderings(&mut self, now: Instant) {
         for slot in self.slots.values_mut() {
-            let State::Rendering { job, since, .. } = slot.state else {
+            let State::Rendering {
+                job,
+                left_since: Some(since),
+                ..
+            } = slot.state
+            else {
                 continue;
             };
             if since + LIMIT <= now {
@@ -266,7 +316,10 @@ impl Agent {
     /// When the loop has to look again at what is rendered.
     pub(super) fn next_rendering(&self) -> Option<Instant> {
         let limits = self.slots.values().filter_map(|slot| match slot.state {
-            State::Rendering { since, .. } => Some(since + LIMIT),
+            State::Rendering {
+                left_since: Some(since),
+                ..
+            } => Some(since + LIMIT),
             _ => None,
         });
         let deadline = match (&self.phase, self.renderer.busy_since()) {
@@ -283,7 +336,7 @@ impl Agent {
             if since + GRACE > now {
                 return;
             }
-            self.renderer.leave_behind();
+            self.renderer.leave_inspection();
             if self.config.mode == Mode::Onetime {
                 // It is not waited for.
                 self.slots
@@ -333,7 +386,7 @@ impl Agent {
         let Some(inputs) = inputs else {
             return Ok(());
         };
-        let started = self.renderer.start(Job {
+        let started = self.renderer.start(vec![Job {
             path: path.to_path_buf(),
             resource: Arc::clone(&slot.resource),
             config: Arc::clone(&self.config),
@@ -342,7 +395,7 @@ impl Agent {
                 place: slot.place.clone(),
                 files_only,
             },
-        });
+        }]);
         match started {
             Ok(job) => slot.inspection = Some(job),
             Err(error) => {
@@ -359,14 +412,7 @@ impl Agent {
         idle.filter_map(|slot| slot.inspect_at).min()
     }
 
-    pub(super) fn take_inspected(
-        &mut self,
-        path: &Path,
-        job: u64,
-        found: Inspection,
-        now: Instant,
-    ) {
-        self.renderer.finish(job);
+    fn take_inspected(&mut self, path: &Path, job: u64, found: Inspection, now: Instant) {
         let is_watching = self.config.mode == Mode::Watch;
         let is_own = self.is_left_by_another(path, found.dest.as_ref());
         let Some(slot) = self.slots.get_mut(path) else {

@@ -22,7 +22,8 @@ pub(super) enum State {
     /// It is being rendered.
     Rendering {
         job: u64,
-        since: Instant,
+        /// When it was left to its thread, as it took long: the time when it had begun.
+        left_since: Option<Instant>,
         origin: Origin,
     },
     /// Its rendering hangs and has been given up, but has not returned yet.

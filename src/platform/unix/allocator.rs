@@ -86,7 +86,10 @@ mod tests {
                 for size in [LARGE - 1, LARGE, 10 * LARGE, LARGE + 1, LARGE - 1, 10] {
                     piece = ALLOCATOR.realloc(piece, layout, size);
                     layout = Layout::from_size_align(size, align).unwrap();
-                    assert!(!piece.is_null() && piece.addr().is_multiple_of(align), "{size}");
+                    assert!(
+                        !piece.is_null() && piece.addr().is_multiple_of(align),
+                        "{size}"
+                    );
                     assert_eq!(piece.add(9).read(), 7, "{size}");
                     piece.add(size - 1).write(7);
                 }

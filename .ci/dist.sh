@@ -24,7 +24,7 @@ export SOURCE_DATE_EPOCH
 compile() {
     # The paths of this machine are no part of the program.
     RUSTC_BOOTSTRAP=1 CARGO=$cargo RUSTC=$rustc RUSTFLAGS=$2 CARGO_INCREMENTAL=0 \
-        "$cargo" build --quiet --locked --release --target "$1" --target-dir target/dist \
+        "$cargo" build --quiet --release --target "$1" --target-dir target/dist \
         -Ztrim-paths --config 'profile.release.trim-paths="all"' \
         -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
 }

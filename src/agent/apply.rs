@@ -341,9 +341,9 @@ impl Agent {
             }
             let wanted = rendered.ownership.attributes;
             self.watchdog.enter(Step::Resolve, slot.resource.dest());
-            match slot.resource.target_with(wanted, &self.config) {
-                Ok(mut target) => {
-                    directories.share_target(&mut target);
+            let target = slot.resource.target_in(directories, wanted, &self.config);
+            match target {
+                Ok(target) => {
                     slot.place = Some(target.path());
                     targets.push((path.clone(), target));
                 }

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 use std::string::FromUtf8Error;
@@ -20,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::go::time::duration;
 use crate::keys::{canonical, is_same};
 use crate::nearest::nearest;
+use crate::platform;
 
 /// The largest settings file that is read, in bytes.
 pub const LARGEST: u64 = 1 << 20;
@@ -346,16 +346,14 @@ pub fn read_file(path: &Path, largest: u64) -> Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(cannot(std::io::Error::other("not a file")));
     }
-    let mut bytes = Vec::new();
     let file = File::open(path).map_err(cannot)?;
     // One byte more tells a file of just that size from a larger one.
-    let count = file.take(largest + 1).read_to_end(&mut bytes);
-    match count.map_err(cannot)? as u64 {
-        size if size > largest => Err(cannot(std::io::Error::other(format!(
-            "larger than {largest} bytes"
-        )))),
-        _ => Ok(bytes),
+    let bytes = platform::read(&file, metadata.len(), largest + 1).map_err(cannot)?;
+    if bytes.len() as u64 > largest {
+        let text = format!("larger than {largest} bytes");
+        return Err(cannot(std::io::Error::other(text)));
     }
+    Ok(bytes)
 }
 
 /// The description of a duration in error messages.

@@ -13,6 +13,8 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -33,6 +35,16 @@ pub use system::{
 };
 
 use system::{lock_holder, open_for_lock, open_to_look};
+
+/// Reads a file, at most `most` bytes of it, into a buffer for its `size`, which may be another one
+/// by now.
+pub fn read(file: &File, size: u64, most: u64) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(size.min(most)).unwrap_or(0);
+    // The end is found without growing.
+    let mut content = Vec::with_capacity(size.saturating_add(1));
+    file.take(most).read_to_end(&mut content)?;
+    Ok(content)
+}
 
 /// The signals that the daemon handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

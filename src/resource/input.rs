@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::Stamp;
@@ -29,8 +29,7 @@ impl FileInput {
             let text = "it is not a regular file";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        let mut content = Vec::new();
-        file.take(MAX_SOURCE as u64 + 1).read_to_end(&mut content)?;
+        let content = platform::read(&file, metadata.len(), MAX_SOURCE as u64 + 1)?;
         let input = FileInput {
             path: path.to_owned(),
             stamp: Stamp::of(&metadata),

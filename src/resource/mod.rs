@@ -47,7 +47,7 @@ pub use inputs::{Inputs, SystemInputs};
 pub(crate) use invocations::with_staged;
 use items::Item;
 use provenance::{Provenance, Recorder};
-use stage::{Attributes, Difference, Stage, Target};
+use stage::{Attributes, Difference, Directories, Stage, Target};
 pub use stamp::{SETTLED, Stamp};
 pub use templates::Templates;
 pub(crate) use wanted::Wanted;
@@ -438,10 +438,24 @@ impl Resource {
 
     /// The place of dest, with this owner and mode.
     pub fn target_with(&self, wanted: Attributes, config: &Config) -> Result<Target> {
+        self.target_in(&mut Directories::default(), wanted, config)
+    }
+
+    /// The same, for one of many resources: those that share a directory open it once.
+    pub fn target_in(
+        &self,
+        directories: &mut Directories,
+        wanted: Attributes,
+        config: &Config,
+    ) -> Result<Target> {
         let mut target = match &config.root {
-            None => Target::resolve(&self.dest, wanted),
-            Some(root) => Target::resolve_below(root, &self.dest, wanted),
-        }?;
+            None => directories.resolve(&self.dest, wanted)?,
+            Some(root) => {
+                let mut target = Target::resolve_below(root, &self.dest, wanted)?;
+                directories.share_target(&mut target);
+                target
+            }
+        };
         target.is_create_only = self.create_only;
         target.backups = self.backups;
         Ok(target)

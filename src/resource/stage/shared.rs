@@ -1,11 +1,12 @@
-//! One open directory for all files of a batch that go into it: hundreds of files must not need
-//! hundreds of descriptors.
+//! One open directory for all files of a batch that go into it: hundreds of files need neither
+//! hundreds of descriptors nor hundreds of walks along the same path.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use super::{Stage, Target};
+use super::{Attributes, Stage, Target};
+use crate::error::Result;
 use crate::platform::Dir;
 
 /// The directories that are open, by the path on which they were reached. Keeps none of them open
@@ -16,6 +17,17 @@ pub struct Directories {
 }
 
 impl Directories {
+    /// [`Target::resolve`], by way of the directory of an earlier one where that is on the path.
+    pub fn resolve(&mut self, dest: &Path, wanted: Attributes) -> Result<Target> {
+        let known = dest.parent().and_then(|parent| self.open.get(parent));
+        if let Some(dir) = known.and_then(Weak::upgrade) {
+            return Target::resolve_in(dir, dest, wanted);
+        }
+        let mut target = Target::resolve(dest, wanted)?;
+        self.share_target(&mut target);
+        Ok(target)
+    }
+
     /// Lets the target use the directory of an earlier one, if it is the same.
     pub fn share_target(&mut self, target: &mut Target) {
         self.share(&mut target.dir);

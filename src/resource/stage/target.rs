@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +62,12 @@ impl Target {
         Walk::start(dest)?.walk(wanted)
     }
 
+    /// The same for a dest whose directory is open already.
+    pub(super) fn resolve_in(dir: Arc<Dir>, dest: &Path, wanted: Attributes) -> Result<Target> {
+        check_name(dest)?;
+        Walk::start_in(dir, dest).walk(wanted)
+    }
+
     /// The same in an image at `root`, which neither a link nor `..` leads out of: there, both
     /// begin and end at `root`.
     pub fn resolve_below(root: &Path, dest: &Path, wanted: Attributes) -> Result<Target> {
@@ -97,10 +103,8 @@ impl Target {
 
     /// The content of the file, at most `most` bytes; `None` when there is no file.
     pub fn read_old(&self, most: u64) -> Result<Option<Vec<u8>>> {
-        let read = |file: File| {
-            let mut content = Vec::new();
-            file.take(most).read_to_end(&mut content).map(|_| content)
-        };
+        let size = self.old_size().unwrap_or(0);
+        let read = |file: File| platform::read(&file, size, most);
         let content = self.open_old().and_then(|old| old.map(read).transpose());
         content.map_err(|error| refused("read", &self.path(), error))
     }
@@ -193,7 +197,7 @@ fn check_name(dest: &Path) -> Result<()> {
 /// A path half walked.
 struct Walk<'a> {
     dest: &'a Path,
-    dir: Dir,
+    dir: Arc<Dir>,
     rest: VecDeque<OsString>,
     links: u32,
     /// An image: its root, and how many names the walk is below it.
@@ -204,14 +208,23 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn start(dest: &Path) -> Result<Walk<'_>> {
+        let dir = Dir::start(dest).map_err(|error| refused("open", dest, error))?;
         Ok(Walk {
-            dest,
-            dir: Dir::start(dest).map_err(|error| refused("open", dest, error))?,
             rest: steps(dest).into(),
+            ..Walk::start_in(Arc::new(dir), dest)
+        })
+    }
+
+    /// The last step alone.
+    fn start_in(dir: Arc<Dir>, dest: &Path) -> Walk<'_> {
+        Walk {
+            dest,
+            dir,
+            rest: dest.file_name().map(OsStr::to_owned).into_iter().collect(),
             links: 0,
             image: None,
             doubted: Vec::new(),
-        })
+        }
     }
 
     fn start_below<'a>(root: &Path, dest: &'a Path) -> Result<Walk<'a>> {
@@ -219,12 +232,12 @@ impl Walk<'_> {
         let mut walk = Walk::start(dest)?;
         match root.canonicalize() {
             Ok(root) => {
-                walk.dir = Dir::at(&root).map_err(cannot)?;
+                walk.dir = Dir::at(&root).map_err(cannot)?.into();
                 walk.image = Some((root, 0));
             }
             // There is no link below it yet, so this is the way to a file like any other.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                walk.dir = Dir::start(root).map_err(cannot)?;
+                walk.dir = Dir::start(root).map_err(cannot)?.into();
                 let mut rest = steps(root);
                 rest.extend(clean_steps(dest));
                 walk.rest = rest.into();
@@ -271,7 +284,7 @@ impl Walk<'_> {
 
     fn enter(&mut self, name: &OsStr) -> Result<()> {
         let dir = self.dir.open_dir(name);
-        self.dir = dir.map_err(|error| refused("open", &self.at(name), error))?;
+        self.dir = Arc::new(dir.map_err(|error| refused("open", &self.at(name), error))?);
         if let Some((_, depth)) = &mut self.image {
             *depth = if name == ".." {
                 depth.saturating_sub(1)
@@ -301,13 +314,14 @@ impl Walk<'_> {
             }
         }
         if text.has_root() {
-            self.dir = match &mut self.image {
-                None => Dir::start(&text).map_err(|error| refused("open", &text, error))?,
+            let dir = match &mut self.image {
+                None => Dir::start(&text).map_err(|error| refused("open", &text, error)),
                 Some((root, depth)) => {
                     *depth = 0;
-                    Dir::at(root).map_err(|error| refused("open", root, error))?
+                    Dir::at(root).map_err(|error| refused("open", root, error))
                 }
             };
+            self.dir = Arc::new(dir?);
         }
         for step in steps(&text).into_iter().rev() {
             self.rest.push_front(step);
@@ -318,9 +332,9 @@ impl Walk<'_> {
     /// The walk ends at `name`, with a file there, or at the first name on the way that does not
     /// exist.
     fn arrive(self, name: OsString, old: Option<Meta>, wanted: Attributes) -> Result<Target> {
-        let dir = self.dir.meta();
-        let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;
         for (link, owner) in self.doubted {
+            let dir = self.dir.meta();
+            let dir = dir.map_err(|error| refused("look at", self.dir.path(), error))?;
             let belongs = |meta: &Meta| meta.uid == owner;
             if !belongs(&dir) && !old.as_ref().is_some_and(belongs) {
                 let text = format!(
@@ -342,7 +356,7 @@ impl Walk<'_> {
         };
         match missing.pop_back() {
             Some(name) if name != ".." => Ok(Target {
-                dir: Arc::new(self.dir),
+                dir: self.dir,
                 missing,
                 name,
                 old,

@@ -17,7 +17,8 @@ use super::format;
 use super::lex::Span;
 use super::missing::Missing;
 use super::node::{
-    Branch, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId, TemplateNode,
+    Branch, Command, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId,
+    TemplateNode,
 };
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
@@ -134,7 +135,7 @@ struct State<'t, 'h, T: Trace> {
     /// True if the argument evaluated last was a nil interface, which `len` distinguishes from nil.
     nil_interface: bool,
     /// The command whose value the running one gets as its last argument.
-    piped: Span,
+    piped: Option<&'t Command>,
     /// The node that an error would be about.
     node: Option<NodeRef<'t>>,
     missing: Missing,
@@ -239,7 +240,7 @@ impl<'t, 'h, T: Trace> State<'t, 'h, T> {
             args: Vec::new(),
             scratch: Vec::new(),
             nil_interface: false,
-            piped: NOTHING,
+            piped: None,
             node: None,
             missing: Missing::default(),
             trace,

@@ -1,10 +1,10 @@
 //! Calls of functions and methods: how many arguments, of which types, and what comes of a failure.
 
 use super::eval::Args;
-use super::{Reflected, Result, State};
+use super::{NOTHING, Reflected, Result, State};
 use crate::template::builtins::Builtin;
 use crate::template::methods::{self, Method};
-use crate::template::node::{Callee, NodeRef, Operand, OperandKind};
+use crate::template::node::{Callee, Command, NodeRef, Operand, OperandKind};
 use crate::template::problem::Problem;
 use crate::template::trace::Trace;
 use crate::template::value::Value;
@@ -125,7 +125,10 @@ impl<'t, T: Trace> State<'t, '_, T> {
             let want = function.type_of(args.len());
             let last = self
                 .validate_type(Reflected::plain(last), want)
-                .map_err(|error| error.about(self.piped).or_signature(function))?;
+                .map_err(|error| {
+                    let piped = self.piped.map_or(NOTHING, Command::span);
+                    error.about(piped).or_signature(function)
+                })?;
             self.args.push(last);
         }
         Ok(base)

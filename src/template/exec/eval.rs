@@ -34,7 +34,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         let outer = self.piped;
         for command in &pipeline.commands {
             value = Some(self.eval_command(command, value)?.value);
-            self.piped = command.span();
+            self.piped = Some(command);
         }
         self.piped = outer;
         let value = value.unwrap_or(Value::Nil);

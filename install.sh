@@ -37,7 +37,7 @@ fail() {
     exit 1
 }
 
-# --- what was installed ---------------------------------------------------------------------------------------------------
+# --- what was installed ---------------------------------------------------------------------------
 
 # The checksum of file $1; nothing when there is none.
 sum() {
@@ -91,7 +91,7 @@ persist() {
     dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || sync
 }
 
-# --- installing -----------------------------------------------------------------------------------------------------------
+# --- installing -----------------------------------------------------------------------------------
 
 # Makes directory $1 and those above it. A link in an image must not lead to this machine's own
 # files.
@@ -297,7 +297,7 @@ do_install() {
     [ -n "$DESTDIR" ] || replace_daemons
 }
 
-# --- daemons --------------------------------------------------------------------------------------------------------------
+# --- daemons --------------------------------------------------------------------------------------
 
 # The process number of the daemon that the init system has started; nothing when it knows of none.
 managed_daemon() {
@@ -329,7 +329,7 @@ replace_daemons() {
     "$init_script" restart || fail "the service confd could not be started"
 }
 
-# --- starting at boot -----------------------------------------------------------------------------------------------------
+# --- starting at boot -----------------------------------------------------------------------------
 
 # Runs a command, and prints what it says only when it fails: some tools warn of what is as it
 # should be.
@@ -421,7 +421,7 @@ do_disable() {
     esac
 }
 
-# --- removing -------------------------------------------------------------------------------------------------------------
+# --- removing -------------------------------------------------------------------------------------
 
 # Removes $1 if it is as it was installed.
 remove() {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# usage: .ci/dist.sh [--toolchain] [TARGET...]     TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
+# usage: .ci/dist.sh [--toolchain] [TARGET...]
+# TARGET: linux-amd64 linux-arm64 windows-amd64 (default: all that can be built)
 # Builds the static program for each TARGET and packs it, its installer and the documents into
 # dist/app-agent-VERSION-TARGET.*. The same sources and compiler give the same bytes, in any
 # directory and at any time. With --toolchain it only installs what the builds need.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# usage: .ci/fuzz.sh [TARGET...]     Fuzzes each parser (default: all) for FUZZ_SECONDS (default: 60), one after the other.
+# usage: .ci/fuzz.sh [TARGET...]
+# Fuzzes each parser (default: all) for FUZZ_SECONDS (default: 60), one after the other.
 # Starts from the kept inputs in fuzz/corpus; what it finds on the way stays in target/fuzz, for the
 # next time.
 set -eu

@@ -1,8 +1,8 @@
 /*
  * usage: old-kernel PROGRAM [ARGUMENT...]
- * Runs PROGRAM, and all that it starts, as on Linux 2.6.32 for x86-64: every system call that came later has a higher number than
- * that kernel's last one, perf_event_open, and is answered by ENOSYS. By a filter in the kernel, so that it costs no time and
- * leaves ptrace to others.
+ * Runs PROGRAM, and all that it starts, as on Linux 2.6.32 for x86-64: every system call that came
+ * later has a higher number than that kernel's last one, perf_event_open, and is answered by ENOSYS.
+ * By a filter in the kernel, so that it costs no time and leaves ptrace to others.
  */
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,11 +1,12 @@
 /*
  * Stands in for what the static program would link and never use.
  *
- * libunwind: a panic prints its message and ends the process (panic = "abort"), and nothing ever unwinds. The real one would be
- * 50 KB that find no table to read.
+ * libunwind: a panic prints its message and ends the process (panic = "abort"), and nothing ever
+ * unwinds. The real one would be 50 KB that find no table to read.
  *
- * pthread_setname_np: std gives every thread its name by it, and musl's own opens a file in /proc for threads other than the
- * caller, by way of the whole printf: 8 KB. std only ever names the thread that it is in.
+ * pthread_setname_np: std gives every thread its name by it, and musl's own opens a file in /proc
+ * for threads other than the caller, by way of the whole printf: 8 KB. std only ever names the
+ * thread that it is in.
  */
 
 #include <sys/prctl.h>

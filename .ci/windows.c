@@ -1,7 +1,10 @@
-/* What .ci/try-windows needs of Windows and no program of it offers: `ask SERVICE NUMBER` sends a control to a service; `hold FILE`
- * keeps a file open so that nobody may rename or replace it, until its input ends; `line ...` prints its own command line as it came.
- * Under the name nssm.exe it is the host of a service, as the original agent has one: it runs the confd.exe beside it, and leaves it
- * running when it is stopped. */
+/*
+ * What .ci/try-windows needs of Windows and no program of it offers: `ask SERVICE NUMBER` sends a
+ * control to a service; `hold FILE` keeps a file open so that nobody may rename or replace it, until
+ * its input ends; `line ...` prints its own command line as it came. Under the name nssm.exe it is
+ * the host of a service, as the original agent has one: it runs the confd.exe beside it, and leaves
+ * it running when it is stopped.
+ */
 #include <stdio.h>
 #include <windows.h>
 

@@ -23,8 +23,8 @@ impl Package {
     }
 }
 
-/// The packages of the agent in the text of a Cargo.lock: itself and all that it needs, in the order
-/// of the text. Other members of the workspace have their own.
+/// The packages of the agent in the text of a Cargo.lock: itself and all that it needs, in the
+/// order of the text. Other members of the workspace have their own.
 pub(crate) fn packages(text: &str) -> Result<Vec<Package>> {
     let all = all_packages(text)?;
     let is_agent = |package: &Package| package.name == env!("CARGO_PKG_NAME");

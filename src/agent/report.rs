@@ -60,10 +60,10 @@ impl Health {
     /// Lists the files of conf.d, which is reported until they are read.
     fn expect_resources(&mut self, conf_d: &Path) -> usize {
         // What is wrong with the directory is reported when its files are read.
-        let found = resource::find(conf_d).unwrap_or_default();
+        let found = resource::list(conf_d).unwrap_or_default();
         let past = self.reporter.as_ref().map_or(&[][..], Reporter::past);
         let mut expected = Vec::new();
-        for (path, _) in &found {
+        for path in &found {
             let pending = Condition::Pending("waiting for metadata".to_owned());
             let mut entry = bare_entry(conf_d, path, pending);
             if let Some(past) = past.iter().find(|past| past.file == entry.file) {

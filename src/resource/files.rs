@@ -22,21 +22,32 @@ pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
 
 /// The files below `directory` whose name ends in "toml", in the order of filepath.Walk; symlinked
 /// directories are not entered.
-pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     match fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         // One that cannot be looked at is not an empty one.
         Err(source) => return Err(Error::io("list", directory, source)),
-        Ok(_) => find_below(directory, &mut found, 0)?,
+        Ok(_) => list_below(directory, &mut found, 0)?,
     }
     Ok(found)
+}
+
+/// [`list`], with their stamps.
+pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
+    let stamp = |path: PathBuf| {
+        // A link that leads nowhere, say: its problem is reported when it is loaded.
+        let metadata = fs::metadata(&path);
+        let stamp = metadata.map_or(Stamp::UNKNOWN, |metadata| Stamp::of(&metadata));
+        (path, stamp)
+    };
+    Ok(list(directory)?.into_iter().map(stamp).collect())
 }
 
 /// Deeper directories than anybody makes on purpose.
 const DEEPEST: u32 = 64;
 
-fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -> Result<()> {
+fn list_below(directory: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<()> {
     let list = |source| Error::io("list", directory, source);
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(list)? {
@@ -45,19 +56,15 @@ fn find_below(directory: &Path, found: &mut Vec<(PathBuf, Stamp)>, depth: u32) -
     }
     entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     for (name, entry) in entries {
-        let path = entry.path();
-        if entry.file_type().map_err(list)?.is_dir() {
+        let (path, kind) = (entry.path(), entry.file_type().map_err(list)?);
+        if kind.is_dir() {
             if depth < DEEPEST {
-                find_below(&path, found, depth + 1)?;
+                list_below(&path, found, depth + 1)?;
             }
-        } else if name.as_encoded_bytes().ends_with(b"toml") {
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => found.push((path, Stamp::of(&metadata))),
-                Ok(_) => {}
-                // A link that leads nowhere, say: its problem is reported when it is
-                // loaded.
-                Err(_) => found.push((path, Stamp::UNKNOWN)),
-            }
+        } else if name.as_encoded_bytes().ends_with(b"toml")
+            && (kind.is_file() || fs::metadata(&path).map_or(true, |metadata| metadata.is_file()))
+        {
+            found.push(path);
         }
     }
     Ok(())

@@ -39,7 +39,7 @@ use crate::tree::{ReadSet, Tree, View};
 
 use block::Block;
 pub(crate) use files::unit_of;
-pub use files::{existing_conf_d, find, template_path};
+pub use files::{existing_conf_d, find, list, template_path};
 use format::Format;
 use funcs::{Funcs, HostEnv};
 use input::FileInput;

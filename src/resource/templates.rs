@@ -28,9 +28,8 @@ impl Templates {
     /// The template at `path`, which resources call `src`.
     pub(super) fn get(&mut self, path: &Path, src: &str) -> Result<Parsed> {
         let read = |source| Error::io("read template", path, source);
-        let now = fs::metadata(path).map_err(read)?;
         if let Some(known) = self.parsed.get(path.as_os_str())
-            && known.file.is_unchanged(&now)
+            && known.file.is_unchanged(&fs::metadata(path).map_err(read)?)
         {
             return Ok(known.clone());
         }

@@ -102,12 +102,12 @@ impl Preview {
 
     fn render_all(&mut self, looks: &Looks) -> Result<()> {
         let directory = self.config.confdir.join("conf.d");
-        let found = match resource::find(&directory) {
+        let found = match resource::list(&directory) {
             Ok(found) => found,
             Err(error) => return self.settle(&directory, Some(error.chain())),
         };
         self.settle(&directory, None)?;
-        for (path, _) in found {
+        for path in found {
             let look = looks.get(&path).copied().flatten();
             let problem = self.render(&path, look).err();
             self.settle(&path, problem)?;

@@ -124,9 +124,9 @@ impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
         let directory = resource::existing_conf_d(&self.config.confdir)?;
         let (mut live, mut unread) = (Vec::new(), Vec::new());
-        let found = resource::find(&directory)?.into_iter();
+        let found = resource::list(&directory)?.into_iter();
         let loaded: Vec<_> = found
-            .map(|(path, _)| (Resource::load(&path, self.config), path))
+            .map(|path| (Resource::load(&path, self.config), path))
             .collect();
         let units = loaded.iter().filter_map(|(loaded, path)| {
             let unit = match loaded {

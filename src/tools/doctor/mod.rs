@@ -99,8 +99,7 @@ impl Case {
 
     /// The files of the resources; none when they cannot be listed, which another check reports.
     fn resource_files(&self) -> Vec<PathBuf> {
-        let found = resource::find(&self.config.confdir.join("conf.d")).unwrap_or_default();
-        found.into_iter().map(|(path, _)| path).collect()
+        resource::list(&self.config.confdir.join("conf.d")).unwrap_or_default()
     }
 
     /// Returns true if a daemon is running. Found out once: two tests at the same time take each

@@ -30,7 +30,7 @@ use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
 use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
-use crate::resource::{Resource, existing_conf_d, find};
+use crate::resource::{Resource, existing_conf_d, list};
 use crate::threads;
 use crate::tools::console::{self, Format};
 use crate::tools::finding::Report;
@@ -112,8 +112,8 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 /// Checks all files, and returns their number.
 fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
     let conf_d = existing_conf_d(&context.config.confdir)?;
-    let resources = find(&conf_d)?;
-    for (path, _) in &resources {
+    let resources = list(&conf_d)?;
+    for path in &resources {
         // What is wrong with one that cannot be loaded is found below.
         let resource = Resource::load(path, &context.config);
         context
@@ -121,7 +121,7 @@ fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
             .extend(resource.map(|made| made.dest().to_owned()));
     }
     let mut all = Vec::new();
-    for (path, _) in &resources {
+    for path in &resources {
         resource::check(path, &context, &mut all, report)?;
     }
     names::check_ignored(&conf_d, report);

@@ -82,7 +82,7 @@ impl Rehearsal {
     pub fn load(config: &Config, check: bool) -> Result<Rehearsal> {
         let directory = resource::existing_conf_d(&config.confdir)?;
         let (mut resources, mut unread) = (Vec::new(), Vec::new());
-        for (path, _) in resource::find(&directory)? {
+        for path in resource::list(&directory)? {
             let name = path.strip_prefix(&directory).unwrap_or(&path);
             match resource::Resource::load(&path, config) {
                 Ok(resource) => {

@@ -455,7 +455,11 @@ impl Agent {
             self.settle_units(now);
             if !self.step(now) {
                 self.inspect_next(now);
-                let is_final = self.config.mode != Mode::Onetime || !self.is_between_rounds(now);
+                let is_onetime = self.config.mode == Mode::Onetime;
+                let is_final = !is_onetime || !self.is_between_rounds(now);
+                if is_onetime && is_final && self.catch_up(now) {
+                    continue;
+                }
                 self.reloads.may_start = is_final;
                 self.go_on_reloading(now);
                 return;
@@ -651,6 +655,29 @@ impl Agent {
             }
         }
         true
+    }
+
+    /// As if one resource were handled after another: before the next reload, and at the end, what
+    /// the reloads before it may have changed for a resource is put right. True if there is
+    /// anything to look at.
+    fn catch_up(&mut self, now: Instant) -> bool {
+        if self.gave_up || self.ending.load(Ordering::Relaxed) {
+            return false;
+        }
+        let paths = self.behind_next_reload(now);
+        for path in &paths {
+            let Some(slot) = self.slots.get_mut(path) else {
+                continue;
+            };
+            slot.is_behind = false;
+            if slot.failure.is_some() {
+                slot.wake(now);
+            } else {
+                slot.minds_dest = true;
+                slot.inspect(now);
+            }
+        }
+        !paths.is_empty()
     }
 
     fn is_finished(&mut self, now: Instant) -> bool {

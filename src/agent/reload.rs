@@ -14,6 +14,7 @@ use super::Event;
 use super::backoff::Backoff;
 use super::commands::{self, End};
 use super::made::file_of_part;
+use super::slot::Slot;
 use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::log;
@@ -324,6 +325,42 @@ impl Agent {
         !self.reloads.runs.is_empty()
     }
 
+    /// `-onetime`: the resources that have to be looked at before the next reload starts, because
+    /// others ran before them. Those that the reload serves are among them, and all that are left
+    /// when there is none.
+    pub(super) fn behind_next_reload(&self, now: Instant) -> Vec<PathBuf> {
+        if !self.reloads.runs.is_empty() {
+            return Vec::new();
+        }
+        let next = self.due_reload_after(None, now);
+        let reload = next
+            .as_ref()
+            .and_then(|path| self.reloads.pending.get(path));
+        let shared = reload.filter(|reload| reload.is_shared);
+        let shared = shared.map(|reload| reload.invocation.text.as_str());
+        let comes_first = |path: &PathBuf, slot: &Slot| {
+            let is_served = shared.is_some() && slot.resource.shared_reload() == shared;
+            next.as_ref().is_none_or(|next| path <= next) || is_served
+        };
+        let slots = self.slots.iter();
+        let behind = slots.filter(|(path, slot)| slot.is_behind && comes_first(path, slot));
+        behind.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// `-onetime`: what comes after these resources in file order may be different after their
+    /// reload.
+    fn leave_behind(&mut self, served: &[(PathBuf, PendingReload)]) {
+        let Some((first, _)) = served.first().filter(|_| self.config.mode == Mode::Onetime) else {
+            return;
+        };
+        // The next one starts when that is known.
+        self.reloads.may_start = false;
+        let after = (Bound::Excluded(first.as_path()), Bound::Unbounded);
+        for (path, slot) in self.slots.range_mut::<Path, _>(after) {
+            slot.is_behind |= !served.iter().any(|(served, _)| served == path);
+        }
+    }
+
     /// Starts the reloads that are due. Those of resources that are about to be swapped again wait
     /// for that.
     fn start_reloads(&mut self, now: Instant) {
@@ -530,6 +567,7 @@ impl Agent {
         if let Some(claim) = run.claim {
             claim.end();
         }
+        self.leave_behind(&run.served);
         for (path, reload) in run.served {
             self.take_outcome(&path, reload, &outcome, now);
         }

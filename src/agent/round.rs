@@ -430,7 +430,12 @@ impl Agent {
             }
             return;
         }
-        if found.has_changed {
+        let minds_dest = std::mem::take(&mut slot.minds_dest);
+        let is_same = match (&slot.dest, &found.dest) {
+            (Some(before), Some(now)) => before.is_same(now),
+            (before, now) => before.is_none() == now.is_none(),
+        };
+        if found.has_changed || (minds_dest && !is_same) {
             return slot.wake(now);
         }
         if found.inputs.are_young() {
@@ -439,10 +444,6 @@ impl Agent {
         if let Some(inputs) = &mut slot.inputs {
             inputs.system = found.inputs;
         }
-        let is_same = match (&slot.dest, &found.dest) {
-            (Some(before), Some(now)) => before.is_same(now),
-            (before, now) => before.is_none() == now.is_none(),
-        };
         let is_left_alone = is_watching && !slot.resource.reconciles();
         let is_quiet = matches!(slot.state, State::Idle) && slot.due.is_none();
         if !is_same && is_left_alone && is_quiet && slot.dest.is_some() {

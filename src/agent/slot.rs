@@ -111,6 +111,10 @@ pub(super) struct Slot {
     pub is_recorded: bool,
     /// How often in a row another program has changed the file before it could be swapped.
     pub outrun: u32,
+    /// `-onetime`: a reload before it has run since it was last looked at.
+    pub is_behind: bool,
+    /// The inspection in progress is about dest, too.
+    pub minds_dest: bool,
     backoff: Backoff,
     /// The gist of the last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
@@ -142,6 +146,8 @@ impl Slot {
             held: None,
             is_recorded: false,
             outrun: 0,
+            is_behind: false,
+            minds_dest: false,
             backoff: Backoff::default(),
             said: None,
         }

@@ -116,7 +116,8 @@ fn a_one_time_run_retries_after_a_swap_and_only_then() {
     let run = env.onetime();
     run.expect_code(1);
     assert_eq!(env.reloads(), ["done"]);
-    // Once in the first round, and once after its swap; neither by the clock nor after the reload.
+    // Once in the first round, and once after its swap; neither by the clock nor after the reload
+    // of a resource that comes later.
     assert_eq!(env.lines("tries").len(), 2, "{}", run.stderr);
     env.onetime().expect_code(1);
     assert_eq!(env.lines("tries").len(), 3, "nothing was swapped");
@@ -148,8 +149,54 @@ fn each_round_tries_once_what_has_failed() {
     assert_eq!(env.read("out/d"), "made of v");
     let checks = env.lines("checks");
     let tries = |name: &str| checks.iter().filter(|line| *line == name).count();
-    // The first round makes b and e, the second a and d, and the third nothing.
-    assert_eq!((tries("a"), tries("c")), (2, 3), "{checks:?}");
+    // The first round makes b and e, the second a and d, and the third nothing; then b's reload may
+    // have made c possible.
+    assert_eq!((tries("a"), tries("c")), (2, 4), "{checks:?}");
+}
+
+#[test]
+fn what_a_reload_does_to_later_resources_is_put_right_before_their_turn() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.put("out/in-sync", "x");
+    let resets = "echo default > $ROOT/out/later; echo default > $ROOT/out/in-sync";
+    let makes = "echo made > $ROOT/etc/templates/made.tmpl; sleep 0.3; touch $ROOT/ready";
+    env.simple_with(
+        "a-init",
+        "x",
+        &format!("reload_cmd = \"{resets}; {makes}; echo a-init >> $ROOT/reloads\""),
+    );
+    env.simple_with(
+        "checked",
+        "x",
+        "check_cmd = \"test -e $ROOT/ready\"\nreload_cmd = \"echo checked >> $ROOT/reloads\"",
+    );
+    env.simple("in-sync", "x");
+    env.simple("later", r#"{{getv "/k"}}"#);
+    env.simple("made", "unmade");
+    env.simple("seen", r#"{{fileExists "$ROOT/ready"}}"#);
+    env.onetime().expect_code(0);
+    let contents = ["checked", "in-sync", "later", "made", "seen"];
+    let contents = contents.map(|name| env.read(&format!("out/{name}")));
+    assert_eq!(contents, ["x", "x", "v", "made\n", "true"]);
+    let order = ["a-init", "checked", "in-sync", "later", "made", "seen"];
+    assert_eq!(env.reloads(), order, "each once, with the final file");
+}
+
+#[test]
+fn what_a_reload_does_to_its_own_file_and_earlier_ones_stays() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    env.simple("a", "x");
+    let edit = "echo edited >> $ROOT/out/b; echo edited >> $ROOT/out/a; echo b >> $ROOT/reloads";
+    env.simple_with("b", "x", &format!("reload_cmd = \"{edit}\""));
+    let shared = "echo edited >> $ROOT/out/c; echo edited >> $ROOT/out/d; echo cd >> $ROOT/reloads";
+    for name in ["c", "d"] {
+        env.simple_with(name, "x", &format!("reload_cmd = \"{shared}\""));
+    }
+    env.onetime().expect_code(0);
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(env.read(&format!("out/{name}")), "xedited\n", "{name}");
+    }
+    assert_eq!(env.reloads(), ["a", "b", "cd"]);
 }
 
 /// The processor time of a process so far, in ticks.

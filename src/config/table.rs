@@ -167,6 +167,12 @@ impl Table {
         })
     }
 
+    /// Returns true if `key` is there, and an integer.
+    pub fn is_integer(&self, key: &str) -> bool {
+        self.entry(key)
+            .is_some_and(|entry| matches!(entry.value, Value::Integer(_)))
+    }
+
     /// The truth value of `key`.
     pub fn boolean(&self, key: &str) -> Result<Option<bool>> {
         self.get(key, "true or false", |value| match value {

@@ -34,15 +34,15 @@ impl Resource {
             let checked = items::check(pipeline, &required("dest")?);
             checked.map_err(|problem| table.error("for_each", &problem))?;
         }
-        let owner = table.string("owner")?.unwrap_or_default();
+        let owner = name(table, "owner")?;
         let (owner, owner_group) = owner.split_once(':').unwrap_or((&owner, ""));
-        let group = table.string("group")?.unwrap_or_default();
+        let group = name(table, "group")?;
         // Beside a plain owner it is the group of that, as it always was.
         let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
-        let file_group = if owner_group.is_empty() {
-            &group
+        let (gids, file_group) = if owner_group.is_empty() {
+            (&["gid", "group"][..], group.as_str())
         } else {
-            owner_group
+            (&["gid"][..], owner_group)
         };
         let src = required("src")?;
         let dest = PathBuf::from(required("dest")?);
@@ -62,8 +62,8 @@ impl Resource {
                 mode(table)?
             },
             mode_text: table.string("mode")?.unwrap_or_default(),
-            owner: Id::new(table, "uid", owner)?,
-            group: Id::new(table, "gid", file_group)?,
+            owner: Id::new(table, &["uid", "owner"], owner)?,
+            group: Id::new(table, gids, file_group)?,
             unit: is_unit.then(|| group.clone()),
             rolls_back: rolls_back(table)?,
             check_cmd: table.string("check_cmd")?.unwrap_or_default(),
@@ -94,6 +94,14 @@ fn resource_prefix(table: &Table, config: &Config) -> Result<String> {
     } else {
         String::new()
     })
+}
+
+/// A user or group by name; empty for none, and for a number, which is allowed as well.
+fn name(table: &Table, key: &str) -> Result<String> {
+    if table.is_integer(key) {
+        return Ok(String::new());
+    }
+    Ok(table.string(key)?.unwrap_or_default())
 }
 
 /// Octal, as written: "0644", "644" and "0o644" are the same.
@@ -157,14 +165,24 @@ fn output(table: &Table) -> Result<Option<Format>> {
 }
 
 impl Id {
-    /// The number wins over the name, as in the original; -1 there meant "not set".
-    fn new(table: &Table, number: &str, name: &str) -> Result<Id> {
-        match table.integer(number)? {
-            None | Some(-1) if name.is_empty() => Ok(Id::Kept),
-            None | Some(-1) => Ok(Id::Named(name.to_owned())),
-            Some(id) => u32::try_from(id)
-                .map(Id::Number)
-                .map_err(|_| table.error(number, "is not a user or group id")),
+    /// The first number wins, and over the name, as in the original; -1 there meant "not set".
+    fn new(table: &Table, numbers: &[&str], name: &str) -> Result<Id> {
+        for (index, key) in numbers.iter().enumerate() {
+            if index > 0 && !table.is_integer(key) {
+                continue;
+            }
+            match table.integer(key)? {
+                None | Some(-1) => {}
+                Some(id) => {
+                    let id = u32::try_from(id).map(Id::Number);
+                    return id.map_err(|_| table.error(key, "is not a user or group id"));
+                }
+            }
         }
+        Ok(if name.is_empty() {
+            Id::Kept
+        } else {
+            Id::Named(name.to_owned())
+        })
     }
 }

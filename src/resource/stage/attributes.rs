@@ -29,11 +29,21 @@ impl Stage {
     pub(super) fn give_owner_and_mode(&self, file: &File) -> io::Result<()> {
         let (wanted, old) = (&self.target.wanted, self.target.old.as_ref());
         let now = platform::file_meta(file)?;
-        let uid = wanted.uid.or(old.map(|old| old.uid)).unwrap_or(now.uid);
-        let gid = wanted.gid.or(old.map(|old| old.gid)).unwrap_or(now.gid);
+        let mut uid = wanted.uid.or(old.map(|old| old.uid)).unwrap_or(now.uid);
+        let mut gid = wanted.gid.or(old.map(|old| old.gid)).unwrap_or(now.gid);
         let mode = wanted.mode.or(old.map(|old| old.mode)).unwrap_or(NEW_FILE);
         if (uid, gid) != (now.uid, now.gid) {
-            unless_not_kept(file, platform::set_owner(file, uid, gid))?;
+            match unless_not_kept(file, platform::set_owner(file, uid, gid)) {
+                // As in the original, others than root make files of their own.
+                Err(error) if is_refusal(&error) && platform::own_user() != 0 => {
+                    // The group alone may be one of theirs.
+                    let _as_far_as_possible = platform::set_owner(file, now.uid, gid);
+                    let own = platform::file_meta(file)?;
+                    quirks::report_owner(&self.target.path(), (uid, gid), (own.uid, own.gid));
+                    (uid, gid) = (own.uid, own.gid);
+                }
+                result => result?,
+            }
         }
         if platform::file_meta(file)?.mode != mode {
             unless_not_kept(file, platform::set_mode(file, mode))?;

@@ -1,7 +1,7 @@
 //! The features that a file system lacks and that confd does without: one WARNING each.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::log;
@@ -33,6 +33,18 @@ pub(super) fn report(quirk: Quirk, device: u64, directory: &Path) {
             "the file system of {} {}",
             directory.display(),
             quirk.text()
+        ));
+    }
+}
+
+/// Warns, once in the life of this process, that the file at `path` cannot belong to this user and
+/// group, but to our own.
+pub(super) fn report_owner(path: &Path, (uid, gid): (u32, u32), (own, group): (u32, u32)) {
+    static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if threads::lock(&REPORTED).insert(path.to_path_buf()) {
+        log::warning(format_args!(
+            "{}: only root can give it to {uid}:{gid} (user:group); it belongs to {own}:{group}",
+            path.display()
         ));
     }
 }

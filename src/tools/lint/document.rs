@@ -141,6 +141,10 @@ impl<'s> Document<'s> {
         let is_text = |value: &DeValue<'_>| matches!(value, DeValue::String(_));
         let (right, words) = match (wanted, entry.value) {
             (Kind::Any, _) => (true, ""),
+            // A number there means the same as in uid and gid.
+            (Kind::String, value) if matches!(key, "owner" | "group") && is_integer(value) => {
+                (true, "")
+            }
             (Kind::String, value) => (is_text(value), "a string"),
             (Kind::Strings, DeValue::Array(items)) => (
                 items.iter().all(|item| is_text(item.get_ref())),

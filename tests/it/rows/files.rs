@@ -110,6 +110,81 @@ fn row_10_owner_and_group_names_apply() {
 }
 
 #[test]
+fn row_10_numbers_are_owners_and_groups_too() {
+    let env = Env::with_tree(&json!({"k": "new"}));
+    // Each of these is in files that the original reads, which does not know the keys.
+    let root = is_root("row_10_numbers_are_owners_and_groups_too");
+    let own = fs::metadata(env.path("out")).expect("a directory");
+    let (uid, gid) = if root {
+        (12345, 54321)
+    } else {
+        (own.uid(), own.gid())
+    };
+    env.simple_with("app", "x", &format!("owner = {uid}\ngroup = {gid}"));
+    env.simple_with("other", "x", &format!("owner = {uid}\ngroup = {gid}"));
+    env.simple_with("fails", "{{if}}", &format!("group = {gid}"));
+    env.onetime().expect_code(1);
+    let data = fs::metadata(env.path("out/app")).expect("the file");
+    assert_eq!((data.uid(), data.gid()), (uid, gid));
+    assert!(env.path("out/other").exists(), "a number is no unit");
+    env.resource("fails.toml", "");
+    let report = env.run(&["-lint", "-config-file", "$ROOT/etc/confd.toml"]);
+    assert!(!report.stdout.contains("E102"), "{}", report.stdout);
+}
+
+#[test]
+fn row_10_others_than_root_make_files_of_their_own() {
+    const NOBODY: u32 = 65_534;
+    if !is_root("row_10_others_than_root_make_files_of_their_own") {
+        return;
+    }
+    let env = Env::in_public();
+    env.put("metadata.json", "{\"k\": \"new\"}");
+    env.simple_with(
+        "app",
+        r#"{{getv "/k"}}"#,
+        "uid = 0\ngid = 0\nmode = \"0640\"",
+    );
+    env.simple("kept", r#"{{getv "/k"}}"#);
+    env.put("out/kept", "old");
+    env.put("reloads", "");
+    for (path, mode) in [("", 0o755), ("out", 0o777), ("reloads", 0o666)] {
+        let mode = Permissions::from_mode(mode);
+        fs::set_permissions(env.path(path), mode).expect("a mode");
+    }
+    let run = || {
+        let mut command = env.command(&[
+            "-onetime",
+            "-config-file",
+            "$ROOT/etc/confd.toml",
+            "-backend=file",
+            "-file=$ROOT/metadata.json",
+        ]);
+        std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+        std::os::unix::process::CommandExt::gid(&mut command, NOBODY);
+        command
+    };
+    if run().output().is_err() {
+        eprintln!("SKIPPED: others may not come to {}", confd());
+        return;
+    }
+    let first = env.finish(run());
+    first.expect_code(0);
+    for name in ["app", "kept"] {
+        let data = fs::metadata(env.path(&format!("out/{name}"))).expect("the file");
+        assert_eq!((data.uid(), data.gid()), (NOBODY, NOBODY), "{name}");
+        assert_eq!(env.read(&format!("out/{name}")), "new");
+    }
+    let data = fs::metadata(env.path("out/app")).expect("the file");
+    assert_eq!(data.mode() & 0o7777, 0o640);
+    // One that changes nothing runs nothing.
+    env.finish(run())
+        .expect_code(0)
+        .expect_no_log("has been updated");
+    assert_eq!(env.reloads(), ["kept"]);
+}
+
+#[test]
 fn row_10_a_name_that_nobody_has_is_a_warning_and_no_more() {
     let env = Env::with_tree(&json!({"k": "new"}));
     env.simple_with(

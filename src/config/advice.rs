@@ -3,7 +3,7 @@
 //! It goes into the log, and what cannot be read may be a password: only keys that confd uses are
 //! quoted, and their values.
 
-use crate::keys::{self, is_same};
+use crate::keys::{self, Kind, is_same};
 use crate::lookalike;
 
 /// The help for a file that cannot be read at this place.
@@ -45,6 +45,10 @@ fn open_list(text: &str, offset: usize) -> Option<&str> {
 /// The help for a line that cannot be read, from the line alone: the reader's messages differ
 /// between its versions.
 fn on_line(line: &str) -> String {
+    let mut whole = line.strip_suffix('\r').unwrap_or(line).chars();
+    if let Some(found) = whole.find(|found| is_stray(*found)) {
+        return format!("remove the control character U+{:04X}", u32::from(found));
+    }
     // A full-width space at an end is a mistake, too.
     let line = line.trim_ascii();
     if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
@@ -67,6 +71,11 @@ fn on_line(line: &str) -> String {
         };
     };
     on_value(key.trim(), value.trim())
+}
+
+/// Returns true for a control character that may stand nowhere in a line.
+fn is_stray(found: char) -> bool {
+    found.is_ascii_control() && found != '\t'
 }
 
 /// The help for a full-width or typographic character outside of quotes.
@@ -138,9 +147,22 @@ fn on_value(key: &str, value: &str) -> String {
         _ if matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
             format!("write {shown} = {}", value.to_ascii_lowercase())
         }
+        Some(_) if is_number(key) && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let number = value.trim_start_matches('0');
+            format!(
+                "write {key} = {}",
+                if number.is_empty() { "0" } else { number }
+            )
+        }
         Some(_) if shown != key => "put the string in quotes".to_owned(),
         Some(_) => format!("put the string in quotes: {key} = \"{value}\""),
     }
+}
+
+/// Returns true for a key that has a whole number.
+fn is_number(key: &str) -> bool {
+    let mut keys = keys::SETTINGS.iter().chain(keys::RESOURCE);
+    keys.any(|known| known.kind == Kind::Integer && is_same(known.name, key))
 }
 
 /// The first character behind a string, if it begins no comment.
@@ -177,6 +199,17 @@ mod tests {
     fn every_line_that_cannot_be_read_has_its_help() {
         for (text, want) in [
             ("mode = 0644\n", "put the string in quotes: mode = \"0644\""),
+            ("uid = 0500\n", "write uid = 500"),
+            ("Interval = 00\n", "write Interval = 0"),
+            (
+                "src = \"a\u{1b}b\"\n",
+                "remove the control character U+001B",
+            ),
+            ("# a\u{c}\n", "remove the control character U+000C"),
+            (
+                "src = 'a'\rdest = 'b'\n",
+                "remove the control character U+000D",
+            ),
             ("src = mysql\n", "put the string in quotes: src = \"mysql\""),
             ("src = \"a\n", "the closing \" is missing"),
             ("src = 'a\n", "the closing ' is missing"),

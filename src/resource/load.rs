@@ -12,6 +12,9 @@ use crate::config::table::Table;
 use crate::error::{Error, Result};
 use crate::keys;
 
+/// The bit that a file has in the mode that the system keeps, beside the permissions.
+const REGULAR_FILE: u32 = 0o100_000;
+
 /// The largest value of `backup`.
 const MOST_BACKUPS: u32 = 99;
 
@@ -104,7 +107,7 @@ fn name(table: &Table, key: &str) -> Result<String> {
     Ok(table.string(key)?.unwrap_or_default())
 }
 
-/// Octal, as written: "0644", "644" and "0o644" are the same.
+/// Octal, as written: "0644", "644", "0o644" and "0100644" are the same.
 fn mode(table: &Table) -> Result<Option<u32>> {
     let text = table.string("mode")?.unwrap_or_default();
     parse_mode(&text)
@@ -116,8 +119,16 @@ pub(super) fn parse_mode(text: &str) -> Result<Option<u32>, ()> {
     if text.is_empty() {
         return Ok(None);
     }
-    let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok();
-    mode.filter(|mode| *mode <= 0o7777).map(Some).ok_or(())
+    let digits = text.strip_prefix("0o").or_else(|| text.strip_prefix("0O"));
+    let digits = digits.unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A sign, say.
+        return Err(());
+    }
+    let mode = u32::from_str_radix(digits, 8).map_err(|_| ())?;
+    // `stat` shows it with the type of a file.
+    let mode = mode & !REGULAR_FILE;
+    (mode <= 0o7777).then_some(Some(mode)).ok_or(())
 }
 
 /// The value of `on_reload_failure`.

@@ -287,12 +287,22 @@ fn row_17_a_mode_is_octal_as_written() {
         ("0644", 0o644),
         ("600", 0o600),
         ("755", 0o755),
+        ("0o640", 0o640),
+        ("0100640", 0o640),
+        ("01770", 0o1770),
     ] {
         let env = Env::with_tree(&json!({"k": "new"}));
         env.simple_with("app", "x", &format!("mode = \"{written}\""));
         env.onetime().expect_code(0);
         let data = fs::metadata(env.path("out/app")).expect("the file");
         assert_eq!(data.mode() & 0o7777, meant, "{written}");
+    }
+    for wrong in ["u+x", "888", "0o0o644", "+0644", "0644 ", "0200644"] {
+        let env = Env::with_tree(&json!({"k": "new"}));
+        env.simple_with("app", "x", &format!("mode = \"{wrong}\""));
+        env.onetime()
+            .expect_code(1)
+            .expect_log("app.toml:5: mode is not an octal file mode");
     }
 }
 

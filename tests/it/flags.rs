@@ -213,7 +213,7 @@ fn a_settings_file_that_does_not_parse_is_named_with_its_line() {
 }
 
 #[test]
-fn every_setting_has_an_environment_variable() {
+fn row_34_every_setting_has_an_environment_variable() {
     let mut env = Env::with_tree(&json!({"k": "v"}));
     env.simple("app", "x");
     env.var("CONFD_NOOP", "true");

@@ -4,3 +4,4 @@
 mod files;
 mod loops;
 mod metadata;
+mod rest;

@@ -62,7 +62,7 @@ fn term_during_a_check_leaves_dest_and_no_stage() {
 }
 
 #[test]
-fn hup_reads_settings_resources_and_templates_again() {
+fn row_26_hup_reads_settings_resources_and_templates_again() {
     let metad = Metad::start(json!({"one": {"k": "1"}, "two": {"k": "2"}}));
     let mut env = Env::new();
     env.settings(&format!("nodes = [\"{}\"]", metad.node()));

@@ -102,7 +102,7 @@ fn what_others_change_or_delete_comes_back_at_the_interval() {
 }
 
 #[test]
-fn new_changed_and_deleted_resources_are_noticed_at_the_next_cycle() {
+fn row_27_new_changed_and_deleted_resources_are_noticed_at_the_next_cycle() {
     let metad = Metad::start(json!({"k": "1"}));
     let env = Env::with_metad(&metad);
     env.simple("app", r#"{{getv "/k"}}"#);

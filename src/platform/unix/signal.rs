@@ -36,6 +36,7 @@ pub fn listen_for_signals(mut on_signal: impl FnMut(Signal) + Send + 'static) ->
             _ if code != 0 => continue,
             libc::SIGCHLD => process::reap_orphans(),
             libc::SIGHUP => on_signal(Signal::Reload),
+            _ if MEANINGLESS.contains(&signal) => {}
             _ => on_signal(Signal::Terminate),
         }
     };
@@ -48,11 +49,16 @@ pub(super) fn unblock_all() -> io::Result<()> {
     set_mask(libc::SIG_SETMASK, &signal_set(&[]))
 }
 
+/// Signals that end nothing, as in the original: others may be meant.
+const MEANINGLESS: [i32; 3] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
+
 fn our_signals() -> libc::sigset_t {
-    match std::process::id() {
-        1 => signal_set(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD]),
-        _ => signal_set(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP]),
+    let mut signals = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+    signals.extend(MEANINGLESS);
+    if std::process::id() == 1 {
+        signals.push(libc::SIGCHLD);
     }
+    signal_set(&signals)
 }
 
 fn signal_set(signals: &[i32]) -> libc::sigset_t {

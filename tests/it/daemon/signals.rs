@@ -23,6 +23,21 @@ fn term_and_int_end_an_idle_daemon_with_0() {
 }
 
 #[test]
+fn signals_without_a_meaning_end_nothing() {
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/app", "1");
+    for signal in ["USR1", "USR2", "ALRM"] {
+        daemon.signal(signal);
+    }
+    metad.put("/k", "2");
+    env.wait_content("out/app", "2");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn term_ends_a_daemon_that_waits_for_metadata() {
     let mut metad = Metad::start(json!({"k": "1"}));
     metad.stop();

@@ -115,6 +115,8 @@ pub(super) struct Slot {
     pub is_behind: bool,
     /// The inspection in progress is about dest, too.
     pub minds_dest: bool,
+    /// It was logged that the file is to be changed, and it has not been changed since.
+    is_announced: bool,
     backoff: Backoff,
     /// The gist of the last error written to the log: a retry that fails alike is not news.
     said: Option<String>,
@@ -148,6 +150,7 @@ impl Slot {
             outrun: 0,
             is_behind: false,
             minds_dest: false,
+            is_announced: false,
             backoff: Backoff::default(),
             said: None,
         }
@@ -254,12 +257,13 @@ impl Slot {
     }
 
     /// Logs what is to be changed; the same again after a failure is not news.
-    pub(super) fn say(&self, change: &Change) {
-        let level = if self.failure.is_some() {
+    pub(super) fn say(&mut self, change: &Change) {
+        let level = if self.failure.is_some() && self.is_announced {
             Level::Debug
         } else {
             Level::Info
         };
+        self.is_announced = true;
         for line in change.lines(self.resource.shown_dest()) {
             log::at(level, line);
         }
@@ -273,6 +277,7 @@ impl Slot {
         self.inputs = Some(inputs);
         self.dest = self.stamp_of_dest();
         self.changed_by_others = false;
+        self.is_announced = false;
         self.outrun = 0;
         self.held = None;
         self.failure = None;

@@ -107,6 +107,27 @@ fn a_failure_that_lasts_is_one_line_and_its_end_another() {
 }
 
 #[test]
+fn a_change_is_logged_once_also_when_something_failed_before() {
+    let metad = Metad::start(json!({"k": "v"}));
+    let env = Env::with_metad(&metad);
+    env.put("out/app", "old");
+    let check = "check_cmd = \"echo >> $ROOT/tries; test -e $ROOT/allowed\"";
+    env.simple_with("app", r#"{{getv "/new"}}"#, check);
+    let daemon = env.daemon(&["-watch"]);
+    daemon.wait_log("key does not exist: /new");
+    metad.put("/new", "v");
+    let line = env.expand(": INFO Target config $ROOT/out/app out of sync");
+    daemon.wait_log(&line);
+    // The attempts after the first are no news.
+    env.wait_lines("tries", 3);
+    env.put("allowed", "");
+    daemon.wait_log("app has been updated");
+    assert_eq!(daemon.count(&line), 1, "{}", daemon.log());
+    assert_eq!(daemon.count("app has md5sum"), 1, "{}", daemon.log());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn the_level_hides_what_is_below_it() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("app", r#"{{getv "/k"}}"#);

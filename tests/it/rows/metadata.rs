@@ -31,6 +31,10 @@ fn bad_answers() -> Vec<(&'static str, Fault)> {
             "only empty objects",
             typed("application/json", r#"{"hosts": {}}"#),
         ),
+        (
+            "invalid UTF-8",
+            Fault::Raw(b"HTTP/1.1 200 OK\r\nX-Metad-Version: 9\r\nContent-Length: 10\r\n\r\n{\"k\": \"\xff\"}".to_vec()),
+        ),
         ("half a body", Fault::HalfBody),
         ("reset", Fault::Reset),
         ("garbage", Fault::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())),

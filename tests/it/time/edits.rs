@@ -229,7 +229,7 @@ fn a_conf_d_that_was_empty_for_a_while_is_looked_at_again() {
 }
 
 #[test]
-fn a_daemon_that_starts_without_a_resource_finds_the_first() {
+fn row_27_a_daemon_that_starts_without_a_resource_finds_the_first() {
     for mode in [&["-watch", "-interval", "1"][..], &["-interval", "1"]] {
         let metad = Metad::start(json!({"k": "1"}));
         let env = Env::with_metad(&metad);

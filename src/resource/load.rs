@@ -41,7 +41,8 @@ impl Resource {
         let (owner, owner_group) = owner.split_once(':').unwrap_or((&owner, ""));
         let group = name(table, "group")?;
         // Beside a plain owner it is the group of that, as it always was.
-        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
+        let has_owner = !owner.is_empty() || table.is_integer("owner");
+        let is_unit = !group.is_empty() && (!has_owner || !owner_group.is_empty());
         let (gids, file_group) = if owner_group.is_empty() {
             (&["gid", "group"][..], group.as_str())
         } else {

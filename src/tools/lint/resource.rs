@@ -118,6 +118,9 @@ impl<'d> Section<'d> {
         let is_image =
             directory.is_some_and(|directory| directory.is_dir() && !command::is_shared(directory));
         let owner = self.text("owner").map_or("", |(name, _)| name);
+        let number = self.document.entry(self.table, "owner");
+        let is_number = number.is_some_and(|entry| matches!(entry.value, DeValue::Integer(_)));
+        let has_owner = !owner.is_empty() || is_number;
         let (owner, owner_group) = owner.split_once(':').unwrap_or((owner, ""));
         let group = self.text("group").map_or("", |(name, _)| name);
         let user = |name| self.unknown_id(("owner", "uid"), name, platform::user_id, is_image);
@@ -126,7 +129,7 @@ impl<'d> Section<'d> {
         add_id(user(owner), report);
         add_id(of_owner(owner_group), report);
         // Beside a plain owner it is the group of that.
-        let is_unit = !group.is_empty() && (owner.is_empty() || !owner_group.is_empty());
+        let is_unit = !group.is_empty() && (!has_owner || !owner_group.is_empty());
         let (unit, unknown_unit) = if is_unit {
             let is_users = owner_group.is_empty();
             (Some(group.to_owned()), unknown_group.filter(|_| is_users))

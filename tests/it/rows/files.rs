@@ -123,7 +123,11 @@ fn row_10_numbers_are_owners_and_groups_too() {
     env.simple_with("app", "x", &format!("owner = {uid}\ngroup = {gid}"));
     env.simple_with("other", "x", &format!("owner = {uid}\ngroup = {gid}"));
     env.simple_with("fails", "{{if}}", &format!("group = {gid}"));
+    for (name, text) in [("named", "x"), ("named-fails", "{{if}}")] {
+        env.simple_with(name, text, &format!("owner = {uid}\ngroup = \"no-such\""));
+    }
     env.onetime().expect_code(1);
+    assert!(env.path("out/named").exists(), "its owner makes it no unit");
     let data = fs::metadata(env.path("out/app")).expect("the file");
     assert_eq!((data.uid(), data.gid()), (uid, gid));
     assert!(env.path("out/other").exists(), "a number is no unit");

@@ -556,14 +556,21 @@ mod tests {
             (
                 r#"{{range $i, $h := lsdir "/hosts"}}{{getv (printf "/hosts/%s/ip" $h)}}{{end}}"#,
                 &[
-                    "10.0.0.1 < getv (printf \"/hosts/%s/ip\" $h < /hosts/i-1 /hosts/i-1/ip | /hosts/i-1",
-                    "10.0.0.2 < getv (printf \"/hosts/%s/ip\" $h < /hosts/i-2 /hosts/i-2/ip | /hosts/i-2",
+                    "10.0.0.1 < getv (printf \"/hosts/%s/ip\" $h) < /hosts/i-1 /hosts/i-1/ip | /hosts/i-1",
+                    "10.0.0.2 < getv (printf \"/hosts/%s/ip\" $h) < /hosts/i-2 /hosts/i-2/ip | /hosts/i-2",
                 ],
             ),
             (
                 r#"{{join (getvs "/hosts/*/ip") ","}}"#,
                 &[
                     "10.0.0.1,10.0.0.2 < join (getvs \"/hosts/*/ip\") \",\" < /hosts/i-1/ip /hosts/i-2/ip",
+                ],
+            ),
+            (
+                r#"{{(getv "/env/a")}}{{ (split ( getv "/env/b" ) "-" | len) -}}"#,
+                &[
+                    "1 < (getv \"/env/a\") < /env/a",
+                    "1 < (split ( getv \"/env/b\" ) \"-\" | len) < /env/b",
                 ],
             ),
             (

@@ -186,13 +186,12 @@ impl Command {
 }
 
 impl Operand {
-    /// The end of its last field.
+    /// The end of its last field, or of its parenthesis.
     fn end(&self) -> usize {
         let fields = match &self.kind {
             OperandKind::Field(fields)
             | OperandKind::Variable { fields, .. }
             | OperandKind::Chain { fields, .. } => fields.last(),
-            OperandKind::Pipeline(pipeline) => return pipeline.span().end,
             _ => None,
         };
         fields.map_or(self.span.end, |last| last.end.max(self.span.end))
@@ -205,6 +204,11 @@ impl NodeRef<'_> {
         let end = match self {
             NodeRef::Pipeline(pipeline) => pipeline.span().end,
             NodeRef::Command(command) => command.span().end,
+            // Without the parentheses: they begin before the place that Go names.
+            NodeRef::Operand(Operand {
+                kind: OperandKind::Pipeline(pipeline),
+                ..
+            }) => pipeline.span().end,
             NodeRef::Operand(operand) => operand.end(),
             NodeRef::Template(node) => node.end,
         };

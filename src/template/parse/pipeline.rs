@@ -208,9 +208,10 @@ impl Parser<'_> {
                 self.enter()?;
                 let pipeline = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.leave();
+                // From where Go's errors find it to the end of the parenthesis.
                 let span = Span {
                     start: pipeline.pos,
-                    end: pipeline.pos,
+                    end: self.scope.last.end,
                 };
                 let kind = OperandKind::Pipeline(Box::new(pipeline));
                 return Ok(Some(Operand { span, kind }));

@@ -11,6 +11,8 @@ mod hint;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
 use super::format;
@@ -18,7 +20,7 @@ use super::lex::Span;
 use super::missing::Missing;
 use super::node::{
     Branch, Command, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId,
-    TemplateNode,
+    TemplateNode, visit_pipelines,
 };
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
@@ -472,6 +474,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         for arm in &branch.arms {
             let value = self.eval_pipeline(&arm.pipeline)?;
             if value.is_true() {
+                self.decide(branch.lists(), &arm.pipeline);
                 self.trace.enter(|| arm.pipeline.span());
                 self.push(&arm.list, mark, FrameKind::Block);
                 if with {
@@ -482,6 +485,9 @@ impl<'t, T: Trace> State<'t, '_, T> {
             }
         }
         let last = branch.arms.last().map(|arm| &arm.pipeline);
+        if let Some(last) = last {
+            self.decide(branch.lists(), last);
+        }
         self.walk_else(branch.else_list.as_ref(), last, mark);
         Ok(())
     }
@@ -497,10 +503,33 @@ impl<'t, T: Trace> State<'t, '_, T> {
         }
     }
 
+    /// Tells the trace which variables depend on a condition: those that its lists assign, whether
+    /// these are executed or not.
+    fn decide<'l>(&mut self, lists: impl Iterator<Item = &'l List>, condition: &Pipeline) {
+        if !T::FOLLOWS {
+            return;
+        }
+        let mut slots = BTreeSet::new();
+        for list in lists {
+            visit_pipelines(list, &mut |pipeline| {
+                if pipeline.assign {
+                    slots.extend(pipeline.decl.iter().filter_map(|variable| variable.slot));
+                }
+            });
+        }
+        for slot in slots {
+            if let Some(Some((_, origin))) = self.vars.get_mut(self.base + slot) {
+                *origin = self.trace.decided(origin, condition.span());
+            }
+        }
+    }
+
     fn walk_range(&mut self, node: &'t RangeNode) -> Result<()> {
         let mark = self.mark();
         let value = self.eval_pipeline(&node.pipeline)?;
         let items = self.items(value, node)?;
+        let lists = std::iter::once(&node.list).chain(&node.else_list);
+        self.decide(lists, &node.pipeline);
         if items.len() == 0 {
             self.walk_else(node.else_list.as_ref(), Some(&node.pipeline), mark);
             return Ok(());

@@ -34,6 +34,14 @@ pub(super) struct Branch {
     pub else_list: Option<List>,
 }
 
+impl Branch {
+    /// The lists, of which at most one is executed.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &List> {
+        let arms = self.arms.iter().map(|arm| &arm.list);
+        arms.chain(&self.else_list)
+    }
+}
+
 /// A condition, and what to do when it holds.
 #[derive(Debug)]
 pub(super) struct Arm {
@@ -79,6 +87,35 @@ pub(super) struct Pipeline {
     pub assign: bool,
     pub decl: Vec<Declared>,
     pub commands: Vec<Command>,
+}
+
+/// Calls `each` for the pipelines of a list and of the lists in it.
+pub(super) fn visit_pipelines<'t>(list: &'t List, each: &mut impl FnMut(&'t Pipeline)) {
+    for node in list {
+        match node {
+            Node::Action(pipeline) => each(pipeline),
+            Node::If(branch) | Node::With(branch) => {
+                for arm in &branch.arms {
+                    each(&arm.pipeline);
+                    visit_pipelines(&arm.list, each);
+                }
+                branch
+                    .else_list
+                    .iter()
+                    .for_each(|list| visit_pipelines(list, each));
+            }
+            Node::Range(range) => {
+                each(&range.pipeline);
+                visit_pipelines(&range.list, each);
+                range
+                    .else_list
+                    .iter()
+                    .for_each(|list| visit_pipelines(list, each));
+            }
+            Node::Template(template) => template.pipeline.iter().for_each(&mut *each),
+            Node::Text(_) | Node::Break | Node::Continue => {}
+        }
+    }
 }
 
 /// A variable that a pipeline declares or assigns.

@@ -15,6 +15,8 @@ use super::lex::Span;
 pub trait Trace {
     /// What is known of where a value comes from. Travels with variables and dot.
     type Origin: Clone;
+    /// False for a trace that is told nothing of conditions beyond the blocks that begin.
+    const FOLLOWS: bool = true;
 
     /// The origin of the data that the template is executed with.
     fn data(&mut self) -> Self::Origin;
@@ -24,6 +26,12 @@ pub trait Trace {
     fn uses(&mut self, origin: &Self::Origin);
     /// The origin of the node's value.
     fn origin(&mut self) -> Self::Origin;
+    /// The origin of the node's value in a variable from outside the block: that the block was executed
+    /// is part of it.
+    fn assigned(&mut self) -> Self::Origin;
+    /// The origin of a variable that some list assigns, after the node has decided whether that list
+    /// is executed.
+    fn decided(&mut self, origin: &Self::Origin, node: Span) -> Self::Origin;
     /// The node, at this part of the text, has written so many bytes.
     fn wrote(&mut self, node: impl FnOnce() -> Span, size: usize);
     /// A block begins because of the node: a condition, a range, a call of a template.
@@ -40,11 +48,14 @@ pub(super) struct NoTrace;
 
 impl Trace for NoTrace {
     type Origin = ();
+    const FOLLOWS: bool = false;
 
     fn data(&mut self) {}
     fn begin(&mut self) {}
     fn uses(&mut self, (): &()) {}
     fn origin(&mut self) {}
+    fn assigned(&mut self) {}
+    fn decided(&mut self, (): &(), _: Span) {}
     fn wrote(&mut self, _: impl FnOnce() -> Span, _: usize) {}
     fn enter(&mut self, _: impl FnOnce() -> Span) {}
     fn turn(&mut self, (): &(), _: &Value) {}

@@ -45,7 +45,12 @@ impl<'t, T: Trace> State<'t, '_, T> {
     }
 
     fn eval_declared(&mut self, variable: &Declared, assign: bool, value: &Value) -> Result<()> {
-        let value = (Reflected::plain(value.clone()), self.trace.origin());
+        let origin = if assign {
+            self.trace.assigned()
+        } else {
+            self.trace.origin()
+        };
+        let value = (Reflected::plain(value.clone()), origin);
         match variable.slot {
             Some(slot) if !assign => self.declare(slot, value),
             slot => match slot.and_then(|slot| self.var(slot)) {

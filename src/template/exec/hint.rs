@@ -4,7 +4,7 @@ use super::State;
 use super::eval::Args;
 use crate::template::foreign;
 use crate::template::lex::Span;
-use crate::template::node::{List, Node, NodeRef, Operand, OperandKind, Pipeline};
+use crate::template::node::{NodeRef, Operand, OperandKind, Pipeline, visit_pipelines};
 use crate::template::problem::Problem;
 use crate::template::trace::Trace;
 use crate::template::value::Value;
@@ -104,7 +104,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         let wanted = name.of(&self.template.source);
         let mut found: Option<&Pipeline> = None;
         for list in self.template.lists.iter().flatten() {
-            visit(list, &mut |pipeline| {
+            visit_pipelines(list, &mut |pipeline| {
                 let declares = |name: Span| name.of(&self.template.source) == wanted;
                 let before = pipeline.pos < operand.span.start;
                 if before && pipeline.decl.iter().any(|declared| declares(declared.name)) {
@@ -142,27 +142,4 @@ fn hint_at_nil<T: Trace>(node: NodeRef<'_>, state: &State<'_, '_, T>) -> Option<
 /// Returns true if the operand is a function without arguments.
 fn is_call(operand: &Operand) -> bool {
     matches!(operand.kind, OperandKind::Identifier(_))
-}
-
-/// Calls `each` for the pipelines of a list and of the lists in it.
-fn visit<'t>(list: &'t List, each: &mut impl FnMut(&'t Pipeline)) {
-    for node in list {
-        match node {
-            Node::Action(pipeline) => each(pipeline),
-            Node::If(branch) | Node::With(branch) => {
-                for arm in &branch.arms {
-                    each(&arm.pipeline);
-                    visit(&arm.list, each);
-                }
-                branch.else_list.iter().for_each(|list| visit(list, each));
-            }
-            Node::Range(range) => {
-                each(&range.pipeline);
-                visit(&range.list, each);
-                range.else_list.iter().for_each(|list| visit(list, each));
-            }
-            Node::Template(template) => template.pipeline.iter().for_each(&mut *each),
-            Node::Text(_) | Node::Break | Node::Continue => {}
-        }
-    }
 }

@@ -1,0 +1,314 @@
+//! Where each part of a rendered file comes from: the node of the template that wrote it, and the
+//! metadata that this node read, itself or through variables, loops and included files.
+//!
+//! A rendering records it only when asked. Knows nothing of how it is shown.
+
+mod notes;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::funcs::{FUNCTIONS, Funcs, doc};
+use crate::template::value::Str;
+use crate::template::{self, Budget, CallError, Function, Host, Options, Span, Template, Value};
+use crate::tree::View;
+use notes::Witness;
+
+/// The origin of an output. Everything is an index into the lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The parts of the output in order, without gaps.
+    pub parts: Vec<Part>,
+    /// The templates: the resource's own, then those that it includes.
+    pub templates: Vec<Source>,
+    /// The reads of metadata, each once.
+    pub reads: Vec<Read>,
+    /// Sets of reads; the first is empty.
+    pub sets: Vec<Vec<usize>>,
+    /// The reasons why a block was executed; the first is none.
+    pub causes: Vec<Cause>,
+}
+
+/// A part of the output that one node wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The end of the part in bytes; it begins where the one before ends.
+    pub end: usize,
+    /// The template that the node is in.
+    pub template: usize,
+    /// The node's place in the template, in bytes.
+    pub node: Range<usize>,
+    /// What it read.
+    pub reads: usize,
+    /// The innermost block around it.
+    pub cause: usize,
+}
+
+/// A template that took part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The name, as messages have it.
+    pub name: String,
+    /// The text that was executed.
+    pub text: Arc<[u8]>,
+}
+
+/// One read of metadata: a call, or one element of what it found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Read {
+    /// The function.
+    pub function: &'static str,
+    /// Its first argument: a key, a pattern or a path.
+    pub argument: String,
+    /// The keys of the tree that it is about; what a listing or a pattern has found, or else itself.
+    pub keys: Vec<String>,
+}
+
+/// The reason why a block was executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cause {
+    /// The template, and the place of the condition, range or call in it.
+    pub template: usize,
+    /// In bytes.
+    pub node: (usize, usize),
+    /// What that read.
+    pub reads: usize,
+    /// The block around.
+    pub outer: usize,
+}
+
+/// Executes templates as [`Template::execute`] does, and records.
+#[derive(Default)]
+pub(super) struct Recorder(Witness);
+
+impl Recorder {
+    /// Executes a template whose output follows what was recorded before.
+    pub(super) fn execute(
+        &mut self,
+        template: &Template,
+        funcs: &mut Funcs,
+        (dot, options): (&Value, Options),
+        view: &View,
+    ) -> Result<Vec<u8>, template::Error> {
+        let witness = self.0.clone();
+        witness.0.borrow_mut().begin(template, view);
+        let mut host = Witnessed {
+            funcs,
+            witness: witness.clone(),
+        };
+        template.execute_traced(&mut host, dot, options, &mut Budget::default(), witness)
+    }
+
+    /// Records that so many bytes follow that no template has written.
+    pub(super) fn skip(&mut self, size: usize) {
+        let notes = &mut *self.0.0.borrow_mut();
+        notes.collected.clear();
+        notes.part(Span { start: 0, end: 0 }, size);
+    }
+
+    /// Everything that was recorded.
+    pub(super) fn into_provenance(self) -> Provenance {
+        std::mem::take(&mut self.0.0.borrow_mut().provenance)
+    }
+}
+
+/// The functions, with their reads noted.
+struct Witnessed<'f> {
+    funcs: &'f mut Funcs,
+    witness: Witness,
+}
+
+impl Host for Witnessed<'_> {
+    fn functions(&self) -> &'static [Function] {
+        FUNCTIONS
+    }
+
+    fn call(
+        &mut self,
+        index: usize,
+        args: &[Value],
+        budget: &mut Budget,
+    ) -> Result<Value, CallError> {
+        let function = FUNCTIONS.get(index);
+        let reading = function.and_then(doc).and_then(|doc| doc.reads);
+        let function = function.map_or("", |function| function.name);
+        if let ("include", [Value::Str(file), data @ ..]) = (function, args) {
+            return self.include(file, data, budget);
+        }
+        if let (Some(reading), Some(Value::Str(argument))) = (reading, args.first()) {
+            self.witness
+                .0
+                .borrow_mut()
+                .called(function, reading, argument);
+        }
+        self.funcs.call(index, args, budget)
+    }
+}
+
+impl Witnessed<'_> {
+    /// `include`, with the parts of the included file on record.
+    fn include(
+        &mut self,
+        file: &Str,
+        data: &[Value],
+        budget: &mut Budget,
+    ) -> Result<Value, CallError> {
+        let include = self.funcs.begin_include(file, data, budget)?;
+        let witness = self.witness.clone();
+        let outer = witness.0.borrow_mut().begin_include(&include.template);
+        let (data, options) = (data.first().unwrap_or(&Value::Nil), self.funcs.options());
+        let template = &include.template;
+        let rendered = template.execute_traced(self, data, options, budget, witness.clone());
+        witness.0.borrow_mut().end_include(outer);
+        self.funcs.end_include(rendered, budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::funcs::HostEnv;
+    use crate::tree::Tree;
+
+    /// Each part of the output with the text of its node, the keys that it read, and behind a bar
+    /// those of the blocks around it.
+    fn parts(text: &str) -> Vec<String> {
+        let tree = Arc::new(Tree::from_pairs([
+            ("/env/a", "1"),
+            ("/env/b", "2"),
+            ("/hosts/i-1/ip", "10.0.0.1"),
+            ("/hosts/i-2/ip", "10.0.0.2"),
+        ]));
+        let view = tree.view("", &["/".to_owned()]);
+        let around = HostEnv::of_process(&std::env::temp_dir(), Options::default());
+        let mut funcs = Funcs::new(view.clone(), around);
+        let template = Template::parse("t", text.as_bytes(), FUNCTIONS).expect(text);
+        let mut recorder = Recorder::default();
+        let with = (&Value::Nil, Options::default());
+        let out = recorder
+            .execute(&template, &mut funcs, with, &view)
+            .expect("an output");
+        let found = recorder.into_provenance();
+        let mut start = 0;
+        let shown = found.parts.iter().map(|part| {
+            let written = String::from_utf8_lossy(&out[start..part.end]).into_owned();
+            start = part.end;
+            let keys = |set: usize| {
+                let reads = found.sets[set].iter().map(|read| &found.reads[*read]);
+                let keys: Vec<&str> = reads
+                    .flat_map(|read| &read.keys)
+                    .map(|key| &**key)
+                    .collect();
+                keys.join(" ")
+            };
+            let mut line = format!(
+                "{written} < {} < {}",
+                &text[part.node.clone()],
+                keys(part.reads)
+            );
+            let mut cause = part.cause;
+            while cause > 0 {
+                line.push_str(&format!(" | {}", keys(found.causes[cause].reads)));
+                cause = found.causes[cause].outer;
+            }
+            line.trim_end().to_owned()
+        });
+        let shown = shown.collect();
+        assert_eq!(start, out.len(), "the parts are the whole output");
+        shown
+    }
+
+    #[test]
+    fn an_output_has_its_action_and_its_keys() {
+        for (text, want) in [
+            ("a", &["a < a <"][..]),
+            (
+                r#"x={{getv "/env/a"}}"#,
+                &["x= < x= <", r#"1 < getv "/env/a" < /env/a"#],
+            ),
+            (
+                r#"{{$x := getv "/env/a"}}{{$y := add $x 1}}{{$y}}{{getv "/env/b"}}"#,
+                &["2 < $y < /env/a", r#"2 < getv "/env/b" < /env/b"#],
+            ),
+            (
+                r#"{{range gets "/hosts/*/ip"}}{{.Value}},{{end}}"#,
+                &[
+                    "10.0.0.1 < .Value < /hosts/i-1/ip | /hosts/i-1/ip",
+                    ", < , <  | /hosts/i-1/ip",
+                    "10.0.0.2 < .Value < /hosts/i-2/ip | /hosts/i-2/ip",
+                    ", < , <  | /hosts/i-2/ip",
+                ],
+            ),
+            (
+                r#"{{range $i, $h := lsdir "/hosts"}}{{getv (printf "/hosts/%s/ip" $h)}}{{end}}"#,
+                &[
+                    "10.0.0.1 < getv (printf \"/hosts/%s/ip\" $h) < /hosts/i-1 /hosts/i-1/ip | /hosts/i-1",
+                    "10.0.0.2 < getv (printf \"/hosts/%s/ip\" $h) < /hosts/i-2 /hosts/i-2/ip | /hosts/i-2",
+                ],
+            ),
+            (
+                r#"{{join (getvs "/hosts/*/ip") ","}}"#,
+                &[
+                    "10.0.0.1,10.0.0.2 < join (getvs \"/hosts/*/ip\") \",\" < /hosts/i-1/ip /hosts/i-2/ip",
+                ],
+            ),
+            (
+                r#"{{(getv "/env/a")}}{{ (split ( getv "/env/b" ) "-" | len) -}}"#,
+                &[
+                    "1 < (getv \"/env/a\") < /env/a",
+                    "1 < (split ( getv \"/env/b\" ) \"-\" | len) < /env/b",
+                ],
+            ),
+            (
+                r#"{{if exists "/env/none"}}a{{else}}b{{end}}{{with getv "/env/b"}}{{.}}{{end}}"#,
+                &["b < b <  | /env/none", "2 < . < /env/b | /env/b"],
+            ),
+            (
+                r#"{{define "d"}}{{.}}{{end}}{{template "d" (getv "/env/a")}}"#,
+                &["1 < . < /env/a | /env/a"],
+            ),
+        ] {
+            assert_eq!(parts(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_decides_on_a_variable_decides_on_what_is_printed_of_it() {
+        let by_a = r#"{{$x := "-"}}{{if eq (getv "/env/a") "1"}}{{$x = "y"}}{{end}}{{$x}}"#;
+        let not_by_a = r#"{{$x := "-"}}{{if eq (getv "/env/a") "2"}}{{$x = "y"}}{{end}}{{$x}}"#;
+        for (text, want) in [
+            (by_a, &["y < $x <  | /env/a"][..]),
+            (not_by_a, &["- < $x <  | /env/a"]),
+            (
+                r#"{{$x := "-"}}{{if exists "/env/a"}}{{if exists "/env/none"}}{{$x = "y"}}{{end}}{{end}}{{$x}}"#,
+                &["- < $x <  | /env/none | /env/a"],
+            ),
+            (
+                r#"{{$x := ""}}{{if exists "/env/a"}}{{$x = getv "/env/b"}}{{end}}{{$y := $x}}{{$y}}{{$x = "n"}}{{$x}}"#,
+                &["2 < $y < /env/b | /env/a", "n < $x <"],
+            ),
+            (
+                r#"{{$n := 0}}{{range gets "/hosts/*/ip"}}{{$n = add $n 1}}{{$n}}{{end}}{{$n}}"#,
+                &[
+                    "1 < $n <  | /hosts/i-1/ip",
+                    "2 < $n <  | /hosts/i-2/ip",
+                    "2 < $n <  | /hosts/i-1/ip /hosts/i-2/ip",
+                ],
+            ),
+            (
+                r#"{{$x := ""}}{{range ls "/none"}}{{$x = .}}{{else}}{{$x = "e"}}{{end}}{{if $x}}{{$x}}z{{end}}"#,
+                &["e < $x <  |  | /none", "z < z <  |  | /none"],
+            ),
+            (
+                r#"{{$x := ""}}{{if exists "/env/a"}}{{$x = "y"}}{{end}}{{if $x}}{{$x}}z{{end}}"#,
+                &["y < $x <  |  | /env/a", "z < z <  |  | /env/a"],
+            ),
+            (
+                r#"{{define "d"}}{{.}}{{end}}{{$x := 1}}{{if exists "/env/a"}}{{$x = 2}}{{end}}{{template "d" $x}}"#,
+                &["2 < . <  |  | /env/a"],
+            ),
+        ] {
+            assert_eq!(parts(text), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What a recorder notes while templates are executed: the reads of each node, the blocks around it,
+//! and what travels with variables and dot.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Cause, Part, Provenance, Read, Source};
+use crate::go::filepath::Pattern;
+use crate::resource::funcs::Reading;
+use crate::template::value::Str;
+use crate::template::{Span, Template, Trace, Value};
+use crate::tree::View;
+
+/// The most reads of one origin: a list that grows in a loop has as many origins as elements.
+const MOST_READS: usize = 4096;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origin {
+    /// The set of the reads that are in it.
+    pub reads: usize,
+    /// What decided that it is this value and no other.
+    decided: Rc<Decided>,
+}
+
+/// The places of conditions, and the sets of what they read.
+type Decided = BTreeMap<Place, usize>;
+/// The template, and the place in it in bytes.
+type Place = (usize, (usize, usize));
+
+/// A block that is executed.
+struct Block {
+    cause: usize,
+    /// What decided that it is executed. Of a range all turns together, which are many.
+    decided: Decided,
+}
+
+/// What has been noted so far.
+pub(super) struct Notes {
+    view: Option<View>,
+    pub provenance: Provenance,
+    /// The indices of reads, sets, causes and templates that are known.
+    known_reads: BTreeMap<Read, usize>,
+    known_sets: BTreeMap<Vec<usize>, usize>,
+    known_causes: BTreeMap<Cause, usize>,
+    /// Which keys of a read an element stands for, by the element's text.
+    elements: BTreeMap<usize, BTreeMap<Vec<u8>, BTreeSet<String>>>,
+    /// The reads of the node that is executed.
+    pub collected: BTreeSet<usize>,
+    /// What decided on the values that it used.
+    decided: Decided,
+    /// The blocks around it.
+    blocks: Vec<Block>,
+    /// The template that it is in.
+    template: usize,
+    /// The origin of the data of the template that begins next.
+    data: Origin,
+    written: usize,
+    /// The parts of the file that the node has just included, and its size.
+    included: Option<(Vec<Part>, usize)>,
+}
+
+impl Default for Notes {
+    fn default() -> Notes {
+        let provenance = Provenance {
+            sets: vec![Vec::new()],
+            causes: vec![Cause::default()],
+            ..Provenance::default()
+        };
+        Notes {
+            view: None,
+            provenance,
+            known_reads: BTreeMap::new(),
+            known_sets: BTreeMap::from([(Vec::new(), 0)]),
+            known_causes: BTreeMap::new(),
+            elements: BTreeMap::new(),
+            collected: BTreeSet::new(),
+            decided: Decided::new(),
+            blocks: Vec::new(),
+            template: 0,
+            data: Origin::default(),
+            written: 0,
+            included: None,
+        }
+    }
+}
+
+impl Notes {
+    /// Begins with a resource's template.
+    pub(super) fn begin(&mut self, template: &Template, view: &View) {
+        self.view = Some(view.clone());
+        self.blocks.clear();
+        self.open(template);
+    }
+
+    /// Goes on with the nodes of this template.
+    fn open(&mut self, template: &Template) {
+        let (name, text) = (template.name().to_owned(), Arc::clone(template.text()));
+        let templates = &mut self.provenance.templates;
+        let known = templates.iter().position(|source| source.name == name);
+        self.template = known.unwrap_or_else(|| {
+            templates.push(Source { name, text });
+            templates.len() - 1
+        });
+    }
+
+    fn read(&mut self, read: Read) -> usize {
+        if let Some(known) = self.known_reads.get(&read) {
+            return *known;
+        }
+        self.provenance.reads.push(read.clone());
+        let index = self.provenance.reads.len() - 1;
+        self.known_reads.insert(read, index);
+        index
+    }
+
+    fn set(&mut self, reads: Vec<usize>) -> usize {
+        if let Some(known) = self.known_sets.get(&reads) {
+            return *known;
+        }
+        self.provenance.sets.push(reads.clone());
+        let index = self.provenance.sets.len() - 1;
+        self.known_sets.insert(reads, index);
+        index
+    }
+
+    fn collected(&mut self) -> usize {
+        self.set(self.collected.iter().copied().collect())
+    }
+
+    fn use_all(&mut self, set: usize) {
+        let reads = self.provenance.sets.get(set).cloned().unwrap_or_default();
+        let room = MOST_READS.saturating_sub(self.collected.len());
+        self.collected.extend(reads.into_iter().take(room));
+    }
+
+    /// The origin of what the node makes.
+    fn origin(&mut self) -> Origin {
+        Origin {
+            reads: self.collected(),
+            decided: Rc::new(self.decided.clone()),
+        }
+    }
+
+    /// Adds a decision to others.
+    fn decide(&mut self, decided: &mut Decided, place: Place, reads: usize) {
+        let known = decided.get(&place).copied().unwrap_or(0);
+        if reads != known && reads != 0 {
+            let sets = [known, reads].map(|set| self.provenance.sets.get(set));
+            let both: BTreeSet<usize> = sets.into_iter().flatten().flatten().copied().collect();
+            let both = self.set(both.into_iter().take(MOST_READS).collect());
+            decided.insert(place, both);
+        }
+    }
+
+    fn decide_all(&mut self, decided: &mut Decided, more: &Decided) {
+        for (place, reads) in more {
+            self.decide(decided, *place, *reads);
+        }
+    }
+
+    /// The cause of the innermost block.
+    fn innermost(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.cause)
+    }
+
+    /// The innermost block, and within it what else decided on the values that the node used.
+    fn because(&mut self) -> usize {
+        let mut cause = self.innermost();
+        for (place, reads) in self.decided.clone() {
+            if !self
+                .chain(cause)
+                .any(|known| (known.template, known.node) == place)
+            {
+                let (template, node) = place;
+                cause = self.cause(Cause {
+                    template,
+                    node,
+                    reads,
+                    outer: cause,
+                });
+            }
+        }
+        cause
+    }
+
+    /// A cause and those around it.
+    fn chain(&self, cause: usize) -> impl Iterator<Item = &Cause> {
+        let causes = &self.provenance.causes;
+        let at = |index: usize| causes.get(index).filter(|_| index > 0);
+        std::iter::successors(at(cause), move |cause| at(cause.outer))
+    }
+
+    fn cause(&mut self, cause: Cause) -> usize {
+        if let Some(known) = self.known_causes.get(&cause) {
+            return *known;
+        }
+        self.provenance.causes.push(cause.clone());
+        let index = self.provenance.causes.len() - 1;
+        self.known_causes.insert(cause, index);
+        index
+    }
+
+    /// Notes a call that reads metadata.
+    pub(super) fn called(&mut self, function: &'static str, reading: Reading, argument: &Str) {
+        let argument = argument.to_text().into_owned();
+        let Some(view) = self.view.clone() else {
+            return;
+        };
+        let prefix = view.prefix();
+        let mut elements: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |text: &str, key: &str| {
+            let keys = elements.entry(text.as_bytes().to_vec()).or_default();
+            keys.insert(format!("{prefix}{key}"));
+        };
+        let mut keys: Vec<String> = match reading {
+            Reading::Key => vec![format!("{prefix}{argument}")],
+            Reading::Pattern => {
+                let pattern = Pattern::parse(&argument).ok();
+                let found = pattern.map(|pattern| view.matching(&pattern).items);
+                for (key, value) in found.iter().flatten() {
+                    add(if function == "gets" { key } else { value }, key);
+                }
+                elements.values().flatten().cloned().collect()
+            }
+            Reading::Listing => {
+                let dir = argument.trim_end_matches('/');
+                let found = match function {
+                    "lsdir" => view.list_dirs(&argument).items,
+                    _ => view.list(&argument).items,
+                };
+                for name in found {
+                    add(name, &format!("{dir}/{name}"));
+                }
+                elements.values().flatten().cloned().collect()
+            }
+            Reading::System => return,
+        };
+        // That nothing was found is a reason, too.
+        if keys.is_empty() {
+            keys.push(format!("{prefix}{argument}"));
+        }
+        let read = self.read(Read {
+            function,
+            argument,
+            keys,
+        });
+        self.elements.insert(read, elements);
+        self.collected.insert(read);
+    }
+
+    /// The read of one element of what a read has found; the read itself when the element is not
+    /// one of them.
+    fn element(&mut self, read: usize, text: &[u8]) -> usize {
+        let keys = self.elements.get(&read).and_then(|known| known.get(text));
+        let whole = self.provenance.reads.get(read);
+        let (Some(keys), Some(whole)) = (keys, whole) else {
+            return read;
+        };
+        let part = Read {
+            keys: keys.iter().cloned().collect(),
+            ..whole.clone()
+        };
+        self.read(part)
+    }
+
+    /// The origin of one element of a value.
+    fn narrowed(&mut self, origin: &Origin, element: &Value) -> Origin {
+        let text = match element {
+            Value::Str(text) => text.as_bytes().to_vec(),
+            Value::Pair(pair) => pair.key.as_bytes().to_vec(),
+            _ => return origin.clone(),
+        };
+        let reads = self.provenance.sets.get(origin.reads).cloned();
+        let reads = reads.unwrap_or_default().into_iter();
+        let elements: BTreeSet<usize> = reads.map(|read| self.element(read, &text)).collect();
+        Origin {
+            reads: self.set(elements.into_iter().collect()),
+            decided: Rc::clone(&origin.decided),
+        }
+    }
+
+    fn place(&self, node: Span) -> Place {
+        (self.template, (node.start, node.end))
+    }
+
+    /// Goes on with an included file. Returns what is put aside for its end.
+    pub(super) fn begin_include(&mut self, template: &Template) -> Outer {
+        let outer = Outer {
+            collected: self.collected.clone(),
+            decided: self.decided.clone(),
+            parts: std::mem::take(&mut self.provenance.parts),
+            template: self.template,
+            data: std::mem::take(&mut self.data),
+            written: std::mem::take(&mut self.written),
+        };
+        self.data = self.origin();
+        self.open(template);
+        outer
+    }
+
+    /// Goes back to the file that includes: all that the included one has read is its origin, too.
+    pub(super) fn end_include(&mut self, outer: Outer) {
+        let parts = std::mem::replace(&mut self.provenance.parts, outer.parts);
+        let size = std::mem::replace(&mut self.written, outer.written);
+        (self.template, self.data) = (outer.template, outer.data);
+        self.collected = outer.collected;
+        let sets: BTreeSet<usize> = parts.iter().map(|part| part.reads).collect();
+        sets.into_iter().for_each(|set| self.use_all(set));
+        let causes: BTreeSet<usize> = parts.iter().map(|part| part.cause).collect();
+        let causes = causes.into_iter().flat_map(|cause| self.chain(cause));
+        let causes: BTreeSet<Cause> = causes.cloned().collect();
+        let mut decided = outer.decided;
+        for cause in causes {
+            self.decide(&mut decided, (cause.template, cause.node), cause.reads);
+        }
+        self.decided = decided;
+        self.included = Some((parts, size));
+    }
+
+    pub(super) fn part(&mut self, node: Span, size: usize) {
+        let (reads, template) = (self.collected(), self.template);
+        let cause = self.because();
+        let start = self.written;
+        self.written += size;
+        match self.included.take() {
+            // Unchanged by the rest of the pipeline, as far as sizes tell.
+            Some((parts, whole)) if whole == size => {
+                self.provenance
+                    .parts
+                    .extend(parts.into_iter().map(|part| Part {
+                        end: start + part.end,
+                        ..part
+                    }));
+            }
+            _ if size > 0 => self.provenance.parts.push(Part {
+                end: self.written,
+                template,
+                node: node.start..node.end,
+                reads,
+                cause,
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// The state of a file while another one that it includes is executed.
+pub(super) struct Outer {
+    collected: BTreeSet<usize>,
+    decided: Decided,
+    parts: Vec<Part>,
+    template: usize,
+    data: Origin,
+    written: usize,
+}
+
+/// The notes, as the executor and the functions share them.
+#[derive(Clone, Default)]
+pub(super) struct Witness(pub Rc<RefCell<Notes>>);
+
+impl Trace for Witness {
+    type Origin = Origin;
+
+    fn data(&mut self) -> Origin {
+        self.0.borrow().data.clone()
+    }
+
+    fn begin(&mut self) {
+        let notes = &mut *self.0.borrow_mut();
+        notes.collected.clear();
+        notes.decided.clear();
+        notes.included = None;
+    }
+
+    fn uses(&mut self, origin: &Origin) {
+        let notes = &mut *self.0.borrow_mut();
+        notes.use_all(origin.reads);
+        let mut decided = std::mem::take(&mut notes.decided);
+        notes.decide_all(&mut decided, &origin.decided);
+        notes.decided = decided;
+    }
+
+    fn origin(&mut self) -> Origin {
+        self.0.borrow_mut().origin()
+    }
+
+    fn assigned(&mut self) -> Origin {
+        let notes = &mut *self.0.borrow_mut();
+        let mut decided = notes.decided.clone();
+        for block in std::mem::take(&mut notes.blocks) {
+            notes.decide_all(&mut decided, &block.decided);
+            notes.blocks.push(block);
+        }
+        Origin {
+            reads: notes.collected(),
+            decided: Rc::new(decided),
+        }
+    }
+
+    fn decided(&mut self, origin: &Origin, node: Span) -> Origin {
+        let notes = &mut *self.0.borrow_mut();
+        let mut decided = Decided::clone(&origin.decided);
+        let (place, reads) = (notes.place(node), notes.collected());
+        notes.decide(&mut decided, place, reads);
+        let more = notes.decided.clone();
+        notes.decide_all(&mut decided, &more);
+        Origin {
+            reads: origin.reads,
+            decided: Rc::new(decided),
+        }
+    }
+
+    fn wrote(&mut self, node: impl FnOnce() -> Span, size: usize) {
+        self.0.borrow_mut().part(node(), size);
+    }
+
+    fn enter(&mut self, node: impl FnOnce() -> Span) {
+        let node = node();
+        let notes = &mut *self.0.borrow_mut();
+        if node.start == node.end {
+            let cause = notes.innermost();
+            let decided = Decided::new();
+            return notes.blocks.push(Block { cause, decided });
+        }
+        let (place, reads, outer) = (notes.place(node), notes.collected(), notes.because());
+        let mut decided = notes.decided.clone();
+        notes.decide(&mut decided, place, reads);
+        let (template, node) = place;
+        let cause = notes.cause(Cause {
+            template,
+            node,
+            reads,
+            outer,
+        });
+        notes.blocks.push(Block { cause, decided });
+    }
+
+    fn turn(&mut self, origin: &Origin, element: &Value) -> Origin {
+        let notes = &mut *self.0.borrow_mut();
+        let origin = notes.narrowed(origin, element);
+        if let Some(mut block) = notes.blocks.pop() {
+            let around = notes.provenance.causes.get(block.cause).cloned();
+            block.cause = notes.cause(Cause {
+                reads: origin.reads,
+                ..around.unwrap_or_default()
+            });
+            notes.blocks.push(block);
+        }
+        origin
+    }
+
+    fn leave(&mut self) {
+        self.0.borrow_mut().blocks.pop();
+    }
+}

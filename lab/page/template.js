@@ -31,11 +31,13 @@ export function showFindings(found) {
 /** The texts that can be shown: name, text, the file below the image, and the template's number. */
 function sources() {
   if (!file?.name) return [];
-  const included = (file.output?.templates ?? []).slice(1);
+  const resource = file.output?.resource ?? null;
+  const texts = (file.output?.templates ?? []).map(({ name, text }, number) => ({ id: number, name, text, path: `templates/${name}`, number }));
+  const included = texts.filter(({ number }) => number > 0 && number !== resource);
   return [
     { id: "template", name: file.src, text: file.template ?? "", path: `templates/${file.src}`, number: 0 },
-    ...included.map(({ name, text }, index) => ({ id: index + 1, name, text, path: `templates/${name}`, number: index + 1 })),
-    { id: "resource", name: file.name, text: file.resource ?? "", path: `conf.d/${file.name}`, number: null },
+    ...included,
+    { id: "resource", name: file.name, text: file.resource ?? "", path: `conf.d/${file.name}`, number: resource },
   ].filter((source) => source.name);
 }
 
@@ -56,7 +58,7 @@ function showSource() {
   byId("template").setAttribute("aria-label", words().template);
   if (!source) return code.show([]);
   const nodes = source.number === null || !provenance ? [] : provenance.nodes(source.number);
-  const lines = linesOf(source.text, source.number, nodes);
+  const lines = linesOf(source, nodes);
   addNotes(lines, source);
   code.show(lines);
   showList(all);
@@ -70,15 +72,15 @@ export function show(id) {
 
 /** Shows the template with this number, so that its nodes can be seen. */
 export function showNumber(number) {
-  const wanted = number === 0 ? "template" : number;
-  if (wanted !== shown) show(wanted);
+  const wanted = sources().find((source) => source.number === number);
+  if (wanted && wanted.id !== shown) show(wanted.id);
 }
 
 /** The lines of a text, cut into actions and nodes. */
-function linesOf(text, number, nodes) {
+function linesOf({ id, text, number }, nodes) {
   const cuts = [];
   for (const [start, end] of nodes) cuts.push({ start, end, id: nodeId(number, start) });
-  if (number !== null) {
+  if (id !== "resource") {
     for (const match of text.matchAll(/\{\{[\s\S]*?\}\}/g)) {
       cuts.push({ start: match.index, end: match.index + match[0].length, kind: "act" });
     }
@@ -93,11 +95,11 @@ function linesOf(text, number, nodes) {
     const [start, end] = [borders[at], borders[at + 1]];
     while (next < cuts.length && cuts[next].start <= start) open.push(cuts[next++]);
     open = open.filter((cut) => cut.end > start);
-    const id = open.find((cut) => cut.id)?.id ?? null;
+    const node = open.find((cut) => cut.id)?.id ?? null;
     const kind = open.find((cut) => cut.kind)?.kind ?? null;
     text.slice(start, end).split("\n").forEach((piece, index) => {
       if (index > 0) lines.push({ number: lines.length + 1, pieces: [] });
-      if (piece) lines.at(-1).pieces.push([piece, id, kind]);
+      if (piece) lines.at(-1).pieces.push([piece, node, kind]);
     });
   }
   if (lines.length > 1 && lines.at(-1).pieces.length === 0) lines.pop();

@@ -62,6 +62,7 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
         "origins": list,
         "causes": causes.collect::<Vec<_>>(),
         "sets": provenance.sets,
+        "resource": provenance.resource,
         "reads": reads.map(|read| json!([read.function, read.argument, read.keys])).collect::<Vec<_>>(),
         "templates": provenance.templates.iter().map(|one| json!({
             "name": one.name,

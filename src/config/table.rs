@@ -229,6 +229,11 @@ impl Table {
         Error::config(self.place(key), &format!("{key} {message}"))
     }
 
+    /// The line of `key`, from 1.
+    pub fn line_of(&self, key: &str) -> Option<usize> {
+        self.entry(key).map(|entry| entry.line)
+    }
+
     /// `path:line` of `key`; `path` alone when it is not there.
     pub fn place(&self, key: &str) -> String {
         match self.entry(key) {

@@ -16,7 +16,7 @@ use super::load::{below_root, parse_mode};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::template::value::Pair;
-use crate::template::{Budget, Options, Template, Value};
+use crate::template::{self, Options, Template, Value};
 
 /// How many files one resource may make.
 const MOST_ITEMS: usize = 10_000;
@@ -66,6 +66,24 @@ impl Item {
     }
 }
 
+/// The way to execute an action of a key, such as `dest`, with these functions and this dot.
+type Execute<'e> =
+    dyn FnMut(&Template, &mut Funcs, &Value, Options) -> Result<Vec<u8>, template::Error> + 'e;
+
+/// Evaluates `for_each`, and the keys that an item is put into.
+pub(super) struct Actions<'f> {
+    pub funcs: &'f mut Funcs,
+    pub execute: &'f mut Execute<'f>,
+}
+
+impl Actions<'_> {
+    fn evaluate(&mut self, key: &str, text: &str, dot: &Value) -> Result<Vec<u8>> {
+        let template = Template::parse(key, text.as_bytes(), FUNCTIONS)?;
+        let strict = Options { strict: true };
+        Ok((self.execute)(&template, self.funcs, dot, strict)?)
+    }
+}
+
 impl Resource {
     /// Returns true if it makes a file for each item of a list.
     pub(crate) fn is_for_each(&self) -> bool {
@@ -76,13 +94,13 @@ impl Resource {
     pub(super) fn items(
         &self,
         pipeline: &str,
-        funcs: &mut Funcs,
+        mut actions: Actions<'_>,
         config: &Config,
     ) -> Result<Vec<Resource>> {
         let mut made: BTreeMap<PathBuf, String> = BTreeMap::new();
         let mut resources = Vec::new();
-        for item in self.list(pipeline, funcs)? {
-            let resource = self.for_item(&item, funcs, config)?;
+        for item in self.list(pipeline, &mut actions)? {
+            let resource = self.for_item(&item, &mut actions, config)?;
             if let Some(other) = made.insert(resource.dest.clone(), item.key.clone()) {
                 let (key, dest) = (&item.key, resource.dest.display());
                 return Err(self.refuse(&format!(
@@ -99,8 +117,8 @@ impl Resource {
     }
 
     /// The items: what the pipeline gives, by way of JSON.
-    fn list(&self, pipeline: &str, funcs: &mut Funcs) -> Result<Vec<Item>> {
-        let json = execute("for_each", &wrap(pipeline), &Value::Nil, funcs)?;
+    fn list(&self, pipeline: &str, actions: &mut Actions<'_>) -> Result<Vec<Item>> {
+        let json = actions.evaluate("for_each", &wrap(pipeline), &Value::Nil)?;
         let items = match serde_json::from_slice(&json) {
             Ok(Json::Null) => Vec::new(),
             Ok(Json::Array(items)) => items,
@@ -117,9 +135,14 @@ impl Resource {
         items.iter().map(item).collect()
     }
 
-    fn for_item(&self, item: &Item, funcs: &mut Funcs, config: &Config) -> Result<Resource> {
+    fn for_item(
+        &self,
+        item: &Item,
+        actions: &mut Actions<'_>,
+        config: &Config,
+    ) -> Result<Resource> {
         let mut put = |key: &'static str, text: &str, check: fn(&str) -> Option<&'static str>| {
-            self.put_item(item, (key, text), check, funcs)
+            self.put_item(item, (key, text), check, actions)
         };
         let dest: PathBuf = put("dest", &self.dest.to_string_lossy(), as_name)?.into();
         let mode = put("mode", &self.mode_text, as_name)?;
@@ -146,7 +169,7 @@ impl Resource {
         item: &Item,
         (key, text): (&'static str, &str),
         check: fn(&str) -> Option<&'static str>,
-        funcs: &mut Funcs,
+        actions: &mut Actions<'_>,
     ) -> Result<String> {
         let dot = item.to_value();
         let mut put = String::new();
@@ -155,7 +178,7 @@ impl Resource {
                 put.push_str(part.text());
                 continue;
             };
-            let value = execute(key, action, &dot, funcs)?;
+            let value = actions.evaluate(key, action, &dot)?;
             let value = String::from_utf8_lossy(&value);
             if let Some(problem) = check(&value) {
                 let name = &item.key;
@@ -194,12 +217,6 @@ pub(crate) fn with_sample(text: &str) -> String {
 
 fn wrap(pipeline: &str) -> String {
     format!("{{{{toJson ({pipeline})}}}}")
-}
-
-fn execute(name: &str, text: &str, dot: &Value, funcs: &mut Funcs) -> Result<Vec<u8>> {
-    let template = Template::parse(name, text.as_bytes(), FUNCTIONS)?;
-    let strict = Options { strict: true };
-    Ok(template.execute(funcs, dot, strict, &mut Budget::default())?)
 }
 
 /// A part of a text.

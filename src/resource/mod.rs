@@ -45,7 +45,7 @@ use funcs::{Funcs, HostEnv};
 use input::FileInput;
 pub use inputs::{Inputs, SystemInputs};
 pub(crate) use invocations::with_staged;
-use items::Item;
+use items::{Actions, Item};
 use provenance::{Provenance, Recorder};
 use stage::{Attributes, Difference, Directories, Stage, Target};
 pub use stamp::{SETTLED, Stamp};
@@ -275,11 +275,23 @@ impl Resource {
         config: &Config,
     ) -> Result<(Vec<u8>, Provenance)> {
         let mut recorder = Recorder::default();
-        let mut rendered = self.render_recorded(templates, tree, config, &mut recorder)?;
-        let mut content = std::mem::take(&mut rendered.content);
+        if !self.is_for_each() {
+            let rendered = self.render_recorded(templates, tree, config, &mut recorder)?;
+            return Ok((rendered.content, recorder.into_provenance()));
+        }
+        let rendered =
+            self.render_by(templates, tree, config, |key, funcs, dot, options, view| {
+                recorder.evaluate(key, funcs, (dot, options), view)
+            })?;
+        let path = template_path(&config.confdir.join("templates"), &self.src);
+        // One that cannot be read is the error of the first item.
+        if let Ok(parsed) = templates.get(&path, &self.src) {
+            recorder.begin_items(&parsed.template, self);
+        }
+        let mut content = Vec::new();
         for item in rendered.items.into_iter().flatten() {
             let title = items::title(item.dest());
-            recorder.skip(title.len());
+            recorder.begin_item(&item, title.len());
             content.extend_from_slice(title.as_bytes());
             let made = item.render_recorded(templates, tree, config, &mut recorder)?;
             content.extend_from_slice(&made.content);
@@ -314,7 +326,7 @@ impl Resource {
         templates: &mut Templates,
         tree: &Arc<Tree>,
         config: &Config,
-        execute: impl FnOnce(
+        mut execute: impl FnMut(
             &Template,
             &mut Funcs,
             &Value,
@@ -332,8 +344,12 @@ impl Resource {
             return Ok(Rendered::nothing(inputs(Funcs::new(view, around), None)));
         }
         if let Some(pipeline) = &self.for_each {
-            let mut funcs = Funcs::new(view, around);
-            let items = self.items(pipeline, &mut funcs, config)?;
+            let mut funcs = Funcs::new(view.clone(), around);
+            let actions = Actions {
+                funcs: &mut funcs,
+                execute: &mut |key, funcs, dot, options| execute(key, funcs, dot, options, &view),
+            };
+            let items = self.items(pipeline, actions, config)?;
             let mut rendered = Rendered::nothing(inputs(funcs, None));
             rendered.items = Some(items);
             return Ok(rendered);

@@ -314,6 +314,51 @@ fn pointing_shows_what_belongs_together_in_both_directions() {
 }
 
 #[test]
+fn the_files_of_items_are_tied_to_their_keys() {
+    let image = Image::new(&json!({
+        "sites": {"a.example": {"port": "80"}, "b.example": {"port": "81"}},
+        "host": {"ip": "10.0.0.1"},
+    }));
+    image.put("templates/site.tmpl", "name {{.}}\n");
+    image.put(
+        "conf.d/site.toml",
+        "[template]\nsrc = \"site.tmpl\"\ndest = \"/etc/{{.}}.conf\"\nkeys = [\"/\"]\nfor_each = 'lsdir \"/sites\"'\n",
+    );
+    let lab = image.show();
+    let Some(browser) = open("items", &lab, WIDE) else {
+        return;
+    };
+    browser.wait_text("#output", "name b.example");
+    let find = |text: &str, id: &str| {
+        browser.eval(&format!(
+            "[...document.querySelectorAll('#output .origin-of')].find((one) => one.textContent === {text:?}).id = {id:?}"
+        ));
+    };
+    find("b.example", "item");
+    find("==> /etc/b.example.conf <==", "title");
+    browser.point("#item");
+    browser.wait_text(
+        "#origin",
+        "because of for_each = 'lsdir \"/sites\"' conf.d/site.toml:5",
+    );
+    browser.click("#item");
+    browser.wait("document.querySelector('.node.pointed').dataset.key === '/sites/b.example'");
+    browser.wait_text("#template .strong", ".");
+    browser.press(ESCAPE);
+    // The path of the file is that of the resource, which is shown then.
+    browser.click("#title");
+    browser.wait_text("#sources [aria-selected=true]", "site.toml");
+    browser.wait_text("#template .strong", "dest = \"/etc/{{.}}.conf\"");
+    browser.wait_text("#template .weak", "for_each");
+    browser.press(ESCAPE);
+    browser.point(".node[data-key=\"/sites/a.example\"]");
+    browser.wait_text("#output .strong", "==> /etc/a.example.conf <==");
+    browser.wait_text("#output .weak", "name ");
+    browser.wait_text("#origin", "used in site.toml (2 lines)");
+    assert_no_errors(&browser);
+}
+
+#[test]
 fn hostile_values_are_text() {
     let hostile = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>";
     let image = Image::new(&json!({

@@ -377,24 +377,73 @@ fn origins_lead_from_the_output_to_the_keys_and_back() {
 }
 
 #[test]
-fn the_titles_of_items_are_not_of_the_template() {
-    let image = Image::new(&json!({"hosts": {"i-1": {"ip": "10.0.0.1"}}}));
+fn the_files_of_items_come_from_the_items() {
+    let image = Image::new(&json!({
+        "hosts": {"i-1": {"ip": "10.0.0.1"}, "i-2": {"ip": "10.0.0.2"}},
+        "names": {"i-1": "one", "i-2": "two"},
+    }));
     image.put("templates/site.tmpl", "site {{.}}");
     image.put(
         "conf.d/site.toml",
-        "[template]\nsrc = \"site.tmpl\"\ndest = \"/etc/{{.}}\"\nkeys = [\"/\"]\nfor_each = 'lsdir \"/hosts\"'\n",
+        "[template]\nsrc = \"site.tmpl\"\ndest = '/etc/{{getv (printf \"/names/%s\" .)}}'\n\
+         keys = [\"/\"]\nfor_each = 'lsdir \"/hosts\"'\n",
+    );
+    image.put("templates/pair.tmpl", "{{.Value}}\n");
+    image.put(
+        "conf.d/pair.toml",
+        "[template]\nsrc = \"pair.tmpl\"\ndest = \"/etc/{{base .Key}}\"\nkeys = [\"/\"]\n\
+         for_each = 'gets \"/names/*\"'\n",
     );
     let lab = image.show();
     let output = &lab.file("site.toml")["output"];
-    let place = |line: usize| {
-        let origin = output["lines"][line][1].as_u64().expect("a number");
-        let origin = &output["origins"][origin as usize];
-        (origin[1].clone(), origin[2].clone())
+    // The text, the action and the keys of a piece, and the same of the reason for it.
+    let piece = |output: &serde_json::Value, line: usize, place: usize| {
+        let line = &output["lines"][line];
+        let number = |json: &serde_json::Value| json.as_u64().expect("a number") as usize;
+        let origin = &output["origins"][number(&line[2 * place + 1])];
+        let action = |origin: &serde_json::Value| {
+            let text = &output["templates"][number(&origin[0])]["text"];
+            let text = text.as_str().expect("a text");
+            text[number(&origin[1])..number(&origin[2])].to_owned()
+        };
+        let keys = |set: &serde_json::Value| {
+            let set = output["sets"][number(set)].as_array().expect("a set");
+            let keys = set.iter().map(|read| &output["reads"][number(read)][2]);
+            keys.map(ToString::to_string).collect::<String>()
+        };
+        let cause = &output["causes"][number(&origin[4])];
+        let (made, reason) = (keys(&origin[3]), keys(&cause[3]));
+        format!(
+            "{} < {} < {made} | {} < {reason}",
+            line[2 * place],
+            action(origin),
+            action(cause)
+        )
     };
-    assert_eq!(output["lines"][0][0], "==> /etc/i-1 <==");
-    assert_eq!(place(0), (json!(0), json!(0)));
-    assert_eq!(output["lines"][1][0], "site ");
-    assert_eq!(place(1), (json!(0), json!(5)));
+    let because = |key: &str| format!("| for_each = 'lsdir \"/hosts\"' < [\"{key}\"]");
+    for (line, place, want) in [
+        (
+            0,
+            0,
+            r#""==> /etc/one <==" < dest = '/etc/{{getv (printf "/names/%s" .)}}' < ["/hosts/i-1"]["/names/i-1"]"#,
+        ),
+        (1, 0, r#""site " < site  < "#),
+        (1, 1, r#""i-1" < . < ["/hosts/i-1"]"#),
+    ] {
+        assert_eq!(
+            piece(output, line, place),
+            format!("{want} {}", because("/hosts/i-1"))
+        );
+    }
+    assert_eq!(
+        piece(&lab.file("pair.toml")["output"], 3, 0),
+        r#""two" < .Value < ["/names/i-2"] | for_each = 'gets "/names/*"' < ["/names/i-2"]"#
+    );
+    let uses = lab.ask("uses", &json!({"edits": [], "key": "/hosts/i-2"}));
+    assert_eq!(
+        uses["files"],
+        json!([{"file": "site.toml", "lines": [2, 3], "decided": []}])
+    );
 }
 
 #[test]

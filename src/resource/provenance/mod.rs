@@ -6,13 +6,20 @@
 mod notes;
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::Resource;
 use super::funcs::{FUNCTIONS, Funcs, doc};
+use super::items::Item;
+use crate::config::table::{LARGEST, Table, read_file};
 use crate::template::value::Str;
 use crate::template::{self, Budget, CallError, Function, Host, Options, Span, Template, Value};
 use crate::tree::View;
 use notes::Witness;
+
+/// No part of a text.
+const NOTHING: Span = Span { start: 0, end: 0 };
 
 /// The origin of an output. Everything is an index into the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +28,8 @@ pub struct Provenance {
     pub parts: Vec<Part>,
     /// The templates: the resource's own, then those that it includes.
     pub templates: Vec<Source>,
+    /// The conf.d file among them, where `for_each` and `dest` have made parts of the output.
+    pub resource: Option<usize>,
     /// The reads of metadata, each once.
     pub reads: Vec<Read>,
     /// Sets of reads; the first is empty.
@@ -99,17 +108,66 @@ impl Recorder {
         template.execute_traced(&mut host, dot, options, &mut Budget::default(), witness)
     }
 
+    /// Executes an action of a conf.d file that makes no part of the output: `for_each`, or a key that
+    /// an item is put into.
+    pub(super) fn evaluate(
+        &mut self,
+        key: &Template,
+        funcs: &mut Funcs,
+        (dot, options): (&Value, Options),
+        view: &View,
+    ) -> Result<Vec<u8>, template::Error> {
+        let witness = self.0.clone();
+        witness.0.borrow_mut().begin_key(dot, view);
+        let mut host = Witnessed {
+            funcs,
+            witness: witness.clone(),
+        };
+        let budget = &mut Budget::default();
+        let value = key.execute_traced(&mut host, dot, options, budget, witness.clone());
+        witness.0.borrow_mut().end_key(key.name(), dot);
+        value
+    }
+
+    /// Goes on with the files of the items of a resource with `for_each`.
+    pub(super) fn begin_items(&mut self, template: &Template, resource: &Resource) {
+        let notes = &mut *self.0.0.borrow_mut();
+        notes.open(template);
+        let text = read_file(&resource.path, LARGEST).unwrap_or_default();
+        let place = |key| place_of(&resource.path, &text, key).unwrap_or(NOTHING);
+        notes.keys = (place("for_each"), place("dest"));
+        let name = resource.path.file_name().unwrap_or_default();
+        let name = format!("conf.d/{}", name.to_string_lossy());
+        let text = text.into();
+        notes.provenance.templates.push(Source { name, text });
+        notes.provenance.resource = Some(notes.provenance.templates.len() - 1);
+    }
+
+    /// Records that a title of so many bytes follows, and the file of an item.
+    pub(super) fn begin_item(&mut self, resource: &Resource, title: usize) {
+        let item = resource.item.as_ref().map_or(Value::Nil, Item::to_value);
+        self.0.0.borrow_mut().begin_item(&item, title);
+    }
+
     /// Records that so many bytes follow that no template has written.
     pub(super) fn skip(&mut self, size: usize) {
-        let notes = &mut *self.0.0.borrow_mut();
-        notes.collected.clear();
-        notes.part(Span { start: 0, end: 0 }, size);
+        self.0.0.borrow_mut().skip(size);
     }
 
     /// Everything that was recorded.
     pub(super) fn into_provenance(self) -> Provenance {
         std::mem::take(&mut self.0.0.borrow_mut().provenance)
     }
+}
+
+/// The line of a key of a conf.d file.
+fn place_of(path: &Path, text: &[u8], key: &str) -> Option<Span> {
+    let table = Table::parse(path, &String::from_utf8_lossy(text)).ok()?;
+    let number = table.section("template").ok()??.line_of(key)?;
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    let start = lines.by_ref().take(number - 1).map(<[u8]>::len).sum();
+    let end = start + lines.next()?.trim_ascii_end().len();
+    Some(Span { start, end })
 }
 
 /// The functions, with their reads noted.

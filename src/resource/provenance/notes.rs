@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Cause, Part, Provenance, Read, Source};
+use super::{Cause, NOTHING, Part, Provenance, Read, Source};
 use crate::go::filepath::Pattern;
 use crate::resource::funcs::Reading;
 use crate::template::value::Str;
@@ -31,6 +31,7 @@ type Decided = BTreeMap<Place, usize>;
 type Place = (usize, (usize, usize));
 
 /// A block that is executed.
+#[derive(Clone)]
 struct Block {
     cause: usize,
     /// What decided that it is executed. Of a range all turns together, which are many.
@@ -48,7 +49,7 @@ pub(super) struct Notes {
     /// Which keys of a read an element stands for, by the element's text.
     elements: BTreeMap<usize, BTreeMap<Vec<u8>, BTreeSet<String>>>,
     /// The reads of the node that is executed.
-    pub collected: BTreeSet<usize>,
+    collected: BTreeSet<usize>,
     /// What decided on the values that it used.
     decided: Decided,
     /// The blocks around it.
@@ -57,6 +58,13 @@ pub(super) struct Notes {
     template: usize,
     /// The origin of the data of the template that begins next.
     data: Origin,
+    /// The origin of the list of `for_each`, and the reads of `dest` by item.
+    list: Origin,
+    dests: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    /// The places of `for_each` and `dest` in the conf.d file.
+    pub keys: (Span, Span),
+    /// That there is the item that is rendered.
+    item: Option<Block>,
     written: usize,
     /// The parts of the file that the node has just included, and its size.
     included: Option<(Vec<Part>, usize)>,
@@ -81,6 +89,10 @@ impl Default for Notes {
             blocks: Vec::new(),
             template: 0,
             data: Origin::default(),
+            list: Origin::default(),
+            dests: BTreeMap::new(),
+            keys: (NOTHING, NOTHING),
+            item: None,
             written: 0,
             included: None,
         }
@@ -91,15 +103,72 @@ impl Notes {
     /// Begins with a resource's template.
     pub(super) fn begin(&mut self, template: &Template, view: &View) {
         self.view = Some(view.clone());
-        self.blocks.clear();
+        self.blocks = self.item.iter().cloned().collect();
         self.open(template);
     }
 
+    /// Begins with the action of a key of a conf.d file. Its dot is an item of the list, if anything.
+    pub(super) fn begin_key(&mut self, dot: &Value, view: &View) {
+        self.view = Some(view.clone());
+        self.blocks.clear();
+        self.data = match dot {
+            Value::Nil => Origin::default(),
+            item => self.narrowed(&self.list.clone(), item),
+        };
+    }
+
+    /// Keeps the origin of the action's value, which is no part of the output.
+    pub(super) fn end_key(&mut self, key: &str, dot: &Value) {
+        self.provenance.parts.clear();
+        self.written = 0;
+        match (key, element_text(dot)) {
+            ("for_each", _) => self.list = self.origin(),
+            ("dest", Some(item)) => {
+                let reads = self.collected.iter().copied();
+                self.dests.entry(item).or_default().extend(reads);
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on with an item, and a title of so many bytes for its file.
+    pub(super) fn begin_item(&mut self, item: &Value, title: usize) {
+        let origin = self.narrowed(&self.list.clone(), item);
+        let (list, dest) = self.keys;
+        let resource = self.provenance.resource.unwrap_or(0);
+        let place = (resource, (list.start, list.end));
+        let mut decided = Decided::clone(&origin.decided);
+        self.decide(&mut decided, place, origin.reads);
+        let cause = self.cause(Cause {
+            template: resource,
+            node: place.1,
+            reads: origin.reads,
+            outer: 0,
+        });
+        self.data = origin;
+        self.item = Some(Block { cause, decided });
+        let item = element_text(item).unwrap_or_default();
+        self.collected = self.dests.get(&item).cloned().unwrap_or_default();
+        self.decided.clear();
+        self.blocks = self.item.iter().cloned().collect();
+        self.template = resource;
+        self.part(dest, title);
+    }
+
+    /// Notes bytes that no template has written.
+    pub(super) fn skip(&mut self, size: usize) {
+        self.collected.clear();
+        self.decided.clear();
+        self.part(NOTHING, size);
+    }
+
     /// Goes on with the nodes of this template.
-    fn open(&mut self, template: &Template) {
+    pub(super) fn open(&mut self, template: &Template) {
         let (name, text) = (template.name().to_owned(), Arc::clone(template.text()));
         let templates = &mut self.provenance.templates;
-        let known = templates.iter().position(|source| source.name == name);
+        // Two may have one name: that of a resource is without its directory.
+        let is_it = |source: &Source| source.name == name && source.text == text;
+        let known = templates.iter().position(is_it);
         self.template = known.unwrap_or_else(|| {
             templates.push(Source { name, text });
             templates.len() - 1
@@ -268,10 +337,8 @@ impl Notes {
 
     /// The origin of one element of a value.
     fn narrowed(&mut self, origin: &Origin, element: &Value) -> Origin {
-        let text = match element {
-            Value::Str(text) => text.as_bytes().to_vec(),
-            Value::Pair(pair) => pair.key.as_bytes().to_vec(),
-            _ => return origin.clone(),
+        let Some(text) = element_text(element) else {
+            return origin.clone();
         };
         let reads = self.provenance.sets.get(origin.reads).cloned();
         let reads = reads.unwrap_or_default().into_iter();
@@ -344,6 +411,15 @@ impl Notes {
             }),
             _ => {}
         }
+    }
+}
+
+/// The text by which an element of a list is known.
+fn element_text(element: &Value) -> Option<Vec<u8>> {
+    match element {
+        Value::Str(text) => Some(text.as_bytes().to_vec()),
+        Value::Pair(pair) => Some(pair.key.as_bytes().to_vec()),
+        _ => None,
     }
 }
 

@@ -146,7 +146,7 @@ pub fn flag_name(name: &str) -> Option<&'static str> {
 }
 
 /// The command line, as typed.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Args {
     /// By flag, in the order typed; a switch is `true` or `false`.
     values: Vec<(&'static str, Vec<String>)>,

@@ -34,7 +34,7 @@ impl Lab {
         Some(match question {
             "view" => life().map(|life| view::show(&life, request)),
             "overview" => life().and_then(|life| overview::show(&life, request, &self.tickets)),
-            "findings" => life().and_then(|life| findings::show(&life, self.image.args())),
+            "findings" => life().and_then(|life| findings::show(&life)),
             "uses" => life().map(|life| uses::find(&life, request)),
             "recording" => life().map(|life| json!({"text": dump::text_of(&life.tree, None)})),
             "another-node" => life().map(|life| {

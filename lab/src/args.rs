@@ -27,15 +27,40 @@ The lab listens on this machine only, runs no command and writes no file except 
 pub(crate) enum Command {
     Help,
     Show {
-        image: Args,
+        image: Flags,
         port: u16,
     },
     Report {
-        image: Args,
+        image: Flags,
         path: PathBuf,
         /// Further keys to hide.
         redaction: Vec<String>,
     },
+}
+
+/// The flags of confd for an image.
+pub(crate) struct Flags {
+    flags: Vec<String>,
+    /// The confd.toml of the image, which may come and go. None when another one was named.
+    pub settings: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The flags as they are now, as confd's parser reads them.
+    pub(crate) fn args(&self) -> Result<Args, String> {
+        let settings = self.settings.iter().filter(|path| path.is_file());
+        let settings = settings.flat_map(|path| ["-config-file".to_owned(), shown(path)]);
+        let flags = settings.chain(self.flags.iter().cloned());
+        match cli::parse(flags.map(OsString::from)) {
+            Ok(Request::Run(args)) => Ok(args),
+            Ok(_) => Err("flags of confd's own tools have no meaning here".to_owned()),
+            Err(error) => Err(error.chain()),
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// The reason why the program ends, and its exit code.
@@ -139,7 +164,7 @@ impl Own {
 }
 
 /// The flags of confd for an image in a directory.
-fn image_args(directory: &Path, passed: Vec<String>) -> Result<Args, Failure> {
+fn image_args(directory: &Path, passed: Vec<String>) -> Result<Flags, Failure> {
     let conf_d = directory.join("conf.d");
     if !conf_d.is_dir() {
         let directory = directory.display();
@@ -153,12 +178,8 @@ fn image_args(directory: &Path, passed: Vec<String>) -> Result<Args, Failure> {
             arg.starts_with('-') && flag.split('=').next() == Some(name)
         })
     };
-    let shown = |path: &Path| path.display().to_string();
     let mut flags = vec!["-confdir".to_owned(), shown(directory)];
-    let settings = directory.join("confd.toml");
-    if !is_given("config-file") && settings.is_file() {
-        flags.extend(["-config-file".to_owned(), shown(&settings)]);
-    }
+    let settings = (!is_given("config-file")).then(|| directory.join("confd.toml"));
     if !is_given("file") && !is_given("node") && !is_given("backend") {
         let mut found = RECORDINGS.iter().map(|name| directory.join(name));
         let Some(found) = found.find(|path| path.is_file()) else {
@@ -172,10 +193,10 @@ fn image_args(directory: &Path, passed: Vec<String>) -> Result<Args, Failure> {
         flags.extend(["-backend".to_owned(), "metad".to_owned()]);
     }
     flags.extend(passed);
-    match cli::parse(flags.into_iter().map(OsString::from)) {
-        Ok(Request::Run(args)) => Ok(args),
-        Ok(_) => Err(usage("flags of confd's own tools have no meaning here")),
-        Err(error) => Err(usage(error.chain())),
+    let flags = Flags { flags, settings };
+    match flags.args() {
+        Ok(_) => Ok(flags),
+        Err(problem) => Err(usage(problem)),
     }
 }
 
@@ -228,7 +249,8 @@ mod tests {
             panic!("an image to show");
         };
         assert_eq!(port, 7000);
-        let file = image.last("file").map(Path::new);
+        let args = image.args().expect("good flags");
+        let file = args.last("file").map(Path::new);
         assert!(file.is_some_and(|file| file.ends_with("zookeeper/metadata.json")));
     }
 }

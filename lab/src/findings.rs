@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use app_agent::cli::Args;
 use app_agent::tools::finding::{Finding, Report, Severity};
 use app_agent::tools::lint;
 use serde_json::{Value as Json, json};
@@ -10,15 +9,15 @@ use serde_json::{Value as Json, json};
 use crate::selection::Life;
 
 /// All findings.
-pub(crate) fn report(life: &Life, args: &Args) -> Result<Report, String> {
+pub(crate) fn report(life: &Life) -> Result<Report, String> {
     let prefix = life.state.config.prefix.as_deref();
-    let found = lint::examine_with(args, prefix, Arc::clone(&life.tree));
+    let found = lint::examine_with(&life.state.args, prefix, Arc::clone(&life.tree));
     found.map_err(|error| error.chain())
 }
 
 /// The findings with their files below conf.d and templates.
-pub(crate) fn show(life: &Life, args: &Args) -> Result<Json, String> {
-    let report = report(life, args)?;
+pub(crate) fn show(life: &Life) -> Result<Json, String> {
+    let report = report(life)?;
     let confdir = lint::shown(&life.state.config.confdir);
     let findings = report.findings().into_iter();
     let findings = findings.map(|finding| show_finding(finding, &confdir));

@@ -3,17 +3,21 @@
 //! Replaced as a whole when something is saved. What is wrong with a file that was saved is a
 //! problem on the page; the last good settings and metadata stay.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use app_agent::backend::Backend;
 use app_agent::cli::Args;
 use app_agent::config::{Config, Source};
+use app_agent::resource::{self, Resource};
 use app_agent::tools::{looks, rehearse};
 use app_agent::tree::Tree;
 
+use crate::args::Flags;
+
 /// An image, as the command line names it.
 pub(crate) struct Image {
-    args: Args,
+    flags: Flags,
     /// The looks of its files before they were read first.
     opened: looks::Looks,
     state: RwLock<Arc<State>>,
@@ -24,6 +28,8 @@ pub(crate) struct Image {
 pub(crate) struct State {
     /// Counts the changes on disk.
     pub generation: u64,
+    /// The flags of confd that it has now.
+    pub args: Args,
     pub config: Config,
     /// The metadata, as recorded or from the node.
     pub tree: Arc<Tree>,
@@ -31,13 +37,17 @@ pub(crate) struct State {
     pub own: Option<String>,
     /// What is wrong with settings or metadata since they were read last.
     pub problems: Vec<String>,
+    /// The templates of its resources, wherever they are.
+    pub templates: Vec<PathBuf>,
 }
 
 impl Image {
     /// Reads the settings and the metadata, which must be good at first.
-    pub(crate) fn open(args: Args) -> Result<Image, String> {
+    pub(crate) fn open(flags: Flags) -> Result<Image, String> {
+        let args = flags.args()?;
         let mut config = load(&args)?;
-        let opened = looks::of_image(&config, &args);
+        let templates = templates(&config);
+        let opened = look(&config, &args, &flags, &templates);
         let tree = Backend::new(&config)
             .fetch()
             .map_err(|error| error.chain())?
@@ -45,13 +55,15 @@ impl Image {
         rehearse::set_prefix(&mut config, &tree);
         let state = State {
             generation: 1,
+            args,
             config,
             own: own_node(&tree),
             tree,
             problems: Vec::new(),
+            templates,
         };
         Ok(Image {
-            args,
+            flags,
             opened,
             state: RwLock::new(Arc::new(state)),
         })
@@ -63,11 +75,6 @@ impl Image {
         Arc::clone(&state)
     }
 
-    /// The flags of confd that it was opened with.
-    pub(crate) fn args(&self) -> &Args {
-        &self.args
-    }
-
     /// The looks of its files when they were opened.
     pub(crate) fn opened(&self) -> &looks::Looks {
         &self.opened
@@ -75,7 +82,11 @@ impl Image {
 
     /// The looks of its files now.
     pub(crate) fn looks(&self) -> looks::Looks {
-        looks::of_image(&self.state().config, &self.args)
+        self.looks_of(&self.state())
+    }
+
+    fn looks_of(&self, state: &State) -> looks::Looks {
+        look(&state.config, &state.args, &self.flags, &state.templates)
     }
 
     /// Returns true if its metadata comes from a file, not from a live node.
@@ -83,17 +94,24 @@ impl Image {
         matches!(self.state().config.source, Source::File(_))
     }
 
-    /// Reads the settings and a recording again, after something was saved.
-    pub(crate) fn reload(&self) {
+    /// Reads the settings and a recording again, after something was saved. Returns the looks of the
+    /// files before that.
+    pub(crate) fn reload(&self) -> looks::Looks {
         let old = self.state();
         let mut new = State {
             problems: Vec::new(),
             ..State::clone(&old)
         };
-        match load(&self.args) {
+        match self.flags.args() {
+            Ok(args) => new.args = args,
+            Err(problem) => new.problems.push(problem),
+        }
+        match load(&new.args) {
             Ok(config) => new.config = config,
             Err(problem) => new.problems.push(problem),
         }
+        new.templates = templates(&new.config);
+        let looks = self.looks_of(&new);
         if self.is_recorded() {
             match Backend::new(&new.config).fetch() {
                 Ok(fetched) => new.tree = fetched.tree,
@@ -102,6 +120,7 @@ impl Image {
         }
         rehearse::set_prefix(&mut new.config, &new.tree);
         self.replace(new);
+        looks
     }
 
     /// Goes on with the metadata of a live node, or with what is wrong with it.
@@ -120,6 +139,22 @@ impl Image {
         state.own = own_node(&state.tree);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }
+}
+
+/// The templates of all resources that can be read.
+fn templates(config: &Config) -> Vec<PathBuf> {
+    let found = resource::find(&config.confdir.join("conf.d")).unwrap_or_default();
+    let resources = found.into_iter().filter_map(|(path, _)| {
+        let resource = Resource::load(&path, config).ok()?;
+        Some(looks::template_of(&resource, config))
+    });
+    resources.collect()
+}
+
+fn look(config: &Config, args: &Args, flags: &Flags, templates: &[PathBuf]) -> looks::Looks {
+    let settings = flags.settings.iter();
+    let others: Vec<PathBuf> = templates.iter().chain(settings).cloned().collect();
+    looks::of_image(config, args, &others)
 }
 
 fn own_node(tree: &Tree) -> Option<String> {

@@ -63,9 +63,8 @@ pub(crate) fn watch_files(lab: &Lab, pages: &Pages) {
         thread::sleep(PAUSE);
         let now = lab.image.looks();
         if now == looked && now != rendered {
-            lab.image.reload();
+            rendered = lab.image.reload();
             pages.tell_change(lab);
-            rendered = now.clone();
             heard = Instant::now();
         } else if heard.elapsed() > HEARTBEAT {
             pages.tell(": nothing happens\n\n");

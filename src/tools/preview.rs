@@ -44,9 +44,9 @@ pub fn run(args: &Args, load: impl Fn() -> Result<Config>) -> Result<ExitCode> {
         templates: Templates::default(),
     };
     let mut rendered = None;
-    let mut looked = looks::of_image(&preview.config, args);
+    let mut looked = preview.looks(args);
     loop {
-        let now = looks::of_image(&preview.config, args);
+        let now = preview.looks(args);
         if now == looked && rendered.as_ref() != Some(&now) {
             if rendered.is_some() {
                 preview.reload(&load)?;
@@ -73,6 +73,12 @@ struct Preview {
 }
 
 impl Preview {
+    fn looks(&self, args: &Args) -> Looks {
+        let resources = self.resources.values().filter_map(|(_, one)| one.as_ref());
+        let templates = resources.map(|one| looks::template_of(one, &self.config));
+        looks::of_image(&self.config, args, &templates.collect::<Vec<_>>())
+    }
+
     /// Reads the settings again; wrong ones are reported, and the old ones stay.
     fn reload(&mut self, load: &impl Fn() -> Result<Config>) -> Result<()> {
         let place = PathBuf::from("settings");

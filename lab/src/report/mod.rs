@@ -11,11 +11,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use app_agent::cli::Args;
 use app_agent::tools::dump::Redaction;
 use app_agent::tools::finding::Report as Findings;
 use app_agent::tools::rehearse::Rehearsal;
 
+use crate::args::Flags;
 use crate::findings;
 use crate::image::{Image, State};
 use crate::selection::Life;
@@ -32,8 +32,8 @@ struct Subject {
 }
 
 /// Rehearses an image and writes the report to a path; `-` is stdout.
-pub(crate) fn write(args: Args, path: &Path, redaction: &[String]) -> Result<(), String> {
-    let text = sections::document(&rehearse(args, redaction)?);
+pub(crate) fn write(flags: Flags, path: &Path, redaction: &[String]) -> Result<(), String> {
+    let text = sections::document(&rehearse(flags, redaction)?);
     if path == Path::new("-") {
         let written = io::stdout().lock().write_all(text.as_bytes());
         return written.map_err(|error| format!("cannot write to stdout: {error}"));
@@ -42,8 +42,8 @@ pub(crate) fn write(args: Args, path: &Path, redaction: &[String]) -> Result<(),
     written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-fn rehearse(args: Args, redaction: &[String]) -> Result<Subject, String> {
-    let image = Image::open(args)?;
+fn rehearse(flags: Flags, redaction: &[String]) -> Result<Subject, String> {
+    let image = Image::open(flags)?;
     let state = State::clone(&image.state());
     let state = Arc::new(State {
         tree: Arc::new(Redaction::new(redaction).redacted(&state.tree)),
@@ -53,7 +53,7 @@ fn rehearse(args: Args, redaction: &[String]) -> Result<Subject, String> {
     let rehearsal = Rehearsal::load(&state.config, false);
     let mut rehearsal = rehearsal.map_err(|error| error.chain())?;
     rehearsal.run(&life.plan, &state.config);
-    let findings = findings::report(&life, image.args())?;
+    let findings = findings::report(&life)?;
     let name = view::image_name(&state.config.confdir);
     Ok(Subject {
         life,

@@ -304,6 +304,92 @@ fn what_is_saved_is_announced_within_300_ms() {
     assert!(fastest < 300, "{fastest} ms");
 }
 
+/// Waits until the image was read again, after this was done.
+fn until_noticed(lab: &Lab, what: &str, change: impl FnOnce()) {
+    let generation = || lab.ask("view", &json!({"edits": []}))["generation"].clone();
+    let before = generation();
+    change();
+    until(&format!("{what} is noticed"), || {
+        (generation() != before).then_some(())
+    });
+}
+
+#[test]
+fn what_comes_and_goes_is_noticed_wherever_it_is() {
+    let image = Image::new(&json!({"host": {"ip": "2"}}));
+    image.put("outside.tmpl", "old {{getv \"/host/ip\"}}");
+    image.put(
+        "conf.d/app.toml",
+        "[template]\nsrc = \"../outside.tmpl\"\ndest = \"/etc/app\"\nkeys = [\"/\"]\n",
+    );
+    let lab = image.show();
+    let shows = |want: &str| {
+        until(want, || {
+            (text_of(&lab.file("app.toml")) == want).then_some(())
+        });
+    };
+    shows("old 2");
+    until_noticed(&lab, "a template outside", || {
+        image.put("outside.tmpl", "new {{getv \"/host/ip\"}}");
+    });
+    shows("new 2");
+    let problems = || lab.ask("view", &json!({"edits": []}))["problems"].to_string();
+    until_noticed(&lab, "a new confd.toml", || {
+        image.put("confd.toml", "strict = 5\n");
+    });
+    assert!(
+        problems().contains("confd.toml:1: strict must be true or false"),
+        "{}",
+        problems()
+    );
+    let findings = lab.ask("findings", &json!({"edits": []})).to_string();
+    assert!(findings.contains("confd.toml"), "{findings}");
+    until_noticed(&lab, "that it is gone", || {
+        fs::remove_file(image.path("confd.toml")).expect("removed");
+    });
+    assert_eq!(problems(), "[]");
+    until_noticed(&lab, "that conf.d is gone", || {
+        fs::rename(image.path("conf.d"), image.path("was")).expect("renamed");
+    });
+    until_noticed(&lab, "that it is there again", || {
+        fs::rename(image.path("was"), image.path("conf.d")).expect("renamed");
+    });
+    until_noticed(&lab, "that templates is gone", || {
+        fs::create_dir(image.path("more")).expect("made");
+        fs::rename(image.path("templates"), image.path("was")).expect("renamed");
+        image.put(
+            "conf.d/b.toml",
+            "[template]\nsrc = \"b.tmpl\"\ndest = \"/etc/b\"\n",
+        );
+    });
+    until_noticed(&lab, "new templates", || {
+        image.put("more/b.tmpl", "b");
+        fs::rename(image.path("more"), image.path("templates")).expect("renamed");
+    });
+    until("b is shown", || {
+        (text_of(&lab.file("b.toml")) == "b").then_some(())
+    });
+    until_noticed(&lab, "a recording that is gone", || {
+        fs::rename(image.path("metadata.json"), image.path("old.json")).expect("renamed");
+    });
+    until_noticed(&lab, "a new recording", || {
+        let text = fs::read_to_string(image.path("old.json")).expect("the recording");
+        image.put("new.json", &text.replace('2', "3"));
+        let file = fs::File::options().write(true).open(image.path("new.json"));
+        let time = fs::metadata(image.path("old.json")).and_then(|old| old.modified());
+        file.expect("a file")
+            .set_modified(time.expect("its time"))
+            .expect("the same time");
+        fs::rename(image.path("new.json"), image.path("metadata.json")).expect("renamed");
+    });
+    shows("new 3");
+    // Of the same size and time as the one before.
+    until_noticed(&lab, "another recording", || {
+        fs::rename(image.path("old.json"), image.path("metadata.json")).expect("renamed");
+    });
+    shows("new 2");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_saved_in_a_linked_directory_is_seen() {

@@ -91,23 +91,6 @@ const english = {
     "between-scale-in": "in deleting",
     "parameter-absent": "absent",
   },
-  stages: {
-    "as-recorded": "as recorded",
-    created: "created with one node of each role",
-    "scale-out": "scale out: nodes join",
-    "scale-out-done": "scale out: done",
-    "scale-in": "scale in: nodes leave",
-    "scale-in-done": "scale in: done",
-    "vertical-scaling": "vertical scaling",
-    "vertical-scaling-done": "vertical scaling: done",
-    "role-without-nodes": "no node of role",
-    restarted: "stopped and started",
-    "link-absent": "links absent",
-    "parameter-empty": "parameters empty",
-    "between-scale-out": "in adding-hosts only",
-    "between-scale-in": "in deleting-hosts only",
-    "parameter-absent": "parameters absent",
-  },
 };
 
 const chinese = {
@@ -201,23 +184,25 @@ const chinese = {
     "between-scale-in": "仅 deleting",
     "parameter-absent": "无参数",
   },
-  stages: {
-    "as-recorded": "按录制",
-    created: "创建，每个角色一个节点",
-    "scale-out": "扩容：节点加入",
-    "scale-out-done": "扩容：完成",
-    "scale-in": "缩容：节点离开",
-    "scale-in-done": "缩容：完成",
-    "vertical-scaling": "纵向伸缩",
-    "vertical-scaling-done": "纵向伸缩：完成",
-    "role-without-nodes": "没有节点的角色",
-    restarted: "停止后启动",
-    "link-absent": "缺少链接",
-    "parameter-empty": "参数为空",
-    "between-scale-out": "仅在 adding-hosts 中",
-    "between-scale-in": "仅在 deleting-hosts 中",
-    "parameter-absent": "缺少参数",
-  },
+};
+
+/** The names of stages in English; the program knows the Chinese ones, for its reports. */
+const stageNames = {
+  "as-recorded": "as recorded",
+  created: "created with one node of each role",
+  "scale-out": "scale out: nodes join",
+  "scale-out-done": "scale out: done",
+  "scale-in": "scale in: nodes leave",
+  "scale-in-done": "scale in: done",
+  "vertical-scaling": "vertical scaling",
+  "vertical-scaling-done": "vertical scaling: done",
+  "role-without-nodes": "no node of role",
+  restarted: "stopped and started",
+  "link-absent": "links absent",
+  "parameter-empty": "parameters empty",
+  "between-scale-out": "in adding-hosts only",
+  "between-scale-in": "in deleting-hosts only",
+  "parameter-absent": "parameters absent",
 };
 
 const KEY = "confd-lab-language";
@@ -229,7 +214,7 @@ export const words = () => (current === "zh" ? chinese : english);
 
 /** The name of a stage. */
 export function stageName(stage) {
-  const name = words().stages[stage.slug] ?? stage.name;
+  const name = (current === "zh" ? stage.chinese : stageNames[stage.slug]) ?? stage.name;
   return stage.role ? `${name} ${stage.role}` : name;
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use app_agent::cli::{self, Args, Request};
 
+use crate::language::Language;
+
 /// The text of `-help`.
 pub(crate) const HELP: &str = "\
 Usage: confd-lab DIR [FLAGS]            show an image in the browser
@@ -17,6 +19,7 @@ unless a flag names another one.
   -node HOST:PORT       use the metadata of a live node, and follow it
   -port NUMBER          listen on this port of 127.0.0.1; a free one by default
   -o FILE               with report: write it here (report.html); - for stdout
+  -lang zh              with report: in Chinese
   -redact KEYS          with report: also hide these keys; what looks secret is always hidden
 
 Flags of confd that say how an image is rendered are accepted, too: -prefix, -strict, -config-file.
@@ -35,6 +38,7 @@ pub(crate) enum Command {
         path: PathBuf,
         /// Further keys to hide.
         redaction: Vec<String>,
+        language: Language,
     },
 }
 
@@ -112,9 +116,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             image,
             path: own.path.unwrap_or_else(|| "report.html".into()),
             redaction: own.redaction,
+            language: own.language.unwrap_or(Language::English),
         }),
-        false if own.path.is_some() || !own.redaction.is_empty() => {
-            Err(usage("-o and -redact go with report"))
+        false if own.path.is_some() || !own.redaction.is_empty() || own.language.is_some() => {
+            Err(usage("-o, -redact and -lang go with report"))
         }
         false => Ok(Command::Show {
             image,
@@ -129,6 +134,7 @@ struct Own {
     port: Option<u16>,
     path: Option<PathBuf>,
     redaction: Vec<String>,
+    language: Option<Language>,
 }
 
 impl Own {
@@ -142,7 +148,7 @@ impl Own {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (name.unwrap_or_default(), None),
             };
-            if !["port", "o", "redact"].contains(&name) {
+            if !["port", "o", "redact", "lang"].contains(&name) {
                 passed.push(arg);
                 continue;
             }
@@ -154,6 +160,10 @@ impl Own {
                     let wrong =
                         || usage(format!("-port must be a number below 65536, not {value:?}"));
                     self.port = Some(port.ok_or_else(wrong)?);
+                }
+                "lang" => {
+                    let wrong = || usage(format!("-lang must be en or zh, not {value:?}"));
+                    self.language = Some(Language::named(&value).ok_or_else(wrong)?);
                 }
                 "o" => self.path = Some(value.into()),
                 _ => self.redaction.push(value),
@@ -225,7 +235,10 @@ mod tests {
                 "2: there is no metadata.json in ../tests/fixtures/mistakes",
             ),
             (&format!("{image} -port x"), "2: -port must be a number"),
-            (&format!("{image} -o x"), "2: -o and -redact go with report"),
+            (
+                &format!("{image} -o x"),
+                "2: -o, -redact and -lang go with report",
+            ),
             (
                 &format!("report {image} -port 1"),
                 "2: -port does not go with report",
@@ -236,6 +249,10 @@ mod tests {
             ),
             (&format!("{image} -lint"), "2: flags of confd's own tools"),
             (&format!("{image} -o"), "2: -o needs a value"),
+            (
+                &format!("report {image} -lang fr"),
+                "2: -lang must be en or zh, not \"fr\"",
+            ),
         ] {
             let found = failure(line);
             assert!(found.starts_with(want), "{line}: {found}");

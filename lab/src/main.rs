@@ -10,6 +10,7 @@ mod args;
 mod findings;
 mod http;
 mod image;
+mod language;
 mod live;
 mod output;
 mod overview;
@@ -50,6 +51,7 @@ fn run(command: Command) -> Result<(), args::Failure> {
             image,
             path,
             redaction,
-        } => Ok(report::write(image, &path, &redaction)?),
+            language,
+        } => Ok(report::write(image, &path, &redaction, language)?),
     }
 }

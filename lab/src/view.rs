@@ -12,6 +12,7 @@ use app_agent::template::{self, MAX_SOURCE};
 use app_agent::tools::rehearse::{Before, Stage};
 use serde_json::{Value as Json, json};
 
+use crate::language::stage_in_chinese;
 use crate::output;
 use crate::selection::{Life, Place, stage_id};
 
@@ -122,6 +123,7 @@ fn show_stage(stage: &Stage) -> Json {
         "slug": stage.slug,
         "role": stage.role,
         "name": stage.name,
+        "chinese": stage_in_chinese(stage.slug),
         "group": stage.group.name(),
         "after": match stage.before {
             Before::Stage(before) => Some(before),

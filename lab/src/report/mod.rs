@@ -5,6 +5,7 @@
 
 mod html;
 mod sections;
+mod words;
 
 use std::fs;
 use std::io::{self, Write};
@@ -18,22 +19,30 @@ use app_agent::tools::rehearse::Rehearsal;
 use crate::args::Flags;
 use crate::findings;
 use crate::image::{Image, State};
+use crate::language::Language;
 use crate::selection::Life;
 use crate::view;
 use crate::what_if::Edits;
+use words::Words;
 
 /// Everything that the report is about.
 struct Subject {
     life: Life,
     rehearsal: Rehearsal,
     findings: Findings,
+    words: &'static Words,
     /// The directory of the image.
     name: String,
 }
 
 /// Rehearses an image and writes the report to a path; `-` is stdout.
-pub(crate) fn write(flags: Flags, path: &Path, redaction: &[String]) -> Result<(), String> {
-    let text = sections::document(&rehearse(flags, redaction)?);
+pub(crate) fn write(
+    flags: Flags,
+    path: &Path,
+    redaction: &[String],
+    language: Language,
+) -> Result<(), String> {
+    let text = sections::document(&rehearse(flags, redaction, language)?);
     if path == Path::new("-") {
         let written = io::stdout().lock().write_all(text.as_bytes());
         return written.map_err(|error| format!("cannot write to stdout: {error}"));
@@ -42,7 +51,7 @@ pub(crate) fn write(flags: Flags, path: &Path, redaction: &[String]) -> Result<(
     written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-fn rehearse(flags: Flags, redaction: &[String]) -> Result<Subject, String> {
+fn rehearse(flags: Flags, redaction: &[String], language: Language) -> Result<Subject, String> {
     let image = Image::open(flags)?;
     let state = State::clone(&image.state());
     let state = Arc::new(State {
@@ -59,6 +68,7 @@ fn rehearse(flags: Flags, redaction: &[String]) -> Result<Subject, String> {
         life,
         rehearsal,
         findings,
+        words: Words::of(language),
         name,
     })
 }

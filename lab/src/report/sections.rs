@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use app_agent::tools::console::{Colour, counted};
+use app_agent::tools::console::Colour;
 use app_agent::tools::diff::text::{Line, diff};
 use app_agent::tools::finding::Severity;
 use app_agent::tools::rehearse::{Before, Group, StageInfo, Step};
@@ -15,18 +15,21 @@ use super::html::Html;
 const MOST_LINES: usize = 400;
 
 const HEAD: &str = concat!(
-    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
+    "<meta charset=\"utf-8\">\n",
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n",
     include_str!("../../page/colours.css"),
     include_str!("report.css"),
-    "</style>\n<title>Rehearsal of ",
+    "</style>\n<title>",
 );
 
 /// The whole report.
 pub(super) fn document(subject: &Subject) -> String {
     let mut html = Html::default();
-    html.raw(HEAD).text(&subject.name);
+    html.raw("<!doctype html>\n<html lang=\"")
+        .raw(subject.words.code);
+    html.raw("\">\n<head>\n").raw(HEAD).raw(subject.words.title);
+    html.text(&subject.name);
     html.raw("</title>\n</head>\n<body>\n");
     subject.summary(&mut html);
     subject.failures(&mut html);
@@ -45,13 +48,15 @@ impl Subject {
         let failures = reports.iter().filter(|report| report.counts).count();
         let failures = failures + rehearsal.unread.len();
         let warnings = reports.iter().filter(|report| !report.counts).count();
-        html.raw("<header>\n<p class=\"kind\">Rehearsal</p>\n");
+        let words = self.words;
+        html.raw("<header>\n").classed("p", "kind", words.kind);
+        html.raw("\n");
         html.element("h1", &self.name);
         html.raw("<p class=\"verdict ");
         html.raw(if failures > 0 { "bad\">" } else { "good\">" });
         html.text(&match failures {
-            0 => "Every file is rendered in every stage of the cluster's life.".to_owned(),
-            count => format!("{} in the life of the cluster.", counted(count, "failure")),
+            0 => words.all_good.to_owned(),
+            count => (words.failures_in_life)(count),
         });
         html.raw("</p>\n<p>");
         let nodes: Vec<&str> = rehearsal
@@ -59,25 +64,21 @@ impl Subject {
             .iter()
             .map(|(name, _)| name.as_str())
             .collect();
-        html.text(&format!(
-            "{}, {}, {}. -lint: {}.",
-            counted(rehearsal.resources.len() + rehearsal.unread.len(), "file"),
-            counted(rehearsal.stages.len(), "stage"),
-            counted(warnings, "warning"),
-            self.findings.summary(),
-        ));
+        let files = rehearsal.resources.len() + rehearsal.unread.len();
+        let counts = [files, rehearsal.stages.len(), warnings];
+        html.text(&(words.facts)(counts, &self.findings));
         if nodes.iter().any(|name| !name.is_empty()) {
-            html.text(&format!(" Seen from {}.", nodes.join(", ")));
+            html.text(&(words.seen_from)(&nodes));
         }
-        html.raw(" What looks secret is REDACTED.</p>\n</header>\n");
+        html.raw(words.redacted).raw("</p>\n</header>\n");
     }
 
     fn failures(&self, html: &mut Html) {
         let reports = self.rehearsal.reports();
         let (failures, warnings): (Vec<_>, Vec<_>) = reports.iter().partition(|one| one.counts);
         for (title, class, list) in [
-            ("Failures", "failure", failures),
-            ("Warnings", "warning", warnings),
+            (self.words.failures, "failure", failures),
+            (self.words.warnings, "warning", warnings),
         ] {
             let unread = &self.rehearsal.unread;
             let unread = if class == "failure" { &unread[..] } else { &[] };
@@ -90,7 +91,7 @@ impl Subject {
             }
             for report in list {
                 let places = self.rehearsal.places(report);
-                let title = format!("{} in stage {places}", self.resource(report.resource));
+                let title = (self.words.in_stage)(self.resource(report.resource), &places);
                 html.raw("\n").element("h3", &title);
                 html.raw("\n").classed("pre", class, report.message);
             }
@@ -99,27 +100,25 @@ impl Subject {
     }
 
     fn stages(&self, html: &mut Html) {
-        html.raw(
-            "<section>\n<h2>Stages</h2>\n<div class=\"wide\"><table>\n<tr><th>#</th><th>stage</th>",
-        );
-        html.raw("<th>after</th><th>changed</th><th>reloads</th><th>failed</th></tr>\n");
+        html.raw("<section>\n").element("h2", self.words.stages);
+        html.raw("\n<div class=\"wide\"><table>\n<tr>");
+        for column in self.words.columns {
+            html.element("th", column);
+        }
+        html.raw("</tr>\n");
         let mut group = Group::Life;
         for (index, stage) in self.rehearsal.stages.iter().enumerate() {
             if stage.group != group {
                 group = stage.group;
                 html.raw("<tr><th colspan=\"6\" class=\"group\">")
-                    .text(match group {
-                        Group::Life => "the life of the cluster",
-                        Group::Between => "between two writes of the platform (only warnings)",
-                        Group::Absent => "parameters that the application lacks (only warnings)",
-                    });
+                    .text((self.words.group)(group));
                 html.raw("</th></tr>\n");
             }
             self.stage(html, index, stage);
         }
         html.raw("</table></div>\n");
         if !self.life.plan.missing.is_empty() {
-            html.raw("<p class=\"soft\">Not rehearsed: ");
+            html.raw("<p class=\"soft\">").raw(self.words.not_rehearsed);
             html.text(&self.life.plan.missing.join("; ")).raw(".</p>\n");
         }
         html.raw("</section>\n");
@@ -154,13 +153,14 @@ impl Subject {
             (false, _) => "<tr class=\"warning\">",
         });
         html.element("td", &(index + 1).to_string());
-        html.element("td", &stage.name).element("td", &after);
+        html.element("td", &(self.words.stage)(stage));
+        html.element("td", &after);
         let all = nodes.len() * rehearsal.resources.len();
         html.element(
             "td",
             &match is_first {
                 true => "–".to_owned(),
-                false => format!("{} of {all}", changed.len()),
+                false => (self.words.of_all)(changed.len(), all),
             },
         );
         let reloads: Vec<&str> = if is_first {
@@ -181,7 +181,8 @@ impl Subject {
         if findings.is_empty() {
             return;
         }
-        html.raw("<section>\n<h2>Findings of -lint</h2>\n<dl>\n");
+        html.raw("<section>\n").element("h2", self.words.findings);
+        html.raw("\n<dl>\n");
         for finding in findings {
             let place = finding.place.as_ref().map(ToString::to_string);
             html.raw(match finding.severity {
@@ -201,7 +202,8 @@ impl Subject {
 
     /// What changes in each stage: a diff for each file, with the nodes that it is the same on.
     fn changes(&self, html: &mut Html) {
-        html.raw("<section>\n<h2>What changes</h2>\n");
+        html.raw("<section>\n").element("h2", self.words.changes);
+        html.raw("\n");
         for (index, stage) in self.rehearsal.stages.iter().enumerate() {
             let Before::Stage(before) = stage.before else {
                 continue;
@@ -223,7 +225,8 @@ impl Subject {
             if diffs.is_empty() {
                 continue;
             }
-            html.element("h3", &format!("{}. {}", index + 1, stage.name))
+            let name = (self.words.stage)(stage);
+            html.element("h3", &format!("{}. {name}", index + 1))
                 .raw("\n");
             for (key, lines) in &diffs {
                 let places = places.get(key).map(|places| places.join(", "));
@@ -231,7 +234,7 @@ impl Subject {
                 html.raw(" ")
                     .classed("span", "soft", &places.unwrap_or_default());
                 html.raw("</summary>\n");
-                show_diff(html, lines);
+                self.show_diff(html, lines);
                 html.raw("</details>\n");
             }
         }
@@ -240,7 +243,8 @@ impl Subject {
 
     /// Every file as it was recorded, or as the first node that can render it has it.
     fn files(&self, html: &mut Html) {
-        html.raw("<section>\n<h2>Files</h2>\n");
+        html.raw("<section>\n").element("h2", self.words.files);
+        html.raw("\n");
         let recorded = self.life.plan.recorded_node();
         let is_recorded = |step: &&Step| {
             let node = self.rehearsal.nodes.get(step.node);
@@ -259,10 +263,10 @@ impl Subject {
                     let text = String::from_utf8_lossy(content);
                     let lines: Vec<&str> = text.lines().take(MOST_LINES).collect();
                     html.element("pre", &lines.join("\n"));
-                    show_rest(html, text.lines().count());
+                    self.show_rest(html, text.lines().count());
                 }
                 None => {
-                    html.raw("<p class=\"failure\">It fails.</p>");
+                    html.classed("p", "failure", self.words.fails);
                 }
             }
             html.raw("</details>\n");
@@ -312,26 +316,26 @@ impl Subject {
         let (old, new) = (before.and_then(content), content(step).unwrap_or_default());
         diff(&self.dest(file), old.as_deref(), &new)
     }
-}
 
-fn show_diff(html: &mut Html, lines: &[Line]) {
-    html.raw("<pre class=\"diff\">");
-    for line in lines.iter().take(MOST_LINES) {
-        let class = match line.colour {
-            Some(Colour::Green) => "added",
-            Some(Colour::Red) => "removed",
-            Some(_) => "soft",
-            None => "same",
-        };
-        html.classed("span", class, &line.text).raw("\n");
+    fn show_diff(&self, html: &mut Html, lines: &[Line]) {
+        html.raw("<pre class=\"diff\">");
+        for line in lines.iter().take(MOST_LINES) {
+            let class = match line.colour {
+                Some(Colour::Green) => "added",
+                Some(Colour::Red) => "removed",
+                Some(_) => "soft",
+                None => "same",
+            };
+            html.classed("span", class, &line.text).raw("\n");
+        }
+        html.raw("</pre>\n");
+        self.show_rest(html, lines.len());
     }
-    html.raw("</pre>\n");
-    show_rest(html, lines.len());
-}
 
-/// Says how many lines are left out.
-fn show_rest(html: &mut Html, count: usize) {
-    if let Some(rest @ 1..) = count.checked_sub(MOST_LINES) {
-        html.classed("p", "soft", &format!("{} more", counted(rest, "line")));
+    /// Says how many lines are left out.
+    fn show_rest(&self, html: &mut Html, count: usize) {
+        if let Some(rest @ 1..) = count.checked_sub(MOST_LINES) {
+            html.classed("p", "soft", &(self.words.more_lines)(rest));
+        }
     }
 }

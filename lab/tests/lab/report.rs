@@ -74,6 +74,35 @@ fn a_report_goes_to_stdout_too() {
 }
 
 #[test]
+fn a_report_can_be_in_chinese() {
+    let image = image();
+    let output = image.run(&["report", ".", "-o", "-", "-lang", "zh"]);
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout);
+    for shown in [
+        "<html lang=\"zh-CN\">",
+        "<title>预演：shop</title>",
+        "集群生命周期中有 2 处失败。",
+        "4 个文件，11 个阶段，4 个警告。-lint：0 个错误，2 个警告。",
+        "second.toml，阶段 2",
+        "<td>扩容：节点加入</td>",
+        "疑似敏感的信息显示为 REDACTED。",
+    ] {
+        assert!(text.contains(shown), "{shown} in\n{text}");
+    }
+    for english in [
+        "Stages",
+        "What changes",
+        "It fails",
+        "Rehearsal",
+        "scale out",
+        "in stage",
+    ] {
+        assert!(!text.contains(english), "{english} in\n{text}");
+    }
+}
+
+#[test]
 fn wrong_calls_exit_with_2_and_failures_with_1() {
     let image = image();
     for (arguments, code, message) in [

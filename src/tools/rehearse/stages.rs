@@ -76,7 +76,7 @@ pub struct Variant {
 
 impl Stage {
     /// The directories of its rendered files, all of them.
-    pub(super) const SLUGS: &[&str] = &[
+    pub const SLUGS: &[&str] = &[
         "as-recorded",
         "created",
         "scale-out",

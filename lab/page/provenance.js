@@ -1,6 +1,7 @@
 // What belongs together: parts of the output, nodes of the template, and keys of the metadata.
 //
-// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause].
+// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause]; a set
+// has reads and, as negative numbers, other sets before it.
 
 export class Provenance {
   /** `output` is the traced output of the file that is shown; null when there is none. */
@@ -22,12 +23,12 @@ export class Provenance {
       weakOrigins: new Set(),
       nodes: new Set([nodeId(template, start)]),
       weakNodes: new Set(causes.map(([t, s]) => nodeId(t, s))),
-      reads: this.sets[set].map((read) => this.reads[read]),
+      reads: this.readsOf(set),
       causes: causes.map(([t, s, e, reads]) => ({
         template: t,
         start: s,
         end: e,
-        reads: this.sets[reads].map((read) => this.reads[read]),
+        reads: this.readsOf(reads),
       })),
       origin: { template, start, end },
     };
@@ -38,7 +39,8 @@ export class Provenance {
     const below = `${key.replace(/\/+$/, "")}/`;
     const isMeant = (known) => known === key || known.startsWith(below);
     const reads = this.reads.map(([, , keys]) => keys.some(isMeant));
-    const sets = this.sets.map((set) => set.some((read) => reads[read]));
+    const sets = [];
+    for (const set of this.sets) sets.push(set.some((one) => (one < 0 ? sets[-one] : reads[one])));
     const depends = this.causes.map((_, index) => this.chain(index).some((cause) => sets[cause[3]]));
     const found = { origins: new Set(), weakOrigins: new Set(), nodes: new Set(), weakNodes: new Set() };
     this.origins.forEach(([template, start, , set, cause], number) => {
@@ -64,7 +66,24 @@ export class Provenance {
   /** The keys that origins have read. */
   keysOf(origins) {
     const sets = new Set([...origins].map((number) => this.origins[number][3]));
-    return [...sets].flatMap((set) => this.sets[set].flatMap((read) => this.reads[read][2]));
+    return this.readsOf(...sets).flatMap(([, , keys]) => keys);
+  }
+
+  /** All reads of sets. */
+  readsOf(...sets) {
+    const open = [...sets];
+    const seen = new Set(open);
+    const reads = new Set();
+    while (open.length > 0) {
+      for (const one of this.sets[open.pop()]) {
+        if (one >= 0) reads.add(one);
+        else if (!seen.has(-one)) {
+          seen.add(-one);
+          open.push(-one);
+        }
+      }
+    }
+    return [...reads].sort((one, other) => one - other).map((read) => this.reads[read]);
   }
 
   /** A cause and those around it, the innermost first. */

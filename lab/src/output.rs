@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use app_agent::resource::provenance::{Part, Provenance};
+use app_agent::resource::provenance::{Part, Provenance, Set};
 use serde_json::{Value as Json, json};
 
 /// More of a file is not shown, in bytes: nobody would read it.
@@ -61,7 +61,7 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
         "truncated": content.len() > LARGEST,
         "origins": list,
         "causes": causes.collect::<Vec<_>>(),
-        "sets": provenance.sets,
+        "sets": provenance.sets.iter().map(show_set).collect::<Vec<_>>(),
         "resource": provenance.resource,
         "reads": reads.map(|read| json!([read.function, read.argument, read.keys])).collect::<Vec<_>>(),
         "templates": provenance.templates.iter().map(|one| json!({
@@ -69,6 +69,17 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
             "text": String::from_utf8_lossy(&one.text),
         })).collect::<Vec<_>>(),
     })
+}
+
+/// The reads of a set; and other sets that are in it, as negative numbers: none is in the empty one.
+fn show_set(set: &Set) -> Json {
+    let reads = set.reads.iter().map(|read| json!(read));
+    let sets = set
+        .sets
+        .iter()
+        .filter_map(|set| i64::try_from(*set).ok())
+        .map(|set| json!(-set));
+    reads.chain(sets).collect()
 }
 
 /// A content and its parts: the end of each, and a number.

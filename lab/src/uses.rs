@@ -81,10 +81,12 @@ impl Trace {
             .iter()
             .map(|read| read.keys.iter().any(is_meant));
         let reads: Vec<bool> = reads.collect();
-        let sets = provenance.sets.iter();
-        let sets: Vec<bool> = sets
-            .map(|set| set.iter().any(|read| reads.get(*read) == Some(&true)))
-            .collect();
+        let mut sets: Vec<bool> = Vec::with_capacity(provenance.sets.len());
+        for set in &provenance.sets {
+            let is_in = |list: &[bool], index: &usize| list.get(*index) == Some(&true);
+            let has_read = set.reads.iter().any(|read| is_in(&reads, read));
+            sets.push(has_read || set.sets.iter().any(|set| is_in(&sets, set)));
+        }
         let has = |set: usize| sets.get(set) == Some(&true);
         let depends = |mut cause: usize| {
             while let Some(found) = provenance.causes.get(cause).filter(|_| cause > 0) {

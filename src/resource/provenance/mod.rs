@@ -5,6 +5,7 @@
 
 mod notes;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub struct Provenance {
     /// The reads of metadata, each once.
     pub reads: Vec<Read>,
     /// Sets of reads; the first is empty.
-    pub sets: Vec<Vec<usize>>,
+    pub sets: Vec<Set>,
     /// The reasons why a block was executed; the first is none.
     pub causes: Vec<Cause>,
 }
@@ -71,6 +72,29 @@ pub struct Read {
     pub argument: String,
     /// The keys of the tree that it is about; what a listing or a pattern has found, or else itself.
     pub keys: Vec<String>,
+}
+
+/// A set of reads: some, and all of other sets, which are before it in the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Set {
+    /// The reads.
+    pub reads: BTreeSet<usize>,
+    /// The other sets.
+    pub sets: BTreeSet<usize>,
+}
+
+impl Provenance {
+    /// All reads of a set.
+    pub fn reads_of(&self, set: usize) -> BTreeSet<usize> {
+        let (mut reads, mut open, mut seen) = (BTreeSet::new(), vec![set], BTreeSet::new());
+        while let Some(next) = open.pop() {
+            if let Some(set) = self.sets.get(next).filter(|_| seen.insert(next)) {
+                reads.extend(&set.reads);
+                open.extend(&set.sets);
+            }
+        }
+        reads
+    }
 }
 
 /// The reason why a block was executed.
@@ -228,15 +252,9 @@ mod tests {
     use crate::resource::funcs::HostEnv;
     use crate::tree::Tree;
 
-    /// Each part of the output with the text of its node, the keys that it read, and behind a bar
-    /// those of the blocks around it.
-    fn parts(text: &str) -> Vec<String> {
-        let tree = Arc::new(Tree::from_pairs([
-            ("/env/a", "1"),
-            ("/env/b", "2"),
-            ("/hosts/i-1/ip", "10.0.0.1"),
-            ("/hosts/i-2/ip", "10.0.0.2"),
-        ]));
+    /// The output of a template, and its origin.
+    fn record(text: &str, tree: Tree) -> (Vec<u8>, Provenance) {
+        let tree = Arc::new(tree);
         let view = tree.view("", &["/".to_owned()]);
         let around = HostEnv::of_process(&std::env::temp_dir(), Options::default());
         let mut funcs = Funcs::new(view.clone(), around);
@@ -246,13 +264,26 @@ mod tests {
         let out = recorder
             .execute(&template, &mut funcs, with, &view)
             .expect("an output");
-        let found = recorder.into_provenance();
+        (out, recorder.into_provenance())
+    }
+
+    /// Each part of the output with the text of its node, the keys that it read, and behind a bar
+    /// those of the blocks around it.
+    fn parts(text: &str) -> Vec<String> {
+        let tree = Tree::from_pairs([
+            ("/env/a", "1"),
+            ("/env/b", "2"),
+            ("/hosts/i-1/ip", "10.0.0.1"),
+            ("/hosts/i-2/ip", "10.0.0.2"),
+        ]);
+        let (out, found) = record(text, tree);
         let mut start = 0;
         let shown = found.parts.iter().map(|part| {
             let written = String::from_utf8_lossy(&out[start..part.end]).into_owned();
             start = part.end;
             let keys = |set: usize| {
-                let reads = found.sets[set].iter().map(|read| &found.reads[*read]);
+                let reads = found.reads_of(set);
+                let reads = reads.iter().map(|read| &found.reads[*read]);
                 let keys: Vec<&str> = reads
                     .flat_map(|read| &read.keys)
                     .map(|key| &**key)
@@ -368,5 +399,19 @@ mod tests {
         ] {
             assert_eq!(parts(text), want, "{text}");
         }
+    }
+    #[test]
+    fn what_grows_in_a_loop_does_not_grow_the_sets() {
+        let keys = (0..1000).map(|number| (format!("/k/{number:03}"), "v".to_owned()));
+        let text = r#"{{$n := 0}}{{$all := ""}}{{range gets "/k/*"}}{{$all = printf "%s%s" $all .Value}}{{if getv .Key}}{{$n = add $n 1}}{{end}}{{$n}}{{end}}{{$all}}"#;
+        let (_, found) = record(text, Tree::from_pairs(keys));
+        let last = found.parts.last().expect("a part");
+        assert_eq!(found.reads_of(last.reads).len(), 1000);
+        let numbers = found
+            .sets
+            .iter()
+            .map(|set| set.reads.len() + set.sets.len());
+        let numbers: usize = numbers.sum();
+        assert!(numbers < 20_000, "{numbers}");
     }
 }

@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Cause, NOTHING, Part, Provenance, Read, Source};
+use super::{Cause, NOTHING, Part, Provenance, Read, Set, Source};
 use crate::go::filepath::Pattern;
 use crate::resource::funcs::Reading;
 use crate::template::value::Str;
 use crate::template::{Span, Template, Trace, Value};
 use crate::tree::View;
 
-/// The most reads of one origin: a list that grows in a loop has as many origins as elements.
-const MOST_READS: usize = 4096;
+/// Sets of no more reads are taken over; of larger ones it is noted that they are in another. A list
+/// that grows in a loop has as many sets as elements, and each is a little larger than the one before.
+const FEW: usize = 4;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Default)]
@@ -44,12 +45,12 @@ pub(super) struct Notes {
     pub provenance: Provenance,
     /// The indices of reads, sets, causes and templates that are known.
     known_reads: BTreeMap<Read, usize>,
-    known_sets: BTreeMap<Vec<usize>, usize>,
+    known_sets: BTreeMap<Set, usize>,
     known_causes: BTreeMap<Cause, usize>,
     /// Which keys of a read an element stands for, by the element's text.
     elements: BTreeMap<usize, BTreeMap<Vec<u8>, BTreeSet<String>>>,
     /// The reads of the node that is executed.
-    collected: BTreeSet<usize>,
+    collected: Set,
     /// What decided on the values that it used.
     decided: Decided,
     /// The blocks around it.
@@ -60,7 +61,7 @@ pub(super) struct Notes {
     data: Origin,
     /// The origin of the list of `for_each`, and the reads of `dest` by item.
     list: Origin,
-    dests: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    dests: BTreeMap<Vec<u8>, Set>,
     /// The places of `for_each` and `dest` in the conf.d file.
     pub keys: (Span, Span),
     /// That there is the item that is rendered.
@@ -73,7 +74,7 @@ pub(super) struct Notes {
 impl Default for Notes {
     fn default() -> Notes {
         let provenance = Provenance {
-            sets: vec![Vec::new()],
+            sets: vec![Set::default()],
             causes: vec![Cause::default()],
             ..Provenance::default()
         };
@@ -81,10 +82,10 @@ impl Default for Notes {
             view: None,
             provenance,
             known_reads: BTreeMap::new(),
-            known_sets: BTreeMap::from([(Vec::new(), 0)]),
+            known_sets: BTreeMap::from([(Set::default(), 0)]),
             known_causes: BTreeMap::new(),
             elements: BTreeMap::new(),
-            collected: BTreeSet::new(),
+            collected: Set::default(),
             decided: Decided::new(),
             blocks: Vec::new(),
             template: 0,
@@ -124,8 +125,9 @@ impl Notes {
         match (key, element_text(dot)) {
             ("for_each", _) => self.list = self.origin(),
             ("dest", Some(item)) => {
-                let reads = self.collected.iter().copied();
-                self.dests.entry(item).or_default().extend(reads);
+                let dest = self.dests.entry(item).or_default();
+                dest.reads.extend(&self.collected.reads);
+                dest.sets.extend(&self.collected.sets);
             }
             _ => {}
         }
@@ -157,7 +159,7 @@ impl Notes {
 
     /// Notes bytes that no template has written.
     pub(super) fn skip(&mut self, size: usize) {
-        self.collected.clear();
+        self.collected = Set::default();
         self.decided.clear();
         self.part(NOTHING, size);
     }
@@ -185,24 +187,22 @@ impl Notes {
         index
     }
 
-    fn set(&mut self, reads: Vec<usize>) -> usize {
-        if let Some(known) = self.known_sets.get(&reads) {
+    fn set(&mut self, set: Set) -> usize {
+        if let Some(known) = self.known_sets.get(&set) {
             return *known;
         }
-        self.provenance.sets.push(reads.clone());
+        self.provenance.sets.push(set.clone());
         let index = self.provenance.sets.len() - 1;
-        self.known_sets.insert(reads, index);
+        self.known_sets.insert(set, index);
         index
     }
 
     fn collected(&mut self) -> usize {
-        self.set(self.collected.iter().copied().collect())
+        self.set(self.collected.clone())
     }
 
     fn use_all(&mut self, set: usize) {
-        let reads = self.provenance.sets.get(set).cloned().unwrap_or_default();
-        let room = MOST_READS.saturating_sub(self.collected.len());
-        self.collected.extend(reads.into_iter().take(room));
+        self.provenance.add(&mut self.collected, set);
     }
 
     /// The origin of what the node makes.
@@ -217,9 +217,10 @@ impl Notes {
     fn decide(&mut self, decided: &mut Decided, place: Place, reads: usize) {
         let known = decided.get(&place).copied().unwrap_or(0);
         if reads != known && reads != 0 {
-            let sets = [known, reads].map(|set| self.provenance.sets.get(set));
-            let both: BTreeSet<usize> = sets.into_iter().flatten().flatten().copied().collect();
-            let both = self.set(both.into_iter().take(MOST_READS).collect());
+            let mut both = Set::default();
+            self.provenance.add(&mut both, known);
+            self.provenance.add(&mut both, reads);
+            let both = self.set(both);
             decided.insert(place, both);
         }
     }
@@ -317,7 +318,7 @@ impl Notes {
             keys,
         });
         self.elements.insert(read, elements);
-        self.collected.insert(read);
+        self.collected.reads.insert(read);
     }
 
     /// The read of one element of what a read has found; the read itself when the element is not
@@ -340,11 +341,13 @@ impl Notes {
         let Some(text) = element_text(element) else {
             return origin.clone();
         };
-        let reads = self.provenance.sets.get(origin.reads).cloned();
-        let reads = reads.unwrap_or_default().into_iter();
-        let elements: BTreeSet<usize> = reads.map(|read| self.element(read, &text)).collect();
+        let reads = self.provenance.reads_of(origin.reads).into_iter();
+        let elements = Set {
+            reads: reads.map(|read| self.element(read, &text)).collect(),
+            sets: BTreeSet::new(),
+        };
         Origin {
-            reads: self.set(elements.into_iter().collect()),
+            reads: self.set(elements),
             decided: Rc::clone(&origin.decided),
         }
     }
@@ -423,9 +426,24 @@ fn element_text(element: &Value) -> Option<Vec<u8>> {
     }
 }
 
+impl Provenance {
+    /// Adds what is in a set to another one.
+    fn add(&self, to: &mut Set, number: usize) {
+        match self.sets.get(number) {
+            Some(set) if set.sets.is_empty() && set.reads.len() <= FEW => {
+                to.reads.extend(&set.reads);
+            }
+            Some(_) => {
+                to.sets.insert(number);
+            }
+            None => {}
+        }
+    }
+}
+
 /// The state of a file while another one that it includes is executed.
 pub(super) struct Outer {
-    collected: BTreeSet<usize>,
+    collected: Set,
     decided: Decided,
     parts: Vec<Part>,
     template: usize,
@@ -446,7 +464,7 @@ impl Trace for Witness {
 
     fn begin(&mut self) {
         let notes = &mut *self.0.borrow_mut();
-        notes.collected.clear();
+        notes.collected = Set::default();
         notes.decided.clear();
         notes.included = None;
     }

@@ -7,6 +7,8 @@ import { Rows } from "./rows.js";
 import { edit, state } from "./state.js";
 
 const HEIGHT = 24;
+/** More of a value is not shown in its row. */
+const LONGEST = 1000;
 
 export const leaves = new Leaves();
 
@@ -35,6 +37,8 @@ export function showLeaves(found, node) {
 }
 
 export function showTree() {
+  // What is being typed stays; the tree is shown again afterwards.
+  if (editing !== null && document.activeElement?.matches("#tree textarea")) return;
   rows = leaves.rows();
   list.show(rows.length);
   if (rows.length === 0) {
@@ -72,7 +76,8 @@ function make(index) {
 
 function value(row) {
   if (row.value === "") return element("span", { class: "value empty" }, words().no_value);
-  return element("span", { class: "value" }, row.value);
+  const isLong = row.value.length > LONGEST;
+  return element("span", { class: "value" }, isLong ? `${row.value.slice(0, LONGEST)}…` : row.value);
 }
 
 function input(row) {
@@ -83,7 +88,7 @@ function input(row) {
   const finish = (isKept) => {
     if (editing !== row.key) return;
     editing = null;
-    if (isKept && field.value !== before) edit([source(row.key), field.value]);
+    if (isKept && field.value !== before) edit([source(row.key) ?? row.key, field.value]);
     else showTree();
     tree().focus();
   };
@@ -210,7 +215,7 @@ tree().addEventListener("mouseover", (event) => listener(rowOf(event)?.dataset.k
 tree().addEventListener("mouseleave", () => listener(null, false));
 tree().addEventListener("click", (event) => {
   const shown = rowOf(event);
-  if (!shown || event.target.closest("button, input")) return;
+  if (!shown || event.target.closest("button, textarea")) return;
   const { key } = shown.dataset;
   current = key;
   if (rows[shown.dataset.row]?.isOpen !== undefined && event.target.closest(".twist, .name")) toggle(key);
@@ -219,7 +224,7 @@ tree().addEventListener("click", (event) => {
 });
 tree().addEventListener("dblclick", (event) => {
   const key = rowOf(event)?.dataset.key;
-  if (key && leaves.values.has(key)) begin(key);
+  if (key && leaves.values.has(key) && !event.target.closest("textarea")) begin(key);
 });
 
 /** The text of the edits, for a title. */

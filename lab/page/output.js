@@ -40,13 +40,16 @@ function linesOf(output, changes) {
   return [...shown, ...lines.slice(at)];
 }
 
+/** Shows why what is on the disk is not what was rendered. */
 function showError() {
   const box = byId("error");
-  box.hidden = !file.error;
-  if (!file.error) return box.replaceChildren();
-  const cures = (file.error.places ?? []).map((place) => place.cure).filter(Boolean);
+  const { error, stays } = file;
+  box.hidden = !error && !stays;
+  box.classList.toggle("calm", !error);
+  if (box.hidden) return box.replaceChildren();
+  const cures = (error?.places ?? []).map((place) => place.cure).filter(Boolean);
   box.replaceChildren(
-    file.error.message,
+    error?.message ?? words().stays(stays),
     ...cures.map((cure) => element("span", { class: "cure" }, cure)),
     element("span", { class: "kept" }, file.output ? words().kept : words().kept_none),
   );

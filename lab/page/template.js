@@ -119,13 +119,19 @@ function addNotes(lines, source) {
   for (const finding of findings.filter((one) => one.file === source.path)) {
     add(finding.line ?? 1, finding.severity, finding.code, finding.message, finding.cure);
   }
-  const places = file.error?.places ?? [];
-  for (const place of places.filter((one) => source.number !== null && isSame(one.template, source))) {
-    add(place.line, "error", null, reason(place.message), place.cure);
+  for (const place of file.error?.places ?? []) {
+    const line = source.id === "resource" ? lineOfKey(source.text, place.template) : isSame(place.template, source) && place.line;
+    if (line) add(line, "error", null, reason(place.message), place.cure);
   }
 }
 
 const isSame = (name, source) => name === source.name || source.name.endsWith(`/${name}`);
+
+/** The line of a key in a resource: its actions are templates that are named for it. */
+function lineOfKey(text, key) {
+  const isIt = (line) => line.trim().startsWith(key) && line.trim().slice(key.length).trimStart().startsWith("=");
+  return text.split("\n").findIndex(isIt) + 1;
+}
 
 /** An error without the place, which is where it stands. */
 function reason(message) {

@@ -27,9 +27,7 @@ pub(crate) fn show(life: &Life, request: &Json) -> Json {
     let first = resources.first().filter(|_| !broken);
     let file = match named.or(first) {
         Some((name, resource)) => show_file(life, place, name, resource),
-        None => {
-            json!({"name": unread.iter().find(|(name, _)| name == wanted).map(|(name, _)| name)})
-        }
+        None => show_unread(life, unread.iter().find(|(name, _)| name == wanted)),
     };
     let (node, stage) = (life.viewpoints.get(place.node), stages.get(place.stage));
     let abouts = stage.map_or(Vec::new(), Stage::abouts);
@@ -189,6 +187,16 @@ fn show_file(life: &Life, place: Place, name: &str, resource: &Resource) -> Json
     };
     file["is_new"] = before.is_none().into();
     match rendered {
+        Ok((content, _)) if resource.leaves_alone(&content, before.is_some()) => {
+            let is_skipped = resource.leaves_alone(&content, false);
+            let reason = if is_skipped {
+                "skip_empty"
+            } else {
+                "create_only"
+            };
+            file["stays"] = reason.into();
+            file["output"] = before.map_or(Json::Null, |before| output::plain(&before));
+        }
         Ok((content, provenance)) => {
             file["output"] = output::traced(&content, &provenance);
             let changes = before.and_then(|before| output::changes(&before, &content));
@@ -201,6 +209,19 @@ fn show_file(life: &Life, place: Place, name: &str, resource: &Resource) -> Json
         }
     }
     file
+}
+
+/// A resource that cannot be read, with its text and the reason.
+fn show_unread(life: &Life, unread: Option<&(String, String)>) -> Json {
+    let Some((name, message)) = unread else {
+        return json!({"name": null});
+    };
+    let path = life.state.config.confdir.join("conf.d").join(name);
+    json!({
+        "name": name,
+        "resource": text_of(&path),
+        "error": {"message": message},
+    })
 }
 
 fn text_of(path: &Path) -> String {

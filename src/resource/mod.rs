@@ -347,7 +347,10 @@ impl Resource {
             let mut funcs = Funcs::new(view.clone(), around);
             let actions = Actions {
                 funcs: &mut funcs,
-                execute: &mut |key, funcs, dot, options| execute(key, funcs, dot, options, &view),
+                execute: &mut |key, funcs, dot, options| {
+                    let value = execute(key, funcs, dot, options, &view);
+                    value.map_err(|error| self.explained(error, &view))
+                },
             };
             let items = self.items(pipeline, actions, config)?;
             let mut rendered = Rendered::nothing(inputs(funcs, None));
@@ -358,11 +361,7 @@ impl Resource {
         let mut funcs = Funcs::new(view.clone(), around);
         let dot = self.item.as_ref().map_or(Value::Nil, Item::to_value);
         let content = execute(&parsed.template, &mut funcs, &dot, options, &view);
-        let content = content.map_err(|mut error| {
-            let probe = missing::Probe::of(self, &view);
-            error.explain(&mut |key| probe.answer(key));
-            error
-        })?;
+        let content = content.map_err(|error| self.explained(error, &view))?;
         if !self.is_skipped(&content) {
             self.check_output(&content)?;
         }
@@ -372,6 +371,13 @@ impl Resource {
             inputs: inputs(funcs, Some(parsed.file)),
             ownership: self.ownership(config)?,
         })
+    }
+
+    /// The error with an answer for each key that is missing.
+    fn explained(&self, mut error: template::Error, view: &View) -> template::Error {
+        let probe = missing::Probe::of(self, view);
+        error.explain(&mut |key| probe.answer(key));
+        error
     }
 
     /// Checks what was rendered against the format that the resource promises.

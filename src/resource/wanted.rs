@@ -84,7 +84,7 @@ impl Resource {
 
     /// Returns true if a file that is there, or not, stays so after this rendering. For a rehearsal,
     /// which has no dest.
-    pub(crate) fn leaves_alone(&self, content: &[u8], exists: bool) -> bool {
+    pub fn leaves_alone(&self, content: &[u8], exists: bool) -> bool {
         self.is_skipped(content) || (self.create_only && exists)
     }
 

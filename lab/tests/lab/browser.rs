@@ -135,6 +135,111 @@ fn a_value_of_several_lines_keeps_them() {
 }
 
 #[test]
+fn what_is_being_typed_stays_whatever_happens_around_it() {
+    let image = three_roles();
+    let lab = image.show();
+    let Some(browser) = open("typing", &lab, WIDE) else {
+        return;
+    };
+    browser.click("[data-file=\"proxy.conf.toml\"]");
+    browser.wait_text("#output", "limit 500;");
+    browser.click(".node[data-key=\"/env/max_clients\"]");
+    browser.press(ENTER);
+    browser.wait("document.activeElement.matches('.node textarea')");
+    browser.press("12");
+    // A click is for the caret.
+    browser.click("#tree textarea");
+    browser.press("3");
+    let template = std::fs::read_to_string(image.path("templates/proxy.conf.tmpl"));
+    let template = template.expect("the template").replace("limit", "most");
+    image.put("templates/proxy.conf.tmpl", &template);
+    browser.wait_text("#output", "most 500;");
+    browser.press("4");
+    assert_eq!(
+        browser.eval("document.activeElement.value.length"),
+        4,
+        "{}",
+        browser.eval("document.activeElement.value")
+    );
+    browser.press(ENTER);
+    browser.wait_text("#edits", "1 edit");
+    browser.wait("/most \\d{4};/.test(document.querySelector('#output').textContent)");
+    assert_no_errors(&browser);
+}
+
+#[test]
+fn what_stays_on_the_disk_is_shown_with_the_reason() {
+    let image = Image::new(&json!({
+        "env": {"a": "1"},
+        "host": {"ip": "10.0.0.1"},
+        "hosts": {"i-1": {"ip": "10.0.0.1"}, "i-2": {"ip": "10.0.0.2"}},
+    }));
+    image.add_with(
+        "once",
+        "{{len (lsdir \"/hosts\")}} nodes\n",
+        "create_only = true",
+    );
+    image.add_with(
+        "joining",
+        "{{if ls \"/adding-hosts\"}}joining{{end}}\n",
+        "skip_empty = true",
+    );
+    let lab = image.show();
+    let Some(browser) = open("stays", &lab, WIDE) else {
+        return;
+    };
+    browser.click("[data-file=\"once.toml\"]");
+    browser.wait_text("#output", "2 nodes");
+    browser.click("[data-stage=\"scale-out\"]");
+    browser.wait_text("#error.calm", "create_only leaves the file alone.");
+    browser.wait_text("#output", "2 nodes");
+    browser.wait("document.querySelectorAll('#output .removed').length === 0");
+    browser.click("[data-file=\"joining.toml\"]");
+    browser.wait_text("#output", "joining");
+    browser.wait_gone("#error");
+    browser.click("[data-stage=\"scale-out-done\"]");
+    browser.wait_text("#error.calm", "skip_empty leaves the file alone.");
+    browser.wait_text("#output", "joining");
+    browser.click("[data-stage=\"as-recorded\"]");
+    browser.wait_text("#error.calm", "There is no file.");
+    assert_no_errors(&browser);
+}
+
+#[test]
+fn a_mistake_in_a_resource_stands_at_its_line() {
+    let image = three_roles();
+    let lab = image.show();
+    let Some(browser) = open("resource", &lab, WIDE) else {
+        return;
+    };
+    browser.click("[data-file=\"app.env.toml\"]");
+    browser.wait_text("#output", "ROLE=web");
+    let good = std::fs::read_to_string(image.path("conf.d/app.env.toml")).expect("the resource");
+    image.put(
+        "conf.d/app.env.toml",
+        &good.replace("dest = \"/etc/app.env\"", "dest = \"/etc/app.env"),
+    );
+    browser.wait_text("#error", "conf.d/app.env.toml:3");
+    browser.wait_text("#template .line", "dest = \"/etc/app.env");
+    browser.wait_text("#template .error-note", "the closing \" is missing");
+    browser.wait("document.querySelector('#template .has-error .number').textContent === '3'");
+    let each = "for_each = 'ls (getv \"/env/log_levle\")'\n";
+    let dest = good.replace("/etc/app.env", "/etc/{{.}}");
+    image.put("conf.d/app.env.toml", &format!("{dest}{each}"));
+    browser.wait_text("#error .cure", "/env/log_level");
+    browser.click("#sources button:last-child");
+    browser.wait_text(
+        "#template .error-note",
+        "key does not exist: /env/log_levle",
+    );
+    browser.wait_text("#template .error-note .cure", "/env/log_level");
+    image.put("conf.d/app.env.toml", &good);
+    browser.wait_gone("#error");
+    browser.wait("document.querySelectorAll('#template .error-note').length === 0");
+    assert_no_errors(&browser);
+}
+
+#[test]
 fn the_edited_recording_can_be_downloaded() {
     let image = three_roles();
     let lab = image.show();

@@ -195,15 +195,23 @@ impl Resource {
 /// The error if `for_each` does not parse, or if its item is not used in `dest`.
 pub(super) fn check(pipeline: &str, dest: &str) -> Result<(), String> {
     Template::parse("for_each", wrap(pipeline).as_bytes(), FUNCTIONS)
-        .map_err(|error| format!("is no pipeline: {error}"))?;
+        .map_err(|error| format!("is no pipeline: {}", with_cure(&error)))?;
     for part in parts(dest) {
         if let Part::Action(action) = part {
             return Template::parse("dest", action.as_bytes(), FUNCTIONS)
                 .map(|_| ())
-                .map_err(|error| format!("makes no sense with this dest: {error}"));
+                .map_err(|error| format!("makes no sense with this dest: {}", with_cure(&error)));
         }
     }
     Err("makes one file for each item, but dest has no {{.}}".to_owned())
+}
+
+/// The error, and what to do.
+fn with_cure(error: &template::Error) -> String {
+    match error.cure() {
+        Some(cure) => format!("{error}; {cure}"),
+        None => error.to_string(),
+    }
 }
 
 /// The text of a key as it would be with the item `item`.
@@ -314,6 +322,20 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(with_sample(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_function_is_named() {
+        for (pipeline, dest) in [
+            ("lsdirr \"/x\"", "/etc/{{.}}"),
+            ("ls \"/x\"", "/{{lsdirr .}}"),
+        ] {
+            let problem = check(pipeline, dest).expect_err("a problem");
+            assert!(
+                problem.ends_with("\"lsdirr\" not defined; there is a function lsdir"),
+                "{problem}"
+            );
         }
     }
 

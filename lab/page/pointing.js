@@ -21,9 +21,13 @@ let kept = null;
 
 /** Goes on with another output; what was kept stays if it is still there. */
 export function setOutput(file) {
+  const before = kept?.origin === undefined ? null : provenance.describe(kept.origin);
   provenance = new Provenance(file?.output);
   texts = file?.output?.templates ?? [];
-  if (kept?.origin !== undefined) kept = null;
+  if (before !== null) {
+    const origin = provenance.origins.findIndex((_, number) => provenance.describe(number) === before);
+    kept = origin < 0 ? null : { origin };
+  }
   return provenance;
 }
 

@@ -10,6 +10,7 @@ export class Provenance {
     this.causes = output?.causes ?? [];
     this.sets = output?.sets ?? [[]];
     this.reads = output?.reads ?? [];
+    this.names = (output?.templates ?? []).map(({ name }) => name);
   }
 
   /** What a part of the output comes from. */
@@ -32,6 +33,13 @@ export class Provenance {
       })),
       origin: { template, start, end },
     };
+  }
+
+  /** The place and the keys of an origin, by which it is found again in another output. */
+  describe(number) {
+    const [template, start, end, set] = this.origins[number] ?? [];
+    if (template === undefined) return null;
+    return JSON.stringify([this.names[template], start, end, this.readsOf(set).map(([, , keys]) => keys)]);
   }
 
   /** What comes from a key, or from one below it. */

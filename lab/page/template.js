@@ -54,7 +54,9 @@ function showSource() {
       found.length ? element("span", { class: `badge ${kind}` }, String(found.length)) : null,
     );
   });
+  const hasFocus = byId("sources").contains(document.activeElement);
   byId("sources").replaceChildren(...tabs);
+  if (hasFocus) tabs[all.indexOf(source)]?.focus();
   byId("template").setAttribute("aria-label", words().template);
   if (!source) return code.show([]);
   const nodes = source.number === null || !provenance ? [] : provenance.nodes(source.number);

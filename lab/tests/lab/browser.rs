@@ -403,6 +403,13 @@ fn pointing_shows_what_belongs_together_in_both_directions() {
     browser.click("#wanted");
     browser.wait("document.querySelector('.node.pointed').dataset.key === '/hosts/web/i-web22/ip'");
     picture(&browser, "lab");
+    // It stays when something else is saved.
+    let shown = browser.eval("document.documentElement.dataset.shown");
+    image.put("templates/standby.tmpl", "later");
+    browser.wait(&format!(
+        "document.documentElement.dataset.shown !== {shown}"
+    ));
+    browser.wait("[...document.querySelectorAll('#output .strong')].map((one) => one.textContent).join() === '192.168.7.22'");
     browser.press(ESCAPE);
     browser.wait("document.querySelector('.node.pointed') === null");
     // And back: a key marks its outputs in all files.

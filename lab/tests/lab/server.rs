@@ -596,6 +596,26 @@ fn includes_have_their_own_origins() {
     assert_eq!(uses["files"][0]["lines"], json!([0]));
 }
 
+#[test]
+fn what_an_include_reads_in_vain_decides_too() {
+    let image = Image::new(&json!({"env": {"a": "1"}, "host": {"ip": "10.0.0.1"}}));
+    image.put(
+        "templates/part.inc",
+        "{{if eq (getv \"/env/a\") \"2\"}}x{{end}}",
+    );
+    image.add("app", "{{if include \"part.inc\"}}on{{else}}off{{end}}");
+    image.add("trimmed", "{{include \"part.inc\" | printf \"<%s>\"}}");
+    let lab = image.show();
+    let uses = lab.ask("uses", &json!({"edits": [], "key": "/env/a"}));
+    assert_eq!(
+        uses["files"],
+        json!([
+            {"file": "app.toml", "lines": [], "decided": [0]},
+            {"file": "trimmed.toml", "lines": [0], "decided": []},
+        ])
+    );
+}
+
 /// The value of /self/host/sid, and its version, at a metadata service.
 type Service = Arc<(Mutex<(u64, String)>, Condvar)>;
 

@@ -53,6 +53,8 @@ pub(super) struct Notes {
     collected: Set,
     /// What decided on the values that it used.
     decided: Decided,
+    /// All reads of the file that is executed, whether something came of them or not.
+    touched: BTreeSet<usize>,
     /// The blocks around it.
     blocks: Vec<Block>,
     /// The template that it is in.
@@ -87,6 +89,7 @@ impl Default for Notes {
             elements: BTreeMap::new(),
             collected: Set::default(),
             decided: Decided::new(),
+            touched: BTreeSet::new(),
             blocks: Vec::new(),
             template: 0,
             data: Origin::default(),
@@ -319,6 +322,7 @@ impl Notes {
         });
         self.elements.insert(read, elements);
         self.collected.reads.insert(read);
+        self.touched.insert(read);
     }
 
     /// The read of one element of what a read has found; the read itself when the element is not
@@ -361,6 +365,7 @@ impl Notes {
         let outer = Outer {
             collected: self.collected.clone(),
             decided: self.decided.clone(),
+            touched: std::mem::take(&mut self.touched),
             parts: std::mem::take(&mut self.provenance.parts),
             template: self.template,
             data: std::mem::take(&mut self.data),
@@ -377,6 +382,11 @@ impl Notes {
         let size = std::mem::replace(&mut self.written, outer.written);
         (self.template, self.data) = (outer.template, outer.data);
         self.collected = outer.collected;
+        let touched = std::mem::replace(&mut self.touched, outer.touched);
+        if parts.is_empty() {
+            self.collected.reads.extend(&touched);
+        }
+        self.touched.extend(touched);
         let sets: BTreeSet<usize> = parts.iter().map(|part| part.reads).collect();
         sets.into_iter().for_each(|set| self.use_all(set));
         let causes: BTreeSet<usize> = parts.iter().map(|part| part.cause).collect();
@@ -445,6 +455,7 @@ impl Provenance {
 pub(super) struct Outer {
     collected: Set,
     decided: Decided,
+    touched: BTreeSet<usize>,
     parts: Vec<Part>,
     template: usize,
     data: Origin,

@@ -25,7 +25,7 @@ export function setOutput(file) {
   provenance = new Provenance(file?.output);
   texts = file?.output?.templates ?? [];
   if (before !== null) {
-    const origin = provenance.origins.findIndex((_, number) => provenance.describe(number) === before);
+    const origin = provenance.find(before);
     kept = origin < 0 ? null : { origin };
   }
   return provenance;

@@ -1,7 +1,7 @@
 // What belongs together: parts of the output, nodes of the template, and keys of the metadata.
 //
-// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause]; a set
-// has reads and, as negative numbers, other sets before it.
+// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause]; a
+// set has reads and, as negative numbers, other sets before it.
 
 export class Provenance {
   /** `output` is the traced output of the file that is shown; null when there is none. */
@@ -37,9 +37,20 @@ export class Provenance {
 
   /** The place and the keys of an origin, by which it is found again in another output. */
   describe(number) {
-    const [template, start, end, set] = this.origins[number] ?? [];
-    if (template === undefined) return null;
-    return JSON.stringify([this.names[template], start, end, this.readsOf(set).map(([, , keys]) => keys)]);
+    const set = this.origins[number]?.[3] ?? 0;
+    const keys = this.readsOf(set).map(([, , found]) => found);
+    return { place: this.placeOf(number), keys: JSON.stringify(keys) };
+  }
+
+  placeOf(number) {
+    const [template, start, end] = this.origins[number] ?? [];
+    return `${this.names[template]} ${start} ${end}`;
+  }
+
+  /** The number of an origin that was described; -1 when it is not there. */
+  find({ place, keys }) {
+    const isIt = (_, number) => this.placeOf(number) === place && this.describe(number).keys === keys;
+    return this.origins.findIndex(isIt);
   }
 
   /** What comes from a key, or from one below it. */

@@ -94,8 +94,8 @@ impl Image {
         matches!(self.state().config.source, Source::File(_))
     }
 
-    /// Reads the settings and a recording again, after something was saved. Returns the looks of the
-    /// files before that.
+    /// Reads the settings and a recording again, after something was saved. Returns the looks of
+    /// the files before that.
     pub(crate) fn reload(&self) -> looks::Looks {
         let old = self.state();
         let mut new = State {

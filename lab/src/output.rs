@@ -71,7 +71,8 @@ pub(crate) fn traced(content: &[u8], provenance: &Provenance) -> Json {
     })
 }
 
-/// The reads of a set; and other sets that are in it, as negative numbers: none is in the empty one.
+/// The reads of a set; and other sets that are in it, as negative numbers: none is in the empty
+/// one.
 fn show_set(set: &Set) -> Json {
     let reads = set.reads.iter().map(|read| json!(read));
     let sets = set
@@ -143,8 +144,8 @@ impl Text {
     }
 }
 
-/// The first lines of a content that are replaced, for a diff: at which line, how many there are, and
-/// the texts of those that they replace. None where there is nothing to compare.
+/// The first lines of a content that are replaced, for a diff: at which line, how many there are,
+/// and the texts of those that they replace. None where there is nothing to compare.
 pub(crate) fn changes(before: &[u8], after: &[u8]) -> Option<Json> {
     let changes = app_agent::tools::diff::text::changes(before, after)?;
     let old = str::from_utf8(before).ok()?;

@@ -266,8 +266,8 @@ impl Resource {
         )
     }
 
-    /// The same, with the origin of each part of the content. The files of all items of a `for_each`
-    /// are one content, each below a line with its path.
+    /// The same, with the origin of each part of the content. The files of all items of a
+    /// `for_each` are one content, each below a line with its path.
     pub fn render_traced(
         &self,
         templates: &mut Templates,

@@ -1,17 +1,17 @@
 //! The hooks by which a tool learns what each part of an output comes from.
 //!
-//! The executor is compiled for each kind of trace. What [`NoTrace`] does is nothing, and nothing is
-//! what the compiler leaves of it: an agent pays neither time nor bytes. Places are closures, so that they are not computed
-//! either.
+//! The executor is compiled for each kind of trace. What [`NoTrace`] does is nothing, and nothing
+//! is what the compiler leaves of it: an agent pays neither time nor bytes. Places are closures, so
+//! that they are not computed either.
 
 use super::Value;
 use super::lex::Span;
 
 /// A witness of an execution.
 ///
-/// It collects what one node of the template uses: variables and dot tell by [`Trace::uses`], and the
-/// functions by a way of their own. What it collected is the origin of what the node writes, keeps in
-/// a variable or passes on.
+/// It collects what one node of the template uses: variables and dot tell by [`Trace::uses`], and
+/// the functions by a way of their own. What it collected is the origin of what the node writes,
+/// keeps in a variable or passes on.
 pub trait Trace {
     /// What is known of where a value comes from. Travels with variables and dot.
     type Origin: Clone;
@@ -26,11 +26,11 @@ pub trait Trace {
     fn uses(&mut self, origin: &Self::Origin);
     /// The origin of the node's value.
     fn origin(&mut self) -> Self::Origin;
-    /// The origin of the node's value in a variable from outside the block: that the block was executed
-    /// is part of it.
+    /// The origin of the node's value in a variable from outside the block: that the block was
+    /// executed is part of it.
     fn assigned(&mut self) -> Self::Origin;
-    /// The origin of a variable that some list assigns, after the node has decided whether that list
-    /// is executed.
+    /// The origin of a variable that some list assigns, after the node has decided whether that
+    /// list is executed.
     fn decided(&mut self, origin: &Self::Origin, node: Span) -> Self::Origin;
     /// The node, at this part of the text, has written so many bytes.
     fn wrote(&mut self, node: impl FnOnce() -> Span, size: usize);

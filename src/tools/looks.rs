@@ -1,5 +1,6 @@
-//! The looks of an image's files from outside: sizes, times of change and identities, by which anybody
-//! who shows an image knows that something was saved. Works on any file system, and reads no content.
+//! The looks of an image's files from outside: sizes, times of change and identities, by which
+//! anybody who shows an image knows that something was saved. Works on any file system, and reads
+//! no content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +17,8 @@ const MOST_FILES: usize = 10_000;
 /// Deeper directories are not entered.
 const DEEPEST: u32 = 64;
 
-/// The size of a file, the time of its change, and which file it is; none for one that is not there.
+/// The size of a file, the time of its change, and which file it is; none for one that is not
+/// there.
 pub type Look = Option<(u64, Option<SystemTime>, Revision)>;
 /// The looks of files by their paths.
 pub type Looks = BTreeMap<PathBuf, Look>;

@@ -70,7 +70,8 @@ pub struct Read {
     pub function: &'static str,
     /// Its first argument: a key, a pattern or a path.
     pub argument: String,
-    /// The keys of the tree that it is about; what a listing or a pattern has found, or else itself.
+    /// The keys of the tree that it is about; what a listing or a pattern has found, or else
+    /// itself.
     pub keys: Vec<String>,
 }
 
@@ -132,8 +133,8 @@ impl Recorder {
         template.execute_traced(&mut host, dot, options, &mut Budget::default(), witness)
     }
 
-    /// Executes an action of a conf.d file that makes no part of the output: `for_each`, or a key that
-    /// an item is put into.
+    /// Executes an action of a conf.d file that makes no part of the output: `for_each`, or a key
+    /// that an item is put into.
     pub(super) fn evaluate(
         &mut self,
         key: &Template,

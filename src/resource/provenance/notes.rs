@@ -1,5 +1,5 @@
-//! What a recorder notes while templates are executed: the reads of each node, the blocks around it,
-//! and what travels with variables and dot.
+//! What a recorder notes while templates are executed: the reads of each node, the blocks around
+//! it, and what travels with variables and dot.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,9 @@ use crate::template::value::Str;
 use crate::template::{Span, Template, Trace, Value};
 use crate::tree::View;
 
-/// Sets of no more reads are taken over; of larger ones it is noted that they are in another. A list
-/// that grows in a loop has as many sets as elements, and each is a little larger than the one before.
+/// Sets of no more reads are taken over; of larger ones it is noted that they are in another. A
+/// list that grows in a loop has as many sets as elements, and each is a little larger than the one
+/// before.
 const FEW: usize = 4;
 
 /// Where a value comes from.
@@ -111,7 +112,8 @@ impl Notes {
         self.open(template);
     }
 
-    /// Begins with the action of a key of a conf.d file. Its dot is an item of the list, if anything.
+    /// Begins with the action of a key of a conf.d file. Its dot is an item of the list, if
+    /// anything.
     pub(super) fn begin_key(&mut self, dot: &Value, view: &View) {
         self.view = Some(view.clone());
         self.blocks.clear();

@@ -9,7 +9,7 @@ mod http;
 #[allow(dead_code, reason = "the tests need all of it")]
 mod metad;
 
-/// What the server has of the tests' environment, for what no order asks of it.
+/// The part of the tests' environment that the server is compiled with, and no order needs.
 mod env {
     pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 

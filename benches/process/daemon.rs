@@ -171,7 +171,7 @@ pub(crate) fn idle(programs: &[Program]) {
     }
 }
 
-/// What an idle daemon holds, against the size of the metadata.
+/// The memory of an idle daemon, against the size of the metadata.
 pub(crate) fn idle_memory(programs: &[Program]) {
     for (hosts, resources) in [(3, RESOURCES), (10_000, 1), (10_000, RESOURCES)] {
         let json = tree(hosts, "0").to_string().len();

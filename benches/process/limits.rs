@@ -1,4 +1,4 @@
-//! What the machine itself needs for the parts of the work that cannot be left out.
+//! The machine's own time for the parts of the work that cannot be left out.
 
 use std::fs::{self, File};
 use std::hint::black_box;

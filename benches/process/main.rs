@@ -1,4 +1,4 @@
-//! What the whole program costs, measured on the real binary against the tests' metadata server,
+//! The cost of the whole program, measured on the real binary against the tests' metadata server,
 //! with the machine's own limits beside it. Prints figures, judges nothing.
 //!
 //! Arguments are the names of the [`CASES`] to measure, instead of all. CONFD=path measures that
@@ -32,7 +32,7 @@ const RESOURCES: usize = 20;
 
 type Case = (&'static str, fn(&[Program]));
 
-/// What is measured, in this order.
+/// The measurements, in this order.
 const CASES: &[Case] = &[
     ("steady", onetime::steady),
     ("first", onetime::first),

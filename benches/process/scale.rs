@@ -1,5 +1,5 @@
-//! What grows with the cluster and with the image: instructions, counted to the last one by
-//! valgrind where that is there, and one change among many resources.
+//! Growth with the cluster and with the image: instructions, counted to the last one by valgrind
+//! where that is there, and one change among many resources.
 
 use std::fs;
 use std::process::Command;

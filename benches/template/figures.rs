@@ -1,4 +1,4 @@
-//! What was measured: named times, kept in a file for each commit so that the next one can be
+//! Results: named times, kept in a file for each commit so that the next one can be
 //! compared with it.
 
 use std::collections::BTreeMap;

@@ -127,7 +127,7 @@ fn zookeeper(figures: &mut Figures) -> f64 {
     growth(small, large)
 }
 
-/// What single actions cost in a tree of 70,000 leaves.
+/// The cost of single actions in a tree of 70,000 leaves.
 fn functions(figures: &mut Figures) {
     let tree = cluster(10_000);
     for action in [

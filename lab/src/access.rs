@@ -1,8 +1,8 @@
 //! The rules for who may talk to the lab: only the page that it served itself.
 //!
-//! It listens on loopback only, but every program and every web page on this machine can reach that.
-//! So the address has a random token, and requests that name another host (DNS rebinding) or come
-//! from another page are refused before anything is done.
+//! It listens on loopback only, but every program and every web page on this machine can reach
+//! that. So the address has a random token, and requests that name another host (DNS rebinding) or
+//! come from another page are refused before anything is done.
 
 use crate::http::{Refusal, Request};
 

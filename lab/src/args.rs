@@ -26,7 +26,7 @@ Flags of confd that say how an image is rendered are accepted, too: -prefix, -st
 The lab listens on this machine only, runs no command and writes no file except the report.
 ";
 
-/// What was asked for.
+/// The request of a command line.
 pub(crate) enum Command {
     Help,
     Show {

@@ -1,4 +1,4 @@
-//! What -lint finds in the image with its metadata, by file.
+//! The findings of -lint in the image with its metadata, by file.
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ pub(crate) struct State {
     pub tree: Arc<Tree>,
     /// The node that the metadata was recorded on, if it can be told.
     pub own: Option<String>,
-    /// What is wrong with settings or metadata since they were read last.
+    /// The problems of settings or metadata since they were read last.
     pub problems: Vec<String>,
     /// The templates of its resources, wherever they are.
     pub templates: Vec<PathBuf>,

@@ -11,7 +11,8 @@ use app_agent::backend::Backend;
 use crate::api::Lab;
 use crate::selection::lock;
 
-/// How often the files are looked at. A change counts when two looks agree: an editor may be writing.
+/// How often the files are looked at. A change counts when two looks agree: an editor may be
+/// writing.
 const PAUSE: Duration = Duration::from_millis(40);
 /// How long a page hears nothing when nothing happens. One that has gone is noticed then.
 const HEARTBEAT: Duration = Duration::from_secs(10);

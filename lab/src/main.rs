@@ -1,5 +1,5 @@
-//! `confd-lab`: shows an image of confd in the browser while it is edited, and writes reports of its
-//! rehearsal.
+//! `confd-lab`: shows an image of confd in the browser while it is edited, and writes reports of
+//! its rehearsal.
 //!
 //! A program for the machine of a template author, never installed on an image. Everything about
 //! metadata, templates and stages is done by the agent's own library.

@@ -1,5 +1,5 @@
-//! What the page looks at: the edited metadata, a node, a stage of its life, and a file. And what is
-//! derived from it, kept for the next question.
+//! The selection of the page: the edited metadata, a node, a stage of its life, and a file; and the
+//! results derived from it, kept for the next question.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

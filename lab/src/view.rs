@@ -1,5 +1,5 @@
-//! One file at one place in the life of the cluster: its template, its content with the origin of each
-//! part, what changed since the stage before, and what is wrong with it.
+//! One file at one place in the life of the cluster: its template, its content with the origin of
+//! each part, what changed since the stage before, and what is wrong with it.
 
 use std::fs;
 use std::path::Path;
@@ -74,7 +74,7 @@ pub(crate) fn image_name(confdir: &Path) -> String {
     name.unwrap_or_default()
 }
 
-/// What belongs to files in conf.d, by their names below it.
+/// Something of each file in conf.d, by its name below it.
 type ByName<T> = Vec<(String, T)>;
 
 /// The resources, and the errors of those that cannot be read.

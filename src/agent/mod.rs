@@ -224,9 +224,9 @@ struct Agent {
     unchecked: Vec<PathBuf>,
     /// The units whose reloads decide whether their files stay, by name.
     units: BTreeMap<String, Unproven>,
-    /// What was last logged about the record of a unit.
+    /// The last log line about the record of a unit.
     unit_logged: Option<String>,
-    /// What was last logged about the manifests.
+    /// The last log line about the manifests.
     made_logged: Option<String>,
     /// It was logged that there are no resources.
     is_empty_logged: bool,
@@ -413,8 +413,8 @@ impl Agent {
         self.tree = Some(tree);
     }
 
-    /// `settle`: when metadata has been quiet for so long, but not put off without end; `splay`: then
-    /// some time at random.
+    /// `settle`: when metadata has been quiet for so long, but not put off without end; `splay`:
+    /// then some time at random.
     fn when_to_apply(&mut self, now: Instant) -> Instant {
         if self.tree.is_none() || self.config.mode == Mode::Onetime {
             return now;

@@ -59,7 +59,7 @@ pub(super) struct Inspection {
     pub dest: Option<Stamp>,
 }
 
-/// What a job has come to.
+/// A job that is done.
 #[derive(Debug)]
 pub(super) struct Done {
     pub path: PathBuf,
@@ -124,7 +124,7 @@ pub(super) struct Left {
 }
 
 impl Jobs {
-    /// What was done since this was last called.
+    /// The jobs done since the last call.
     pub(super) fn take_done(&self) -> Vec<Done> {
         mem::take(&mut lock(&self.0).done)
     }

@@ -107,7 +107,7 @@ pub(super) struct Slot {
     pub is_unproven: bool,
     /// Why its group is not swapped; none while it is not held.
     pub held: Option<String>,
-    /// What it makes is in the manifest.
+    /// Its file is in the manifest.
     pub is_recorded: bool,
     /// How often in a row another program has changed the file before it could be swapped.
     pub outrun: u32,
@@ -321,8 +321,8 @@ impl Slot {
         self.wake(now);
     }
 
-    /// The files are as before, because the reload failed with the new ones: nothing is tried before
-    /// something changes, or if it has changed meanwhile, so that it is due.
+    /// The files are as before, because the reload failed with the new ones: nothing is tried
+    /// before something changes, or if it has changed meanwhile, so that it is due.
     pub(super) fn take_back(&mut self, reason: &str) {
         self.state = State::Idle;
         self.dest = self.stamp_of_dest();

@@ -1,7 +1,7 @@
 //! The watch on the loop's own work on files. A file system that does not answer, such as that of a
-//! dead NFS server, stops the loop in the middle of a step. Then the step is logged and written into
-//! the status file, a one-time run is given up after a while, and TERM ends the process all the
-//! same.
+//! dead NFS server, stops the loop in the middle of a step. Then the step is logged and written
+//! into the status file, a one-time run is given up after a while, and TERM ends the process all
+//! the same.
 //!
 //! Its thread sleeps while the loop does. It knows nothing of what the steps do.
 

@@ -76,8 +76,8 @@ pub fn template_path(templates: &Path, src: &str) -> PathBuf {
     templates.join(src.trim_start_matches(std::path::is_separator))
 }
 
-/// The group that a conf.d file names, as far as it can be read: that of a broken one must be known,
-/// too.
+/// The group that a conf.d file names, as far as it can be read: that of a broken one must be
+/// known, too.
 pub(crate) fn unit_of(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| {

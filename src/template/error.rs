@@ -268,7 +268,7 @@ impl Error {
         &self.0.place.name
     }
 
-    /// What is known of a missing key, or else the help.
+    /// The answer about a missing key, or else the help.
     pub fn cure(&self) -> Option<String> {
         self.answer().or_else(|| self.innermost().help())
     }

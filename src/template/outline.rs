@@ -128,8 +128,8 @@ pub enum Flaw {
     Undeclared { pos: usize, name: String },
     /// It is called and nowhere defined: fails when executed.
     Undefined { pos: usize, name: String },
-    /// A value that gets arguments, the first one perhaps a function that stands between two values:
-    /// fails when executed.
+    /// A value that gets arguments, the first one perhaps a function that stands between two
+    /// values: fails when executed.
     NotAFunction {
         pos: usize,
         operator: Option<String>,

@@ -13,7 +13,7 @@ use super::lex::Span;
 /// the functions by a way of their own. What it collected is the origin of what the node writes,
 /// keeps in a variable or passes on.
 pub trait Trace {
-    /// What is known of where a value comes from. Travels with variables and dot.
+    /// Where a value comes from, as far as it is known. Travels with variables and dot.
     type Origin: Clone;
     /// False for a trace that is told nothing of conditions beyond the blocks that begin.
     const FOLLOWS: bool = true;

@@ -1,4 +1,4 @@
-//! What a missing key is told: Go's line first, then which of the cases it is, and all of them in
+//! The error of a missing key: Go's line first, then which of the cases it is, and all of them in
 //! one run.
 
 use serde_json::json;

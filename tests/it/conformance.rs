@@ -1,4 +1,4 @@
-//! What the original, and Go itself, printed for some thousands of templates
+//! The results of the original, and of Go itself, for some thousands of templates
 //! (`tests/conformance/`), in-process and by the program: the same bytes, or the same message.
 
 use std::collections::BTreeMap;

@@ -37,7 +37,7 @@ fn metadata() -> Arc<Tree> {
     Arc::new(Tree::from_json(text.as_bytes()).expect("which is JSON"))
 }
 
-/// What a template prints, or its error's first line.
+/// The output of a template, or its error's first line.
 fn render(text: &str, strict: bool) -> Result<String, String> {
     let env = Env::new();
     env.template("banner.tmpl", "# {{.}}\n");

@@ -458,7 +458,7 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
     status
 }
 
-/// What a run left behind.
+/// The result of a run.
 pub(crate) struct Run {
     pub status: ExitStatus,
     pub stdout: String,

@@ -1,5 +1,4 @@
-//! What is typed and set: Go's flag grammar, confd.toml, environment variables, and which of them
-//! wins.
+//! Settings: Go's flag grammar, confd.toml, environment variables, and which of them wins.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What nobody writes on purpose: trees and templates that would take all memory or all time.
+//! Limits: trees and templates that would take all memory or all time.
 
 use serde_json::json;
 

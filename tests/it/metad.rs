@@ -25,7 +25,7 @@ const PREFIX: &str = "self";
 /// Between two bytes of [`Fault::Drip`].
 const DRIP: Duration = Duration::from_millis(200);
 
-/// What the server does instead of answering.
+/// A failure of the server instead of its answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// This answer, complete and with a right length.
@@ -416,7 +416,7 @@ fn serve(id: usize, stream: TcpStream, shared: &Arc<Shared>) {
     });
 }
 
-/// What to send for one request.
+/// The reply to one request.
 enum Reply {
     Whole(Vec<u8>),
     /// Followed by the end of the connection.
@@ -604,7 +604,7 @@ fn answer(state: &State, request: &Request, version: u64) -> Answer {
     answer.header("X-Metad-Requestid", &format!("REQ-{}", state.answered + 1))
 }
 
-/// What metad sends to those who do not ask for JSON: a value, or the names of a directory.
+/// The answer of metad to those who do not ask for JSON: a value, or the names of a directory.
 fn listing(data: &Json) -> String {
     let Json::Object(map) = data else {
         return data.as_str().unwrap_or_default().to_string();

@@ -39,7 +39,7 @@ fn three_hosts() -> Json {
     }})
 }
 
-/// What tells whether a file was written, swapped or touched.
+/// The numbers that tell whether a file was written, swapped or touched.
 fn identity(env: &Env, relative: &str) -> (u64, i64, i64, i64, i64) {
     let data = fs::metadata(env.path(relative)).expect("the file");
     let changed = (data.ctime(), data.ctime_nsec());

@@ -1,4 +1,4 @@
-//! What a file goes through on Unix: owners, modes, links, other names, full and read-only disks,
+//! Files on Unix: owners, modes, links, other names, full and read-only disks,
 //! mount points.
 //!
 //! Most of this needs root; a test that cannot do its work says so on stderr.

@@ -1,4 +1,5 @@
-//! HTML as text. Whatever is not markup of this program goes through [`Html::text`], which escapes it.
+//! HTML as text. Whatever is not markup of this program goes through [`Html::text`], which escapes
+//! it.
 
 /// A document while it is written.
 #[derive(Default)]

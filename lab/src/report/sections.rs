@@ -200,7 +200,7 @@ impl Subject {
         html.raw("</dl>\n</section>\n");
     }
 
-    /// What changes in each stage: a diff for each file, with the nodes that it is the same on.
+    /// The changes of each stage: a diff for each file, with the nodes that it is the same on.
     fn changes(&self, html: &mut Html) {
         html.raw("<section>\n").element("h2", self.words.changes);
         html.raw("\n");

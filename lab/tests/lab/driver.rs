@@ -147,7 +147,8 @@ impl Browser {
         found[ELEMENT].as_str().expect("an element").to_owned()
     }
 
-    /// Clicks on the first element that matches. One that is replaced meanwhile is looked for again.
+    /// Clicks on the first element that matches. One that is replaced meanwhile is looked for
+    /// again.
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
         until(&format!("{selector} is clicked"), || {

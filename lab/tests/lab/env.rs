@@ -13,8 +13,8 @@ use serde_json::{Value as Json, json};
 /// How long anything that must happen may take. Only a failure ever waits this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// Looks again and again until there is something; fails when [`LIMIT`] is over. The only place that
-/// waits by looking.
+/// Looks again and again until there is something; fails when [`LIMIT`] is over. The only place
+/// that waits by looking.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

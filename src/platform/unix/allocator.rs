@@ -1,9 +1,9 @@
 //! The memory of the program.
 //!
-//! musl's allocator maps and unmaps nearly every page by itself, and each new page is a fault. Small
-//! pieces come from dlmalloc, which keeps its pages. Large ones, as the trees are, stay with the
-//! system's allocator: it gives them back as soon as they are freed, so that an idle daemon holds
-//! no more than it needs.
+//! musl's allocator maps and unmaps nearly every page by itself, and each new page is a fault.
+//! Small pieces come from dlmalloc, which keeps its pages. Large ones, as the trees are, stay with
+//! the system's allocator: it gives them back as soon as they are freed, so that an idle daemon
+//! holds no more than it needs.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;

@@ -153,7 +153,7 @@ pub(super) fn open_to_look(directory: &Path, name: &str) -> io::Result<Option<Fi
     }
 }
 
-/// Whatever was typed: neither a service nor exec.sh has another way in.
+/// Always a command line: neither a service nor exec.sh has another way in.
 pub fn start(roles: &Roles) -> ExitCode {
     process::keep_inherited_descriptors();
     (roles.program)()

@@ -31,7 +31,7 @@ const LONGEST_LINE: u64 = 256;
 /// Shorter names are similar to too many others.
 const SHORTEST_NAME: usize = 4;
 
-/// What keeps a program from running.
+/// The reason why a program cannot run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The words that follow the program's path in a sentence.
@@ -131,8 +131,8 @@ pub fn script(part: &str) -> Option<&Path> {
     (script.starts_with('/') && is_plain(script)).then(|| Path::new(script))
 }
 
-/// What keeps a simple command from running, in a sentence with its help. Where the shell has `moved`
-/// to another directory, relative paths are not judged.
+/// The reason why a simple command cannot run, in a sentence with its help. Where the shell has
+/// `moved` to another directory, relative paths are not judged.
 fn obstacle_of_part(part: &str, moved: bool) -> Option<String> {
     let word = first_word(part).filter(|word| is_plain(word) && !is_builtin(word))?;
     let sentence = |program: &str, obstacle: Obstacle| {
@@ -190,7 +190,7 @@ pub fn similar(program: &Path) -> Option<PathBuf> {
     Some(present.join(meant))
 }
 
-/// What keeps an existing file from running as a program.
+/// The reason why an existing file cannot run as a program.
 pub fn obstacle(program: &Path) -> Option<Obstacle> {
     let metadata = fs::metadata(program).ok()?;
     if metadata.is_dir() {
@@ -206,7 +206,7 @@ pub fn obstacle(program: &Path) -> Option<Obstacle> {
     interpreter_obstacle(program)
 }
 
-/// What is wrong with a script's first line.
+/// The reason why a script cannot run, from its first line.
 fn interpreter_obstacle(program: &Path) -> Option<Obstacle> {
     let mut bytes = Vec::new();
     let file = File::open(program).ok()?;

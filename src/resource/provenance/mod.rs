@@ -48,7 +48,7 @@ pub struct Part {
     pub template: usize,
     /// The node's place in the template, in bytes.
     pub node: Range<usize>,
-    /// What it read.
+    /// The reads that it is made from.
     pub reads: usize,
     /// The innermost block around it.
     pub cause: usize,
@@ -105,7 +105,7 @@ pub struct Cause {
     pub template: usize,
     /// In bytes.
     pub node: (usize, usize),
-    /// What that read.
+    /// The reads of that.
     pub reads: usize,
     /// The block around.
     pub outer: usize,

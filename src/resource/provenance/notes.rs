@@ -1,5 +1,5 @@
-//! What a recorder notes while templates are executed: the reads of each node, the blocks around
-//! it, and what travels with variables and dot.
+//! The notes that a recorder takes while templates are executed: the reads of each node, the blocks
+//! around it, and the origins that travel with variables and dot.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ const FEW: usize = 4;
 pub(super) struct Origin {
     /// The set of the reads that are in it.
     pub reads: usize,
-    /// What decided that it is this value and no other.
+    /// The decisions by which it is this value and no other.
     decided: Rc<Decided>,
 }
 
@@ -36,11 +36,11 @@ type Place = (usize, (usize, usize));
 #[derive(Clone)]
 struct Block {
     cause: usize,
-    /// What decided that it is executed. Of a range all turns together, which are many.
+    /// The decisions by which it is executed. Of a range all turns together, which are many.
     decided: Decided,
 }
 
-/// What has been noted so far.
+/// The notes so far.
 pub(super) struct Notes {
     view: Option<View>,
     pub provenance: Provenance,
@@ -52,7 +52,7 @@ pub(super) struct Notes {
     elements: BTreeMap<usize, BTreeMap<Vec<u8>, BTreeSet<String>>>,
     /// The reads of the node that is executed.
     collected: Set,
-    /// What decided on the values that it used.
+    /// The decisions on the values that it used.
     decided: Decided,
     /// All reads of the file that is executed, whether something came of them or not.
     touched: BTreeSet<usize>,

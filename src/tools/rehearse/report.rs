@@ -1,5 +1,5 @@
-//! The failures of a rehearsal, each once, with all places where it happens; and the reloads: for every
-//! program that shows them.
+//! The failures of a rehearsal, each once, with all places where it happens; and the reloads: for
+//! every program that shows them.
 
 use std::collections::BTreeSet;
 

@@ -244,7 +244,7 @@ pub(super) fn render(question: &[Vec<u8>]) -> Answer {
     }
 }
 
-/// What a function makes of a JSON text's value.
+/// The result of a function for a JSON text's value.
 fn encoded(function: &str, text: &[u8]) -> Option<Vec<u8>> {
     let template = format!("{{{{{function} (fromJson .)}}}}");
     let template = Template::parse("x", template.as_bytes(), FUNCTIONS).ok()?;

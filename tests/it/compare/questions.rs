@@ -428,8 +428,8 @@ fn json(choices: &mut Seeded) -> Question {
     vec![bytes(choices, 7, &all)]
 }
 
-/// What YAML quotes, folds, escapes or sorts in its own way; not dates and `1e3`, which newer
-/// versions of yaml.v2 quote.
+/// Scalars that YAML quotes, folds, escapes or sorts in its own way; not dates and `1e3`, which
+/// newer versions of yaml.v2 quote.
 const SCALARS: &[&str] = &[
     "a",
     "b",

@@ -1,4 +1,4 @@
-//! What failed is tried again: resources always, reloads where their resource says so, across
+//! Retries after a failure: of resources always, of reloads where their resource says so, across
 //! restarts too.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What the system may ask: end, read again, reap.
+//! Signals: end, read again, reap.
 
 use std::fs;
 use std::process::Command;

@@ -29,7 +29,7 @@ pub(crate) fn template(choices: &mut impl Choices) -> String {
     writer.out
 }
 
-/// What nobody would write: very deep, very long, or without an end.
+/// Templates that nobody would write: very deep, very long, or without an end.
 fn monster(choices: &mut impl Choices) -> String {
     // The longest are the rarest: they take their time.
     let count = 10_usize.pow(1 + choices.below(5).min(choices.below(5)) as u32);

@@ -53,7 +53,7 @@ fn change(choices: &mut Seeded, leaves: &mut BTreeMap<String, String>) {
     }
 }
 
-/// What a rendering gives, and what it read; an error is as good as a file.
+/// The result of a rendering, and its reads; an error is as good as a file.
 fn render(template: &Template, tree: &Arc<Tree>, keys: &[String]) -> (String, Option<ReadSet>) {
     let around = HostEnv::of_process(Path::new("."), Options::default());
     let mut funcs = Funcs::new(tree.view("", keys), around);

@@ -120,8 +120,8 @@ pub(super) fn glob(data: &[u8]) {
     }
 }
 
-/// What a metadata service sends before it hangs up, through the real client, twice on one
-/// connection if that is kept.
+/// The bytes that a metadata service sends before it hangs up, through the real client, twice on
+/// one connection if that is kept.
 pub(super) fn http(data: &[u8]) {
     for tree in fetch_twice(data) {
         assert!(!tree.is_empty());
@@ -222,7 +222,7 @@ fn check_tree(tree: &Tree) {
     assert_eq!(&again, tree);
 }
 
-/// What is wrong with a file is told with its name.
+/// An error about a file has its name.
 fn check_place(message: &str, path: &Path) {
     let place = path.to_string_lossy();
     assert!(message.contains(&*place), "{message}");

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use app_agent::resource::funcs::{self, Doc, docs};
 
-/// What an argument should be; one in ten is something else all the same.
+/// The kind that an argument should have; one in ten is something else all the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Any,
@@ -219,7 +219,7 @@ pub(super) const WORDS: &[&str] = &[
     "",
 ];
 
-/// What is wrong in most places.
+/// Words that are wrong in most places.
 pub(super) const ODDITIES: &[&str] = &[
     "nil",
     "$undefined",

@@ -1,4 +1,4 @@
-//! What the inspection tools know of the keys for files that belong together.
+//! The inspection tools and the keys for files that belong together.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What a command gets from confd, and what it does not.
+//! The environment and descriptors that a command gets from confd, and those that it does not.
 
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::env::{Env, Gate, Run, confd, until};
 use crate::security::{USER, among_users, he_does};
 
-/// What stands beside his directory and is none of his business.
+/// The content of a file beside his directory that is none of his business.
 const SECRET: &str = "root's own";
 
 struct Scene {

@@ -83,7 +83,7 @@ fn the_sum_of_a_file_that_not_everybody_may_read_is_not_told() {
     env.onetime().expect_code(0).expect_log(&text);
 }
 
-/// What SECURITY.md says about each file that confd makes for itself.
+/// The promise of SECURITY.md for each file that confd makes for itself.
 #[test]
 fn the_files_of_a_daemon_have_the_modes_that_security_md_says() {
     let metad = Metad::start(json!({"k": "v"}));

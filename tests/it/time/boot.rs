@@ -14,8 +14,8 @@ use crate::metad::Metad;
 use crate::names;
 use crate::security::lock::{Holder, has_flock};
 
-/// Two seconds in place of fifteen until a one-time run gives up, and the room that a loaded machine
-/// needs beyond that.
+/// Two seconds in place of fifteen until a one-time run gives up, and the room that a loaded
+/// machine needs beyond that.
 const ONETIME_WAIT: &str = "2s";
 const IN_TIME: Duration = Duration::from_secs(10);
 

@@ -1,5 +1,5 @@
-//! File systems that do not answer: they hold up what is on them, are reported, and keep nobody from
-//! ending the daemon.
+//! File systems that do not answer: they hold up what is on them, are reported, and keep nobody
+//! from ending the daemon.
 
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};

@@ -261,7 +261,7 @@ fn lines_for_a_shell_end_in_lf() {
     }
 }
 
-/// What is found in each of these templates, as code, column and message, and as sorted by them.
+/// The findings in each of these templates, as code, column and message, and as sorted by them.
 fn findings(env: &Env, cases: &[(&str, &str)]) -> Vec<String> {
     for (number, (template, _)) in cases.iter().enumerate() {
         env.template(&format!("t{number:03}.tmpl"), template);

@@ -1,4 +1,4 @@
-//! What the tools write to a terminal: no control character of the metadata, neither C0 nor C1.
+//! The tools' output on a terminal: no control character of the metadata, neither C0 nor C1.
 
 use std::process::Command;
 

@@ -41,7 +41,7 @@ fn commands(text: &str) -> Vec<(String, Vec<String>)> {
     commands
 }
 
-/// What a command prints on both outputs.
+/// The lines of a command on both outputs.
 fn run(env: &Env, command: &str) -> Vec<String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new("/bin/sh")

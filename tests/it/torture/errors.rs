@@ -17,7 +17,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("ENOMEM", "Cannot allocate memory"),
 ];
 
-/// What becomes of a run with a failure.
+/// The end of a run with a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// The run made no such call.

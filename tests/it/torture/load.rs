@@ -11,7 +11,7 @@ use super::is_whole;
 use crate::env::{Daemon, Env, confd, share_of, until};
 use crate::metad::Metad;
 
-/// What a daemon has needed at most, in KiB.
+/// The most memory that a daemon has needed, in KiB.
 fn peak(daemon: &Daemon) -> usize {
     daemon.status("VmHWM:")
 }

@@ -15,7 +15,7 @@ use crate::metad::Metad;
 
 /// Commands are not traced: what is injected hits confd, and what becomes a command until it does.
 pub(crate) const NO_COMMANDS: [&str; 2] = ["-b", "execve"];
-/// What a start needs, and what it fails with where processes, memory or descriptors are short.
+/// The calls that a start makes, and their errors where processes, memory or descriptors are short.
 const STARTS: [&str; 7] = ["clone", "clone3", "fork", "vfork", "pipe", "pipe2", "dup2"];
 const SHORTAGES: [&str; 3] = ["EAGAIN", "ENOMEM", "EMFILE"];
 

@@ -37,7 +37,7 @@ struct Dest {
 pub(super) struct Scene {
     pub env: Env,
     dests: Vec<Dest>,
-    /// What is on disk before.
+    /// The content on disk before.
     old: &'static str,
     new: &'static str,
 }
@@ -192,7 +192,7 @@ impl Scene {
         assert!(reloaded, "no reload: {context}");
     }
 
-    /// What a test says when it fails: the log of the hindered run.
+    /// The message of a test that fails: the log of the hindered run.
     pub(super) fn context(run: &Run, what: &str) -> String {
         format!("{what}\n{}", run.stderr)
     }

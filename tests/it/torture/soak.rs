@@ -17,7 +17,7 @@ const RESOURCES: usize = 20;
 /// Five changes a second.
 const TICK: Duration = Duration::from_millis(200);
 
-/// What this node has: the metadata, the number of each template's edits, and the agent.
+/// A node: the metadata, the number of each template's edits, and the agent.
 struct Node {
     env: Env,
     metad: Metad,

@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
 use super::slot::{Slot, State};
-use crate::config::Mode;
 use crate::log;
 use crate::resource::made::{self, Made};
 use crate::resource::{Resource, Stamp};
@@ -73,8 +71,7 @@ impl Agent {
                 Some(slot) if *slot.resource == resource && !slot.reread => {}
                 Some(slot) => slot.replace(resource, stamp, now),
                 None => {
-                    let mut slot = Slot::new(resource, stamp, now);
-                    slot.is_once = self.config.mode == Mode::Onetime;
+                    let slot = self.new_slot(&key, resource, stamp, now);
                     self.slots.insert(key.clone(), slot);
                 }
             }
@@ -94,17 +91,17 @@ impl Agent {
     /// Adds the removal of what the resource of a conf.d file has made.
     pub(super) fn add_gone(&mut self, file: &Path, made: &Made, now: Instant) {
         let key = part_key(file, made);
-        let list = self.slots.get(file).map(|slot| Arc::clone(&slot.resource));
-        let slot = self.slots.entry(key).or_insert_with(|| {
+        if !self.slots.contains_key(&key) {
             let mut resource = Resource::gone(file, made, &self.config);
-            if let Some(list) = &list {
-                resource = resource.of_list(list);
+            if let Some(list) = self.slots.get(file) {
+                resource = resource.of_list(&list.resource);
             }
-            let mut slot = Slot::new(resource, Stamp::UNKNOWN, now);
-            slot.is_once = self.config.mode == Mode::Onetime;
-            slot
-        });
-        slot.is_recorded = true;
+            let slot = self.new_slot(&key, resource, Stamp::UNKNOWN, now);
+            self.slots.insert(key.clone(), slot);
+        }
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.is_recorded = true;
+        }
     }
 
     /// Reports once what is wrong with the manifests.

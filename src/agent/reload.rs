@@ -598,9 +598,11 @@ impl Agent {
                 }
             }
             Err((error, was_started)) => {
-                // An item that is gone will not be reported on any more.
-                let is_gone = slot.as_ref().is_none_or(|slot| slot.resource.is_gone());
-                let dest = whole.as_ref().filter(|_| is_gone);
+                // An item that is gone is not reported on any more, unless its file comes back.
+                let is_over = slot.as_ref().is_none_or(|slot| {
+                    slot.resource.is_gone() && !reload.is_judged && slot.failure.is_none()
+                });
+                let dest = whole.as_ref().filter(|_| is_over);
                 self.health
                     .take_reload(dest.unwrap_or(&reload.invocation.dest), Some(error));
                 match slot {

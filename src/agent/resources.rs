@@ -137,11 +137,24 @@ impl Agent {
             None => {
                 self.has_new_resources = true;
                 resource.warnings().iter().for_each(log::warning);
-                let mut slot = Slot::new(resource, stamp, now);
-                slot.is_once = self.config.mode == Mode::Onetime;
+                let slot = self.new_slot(path, resource, stamp, now);
                 self.slots.insert(path.to_path_buf(), slot);
             }
         }
+    }
+
+    /// A slot that is due at once. A reload that decides about its files may run already.
+    pub(super) fn new_slot(
+        &self,
+        path: &Path,
+        resource: Resource,
+        stamp: Stamp,
+        now: Instant,
+    ) -> Slot {
+        let mut slot = Slot::new(resource, stamp, now);
+        slot.is_once = self.config.mode == Mode::Onetime;
+        slot.is_unproven = self.is_unproven(path);
+        slot
     }
 
     /// Logs once what is wrong with a file, again when that changes, and sees to it that it is read

@@ -129,9 +129,19 @@ impl Agent {
                 self.try_roll_back(name, now);
             } else if let Some(unproven) = self.units.remove(&name) {
                 self.prove(&unproven.unit.members);
+                self.wake_removed(&unproven.unit.members, now);
                 if let Err(error) = unproven.unit.forget() {
                     self.note_unit(&error);
                 }
+            }
+        }
+    }
+
+    /// Has what is removed for good forgotten by an apply, which has the lock.
+    fn wake_removed(&mut self, members: &BTreeSet<PathBuf>, now: Instant) {
+        for path in members {
+            if let Some(slot) = self.slots.get_mut(path).filter(|slot| slot.is_removed()) {
+                slot.wake(now);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::log;
 use crate::resource::pending::Record;
 use crate::resource::stage::Target;
-use crate::resource::stage::unit::{Plan, Unit, forget_rejection, rejection};
+use crate::resource::stage::unit::{Plan, Reason, Unit, forget_rejection, rejection};
 use crate::resource::{Ownership, Prepared, Stamp};
 
 /// What a unit is, or is to become.
@@ -343,6 +343,7 @@ impl Agent {
                 log::warning(error.chain());
             }
         }
+        self.try_removals_again(&staged, &mut rejected);
         let mut left = Vec::new();
         for (path, one) in staged {
             let reason = self.unit_name(&path).and_then(|unit| rejected.get(&unit));
@@ -361,6 +362,28 @@ impl Agent {
             }
         }
         left
+    }
+
+    /// Accepts removals that were rejected, where something else of the same resource is new: a
+    /// removal itself never looks different.
+    fn try_removals_again(
+        &self,
+        staged: &[(PathBuf, Staged)],
+        rejected: &mut BTreeMap<String, Reason>,
+    ) {
+        let slots = staged
+            .iter()
+            .filter_map(|(path, _)| self.slots.get_key_value(path));
+        let units = slots.filter_map(|(path, slot)| Some((self.unit_name(path)?, &slot.resource)));
+        let units: Vec<_> = units.collect();
+        for (unit, removal) in units.iter().filter(|(_, resource)| resource.is_gone()) {
+            let mut others = units.iter();
+            if others.any(|(other, resource)| {
+                !rejected.contains_key(other) && resource.path() == removal.path()
+            }) {
+                rejected.remove(unit);
+            }
+        }
     }
 
     /// Swaps a unit, all or none.

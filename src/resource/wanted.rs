@@ -124,6 +124,7 @@ impl Resource {
     pub(crate) fn of_list(self, list: &Resource) -> Resource {
         Resource {
             unit: list.unit.clone(),
+            rolls_back: list.rolls_back,
             reload_timeout: list.reload_timeout,
             reload_retry: list.reload_retry,
             ..self

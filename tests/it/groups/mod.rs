@@ -3,6 +3,7 @@
 
 mod block;
 mod each;
+mod each_rollback;
 mod keys;
 mod rollback;
 mod swap;

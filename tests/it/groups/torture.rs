@@ -187,6 +187,53 @@ fn a_kill_at_any_system_call_of_a_rollback_is_survived() {
 }
 
 #[test]
+fn a_kill_at_any_system_call_while_a_removal_is_rolled_back_is_survived() {
+    let test = "a_kill_at_any_system_call_while_a_removal_is_rolled_back_is_survived";
+    if !can_trace(test) {
+        return;
+    }
+    let scene = || {
+        let env = Env::with_tree(&json!({"sites": {"a": "1", "b": "2"}}));
+        let lines = "for_each = 'ls \"/sites\"'\non_reload_failure = \"rollback\"\n\
+                     reload_cmd = \"ls $ROOT/out >> $ROOT/seen; test -e $ROOT/out/b\"";
+        env.simple_with("list", "{{.}}", lines);
+        let toml = env.read("etc/conf.d/list.toml");
+        env.resource("list.toml", &toml.replace("out/list", "out/{{.}}"));
+        env.onetime().expect_code(0);
+        env.put("metadata.json", &json!({"sites": {"a": "1"}}).to_string());
+        env
+    };
+    let every = calls_of(&scene(), 1);
+    let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+        let env = scene();
+        let run = injected(&env, &call, "signal=KILL");
+        let next = env.onetime();
+        let (run_log, log) = (&run.stderr, &next.stderr);
+        let context = format!("killed at {call:?}\n{run_log}\nthe next run: {log}");
+        assert_eq!(next.code(), Some(1), "{context}");
+        assert_eq!(env.names("out"), ["a", "b"], "{context}");
+        assert!(log.contains("roll"), "{context}");
+        wait_last(&env, "b", &context);
+        assert!(!env.has_pending_reloads(), "{context}");
+        let seen = env.lines("seen");
+        env.onetime().expect_code(1);
+        assert_eq!(env.lines("seen").len(), seen.len(), "{context}");
+        env.put("metadata.json", &json!({"sites": {"b": "1"}}).to_string());
+        let last = env.onetime();
+        assert_eq!(
+            last.code(),
+            Some(0),
+            "{context}\nthe last run: {}",
+            last.stderr
+        );
+        assert_eq!(env.names("out"), ["b"], "{context}");
+        run.status.signal() == Some(9)
+    });
+    let count = killed.iter().filter(|died| **died).count();
+    println!("a removal that is rolled back: killed at {count} system calls");
+}
+
+#[test]
 fn a_reload_that_kills_confd_is_tried_twice_and_rolled_back() {
     let env = Env::with_tree(&json!({"k": "bad"}));
     let lines = "on_reload_failure = \"rollback\"\n\

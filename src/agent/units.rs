@@ -238,6 +238,7 @@ impl Agent {
                 stage,
                 inputs,
                 change,
+                rendered,
                 ..
             } = *staged.prepared;
             match content.and_then(|content| stage.with_content(&content)) {
@@ -247,6 +248,7 @@ impl Agent {
                         inputs,
                         change,
                         md5,
+                        rendered,
                     };
                     slot.state = State::Checking(Staged {
                         prepared: Box::new(prepared),
@@ -326,7 +328,7 @@ impl Agent {
         }
         for (path, one) in &staged {
             if let Some(unit) = self.unit_name(path) {
-                let file = (one.prepared.stage.dest(), one.prepared.md5.clone());
+                let file = (one.prepared.stage.dest(), one.prepared.rendered.clone());
                 let (renderings, commands) = units.entry(unit).or_default();
                 renderings.insert(file);
                 commands.extend(self.reload_record(path, one).map(|record| record.command));
@@ -403,7 +405,7 @@ impl Agent {
         let (mut swapped, mut stages) = (Vec::new(), Vec::new());
         for (path, one, number) in members {
             let prepared = *one.prepared;
-            stages.push((prepared.stage, prepared.md5));
+            stages.push((prepared.stage, prepared.rendered));
             swapped.push((path, prepared.inputs, prepared.change, number));
         }
         if let Some((stage, _)) = stages.first() {

@@ -72,14 +72,11 @@ impl Block {
             let begin = &self.begin;
             return Err(format!("its new content has a marker line, {begin:?}"));
         }
-        let (before, after) = match (place(file, &self.begin)?, place(file, &self.end)?) {
-            (Some((before, inside)), Some((close, after))) if inside <= close => (before, after),
-            (Some(_), Some(_)) => return Err("its END marker stands before BEGIN".to_owned()),
-            (Some(_), None) => return Err("its END marker is missing".to_owned()),
-            (None, Some(_)) => return Err("its BEGIN marker is missing".to_owned()),
-            (None, None) if is_empty => return Ok(file.to_vec()),
-            (None, None) if self.is_first => (start(file), start(file)),
-            (None, None) => (file.len(), file.len()),
+        let (before, after) = match self.find(file)? {
+            Some(((before, _), (_, after))) => (before, after),
+            None if is_empty => return Ok(file.to_vec()),
+            None if self.is_first => (start(file), start(file)),
+            None => (file.len(), file.len()),
         };
         let (before, after) = (file.get(..before), file.get(after..));
         let mut new = before.unwrap_or_default().to_vec();
@@ -107,18 +104,38 @@ impl Block {
         Ok(new)
     }
 
+    /// The lines between the markers; none without the block.
+    pub(super) fn lines<'f>(&self, file: &'f [u8]) -> Result<Option<&'f [u8]>, String> {
+        let found = self.find(file)?;
+        Ok(found.and_then(|((_, inside), (close, _))| file.get(inside..close)))
+    }
+
+    /// Where the marker lines begin and end.
+    fn find(&self, file: &[u8]) -> Result<Option<(Span, Span)>, String> {
+        match (place(file, &self.begin)?, place(file, &self.end)?) {
+            (Some(begin), Some(end)) if begin.1 <= end.0 => Ok(Some((begin, end))),
+            (Some(_), Some(_)) => Err("its END marker stands before BEGIN".to_owned()),
+            (Some(_), None) => Err("its END marker is missing".to_owned()),
+            (None, Some(_)) => Err("its BEGIN marker is missing".to_owned()),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn is_marker(&self, line: &[u8]) -> bool {
         let line = line.trim_ascii();
         line == self.begin.as_bytes() || line == self.end.as_bytes()
     }
 }
 
+/// The places in a file where something begins and ends.
+type Span = (usize, usize);
+
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
 
 /// Where the line of a marker begins and ends; none if it is missing.
-fn place(file: &[u8], marker: &str) -> Result<Option<(usize, usize)>, String> {
+fn place(file: &[u8], marker: &str) -> Result<Option<Span>, String> {
     let (mut at, mut found) = (0, None);
     for line in lines(file) {
         let text = line.strip_prefix(BOM).filter(|_| at == 0).unwrap_or(line);

@@ -192,6 +192,8 @@ pub struct Prepared {
     pub change: Change,
     /// The MD5 of the new content, in hex.
     pub md5: String,
+    /// The MD5 of what was rendered: the same, or that of a block's lines.
+    pub rendered: String,
 }
 
 impl Resource {
@@ -480,6 +482,7 @@ impl Resource {
         };
         target.is_create_only = self.create_only;
         target.backups = self.backups;
+        target.block.clone_from(&self.block);
         Ok(target)
     }
 
@@ -495,6 +498,8 @@ impl Resource {
         let Rendered {
             content, inputs, ..
         } = rendered;
+        let sum = |content: &[u8]| hex::encode(&Md5::digest(content));
+        let rendered = sum(&content);
         let wanted = self.wanted(content, &mut target)?;
         let Some(difference) = wanted.compare(&target)? else {
             if config.keep_stage_file {
@@ -516,7 +521,7 @@ impl Resource {
             }
             return Ok(Outcome::LeftAlone(inputs, change));
         }
-        let md5 = hex::encode(&Md5::digest(wanted.content()));
+        let md5 = sum(wanted.content());
         let stage = create(target, &wanted, config)?;
         if change.difference.is_of_attributes() && stage.keeps_owner_and_mode() {
             // The file system keeps neither: the new file would differ from what is wanted as much.
@@ -527,6 +532,7 @@ impl Resource {
             inputs,
             change,
             md5,
+            rendered,
         })))
     }
 }

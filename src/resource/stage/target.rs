@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::refused;
 use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Kind, Meta};
+use crate::resource::block::Block;
 
 /// As many as Linux itself follows in one path.
 const MOST_LINKS: u32 = 40;
@@ -48,6 +49,8 @@ pub struct Target {
     pub(crate) is_create_only: bool,
     /// How many former versions of the file are kept.
     pub(crate) backups: u32,
+    /// The block of the file that is made; none for the whole file.
+    pub(crate) block: Option<Block>,
     /// The content of the file that the new one was composed from; none if it is new as a whole.
     pub(crate) composed_from: Option<Vec<u8>>,
     /// The file with the other blocks of the same group in it: the new one is composed from that.
@@ -136,6 +139,7 @@ impl Target {
             wanted: Attributes::default(),
             is_create_only: false,
             backups: 0,
+            block: None,
             composed_from: None,
             with_others: None,
         }
@@ -363,6 +367,7 @@ impl Walk<'_> {
                 wanted,
                 is_create_only: false,
                 backups: 0,
+                block: None,
                 composed_from: None,
                 with_others: None,
             }),

@@ -15,6 +15,7 @@
 //!
 //! To be used with the apply lock held, except where it says otherwise.
 
+mod lines;
 mod record;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Kind};
 use crate::resource::pending::{self, Record};
 
+use lines::Lines;
 pub(crate) use record::{
     abandoned, forget_rejection, has_records, recorded, rejection, why_undone,
 };
@@ -54,6 +56,8 @@ struct Part {
     md5: String,
     /// The MD5 of what was rendered, which a check_cmd may have edited.
     rendered: String,
+    /// Only a block of the file is made; none for the whole file.
+    lines: Option<Lines>,
 }
 
 /// A unit that is recorded.
@@ -316,6 +320,12 @@ impl Stage {
         let sum = |name: &OsStr| dir.open(name).and_then(|file| md5_of(&file));
         let new = (!self.is_removal()).then(|| self.file.name.clone());
         let md5 = new.as_deref().map(sum).transpose().map_err(cannot)?;
+        let lines = self
+            .target
+            .block
+            .as_ref()
+            .map(|_| self.lines())
+            .transpose()?;
         Ok(Part {
             dir_id: dir.meta().map_err(cannot)?.id,
             name: self.target.name.clone(),
@@ -324,6 +334,7 @@ impl Stage {
             old: self.second_name()?,
             md5: md5.unwrap_or_default(),
             rendered: rendered.to_owned(),
+            lines: lines.flatten(),
             dir,
         })
     }
@@ -391,7 +402,10 @@ impl Part {
                     let path = self.dir.path().join(new);
                     return Err(Error::resource(&path, "is not the file that was staged"));
                 }
-                self.put(new)
+                match &self.lines {
+                    Some(lines) => self.finish_lines(lines, new),
+                    None => self.put(new),
+                }
             }
             Some(_) => Ok(()),
             // Only the file that there was: somebody may have made another.
@@ -409,13 +423,22 @@ impl Part {
                     if id.1 != 0 && self.look_up(&self.name)? == Some(id) {
                         // Two names of one file: renaming one to the other would do nothing.
                         self.remove(old)?;
+                    } else if let Some(lines) = &self.lines
+                        && !self.is_staged(&self.name)
+                    {
+                        self.restore_lines(lines, Some(old))?;
+                        self.remove(old)?;
                     } else {
                         self.put(old)?;
                     }
                 }
             }
-            None if self.is_new() => self.remove(&self.name)?,
-            None => {}
+            None if self.is_staged(&self.name) => self.remove(&self.name)?,
+            None => {
+                if let Some(lines) = &self.lines {
+                    self.restore_lines(lines, None)?
+                }
+            }
         }
         self.new.as_deref().map_or(Ok(()), |new| self.remove(new))
     }
@@ -436,6 +459,9 @@ impl Part {
 
     /// Returns true if dest is as the swap has left it.
     fn is_new(&self) -> bool {
+        if let Some(lines) = &self.lines {
+            return self.has_lines(lines);
+        }
         let found = self.dir.look_up(&self.name);
         match (found, &self.new) {
             (Ok(None), None) => true,
@@ -466,6 +492,7 @@ impl Part {
             "old": optional(&self.old),
             "md5": self.md5,
             "rendered": self.rendered,
+            "lines": self.lines.as_ref().map(Lines::to_json),
         }))
     }
 }

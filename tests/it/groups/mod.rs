@@ -2,6 +2,7 @@
 //! others, many files from one template, and groups that are swapped all or none.
 
 mod block;
+mod block_rollback;
 mod each;
 mod each_rollback;
 mod keys;

@@ -234,6 +234,57 @@ fn a_kill_at_any_system_call_while_a_removal_is_rolled_back_is_survived() {
 }
 
 #[test]
+fn a_kill_at_any_system_call_while_a_block_is_rolled_back_spares_the_other() {
+    let test = "a_kill_at_any_system_call_while_a_block_is_rolled_back_spares_the_other";
+    if !can_trace(test) {
+        return;
+    }
+    let scene = || {
+        let env = Env::with_tree(&json!({"one": "1", "two": "2"}));
+        for name in ["one", "two"] {
+            let lines = format!(
+                "block = \"{name}\"\non_reload_failure = \"rollback\"\n\
+                 reload_cmd = \"echo {name} >> $ROOT/seen; ! grep 'bad {name}' $ROOT/out/hosts\""
+            );
+            env.simple_with(name, &format!("{{{{getv \"/{name}\"}}}}"), &lines);
+            let file = format!("etc/conf.d/{name}.toml");
+            let toml = env.read(&file).replace(&format!("out/{name}"), "out/hosts");
+            env.put(&file, &toml);
+        }
+        env.put("out/hosts", "theirs\n");
+        env.onetime().expect_code(0);
+        let tree = json!({"one": "bad one", "two": "new"});
+        env.put("metadata.json", &tree.to_string());
+        env
+    };
+    let wanted = {
+        let env = scene();
+        env.onetime().expect_code(1);
+        env.read("out/hosts")
+    };
+    assert!(wanted.contains("\n1\n") && wanted.contains("\nnew\n"));
+    let every = calls_of(&scene(), 1);
+    let killed = for_each(SIDE_BY_SIDE, sample(every), |call: Call| {
+        let env = scene();
+        let run = injected(&env, &call, "signal=KILL");
+        if run.stderr.contains("killed by signal 9") {
+            // It hit a process on its way to become a reload, which failed by that.
+            return false;
+        }
+        let next = env.onetime();
+        let (run_log, log) = (&run.stderr, &next.stderr);
+        let context = format!("killed at {call:?}\n{run_log}\nthe next run: {log}");
+        assert_eq!(next.code(), Some(1), "{context}");
+        assert_eq!(env.read("out/hosts"), wanted, "{context}");
+        assert_eq!(env.names("out"), ["hosts"], "{context}");
+        assert!(!env.has_pending_reloads(), "{context}");
+        run.status.signal() == Some(9)
+    });
+    let count = killed.iter().filter(|died| **died).count();
+    println!("a block that is rolled back: killed at {count} system calls");
+}
+
+#[test]
 fn a_reload_that_kills_confd_is_tried_twice_and_rolled_back() {
     let env = Env::with_tree(&json!({"k": "bad"}));
     let lines = "on_reload_failure = \"rollback\"\n\

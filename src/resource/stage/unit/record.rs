@@ -11,7 +11,7 @@ use std::sync::Arc;
 use md5::{Digest, Md5};
 use serde_json::{Value as Json, json};
 
-use super::{Part, Plan, Reason, Unit};
+use super::{Lines, Part, Plan, Reason, Unit};
 use crate::error::{Error, Result};
 use crate::go::hex;
 use crate::platform::{self, Dir};
@@ -33,6 +33,7 @@ pub(super) struct RecordedPart {
     pub(super) old: Option<OsString>,
     pub(super) md5: String,
     pub(super) rendered: String,
+    pub(super) lines: Option<Lines>,
 }
 
 impl RecordedPart {
@@ -48,6 +49,7 @@ impl RecordedPart {
             old: text("old").map(OsString::from),
             md5: text("md5")?,
             rendered: text("rendered")?,
+            lines: json.get("lines").and_then(Lines::from_json),
         })
     }
 
@@ -61,6 +63,7 @@ impl RecordedPart {
             old: self.old,
             md5: self.md5,
             rendered: self.rendered,
+            lines: self.lines,
         }
     }
 }

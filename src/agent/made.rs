@@ -1,5 +1,5 @@
 //! The files and blocks that resources have made and must remove again: those of items of a
-//! `for_each` that are gone, and blocks whose resource is gone.
+//! `for_each` that are gone, and blocks whose resource is gone. What another resource makes now stays.
 //!
 //! A removal is a resource of its own, which is rendered to nothing and dropped once that is done.
 
@@ -14,7 +14,7 @@ use crate::resource::made::{self, Made};
 use crate::resource::{Resource, Stamp};
 
 impl Agent {
-    /// Finds the blocks that no resource makes any more, after the resources have changed.
+    /// Finds what no resource makes any more, after the resources have changed.
     pub(super) fn find_gone(&mut self, now: Instant) {
         let reloads = &self.reloads;
         self.slots.retain(|path, slot| {
@@ -26,7 +26,8 @@ impl Agent {
         }
         let live = self.slots.values().filter(|slot| !slot.resource.is_gone());
         let live: Vec<Made> = live.filter_map(|slot| slot.resource.made()).collect();
-        let gone = match made::gone_blocks(&self.config.confdir, &live) {
+        let is_there = |file: &Path| self.slots.contains_key(file);
+        let gone = match made::gone(&self.config.confdir, &live, is_there) {
             Ok(gone) => gone,
             Err(error) => {
                 self.has_new_resources = true;
@@ -115,19 +116,24 @@ impl Agent {
         self.health.note("made", problem);
     }
 
-    /// Records what is in place, so that it is removed when its resource is gone.
+    /// Records the blocks that are in place, so that they are removed when their resource is gone, and
+    /// what has changed about other records. A file that was right before is not confd's to remove.
     pub(super) fn record_settled(&mut self) {
         let is_settled = |slot: &Slot| {
             matches!(slot.state, State::Idle) && slot.inputs.is_some() && slot.failure.is_none()
         };
         let settled = self.slots.iter().filter(|(_, slot)| is_settled(slot));
         let settled: Vec<PathBuf> = settled.map(|(path, _)| path.clone()).collect();
-        self.record_made(settled.iter());
+        self.record_parts(settled.iter(), false);
     }
 
     /// Records what is about to be made. Without its record it would stay when its resource is gone,
     /// which is better than a file that is not made.
     pub(super) fn record_made<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>) {
+        self.record_parts(paths, true);
+    }
+
+    fn record_parts<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>, is_new: bool) {
         if !self.keeps_manifests() {
             return;
         }
@@ -142,7 +148,12 @@ impl Agent {
                 lists.entry(file).or_default().push(made);
             }
         }
-        for (file, made) in lists {
+        for (file, mut made) in lists {
+            if !is_new {
+                // What cannot be read is reported by the update.
+                let known = made::of(&self.config.confdir, &file).unwrap_or_default();
+                made.retain(|made| made.block.is_some() || made.is_in(&known));
+            }
             self.update_made(&file, &made, &[]);
         }
     }
@@ -181,9 +192,11 @@ impl Agent {
 }
 
 impl Slot {
-    /// Returns true for a removal that is done.
+    /// Returns true for a removal that is done, or that is not to be made because another resource
+    /// makes the file now.
     pub(super) fn is_removed(&self) -> bool {
         let is_done = self.inputs.is_some() && self.due.is_none() && self.failure.is_none();
+        let is_done = is_done || self.shadowed_by.is_some();
         self.resource.is_gone() && self.is_at_rest() && is_done && !self.is_unproven
     }
 }

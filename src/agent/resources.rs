@@ -11,7 +11,7 @@ use super::backoff::Backoff;
 use super::slot::Slot;
 use crate::config::Mode;
 use crate::error::Error;
-use crate::log;
+use crate::log::{self, Level};
 use crate::resource::{self, Resource, SETTLED, Stamp};
 
 /// A conf.d file that cannot be used.
@@ -171,7 +171,7 @@ impl Agent {
     }
 
     /// Of several resources with one dest the last in file order is applied, which is what remains
-    /// in the original.
+    /// in the original. A removal gives way to all others.
     pub(super) fn find_shadowed(&mut self, now: Instant) {
         // Clean paths are one place when their bytes are the same.
         let place = |slot: &Slot| match &slot.place {
@@ -179,19 +179,26 @@ impl Agent {
             None => clean(slot.resource.dest()).into(),
         };
         let places: Vec<OsString> = self.slots.values().map(place).collect();
-        let mut makers: BTreeMap<&OsStr, Vec<(&Path, Option<&str>)>> = BTreeMap::new();
+        let mut makers: BTreeMap<&OsStr, Vec<(&Path, &Resource)>> = BTreeMap::new();
         for (place, (path, slot)) in places.iter().zip(&self.slots) {
-            let maker = (path.as_path(), slot.resource.marker());
-            makers.entry(place).or_default().push(maker);
+            // A list makes no file itself.
+            if !slot.resource.is_for_each() {
+                let maker = (path.as_path(), &*slot.resource);
+                makers.entry(place).or_default().push(maker);
+            }
         }
         // Different blocks of one file are not in each other's way.
         let winner = |(place, (path, slot)): (&OsString, (&PathBuf, &Slot))| {
+            if slot.resource.is_for_each() {
+                return None;
+            }
             let marker = slot.resource.marker();
-            let mut rivals = makers
-                .get(place.as_os_str())?
-                .iter()
-                .filter(|(_, other)| marker.is_none() || other.is_none() || *other == marker);
-            let (winner, _) = rivals.next_back()?;
+            let rivals = makers.get(place.as_os_str())?.iter().filter(|(_, other)| {
+                let other = other.marker();
+                marker.is_none() || other.is_none() || other == marker
+            });
+            // Of several that are greatest, the last.
+            let (winner, _) = rivals.max_by_key(|(_, other)| !other.is_gone())?;
             (*winner != path).then(|| winner.to_path_buf())
         };
         let winners: Vec<Option<PathBuf>> = places.iter().zip(&self.slots).map(winner).collect();
@@ -207,12 +214,20 @@ impl Slot {
     /// Gives way to another resource with the same dest, or takes its place.
     fn shadow(&mut self, winner: Option<PathBuf>, path: &Path, now: Instant) {
         if let Some(winner) = &winner {
-            log::warning(format_args!(
-                "{} and {} both make {}; only the last one is applied",
-                path.display(),
-                winner.display(),
-                self.resource.dest().display()
-            ));
+            let level = if self.resource.is_gone() {
+                Level::Debug
+            } else {
+                Level::Warning
+            };
+            log::at(
+                level,
+                format_args!(
+                    "{} and {} both make {}; only the last one is applied",
+                    path.display(),
+                    winner.display(),
+                    self.resource.dest().display()
+                ),
+            );
             self.failure = None;
             self.drop_work();
         } else {

@@ -40,6 +40,12 @@ impl Made {
         self.dest == other.dest && markers(self) == markers(other)
     }
 
+    /// Returns true if not both of them can be made.
+    pub(crate) fn is_rival_of(&self, other: &Made) -> bool {
+        let has_both = self.block.is_some() && other.block.is_some();
+        self.dest == other.dest && (!has_both || self.is_of(other))
+    }
+
     /// Returns true if one of the list is about the same.
     pub(crate) fn is_in(&self, list: &[Made]) -> bool {
         list.iter().any(|other| self.is_of(other))
@@ -70,13 +76,20 @@ impl Made {
     }
 }
 
-/// The recorded blocks that are not `live` any more, each with the conf.d file that has made it.
-/// Whole files stay when their resource is gone, as any file does.
-pub(crate) fn gone_blocks(confdir: &Path, live: &[Made]) -> Result<Vec<(PathBuf, Made)>> {
+/// What is recorded and not `live` any more, each with the conf.d file that has made it: blocks, and
+/// the files of items where the conf.d file is `there` and has no items now. They stay when their
+/// resource is gone, as any file does.
+pub(crate) fn gone(
+    confdir: &Path,
+    live: &[Made],
+    is_there: impl Fn(&Path) -> bool,
+) -> Result<Vec<(PathBuf, Made)>> {
     let mut gone = Vec::new();
     for (file, made) in list(confdir)? {
+        let is_file_there = is_there(&file);
         let made = made.into_iter();
-        let made = made.filter(|made| made.block.is_some() && !made.is_in(live));
+        let made = made.filter(|made| made.block.is_some() || is_file_there);
+        let made = made.filter(|made| !made.is_in(live));
         gone.extend(made.map(|made| (file.clone(), made)));
     }
     Ok(gone)

@@ -96,7 +96,13 @@ impl Resource {
     /// What is to be remembered once it is made, so that it can be removed; none for a whole file
     /// that stays.
     pub(crate) fn made(&self) -> Option<Made> {
-        if self.is_for_each() || (self.block.is_none() && self.item.is_none() && !self.is_gone) {
+        let is_remembered = self.block.is_some() || self.item.is_some() || self.is_gone;
+        is_remembered.then(|| self.makes()).flatten()
+    }
+
+    /// The file or block that it makes; none if it makes one for each item of a list.
+    pub(crate) fn makes(&self) -> Option<Made> {
+        if self.is_for_each() {
             return None;
         }
         let mut block = self.block.clone();

@@ -11,7 +11,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -22,9 +22,10 @@ use crate::cli::Args;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::log;
+use crate::resource::made::{self, Made};
 use crate::resource::pending;
 use crate::resource::stage::{Difference, Target};
-use crate::resource::{self, Resource, Templates, made};
+use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Format, Style};
 use crate::tree::Tree;
 
@@ -50,6 +51,8 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         tree,
         show_secrets: args.is_on("show-secrets"),
         units: BTreeMap::new(),
+        live: Vec::new(),
+        gone: Vec::new(),
         files: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
@@ -86,6 +89,10 @@ struct Preview<'a> {
     show_secrets: bool,
     /// The group of each resource that is in one.
     units: BTreeMap<String, String>,
+    /// What the resources and their items make.
+    live: Vec<Made>,
+    /// What was made for what is gone, with the conf.d file.
+    gone: Vec<(PathBuf, Made)>,
     files: Vec<FileChange>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
@@ -123,7 +130,7 @@ struct Command {
 impl Preview<'_> {
     fn look_at_all(&mut self) -> Result<()> {
         let directory = resource::existing_conf_d(&self.config.confdir)?;
-        let (mut live, mut unread) = (Vec::new(), Vec::new());
+        let (mut unread, mut plain) = (Vec::new(), Vec::new());
         let found = resource::list(&directory)?.into_iter();
         let loaded: Vec<_> = found
             .map(|path| (Resource::load(&path, self.config), path))
@@ -140,8 +147,11 @@ impl Preview<'_> {
             match loaded {
                 Ok(resource) => {
                     resource.warnings().iter().for_each(log::warning);
-                    live.extend(resource.made());
+                    self.live.extend(resource.makes());
                     self.look(&resource);
+                    if !resource.is_for_each() {
+                        plain.push(path);
+                    }
                 }
                 Err(error) => {
                     self.fail(&path, error.chain());
@@ -150,8 +160,12 @@ impl Preview<'_> {
             }
         }
         if self.against.is_none() {
-            for (file, made) in made::gone_blocks(&self.config.confdir, &live)? {
-                if !unread.contains(&file) {
+            let is_there = |file: &Path| plain.iter().any(|plain| plain == file);
+            let mut gone = made::gone(&self.config.confdir, &self.live, is_there)?;
+            gone.retain(|(file, _)| !unread.contains(file));
+            gone.append(&mut self.gone);
+            for (file, made) in gone {
+                if !self.live.iter().any(|live| live.is_rival_of(&made)) {
                     self.look(&Resource::gone(&file, &made, self.config));
                 }
             }
@@ -213,9 +227,13 @@ impl Preview<'_> {
                 self.look(&item);
             }
         }
-        // Without metadata, the manifest has the files.
-        for made in known.iter().filter(|made| !made.is_in(&live)) {
-            self.look(&Resource::gone(resource.path(), made, self.config));
+        self.live.extend_from_slice(&live);
+        for made in known.into_iter().filter(|made| !made.is_in(&live)) {
+            match self.against {
+                None => self.gone.push((resource.path().to_owned(), made)),
+                // Without metadata, the manifest has the files.
+                Some(_) => self.look(&Resource::gone(resource.path(), &made, self.config)),
+            }
         }
         Ok(())
     }

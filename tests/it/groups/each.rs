@@ -329,6 +329,136 @@ fn the_files_stay_when_the_resource_goes_and_are_known_when_it_is_back() {
 }
 
 #[test]
+fn a_file_that_was_right_before_is_not_removed() {
+    for is_restarted in [false, true] {
+        let metad = Metad::start(json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}));
+        let env = Env::with_metad(&metad);
+        let lines = "check_cmd = 'true'";
+        put(&env, "lsdir \"/sites\"", "{{.}}.conf", "{{.}}", lines);
+        env.put("out/a.conf", "a");
+        let mut daemon = env.daemon(&["-watch"]);
+        env.wait_content("out/b.conf", "b");
+        metad.wait_idle();
+        if is_restarted {
+            daemon.stop();
+            daemon = env.daemon(&["-watch"]);
+        }
+        metad.set(json!({"sites": {"c": {"port": "3"}}}));
+        env.wait_content("out/c.conf", "c");
+        until("only what it has made is removed", || {
+            env.names("out") == ["a.conf", "c.conf"]
+        });
+        daemon.stop();
+        env.onetime().expect_code(0);
+        assert_eq!(env.names("out"), ["a.conf", "c.conf"]);
+    }
+}
+
+#[test]
+fn the_files_go_when_the_resource_has_no_items_any_more() {
+    let two = json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}});
+    let env = sites(&two, RELOAD);
+    env.put("out/theirs.conf", "x");
+    env.onetime().expect_code(0);
+    let toml = env.read("etc/conf.d/sites.toml");
+    let toml = toml.replace("for_each", "# ");
+    // It makes one of the files itself.
+    env.resource("sites.toml", &toml.replace("{{.}}", "a"));
+    env.template("site.tmpl", "a 1");
+    let diff = tool(&env, &["-diff"]);
+    diff.expect_code(3);
+    assert!(diff.stdout.contains("removes"), "{}", diff.stdout);
+    assert!(!diff.stdout.contains("a.conf"), "{}", diff.stdout);
+    let before = env.reloads().len();
+    let run = env.onetime();
+    run.expect_code(0);
+    assert!(run.at("WARNING").is_empty(), "{}", run.stderr);
+    assert_eq!(env.names("out"), ["a.conf", "theirs.conf"]);
+    assert_eq!(env.reloads().len(), before + 1);
+    tool(&env, &["-diff"]).expect_code(0);
+    env.onetime().expect_code(0);
+    assert_eq!(env.names("out"), ["a.conf", "theirs.conf"]);
+    assert!(env.names("etc/made").is_empty());
+}
+
+#[test]
+fn the_daemon_removes_the_files_when_for_each_is_taken_out() {
+    let metad = Metad::start(json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}));
+    let env = Env::with_metad(&metad);
+    put(&env, "lsdir \"/sites\"", "{{.}}.conf", "x", RELOAD);
+    let daemon = env.daemon(&["-watch", "-interval", "1"]);
+    env.wait_lines("reloads", 1);
+    let toml = env.read("etc/conf.d/sites.toml");
+    let toml = toml.replace("for_each", "# ").replace("{{.}}", "one");
+    env.resource("sites.toml", &toml);
+    until("only its own file is there", || {
+        env.names("out") == ["one.conf"]
+    });
+    until("status forgets the others", || {
+        let status = tool(&env, &["-status"]);
+        status.code() == Some(0) && !status.stdout.contains("a.conf")
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn what_another_resource_makes_now_is_not_removed() {
+    // The other one stands before and behind it in file order, and may be a list itself.
+    for (name, for_each) in [
+        ("another", ""),
+        ("zz", ""),
+        ("another", "for_each = 'lsdir \"/moved\"'\n"),
+        ("zz", "for_each = 'lsdir \"/moved\"'\n"),
+    ] {
+        let env = sites(
+            &json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}),
+            RELOAD,
+        );
+        env.onetime().expect_code(0);
+        set(
+            &env,
+            &json!({"sites": {"a": {"port": "1"}}, "moved": {"b": {"port": "3"}}}),
+        );
+        let file = if for_each.is_empty() { "b" } else { "{{.}}" };
+        env.template("moved.tmpl", "moved");
+        let toml = format!(
+            "[template]\nsrc = \"moved.tmpl\"\ndest = '$ROOT/out/{file}.conf'\n\
+             keys = [\"/\"]\n{for_each}"
+        );
+        env.resource(&format!("{name}.toml"), &toml);
+        let diff = tool(&env, &["-diff"]);
+        assert!(!diff.stdout.contains("removes"), "{}", diff.stdout);
+        for _ in 0..2 {
+            let run = env.onetime();
+            run.expect_code(0);
+            assert!(run.at("WARNING").is_empty(), "{}", run.stderr);
+            assert_eq!(env.names("out"), ["a.conf", "b.conf"], "{name} {for_each}");
+            assert_eq!(env.read("out/b.conf"), "moved");
+        }
+        // It is not the list's any more.
+        fs::remove_file(env.path(&format!("etc/conf.d/{name}.toml"))).expect("it");
+        env.onetime().expect_code(0);
+        assert_eq!(env.names("out"), ["a.conf", "b.conf"]);
+    }
+}
+
+#[test]
+fn a_removal_runs_the_reload_that_there_is_now() {
+    let env = sites(
+        &json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}),
+        RELOAD,
+    );
+    env.onetime().expect_code(0);
+    let toml = env.read("etc/conf.d/sites.toml");
+    env.resource("sites.toml", &toml.replace("echo all", "echo new"));
+    env.onetime().expect_code(0);
+    set(&env, &json!({"sites": {"a": {"port": "1"}}}));
+    env.onetime().expect_code(0);
+    assert_eq!(env.names("out"), ["a.conf"]);
+    assert_eq!(env.reloads(), ["all", "new"]);
+}
+
+#[test]
 fn a_block_in_each_of_many_files() {
     let env = Env::with_tree(&json!({"sites": {"a": {"port": "1"}, "b": {"port": "2"}}}));
     put(&env, "lsdir \"/sites\"", "{{.}}", "{{.}}", "block = \"x\"");

@@ -30,7 +30,7 @@ use crate::cli::Args;
 use crate::config::{Config, Source as Origin};
 use crate::error::{self, Error, Result};
 use crate::log::{self, Level};
-use crate::resource::{Resource, existing_conf_d, list};
+use crate::resource::{Resource, existing_conf_d, list, unit_of};
 use crate::threads;
 use crate::tools::console::{self, Format};
 use crate::tools::finding::Report;
@@ -113,19 +113,23 @@ fn check(args: &Args, report: &mut Report) -> Result<usize> {
 fn check_files(mut context: Context, report: &mut Report) -> Result<usize> {
     let conf_d = existing_conf_d(&context.config.confdir)?;
     let resources = list(&conf_d)?;
+    let mut units = Vec::new();
     for path in &resources {
         // What is wrong with one that cannot be loaded is found below.
-        let resource = Resource::load(path, &context.config);
-        context
-            .made
-            .extend(resource.map(|made| made.dest().to_owned()));
+        match Resource::load(path, &context.config) {
+            Ok(resource) => {
+                context.made.insert(resource.dest().to_owned());
+                units.extend(resource.unit().map(str::to_owned));
+            }
+            Err(_) => units.extend(unit_of(path)),
+        }
     }
     let mut all = Vec::new();
     for path in &resources {
         resource::check(path, &context, &mut all, report)?;
     }
     names::check_ignored(&conf_d, report);
-    resource::check_groups(&all, report);
+    resource::check_groups(&all, &units, report);
     resource::check_twins(&all, report);
     resource::check_directories(&all, report);
     // A resource that could not be read may use any template.

@@ -420,10 +420,12 @@ fn add_id(finding: Option<Finding>, report: &mut Report) {
 }
 
 /// Reports groups that nobody knows and in which there is only one resource.
-pub(super) fn check_groups(all: &[ResourceFacts], report: &mut Report) {
+pub(super) fn check_groups(all: &[ResourceFacts], units: &[String], report: &mut Report) {
     for facts in all {
-        let is_other = |other: &&ResourceFacts| other.unit == facts.unit;
-        if all.iter().filter(is_other).count() < 2 {
+        let same = units
+            .iter()
+            .filter(|unit| facts.unit.as_ref() == Some(unit));
+        if same.count() < 2 {
             add_id(facts.unknown_unit.clone(), report);
         }
     }

@@ -74,6 +74,19 @@ fn lint_knows_a_group_from_a_group_of_users() {
         let shown = run.stdout + &run.stderr;
         assert!(!shown.contains("no group"), "{name}: {shown}");
     }
+    // The other one is there, whatever is wrong with it.
+    for break_it in [
+        &(|| fs::remove_file(env.path("etc/templates/b.tmpl")).expect("it")) as &dyn Fn(),
+        &|| {
+            let lines = "group = \"nobody-knows-me\"\nmode = 7";
+            env.simple_with("b", "x", lines);
+        },
+    ] {
+        break_it();
+        let run = tool(&env, &["-lint"]);
+        run.expect_code(1);
+        assert!(!run.stdout.contains("no group"), "{}", run.stdout);
+    }
 }
 
 #[test]

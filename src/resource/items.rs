@@ -113,7 +113,7 @@ impl Resource {
     }
 
     fn refuse(&self, problem: &str) -> Error {
-        Error::resource(&self.path, &format!("for_each: {problem}"))
+        Error::resource(&self.shown, &format!("for_each: {problem}"))
     }
 
     /// The items: what the pipeline gives, by way of JSON.

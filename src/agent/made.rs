@@ -119,10 +119,7 @@ impl Agent {
     /// Records the blocks that are in place, so that they are removed when their resource is gone, and
     /// what has changed about other records. A file that was right before is not confd's to remove.
     pub(super) fn record_settled(&mut self) {
-        let is_settled = |slot: &Slot| {
-            matches!(slot.state, State::Idle) && slot.inputs.is_some() && slot.failure.is_none()
-        };
-        let settled = self.slots.iter().filter(|(_, slot)| is_settled(slot));
+        let settled = self.slots.iter().filter(|(_, slot)| slot.is_settled());
         let settled: Vec<PathBuf> = settled.map(|(path, _)| path.clone()).collect();
         self.record_parts(settled.iter(), false);
     }
@@ -192,6 +189,11 @@ impl Agent {
 }
 
 impl Slot {
+    /// Returns true if the last attempt has succeeded, and nothing is in progress.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state, State::Idle) && self.inputs.is_some() && self.failure.is_none()
+    }
+
     /// Returns true for a removal that is done, or that is not to be made because another resource
     /// makes the file now.
     pub(super) fn is_removed(&self) -> bool {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::apply::Waits;
+use super::made::file_of_part;
 use super::slot::{Slot, Staged, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
@@ -13,7 +14,7 @@ use crate::error::Result;
 use crate::log;
 use crate::resource::pending::Record;
 use crate::resource::stage::Target;
-use crate::resource::stage::unit::{Plan, Reason, Unit, forget_rejection, rejection};
+use crate::resource::stage::unit::{Plan, Reason, Unit, forget_rejection, rejected, rejection};
 use crate::resource::{Ownership, Prepared, Stamp};
 
 /// What a unit is, or is to become.
@@ -316,6 +317,7 @@ impl Agent {
         &mut self,
         staged: Vec<(PathBuf, Staged)>,
     ) -> Vec<(PathBuf, Staged)> {
+        self.prune_rejections();
         let mut units: BTreeMap<String, Attempt> = BTreeMap::new();
         for (path, slot) in &self.slots {
             if slot.resource.rolls_back()
@@ -364,6 +366,28 @@ impl Agent {
             }
         }
         left
+    }
+
+    /// Forgets what was put back of units that do not exist any more. As long as a resource cannot be
+    /// read or rendered, nobody knows.
+    fn prune_rejections(&self) {
+        if !self.runs_reloads() || !self.broken.is_empty() {
+            return;
+        }
+        let exists = |unit: &str, path: &PathBuf| match self.slots.get(path) {
+            Some(_) => self.unit_name(path).as_deref() == Some(unit),
+            None => {
+                let list = file_of_part(path).and_then(|file| self.slots.get(&file));
+                list.is_some_and(|list| !list.is_settled())
+            }
+        };
+        for (unit, members) in rejected(&self.config.confdir) {
+            if !members.iter().any(|path| exists(&unit, path))
+                && let Err(error) = forget_rejection(&self.config.confdir, &unit)
+            {
+                log::warning(error.chain());
+            }
+        }
     }
 
     /// Accepts removals that were rejected, where something else of the same resource is new: a

@@ -241,6 +241,50 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
 }
 
 #[test]
+fn what_was_rejected_is_forgotten_with_its_resource() {
+    let env = app("bad", "");
+    env.simple_with("other", "x", "");
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("etc/swaps").len(), 1);
+    // It is known as long as the resource cannot be read, or another one.
+    let toml = env.read("etc/conf.d/app.toml");
+    for (name, text) in [("app", "broken"), ("app", &toml), ("other", "broken")] {
+        env.resource(&format!("{name}.toml"), text);
+        env.onetime().expect_code(1);
+        assert_eq!(env.names("etc/swaps").len(), 1, "{name}: {text}");
+    }
+    env.simple_with("other", "x", "");
+    env.resource("app.toml", &(toml.clone() + "group = \"new\"\n"));
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("etc/swaps").len(), 1, "that of the group");
+    fs::remove_file(env.path("etc/conf.d/app.toml")).expect("it");
+    env.onetime().expect_code(0);
+    assert!(env.names("etc/swaps").is_empty());
+    // An item.
+    env.put(
+        "metadata.json",
+        &json!({"sites": {"bad": "1", "b": "2"}}).to_string(),
+    );
+    let lines =
+        format!("{ROLLBACK}\nfor_each = 'ls \"/sites\"'\nreload_cmd = \"test {{{{.}}}} != bad\"");
+    env.simple_with("list", "{{.}}", &lines);
+    let toml = env
+        .read("etc/conf.d/list.toml")
+        .replace("out/list", "out/{{.}}");
+    env.resource("list.toml", &toml);
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("out"), ["b", "other"]);
+    assert_eq!(env.names("etc/swaps").len(), 1);
+    env.resource("list.toml", &toml.replace("ls \"/sites", "getv \"/none"));
+    env.onetime().expect_code(1);
+    assert_eq!(env.names("etc/swaps").len(), 1, "the items are not known");
+    env.resource("list.toml", &toml);
+    env.put("metadata.json", &json!({"sites": {"b": "2"}}).to_string());
+    env.onetime().expect_code(0);
+    assert!(env.names("etc/swaps").is_empty());
+}
+
+#[test]
 fn what_somebody_else_has_changed_meanwhile_stays() {
     let env = app("bad", "# the reload edits the file before it fails\n");
     env.simple_with(

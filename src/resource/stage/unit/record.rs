@@ -238,6 +238,21 @@ pub(crate) fn why_undone(confdir: &Path, member: &Path) -> Option<Reason> {
     })
 }
 
+/// The units that were put back, with the names of their resources.
+pub(crate) fn rejected(confdir: &Path) -> Vec<(String, BTreeSet<PathBuf>)> {
+    let texts = records(confdir).into_iter();
+    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
+    let rejected = texts.filter_map(|text| {
+        let mut lines = text.lines();
+        let json = serde_json::from_str(lines.next()?).ok()?;
+        let (unit, members, ..) = from_json(&json)?;
+        lines
+            .any(|line| line == "undone")
+            .then_some((unit, members))
+    });
+    rejected.collect()
+}
+
 /// Forgets what was put back of a unit: its files are right by now.
 pub(crate) fn forget_rejection(confdir: &Path, unit: &str) -> Result<()> {
     let path = record_path(confdir, unit);

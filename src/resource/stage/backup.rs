@@ -3,13 +3,13 @@
 //!
 //! A kill loses none: numbers move up from the first one that is free, so that a gap is used again.
 
-use std::ffi::OsString;
-use std::io::{self, Read};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, Read};
 
 use super::compare::md5_of;
 use super::{Stage, Target, names, refused};
 use crate::error::Result;
-use crate::platform;
+use crate::platform::{self, Dir, Kind};
 
 impl Target {
     /// The content of the version that was replaced `number` swaps ago, up to `most` bytes; none if
@@ -31,38 +31,35 @@ impl Target {
 }
 
 impl Stage {
-    /// Makes the file that is about to be replaced a former version.
-    pub(super) fn keep_backup(&self) -> Result<()> {
+    /// Makes the file that is about to be replaced a former version, and keeps this many more than
+    /// there are to be: the swap may be taken back.
+    pub(super) fn keep_backup(&self, more: u32) -> Result<()> {
         if self.target.backups == 0 || !self.target.exists() {
             return Ok(());
         }
-        self.add_backup()
+        self.add_backup(self.target.backups + more)
             .map_err(|error| refused("back up", &self.target.path(), error))
     }
 
-    fn add_backup(&self) -> io::Result<()> {
-        let (dir, most) = (&self.file.dir, self.target.backups);
+    fn add_backup(&self, most: u32) -> io::Result<()> {
+        let dir = &self.file.dir;
         let name = |number| names::backup(&self.target.name, number);
         let exists = |number| dir.look_up(&name(number)).map(|found| found.is_some());
-        let mut surplus = most + 1;
-        while exists(surplus)? {
-            dir.remove(&name(surplus))?;
-            surplus += 1;
+        prune(dir, &self.target.name, most)?;
+        if is_newest(dir, &self.target.name)? {
+            // A run that was killed before the swap has made it already.
+            return Ok(());
         }
-        let file = dir.open(&self.target.name)?;
-        if exists(1)? {
-            let newest = dir.open(&name(1))?;
-            let size = |file| platform::file_meta(file).map(|meta| meta.size);
-            if size(&newest)? == size(&file)? && md5_of(&newest)? == md5_of(&file)? {
-                // A run that was killed before the swap has made it already.
-                return Ok(());
-            }
-        }
-        let copy = self.copy_privately(dir.open(&self.target.name)?)?;
         let mut free = 1;
         while free < most && exists(free)? {
             free += 1;
         }
+        let oldest = dir.look_up(&name(free - 1))?;
+        if free > self.target.backups && oldest.is_some_and(|oldest| oldest.kind != Kind::File) {
+            // It could not be removed later.
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        let copy = self.copy_privately(dir.open(&self.target.name)?)?;
         let moved = (1..free)
             .rev()
             .try_for_each(|number| dir.replace(&name(number), &name(number + 1)));
@@ -88,4 +85,44 @@ impl Stage {
             }
         }
     }
+}
+
+/// Removes the versions after this number.
+pub(super) fn prune(dir: &Dir, name: &OsStr, most: u32) -> io::Result<()> {
+    let surplus = (most + 1..).map(|number| names::backup(name, number));
+    for surplus in surplus {
+        if dir.look_up(&surplus)?.is_none() {
+            break;
+        }
+        dir.remove(&surplus)?;
+    }
+    Ok(())
+}
+
+/// Returns true if the newest version is the file as it is.
+fn is_newest(dir: &Dir, name: &OsStr) -> io::Result<bool> {
+    let newest = names::backup(name, 1);
+    if dir.look_up(&newest)?.is_none() || dir.look_up(name)?.is_none() {
+        return Ok(false);
+    }
+    let (newest, file) = (dir.open(&newest)?, dir.open(name)?);
+    let size = |file| platform::file_meta(file).map(|meta| meta.size);
+    Ok(size(&newest)? == size(&file)? && md5_of(&newest)? == md5_of(&file)?)
+}
+
+/// Takes the newest version away again, which is the file that has come back. May be repeated.
+pub(super) fn take_back(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    if !is_newest(dir, name)? {
+        return Ok(());
+    }
+    let version = |number| names::backup(name, number);
+    let mut number = 1;
+    while dir.look_up(&version(number + 1))?.is_some() {
+        dir.replace(&version(number + 1), &version(number))?;
+        number += 1;
+    }
+    if number == 1 {
+        dir.remove(&version(1))?;
+    }
+    Ok(())
 }

@@ -211,7 +211,7 @@ impl Stage {
     /// Puts the staged file in the place of dest. To be called after [`Stage::sync`]: else a power
     /// cut could leave an empty dest.
     pub fn commit(self) -> Result<Committed> {
-        self.keep_backup()?;
+        self.keep_backup(0)?;
         self.place()
     }
 

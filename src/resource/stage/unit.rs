@@ -21,14 +21,16 @@ mod record;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
 use super::compare::md5_of;
-use super::{Committed, Stage, Target, is_mount_point, mount, names, refused, sync_directories};
+use super::{
+    Committed, Stage, Target, backup, is_mount_point, mount, names, refused, sync_directories,
+};
 use crate::error::{Error, Result};
 use crate::platform::{self, Dir, Kind};
 use crate::resource::pending::{self, Record};
@@ -58,6 +60,8 @@ struct Part {
     rendered: String,
     /// Only a block of the file is made; none for the whole file.
     lines: Option<Lines>,
+    /// How many former versions of the file are kept in the end.
+    backups: u32,
 }
 
 /// A unit that is recorded.
@@ -222,7 +226,10 @@ impl Unit {
         if self.is_ours() {
             remove(&self.path)?;
         }
-        self.parts.iter().try_for_each(Part::forget_old)
+        self.parts.iter().try_for_each(Part::forget_old)?;
+        let prune =
+            |part: &Part| part.settle_backups(|dir, name| backup::prune(dir, name, part.backups));
+        self.parts.iter().try_for_each(prune)
     }
 
     /// Records that a reload is about to start. Needs no lock.
@@ -314,7 +321,7 @@ impl Unit {
 impl Stage {
     /// The part of a unit that this file is.
     fn to_part(&self, rendered: &str) -> Result<Part> {
-        self.keep_backup()?;
+        self.keep_backup(1)?;
         let cannot = |error| refused("look at", &self.target.path(), error);
         let dir = Arc::clone(&self.file.dir);
         let sum = |name: &OsStr| dir.open(name).and_then(|file| md5_of(&file));
@@ -335,6 +342,7 @@ impl Stage {
             md5: md5.unwrap_or_default(),
             rendered: rendered.to_owned(),
             lines: lines.flatten(),
+            backups: self.target.backups,
             dir,
         })
     }
@@ -440,7 +448,14 @@ impl Part {
                 }
             }
         }
-        self.new.as_deref().map_or(Ok(()), |new| self.remove(new))
+        self.new.as_deref().map_or(Ok(()), |new| self.remove(new))?;
+        self.settle_backups(backup::take_back)
+    }
+
+    fn settle_backups(&self, settle: impl FnOnce(&Dir, &OsStr) -> io::Result<()>) -> Result<()> {
+        let settled = (self.backups > 0).then(|| settle(&self.dir, &self.name));
+        let cannot = |error| refused("settle the former versions of", &self.dest, error);
+        settled.unwrap_or(Ok(())).map_err(cannot)
     }
 
     /// Puts a file in the place of dest; where that is a mount point, its content.
@@ -493,6 +508,7 @@ impl Part {
             "md5": self.md5,
             "rendered": self.rendered,
             "lines": self.lines.as_ref().map(Lines::to_json),
+            "backups": self.backups,
         }))
     }
 }

@@ -182,3 +182,45 @@ fn a_number_of_versions_that_makes_no_sense_is_an_error() {
         assert!(lint.stdout.contains("backup"), "{}", lint.stdout);
     }
 }
+
+#[test]
+fn a_swap_that_is_rolled_back_leaves_the_versions_as_they_were() {
+    for (lines, has_backups) in [
+        ("", true),
+        ("group = \"one\"", true),
+        ("group = \"one\"\nbackup = 0", false),
+    ] {
+        let env = Env::with_tree(&json!({"k": "1"}));
+        let lines = format!(
+            "on_reload_failure = \"rollback\"\n{lines}\n\
+             reload_cmd = \"ls -A $ROOT/out > $ROOT/seen; ! grep bad $ROOT/out/app\""
+        );
+        let lines = if has_backups {
+            lines + "\nbackup = 2"
+        } else {
+            lines
+        };
+        env.simple_with("app", r#"{{getv "/k"}}"#, &lines);
+        let run = |value: &str, code, kept: &[&str]| {
+            set(&env, value);
+            let run = env.onetime();
+            run.expect_code(code);
+            let kept = if has_backups { kept } else { &[] };
+            assert_eq!(versions(&env), kept, "{value}: {}", run.stderr);
+        };
+        run("1", 0, &[]);
+        run("2", 0, &["1"]);
+        run("bad 3", 1, &["1"]);
+        run("3", 0, &["2", "1"]);
+        for _ in 0..2 {
+            run("bad 4", 1, &["2", "1"]);
+            let against = diff(&env, &["-against", "1"]);
+            assert_eq!(against.stdout.contains("-2"), has_backups);
+        }
+        run("bad 5", 1, &["2", "1"]);
+        run("4", 0, &["3", "2"]);
+        run("4", 0, &["3", "2"]);
+        assert_eq!(env.read("out/app"), "4");
+        assert!(env.names("etc/swaps").is_empty());
+    }
+}

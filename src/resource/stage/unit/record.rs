@@ -34,6 +34,7 @@ pub(super) struct RecordedPart {
     pub(super) md5: String,
     pub(super) rendered: String,
     pub(super) lines: Option<Lines>,
+    pub(super) backups: u32,
 }
 
 impl RecordedPart {
@@ -50,6 +51,7 @@ impl RecordedPart {
             md5: text("md5")?,
             rendered: text("rendered")?,
             lines: json.get("lines").and_then(Lines::from_json),
+            backups: json.get("backups").and_then(Json::as_u64).unwrap_or(0) as u32,
         })
     }
 
@@ -64,6 +66,7 @@ impl RecordedPart {
             md5: self.md5,
             rendered: self.rendered,
             lines: self.lines,
+            backups: self.backups,
         }
     }
 }

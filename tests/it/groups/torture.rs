@@ -151,10 +151,11 @@ fn failing() -> Env {
     let env = Env::with_tree(&json!({"k": "bad"}));
     let reload = "reload_cmd = \"cat $ROOT/out/a >> $ROOT/seen; echo >> $ROOT/seen; grep -q old $ROOT/out/a\"";
     for name in ["a", "b"] {
-        let lines = format!("group = \"pair\"\non_reload_failure = \"rollback\"\n{reload}");
-        env.simple_with(name, "{{getv \"/k\"}}", &lines);
+        let lines = "group = \"pair\"\non_reload_failure = \"rollback\"\nbackup = 1";
+        env.simple_with(name, "{{getv \"/k\"}}", &format!("{lines}\n{reload}"));
     }
     env.put("out/a", "old");
+    env.put("out/.a.confd-backup.1", "older");
     env
 }
 
@@ -171,7 +172,8 @@ fn a_kill_at_any_system_call_of_a_rollback_is_survived() {
         let next = env.onetime();
         let context = format!("{context}\nthe next run: {}", next.stderr);
         assert_eq!(next.code(), Some(1), "{context}");
-        assert_eq!(env.names("out"), ["a"], "{context}");
+        assert_eq!(env.names("out"), [".a.confd-backup.1", "a"], "{context}");
+        assert_eq!(env.read("out/.a.confd-backup.1"), "older", "{context}");
         assert_eq!(env.read("out/a"), "old", "{context}");
         wait_last(&env, "old", &context);
         let seen = env.lines("seen");

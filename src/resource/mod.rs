@@ -480,7 +480,7 @@ impl Resource {
                 target
             }
         };
-        target.is_create_only = self.create_only;
+        target.is_create_only = self.create_only && self.block.is_none();
         target.backups = self.backups;
         target.block.clone_from(&self.block);
         Ok(target)

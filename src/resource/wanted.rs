@@ -47,7 +47,8 @@ impl Wanted {
 impl Resource {
     /// What dest should be after this rendering.
     pub(crate) fn wanted(&self, content: Vec<u8>, target: &mut Target) -> Result<Wanted> {
-        if self.leaves_alone(&content, target.exists()) {
+        // With a block that is about the block, and not about the file.
+        if self.leaves_alone(&content, target.exists() && self.block.is_none()) {
             return Ok(Wanted::Unchanged);
         }
         let Some(block) = &self.block else {
@@ -65,13 +66,17 @@ impl Resource {
         if file.len() as u64 > LARGEST {
             return Err(cannot("is too large for a block"));
         }
-        let new = block.put(file, &content);
-        let new = new.map_err(|problem| {
+        let damaged = |problem: String| {
             let name = &block.begin;
             cannot(&format!(
                 "is not changed, because the block {name:?} cannot be put into it: {problem}"
             ))
-        })?;
+        };
+        let is_there = block.lines(file).map_err(damaged)?.is_some();
+        if self.leaves_alone(&content, is_there) {
+            return Ok(Wanted::Unchanged);
+        }
+        let new = block.put(file, &content).map_err(damaged)?;
         let is_nothing = old.is_none() && new.is_empty();
         let is_in_others = others.is_some_and(|others| others == new);
         target.composed_from = Some(old.unwrap_or_default());

@@ -214,6 +214,33 @@ fn blocks_of_one_file_in_one_group_are_swapped_and_rolled_back_together() {
 }
 
 #[test]
+fn create_only_makes_a_missing_block_and_never_changes_it() {
+    for is_there in [true, false] {
+        let env = hosts("1", "create_only = true");
+        put(&env, "other", "second", "create_only = true");
+        if !is_there {
+            fs::remove_file(env.path("out/hosts")).expect("it");
+        }
+        let before = if is_there { HOSTS } else { "" };
+        env.onetime().expect_code(0);
+        let second = block("1").replace("cluster", "second");
+        let text = format!("{before}{}{second}", block("1"));
+        assert_eq!(env.read("out/hosts"), text);
+        for value in ["2", ""] {
+            set(&env, value);
+            tool(&env, "-diff").expect_code(0);
+            env.onetime().expect_code(0);
+            assert_eq!(env.read("out/hosts"), text);
+        }
+        set(&env, "3");
+        env.put("out/hosts", &second);
+        env.onetime().expect_code(0);
+        assert_eq!(env.read("out/hosts"), second + &block("3"));
+        assert_eq!(env.reloads().len(), 2);
+    }
+}
+
+#[test]
 fn damaged_markers_are_an_error_and_nothing_changes() {
     for damaged in [
         "# BEGIN confd cluster\nx\n".to_owned(),

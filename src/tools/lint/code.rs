@@ -82,6 +82,8 @@ codes! {
     W216;
     /// A key without an effect.
     W217;
+    /// A group of resources with the name of a group of users.
+    W218;
     // Templates.
     /// The template does not parse.
     E301;

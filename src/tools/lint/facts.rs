@@ -21,6 +21,8 @@ pub(super) struct ResourceFacts {
     pub(super) unit: Option<String>,
     /// To be reported when nothing else is in that group: nobody knows its name.
     pub(super) unknown_unit: Option<Finding>,
+    /// To be reported when something else is in that group: it is one of users, too.
+    pub(super) known_unit: Option<Finding>,
     /// It renders the template for each item of a list.
     pub(super) is_for_each: bool,
     pub template: PathBuf,

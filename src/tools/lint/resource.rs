@@ -130,13 +130,13 @@ impl<'d> Section<'d> {
         add_id(of_owner(owner_group), report);
         // Beside a plain owner it is the group of that.
         let is_unit = !group.is_empty() && (!has_owner || !owner_group.is_empty());
-        let (unit, unknown_unit) = if is_unit {
-            let is_users = owner_group.is_empty();
-            (Some(group.to_owned()), unknown_group.filter(|_| is_users))
-        } else {
+        let (mut unknown_unit, mut known_unit) = (None, None);
+        if !is_unit {
             add_id(unknown_group, report);
-            (None, None)
-        };
+        } else if owner_group.is_empty() {
+            unknown_unit = unknown_group;
+            known_unit = self.known_group(group);
+        }
         let windows = dest
             .as_ref()
             .is_some_and(|(dest, _)| command::is_windows(dest));
@@ -151,8 +151,9 @@ impl<'d> Section<'d> {
             dest_place: self.document.source.place(at),
             dest,
             is_for_each: self.is_for_each(),
-            unit,
+            unit: is_unit.then(|| group.to_owned()),
             unknown_unit,
+            known_unit,
             block: self.text("block").map(|(name, _)| name.to_owned()),
             template,
             view: self.view(&prefix, &keys),
@@ -236,6 +237,20 @@ impl<'d> Section<'d> {
             let help = format!("if the image has none, either: correct the name, or {create}");
             self.finding(at, Code::W216, message, help)
         })
+    }
+
+    /// A finding about a group of resources that is one of users on this machine, unless a number is
+    /// used in its place.
+    fn known_group(&self, name: &str) -> Option<Finding> {
+        let has_number = self.document.entry(self.table, "gid").is_some();
+        let (_, entry) = self.text("group").filter(|_| !has_number)?;
+        let is_known = platform::HAS_OWNERS && matches!(platform::group_id(name), Ok(Some(_)));
+        let message = format!("group {name} is one of users and one of resources");
+        let help = format!(
+            "if only the files are to belong to it, write owner = \":{name}\"; if they are only to \
+             be swapped together, choose another name"
+        );
+        is_known.then(|| self.finding(entry.span.start, Code::W218, message, help))
     }
 
     /// Returns the mode that the file will have; without one, that of a new file.
@@ -409,17 +424,18 @@ impl<'d> Section<'d> {
     }
 }
 
-/// Reports a name that this machine does not have; if it may not be the image, once.
+/// Reports a finding about a name; a warning once.
 fn add_id(finding: Option<Finding>, report: &mut Report) {
     let is_known = |finding: &Finding| {
-        finding.code == Code::W216.name() && report.has(Code::W216.name(), &finding.message)
+        finding.code != Code::E215.name() && report.has(finding.code, &finding.message)
     };
     if !finding.as_ref().is_some_and(is_known) {
         report.extend(finding);
     }
 }
 
-/// Reports groups that nobody knows and in which there is only one resource.
+/// Reports groups that nobody knows and in which there is only one resource, and those that may be
+/// meant as one of users only.
 pub(super) fn check_groups(all: &[ResourceFacts], units: &[String], report: &mut Report) {
     for facts in all {
         let same = units
@@ -427,6 +443,8 @@ pub(super) fn check_groups(all: &[ResourceFacts], units: &[String], report: &mut
             .filter(|unit| facts.unit.as_ref() == Some(unit));
         if same.count() < 2 {
             add_id(facts.unknown_unit.clone(), report);
+        } else {
+            add_id(facts.known_unit.clone(), report);
         }
     }
 }

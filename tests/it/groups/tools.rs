@@ -74,6 +74,24 @@ fn lint_knows_a_group_from_a_group_of_users() {
         let shown = run.stdout + &run.stderr;
         assert!(!shown.contains("no group"), "{name}: {shown}");
     }
+    // One that is known may be meant as one of users only.
+    for (lines, count) in [
+        ("group = \"root\"", 1),
+        ("group = \"root\"\ngid = 0", 0),
+        ("group = \"root\"\nowner = \":root\"", 0),
+        ("group = \"root\"\nowner = \"root\"", 0),
+        ("owner = \":root\"", 0),
+    ] {
+        let env = Env::with_tree(&json!({"k": "v"}));
+        for name in ["a", "b"] {
+            env.simple_with(name, "x", lines);
+            let run = tool(&env, &["-lint"]);
+            run.expect_code(0);
+            let count = if name == "a" { 0 } else { count };
+            assert_eq!(run.stdout.matches("W218").count(), count, "{}", run.stdout);
+        }
+        env.onetime().expect_code(0);
+    }
     // The other one is there, whatever is wrong with it.
     for break_it in [
         &(|| fs::remove_file(env.path("etc/templates/b.tmpl")).expect("it")) as &dyn Fn(),

@@ -51,7 +51,11 @@ impl Block {
             return Err(table.error("block", must));
         }
         // Such as <!-- -->.
-        let (open, close) = comment.split_once(' ').unwrap_or((&comment, ""));
+        let (open, close) = comment.split_once(' ').unwrap_or_else(|| match &*comment {
+            "<!--" => ("<!--", "-->"),
+            "/*" => ("/*", "*/"),
+            open => (open, ""),
+        });
         let marker = |word| {
             format!("{open} {word} confd {name} {close}")
                 .trim_end()

@@ -214,6 +214,28 @@ fn blocks_of_one_file_in_one_group_are_swapped_and_rolled_back_together() {
 }
 
 #[test]
+fn a_comment_is_closed() {
+    for (comment, begin, end) in [
+        ("//", "// BEGIN confd cluster", "// END confd cluster"),
+        (
+            "<!--",
+            "<!-- BEGIN confd cluster -->",
+            "<!-- END confd cluster -->",
+        ),
+        ("/*", "/* BEGIN confd cluster */", "/* END confd cluster */"),
+        (
+            "(* *)",
+            "(* BEGIN confd cluster *)",
+            "(* END confd cluster *)",
+        ),
+    ] {
+        let env = hosts("1", &format!("comment = \"{comment}\""));
+        env.onetime().expect_code(0);
+        assert_eq!(env.read("out/hosts"), format!("{HOSTS}{begin}\n1\n{end}\n"));
+    }
+}
+
+#[test]
 fn create_only_makes_a_missing_block_and_never_changes_it() {
     for is_there in [true, false] {
         let env = hosts("1", "create_only = true");

@@ -51,8 +51,11 @@ impl Agent {
         let there: BTreeSet<&OsStr> = found.iter().map(|(path, _)| path.as_os_str()).collect();
         let is_there = |path: &Path| there.contains(path.as_os_str());
         let before = self.slots.len();
-        self.slots
-            .retain(|_, slot| slot.resource.is_gone() || is_there(slot.resource.path()));
+        // The block of a resource that is gone is removed; files stay.
+        self.slots.retain(|_, slot| {
+            let is_block = slot.resource.is_gone() && slot.resource.marker().is_some();
+            is_block || is_there(slot.resource.path())
+        });
         self.has_new_resources |= self.slots.len() != before;
         self.broken.retain(|path, _| is_there(path));
         if self.has_new_resources {

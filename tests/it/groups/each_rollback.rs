@@ -85,6 +85,24 @@ fn the_file_of_a_gone_item_comes_back_and_goes_once_the_reload_works() {
 }
 
 #[test]
+fn the_failure_goes_with_the_resource() {
+    let metad = Metad::start(json!({"sites": {"a": "1", "b": "2"}}));
+    let env = Env::with_metad(&metad);
+    put(&env, TEST);
+    let daemon = env.daemon(&["-watch", "-interval", "1"]);
+    until("it is healthy", || is_well(&env));
+    env.put("bad", "");
+    metad.delete("/sites/b");
+    daemon.wait_log("rolled back");
+    until("status says so", || status(&env).code() == Some(1));
+    fs::remove_file(env.path("etc/conf.d/sites.toml")).expect("it");
+    env.simple("other", "x");
+    until("it is forgotten", || is_well(&env));
+    assert_eq!(env.names("out"), ["a.conf", "b.conf", "other"]);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_change_of_another_item_is_a_new_try() {
     let env = Env::with_tree(&json!({"sites": {"a": "1", "b": "2"}}));
     let set = |tree| env.put("metadata.json", &json!({"sites": tree}).to_string());

@@ -156,10 +156,10 @@ impl Agent {
     /// Where the new file of another resource in the group of `path` is: staged, or in its place.
     pub(super) fn staged_file(&self, path: &Path, name: &str) -> Option<PathBuf> {
         let group = self.slots.get(path)?.resource.unit()?;
-        let (_, slot) = self
-            .slots
-            .iter()
-            .find(|(other, slot)| slot.resource.unit() == Some(group) && other.ends_with(name))?;
+        let mut slots = self.slots.iter();
+        let (_, slot) = slots
+            .find(|(other, slot)| slot.resource.unit() == Some(group) && other.ends_with(name))
+            .filter(|(_, slot)| !slot.resource.is_for_each())?;
         match &slot.state {
             State::Checking(staged) | State::Checked(staged) => Some(staged.prepared.stage.path()),
             _ => Some(slot.resource.shown_dest().to_path_buf()),

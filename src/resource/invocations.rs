@@ -121,7 +121,7 @@ pub(crate) fn with_staged(
             Some(name) => {
                 let path = staged(name);
                 let path = path.ok_or_else(|| {
-                    format!("{{{{.stage {name:?}}}}}: there is no such resource in its group")
+                    format!("{{{{.stage {name:?}}}}}: no resource with one file in its group has that name")
                 })?;
                 whole.push_str(&path.to_string_lossy());
                 rest = after;

@@ -9,8 +9,7 @@ use crate::env::{Env, Run, until};
 use crate::metad::Metad;
 
 const GROUP: &str = "group = \"kafka\"";
-const RELOAD: &str =
-    "reload_cmd = \"cat $ROOT/out/a $ROOT/out/b >> $ROOT/reloads; echo >> $ROOT/reloads\"";
+const RELOAD: &str = "reload_cmd = \"echo `cat $ROOT/out/a $ROOT/out/b` >> $ROOT/reloads\"";
 
 fn pair(env: &Env, lines_of_b: &str) {
     env.simple_with("a", "{{getv \"/k\"}}", &format!("{GROUP}\n{RELOAD}"));
@@ -176,6 +175,18 @@ fn a_check_sees_the_new_files_of_its_group() {
     run.expect_code(1);
     assert!(run.at("ERROR")[0].contains("none.toml"), "{}", run.stderr);
     assert_eq!(env.read("out/a"), "new");
+    // A list has no file of its own.
+    let toml = env
+        .read("etc/conf.d/c.toml")
+        .replace("out/c", "out/x-{{.}}");
+    env.resource("none.toml", &(toml + "for_each = 'ls \"/\"'\n"));
+    let run = env.onetime();
+    run.expect_code(1);
+    assert!(
+        run.at("ERROR")[0].contains("with one file"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -213,3 +213,24 @@ fn a_bind_mount_gets_its_lines_back() {
     }
     assert_eq!(env.names("out"), ["hosts"]);
 }
+
+#[test]
+fn the_blocks_of_a_group_get_their_lines_back_around_an_edit() {
+    let env = pair(&json!({"one": "1", "two": "2"}));
+    for name in ["one", "two"] {
+        put(&env, name, "echo theirs >> $ROOT/out/hosts;");
+        let file = format!("{name}.toml");
+        let toml = env.read(&format!("etc/conf.d/{file}"));
+        env.resource(&file, &(toml + "group = \"both\"\n"));
+    }
+    env.onetime().expect_code(0);
+    let theirs = |count| both("1", "2") + &"theirs\n".repeat(count);
+    assert_eq!(env.read("out/hosts"), theirs(2));
+    set(&env, &json!({"one": "3", "two": "bad two"}));
+    for _ in 0..2 {
+        let run = env.onetime();
+        run.expect_code(1);
+        assert_eq!(env.read("out/hosts"), theirs(6), "{}", run.stderr);
+    }
+    assert_eq!(env.names("out"), ["hosts"]);
+}

@@ -119,7 +119,9 @@ impl Agent {
     /// Records the blocks that are in place, so that they are removed when their resource is gone, and
     /// what has changed about other records. A file that was right before is not confd's to remove.
     pub(super) fn record_settled(&mut self) {
-        let settled = self.slots.iter().filter(|(_, slot)| slot.is_settled());
+        let is_unrecorded = |slot: &Slot| !slot.is_recorded && slot.resource.made().is_some();
+        let slots = self.slots.iter();
+        let settled = slots.filter(|(_, slot)| slot.is_settled() && is_unrecorded(slot));
         let settled: Vec<PathBuf> = settled.map(|(path, _)| path.clone()).collect();
         self.record_parts(settled.iter(), false);
     }

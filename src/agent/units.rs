@@ -295,10 +295,12 @@ impl Agent {
     ) -> Vec<(PathBuf, Staged)> {
         for failed in staged {
             let group = self.slots.get(failed).and_then(|slot| slot.resource.unit());
-            let is_synced = synced.iter().any(|(path, _)| path == failed);
-            let Some(group) = group.filter(|_| !is_synced).map(str::to_owned) else {
+            let Some(group) = group.map(str::to_owned) else {
                 continue;
             };
+            if synced.iter().any(|(path, _)| path == failed) {
+                continue;
+            }
             for (path, one) in std::mem::take(&mut synced) {
                 match self.slots.get_mut(&path) {
                     Some(slot) if slot.resource.unit() == Some(&group) => {

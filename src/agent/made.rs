@@ -1,5 +1,6 @@
 //! The files and blocks that resources have made and must remove again: those of items of a
-//! `for_each` that are gone, and blocks whose resource is gone. What another resource makes now stays.
+//! `for_each` that are gone, and blocks whose resource is gone. What another resource makes now
+//! stays.
 //!
 //! A removal is a resource of its own, which is rendered to nothing and dropped once that is done.
 
@@ -116,8 +117,9 @@ impl Agent {
         self.health.note("made", problem);
     }
 
-    /// Records the blocks that are in place, so that they are removed when their resource is gone, and
-    /// what has changed about other records. A file that was right before is not confd's to remove.
+    /// Records the blocks that are in place, so that they are removed when their resource is gone,
+    /// and what has changed about other records. A file that was right before is not confd's to
+    /// remove.
     pub(super) fn record_settled(&mut self) {
         let is_unrecorded = |slot: &Slot| !slot.is_recorded && slot.resource.made().is_some();
         let slots = self.slots.iter();
@@ -126,8 +128,8 @@ impl Agent {
         self.record_parts(settled.iter(), false);
     }
 
-    /// Records what is about to be made. Without its record it would stay when its resource is gone,
-    /// which is better than a file that is not made.
+    /// Records what is about to be made. Without its record it would stay when its resource is
+    /// gone, which is better than a file that is not made.
     pub(super) fn record_made<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>) {
         self.record_parts(paths, true);
     }

@@ -236,8 +236,8 @@ impl Agent {
         }
     }
 
-    /// Finishes the swaps that processes which are gone have begun; false when others have the lock,
-    /// and may do so.
+    /// Finishes the swaps that processes which are gone have begun; false when others have the
+    /// lock, and may do so.
     pub(super) fn finish_swaps(&mut self, lock: Option<&Lock>, now: Instant) -> bool {
         if self.config.looks_only() || !unit::has_records(&self.config.confdir) {
             return true;

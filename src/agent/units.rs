@@ -17,7 +17,7 @@ use crate::resource::stage::Target;
 use crate::resource::stage::unit::{Plan, Reason, Unit, forget_rejection, rejected, rejection};
 use crate::resource::{Ownership, Prepared, Stamp};
 
-/// What a unit is, or is to become.
+/// The standing of a unit: what it is, or is to become.
 #[derive(Debug, PartialEq, Eq)]
 enum Standing {
     /// Each resource is right, or checked.
@@ -199,8 +199,8 @@ impl Agent {
         }
     }
 
-    /// The staged resources of its group that put other blocks into the same file: this block is put
-    /// into what they make of it.
+    /// The staged resources of its group that put other blocks into the same file: this block is
+    /// put into what they make of it.
     pub(super) fn join_blocks(&self, path: &Path, target: &mut Target) -> Result<Vec<PathBuf>> {
         let Some(slot) = self.slots.get(path) else {
             return Ok(Vec::new());
@@ -221,8 +221,8 @@ impl Agent {
         Ok(others)
     }
 
-    /// Gives the other blocks of the same file the content that has all of them, so that it is right
-    /// whichever is renamed last.
+    /// Gives the other blocks of the same file the content that has all of them, so that it is
+    /// right whichever is renamed last.
     pub(super) fn share_blocks(&mut self, path: &Path, others: &[PathBuf], now: Instant) {
         for other in others {
             let Some(State::Checking(last)) = self.slots.get(path).map(|slot| &slot.state) else {
@@ -370,8 +370,8 @@ impl Agent {
         left
     }
 
-    /// Forgets what was put back of units that do not exist any more. As long as a resource cannot be
-    /// read or rendered, nobody knows.
+    /// Forgets what was put back of units that do not exist any more. As long as a resource cannot
+    /// be read or rendered, nobody knows.
     fn prune_rejections(&self) {
         if !self.runs_reloads() || !self.broken.is_empty() {
             return;

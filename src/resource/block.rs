@@ -7,8 +7,8 @@
 //! # END confd cluster
 //! ```
 //!
-//! Bytes in, bytes out: the lines around the block stay byte for byte, and its own get the line ends
-//! of the file.
+//! Bytes in, bytes out: the lines around the block stay byte for byte, and its own get the line
+//! ends of the file.
 
 use crate::config::table::Table;
 use crate::error::Result;

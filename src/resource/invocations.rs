@@ -11,8 +11,8 @@ use crate::template::{Budget, CallError, Function, Host, Options, Template, Valu
 
 /// The commands of a resource.
 impl Resource {
-    /// The `check_cmd` for a staged file; `None` when there is none to run.
-    /// `staged` finds the new file of another resource of its group, by the name of its conf.d file.
+    /// The `check_cmd` for a staged file; `None` when there is none to run. `staged` finds the new
+    /// file of another resource of its group, by the name of its conf.d file.
     pub(crate) fn check(
         &self,
         prepared: &Prepared,

@@ -20,7 +20,7 @@ use crate::template::{self, Options, Template, Value};
 
 /// How many files one resource may make.
 const MOST_ITEMS: usize = 10_000;
-/// What an item in a command may have besides letters and digits.
+/// The characters that an item in a command may have besides letters and digits.
 const PLAIN: &str = "-_./:@+=,";
 
 /// The line above the file of an item where the files of all items are shown as one.
@@ -268,7 +268,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// What is wrong with a part of a file's name.
+/// The reason why a part of a file's name is refused.
 fn as_name(value: &str) -> Option<&'static str> {
     if value.is_empty() {
         Some("is empty")
@@ -283,7 +283,7 @@ fn as_name(value: &str) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with a part of a command.
+/// The reason why a part of a command is refused.
 fn as_word(value: &str) -> Option<&'static str> {
     if value.is_empty() {
         Some("is empty")

@@ -1,5 +1,5 @@
-//! Manifests: what resources have made and must remove again, which is never guessed from a pattern.
-//! One file for each conf.d file that makes blocks, or many files from one template.
+//! Manifests: what resources have made and must remove again, which is never guessed from a
+//! pattern. One file for each conf.d file that makes blocks, or many files from one template.
 //!
 //! ```text
 //! confdir/made/MD5-OF-PATH   {"file": …, "made": [{"dest": …, "begin": …, "end": …, "reload": …}]}
@@ -76,9 +76,9 @@ impl Made {
     }
 }
 
-/// What is recorded and not `live` any more, each with the conf.d file that has made it: blocks, and
-/// the files of items where the conf.d file is `there` and has no items now. They stay when their
-/// resource is gone, as any file does.
+/// The records of what is not `live` any more, each with the conf.d file that has made it: blocks,
+/// and the files of items where the conf.d file is `there` and has no items now. They stay when
+/// their resource is gone, as any file does.
 pub(crate) fn gone(
     confdir: &Path,
     live: &[Made],
@@ -113,7 +113,7 @@ fn list(confdir: &Path) -> Result<Vec<(PathBuf, Vec<Made>)>> {
     Ok(all)
 }
 
-/// What the resource of a conf.d file has made.
+/// The records of the resource of a conf.d file.
 pub(crate) fn of(confdir: &Path, file: &Path) -> Result<Vec<Made>> {
     let path = manifest(confdir, file);
     if path.exists() {
@@ -139,8 +139,8 @@ fn read(path: &Path) -> Result<(PathBuf, Vec<Made>)> {
     parsed.ok_or_else(|| Error::resource(path, "is no list of what confd has made"))
 }
 
-/// Adds what the resource of a conf.d file is about to make, and removes what it has removed; on the
-/// disk when this returns.
+/// Adds what the resource of a conf.d file is about to make, and removes what it has removed; on
+/// the disk when this returns.
 pub(crate) fn update(confdir: &Path, file: &Path, add: &[Made], remove: &[Made]) -> Result<()> {
     let path = manifest(confdir, file);
     let known = of(confdir, file)?;

@@ -537,7 +537,7 @@ impl Resource {
     }
 }
 
-/// What an execution has read, besides the template in this file.
+/// The inputs of an execution, besides the template in this file.
 fn inputs(funcs: Funcs, template: Option<FileInput>) -> Inputs {
     let (reads, observed, mut files) = funcs.into_inputs();
     files.extend(template);

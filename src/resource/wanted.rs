@@ -1,4 +1,4 @@
-//! What a resource makes of a rendering: the whole file, a block of it, no file, or nothing at all.
+//! The use of a rendering: as the whole file, a block of it, no file, or not at all.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// The largest file that a block is put into, in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// What dest should be.
+/// The wanted state of dest.
 #[derive(Debug)]
 pub(crate) enum Wanted {
     /// The file that there is, or none.
@@ -23,7 +23,7 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// What is to be changed; none if dest is as it should be.
+    /// The change to be made; none if dest is as it should be.
     pub(crate) fn compare(&self, target: &Target) -> Result<Option<Difference>> {
         match self {
             Wanted::Unchanged => Ok(None),
@@ -45,7 +45,7 @@ impl Wanted {
 }
 
 impl Resource {
-    /// What dest should be after this rendering.
+    /// The wanted state of dest after this rendering.
     pub(crate) fn wanted(&self, content: Vec<u8>, target: &mut Target) -> Result<Wanted> {
         // With a block that is about the block, and not about the file.
         if self.leaves_alone(&content, target.exists() && self.block.is_none()) {
@@ -87,8 +87,8 @@ impl Resource {
         })
     }
 
-    /// Returns true if a file that is there, or not, stays so after this rendering. For a rehearsal,
-    /// which has no dest.
+    /// Returns true if a file that is there, or not, stays so after this rendering. For a
+    /// rehearsal, which has no dest.
     pub fn leaves_alone(&self, content: &[u8], exists: bool) -> bool {
         self.is_skipped(content) || (self.create_only && exists)
     }
@@ -98,8 +98,8 @@ impl Resource {
         self.skip_empty && content.trim_ascii().is_empty()
     }
 
-    /// What is to be remembered once it is made, so that it can be removed; none for a whole file
-    /// that stays.
+    /// The record that is kept once it is made, so that it can be removed; none for a whole file that
+    /// stays.
     pub(crate) fn made(&self) -> Option<Made> {
         let is_remembered = self.block.is_some() || self.item.is_some() || self.is_gone;
         is_remembered.then(|| self.makes()).flatten()

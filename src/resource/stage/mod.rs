@@ -245,8 +245,8 @@ impl Stage {
     }
 }
 
-/// Puts `from` at `to`, where nothing may stand. Without hard links, a file that is made there in the
-/// same moment is not noticed.
+/// Puts `from` at `to`, where nothing may stand. Without hard links, a file that is made there in
+/// the same moment is not noticed.
 fn place_new(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
     match dir.link(from, to) {
         Ok(()) => dir.remove(from),

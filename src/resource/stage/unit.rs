@@ -115,8 +115,8 @@ pub(crate) struct Plan {
 }
 
 impl Unit {
-    /// Gives the old files their second names, and records what is to be renamed. `stages` come with
-    /// the MD5 of what was rendered.
+    /// Gives the old files their second names, and records what is to be renamed. `stages` come
+    /// with the MD5 of what was rendered.
     pub(crate) fn prepare(confdir: &Path, plan: Plan, stages: &[(Stage, String)]) -> Result<Unit> {
         let mut parts = Vec::new();
         let prepared = stages.iter().try_for_each(|(stage, rendered)| {

@@ -89,9 +89,9 @@ struct Preview<'a> {
     show_secrets: bool,
     /// The group of each resource that is in one.
     units: BTreeMap<String, String>,
-    /// What the resources and their items make.
+    /// The files and blocks that the resources and their items make.
     live: Vec<Made>,
-    /// What was made for what is gone, with the conf.d file.
+    /// Those that were made for what is gone, with the conf.d file.
     gone: Vec<(PathBuf, Made)>,
     files: Vec<FileChange>,
     checks: Vec<Command>,

@@ -52,8 +52,8 @@ pub fn diff(path: &str, old: Option<&[u8]>, new: &[u8]) -> Vec<Line> {
     lines
 }
 
-/// The lines, by their indices, that are replaced from one content to another; none for contents that
-/// are too large or not text.
+/// The lines, by their indices, that are replaced from one content to another; none for contents
+/// that are too large or not text.
 pub fn changes(old: &[u8], new: &[u8]) -> Option<Vec<Change>> {
     if old.len().max(new.len()) > LARGEST {
         return None;

@@ -208,8 +208,9 @@ impl<'d> Section<'d> {
         (keys.is_empty() && self.document.is_whole()).then(finding)
     }
 
-    /// A finding about a name that this machine does not have, unless a number is used in its place.
-    /// A machine without the directory of `dest` may not be the image: there it is a warning.
+    /// A finding about a name that this machine does not have, unless a number is used in its
+    /// place. A machine without the directory of `dest` may not be the image: there it is a
+    /// warning.
     fn unknown_id(
         &self,
         (key, number): (&str, &str),
@@ -239,8 +240,8 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// A finding about a group of resources that is one of users on this machine, unless a number is
-    /// used in its place.
+    /// A finding about a group of resources that is one of users on this machine, unless a number
+    /// is used in its place.
     fn known_group(&self, name: &str) -> Option<Finding> {
         let has_number = self.document.entry(self.table, "gid").is_some();
         let (_, entry) = self.text("group").filter(|_| !has_number)?;

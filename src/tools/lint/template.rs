@@ -200,8 +200,8 @@ fn wide_braces(bytes: &[u8]) -> Option<usize> {
     texts.iter().filter_map(finds).min()
 }
 
-/// The place of the first tab before the text of a line, outside of actions. In a block scalar a tab
-/// behind its indentation is text.
+/// The place of the first tab before the text of a line, outside of actions. In a block scalar a
+/// tab behind its indentation is text.
 fn indenting_tab(bytes: &[u8]) -> Option<usize> {
     let mut start = 0;
     let mut in_action = false;

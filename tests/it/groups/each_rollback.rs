@@ -1,5 +1,5 @@
-//! `for_each` with `on_reload_failure = "rollback"` and without a group: the files of items that are
-//! gone come back, too.
+//! `for_each` with `on_reload_failure = "rollback"` and without a group: the files of items that
+//! are gone come back, too.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -33,7 +33,7 @@ fn is_well(env: &Env) -> bool {
         && status(env).code() == Some(0)
 }
 
-/// What the manifest has.
+/// The names in the manifest.
 fn made(env: &Env) -> String {
     let names = env.lasting_names("etc/made");
     let read = |name| fs::read_to_string(env.path("etc/made").join(name)).unwrap_or_default();

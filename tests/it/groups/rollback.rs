@@ -1,4 +1,5 @@
-//! `on_reload_failure = "rollback"`: the old files come back when the reload fails with the new ones.
+//! `on_reload_failure = "rollback"`: the old files come back when the reload fails with the new
+//! ones.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

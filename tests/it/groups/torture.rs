@@ -1,5 +1,5 @@
-//! Groups and rollbacks under kills and failures of every system call: after the next run a group is
-//! entirely old or entirely new, its reloads have been started, and nothing is left over.
+//! Groups and rollbacks under kills and failures of every system call: after the next run a group
+//! is entirely old or entirely new, its reloads have been started, and nothing is left over.
 
 use std::os::unix::process::ExitStatusExt;
 

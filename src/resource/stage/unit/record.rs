@@ -1,5 +1,5 @@
-//! The records of units on the disk: written whole, read by whoever finishes a swap, and asked about
-//! files that were put back. Knows nothing of renames.
+//! The records of units on the disk: written whole, read by whoever finishes a swap, and asked
+//! about files that were put back. Knows nothing of renames.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -170,8 +170,8 @@ pub(crate) fn has_records(confdir: &Path) -> bool {
     !records(confdir).is_empty()
 }
 
-/// The names of the files beside their dests that belong to a unit, and are no leftovers: the random
-/// part of each is its own. Needs no lock.
+/// The names of the files beside their dests that belong to a unit, and are no leftovers: the
+/// random part of each is its own. Needs no lock.
 pub(crate) fn recorded(confdir: &Path) -> BTreeSet<OsString> {
     let texts = records(confdir).into_iter();
     let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
@@ -203,8 +203,8 @@ pub(crate) fn abandoned(confdir: &Path, problems: &mut Vec<Error>) -> Vec<Unit> 
     units
 }
 
-/// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a dest
-/// and the MD5 of what was rendered.
+/// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a
+/// dest and the MD5 of what was rendered.
 pub(crate) fn rejection(
     confdir: &Path,
     unit: &str,
@@ -227,8 +227,8 @@ pub(crate) fn rejection(
     lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?))
 }
 
-/// Why the file of this resource, by its name below confdir, was put back; none if it was not, or if
-/// this user may not read the records. Needs no lock.
+/// Why the file of this resource, by its name below confdir, was put back; none if it was not, or
+/// if this user may not read the records. Needs no lock.
 pub(crate) fn why_undone(confdir: &Path, member: &Path) -> Option<Reason> {
     records(confdir).into_iter().find_map(|path| {
         let text = fs::read_to_string(path).ok()?;

@@ -96,8 +96,8 @@ impl Question<'_> {
         Some((Code::W408, message, format!("did you mean \"{meant}\"?")))
     }
 
-    /// A mistake, unless the template reads what it suggests, or a part of that, too: it is for both
-    /// kinds of cluster.
+    /// A mistake, unless the template reads what it suggests, or a part of that, too: it is for
+    /// both kinds of cluster.
     fn unless_read(&self, suggested: &str, mistake: Mistake) -> Option<Mistake> {
         let is_part = |read: &String| {
             let (read, suggested) = (read.split('/'), suggested.split('/'));

@@ -410,6 +410,7 @@ impl Agent {
                 slot.renew(at);
             }
         }
+        self.renew_queued(at);
         self.tree = Some(tree);
     }
 
@@ -576,8 +577,8 @@ impl Agent {
         self.health.note("settings", None);
         // The round in progress may be about the old settings.
         self.phase = Phase::Idle;
+        self.drop_renderings(now);
         for slot in self.slots.values_mut() {
-            slot.drop_work();
             slot.reread = true;
             slot.wake(now);
         }

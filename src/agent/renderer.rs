@@ -245,7 +245,7 @@ impl Renderer {
 
     /// Leaves the rendering in progress to its thread; what comes after it is for a new one.
     pub(super) fn leave_rendering(&mut self) -> Left {
-        let Some(worker) = self.worker.take() else {
+        let Some(worker) = self.worker.take_if(|worker| !worker.is_inspecting) else {
             return Left::default();
         };
         let mut lists = lock(&worker.jobs.0);

@@ -199,15 +199,33 @@ impl Agent {
         paths.is_empty() || first.is_err()
     }
 
-    /// A rendering takes long, and is left to itself.
+    /// A rendering takes long, or was dropped, and is left to itself.
     fn leave(&mut self, doing: Doing) {
         if let Some(slot) = self.slots.get_mut(&doing.path)
             && let State::Rendering {
-                job, left_since, ..
-            } = &mut slot.state
+                job,
+                left_since: since,
+                ..
+            }
+            | State::Hanging { job, since } = &mut slot.state
             && *job == doing.job
         {
-            *left_since = Some(doing.since);
+            *since = Some(doing.since);
+        }
+    }
+
+    /// Drops all renderings. Those that have not begun are not begun.
+    pub(super) fn drop_renderings(&mut self, now: Instant) {
+        self.slots.values_mut().for_each(Slot::drop_work);
+        let left = self.renderer.leave_rendering();
+        self.take_done(left.done, now);
+        if let Some(doing) = left.doing {
+            self.leave(doing);
+        }
+        for path in left.waiting {
+            if let Some(slot) = self.slots.get_mut(&path) {
+                slot.state = State::Idle;
+            }
         }
     }
 
@@ -248,7 +266,7 @@ impl Agent {
                 slot.is_slow = is_slow;
                 origin
             }
-            State::Hanging { job: own } if own == job => {
+            State::Hanging { job: own, .. } if own == job => {
                 slot.state = State::Idle;
                 return;
             }
@@ -289,14 +307,31 @@ impl Agent {
         }
     }
 
+    /// There is a newer tree than that of the round in progress: what it has not begun to render is
+    /// due again, even if the file on disk is right for the newer one.
+    pub(super) fn renew_queued(&mut self, at: Instant) {
+        let Phase::Rendering(round) = &self.phase else {
+            return;
+        };
+        for path in &round.queue {
+            if let Some(slot) = self.slots.get_mut(path) {
+                slot.renew(at);
+            }
+        }
+    }
+
     /// Gives up renderings that hang.
     pub(super) fn give_up_renderings(&mut self, now: Instant) {
         for slot in self.slots.values_mut() {
-            let State::Rendering {
+            let (State::Rendering {
                 job,
                 left_since: Some(since),
                 ..
-            } = slot.state
+            }
+            | State::Hanging {
+                job,
+                since: Some(since),
+            }) = slot.state
             else {
                 continue;
             };
@@ -306,9 +341,11 @@ impl Agent {
                      not answer, or it is too much work",
                     LIMIT.as_secs()
                 );
-                slot.fail(&Error::resource(slot.resource.dest(), &problem), now);
+                if slot.shadowed_by.is_none() {
+                    slot.fail(&Error::resource(slot.resource.dest(), &problem), now);
+                }
                 slot.is_slow = true;
-                slot.state = State::Hanging { job };
+                slot.state = State::Hanging { job, since: None };
             }
         }
     }
@@ -319,6 +356,9 @@ impl Agent {
             State::Rendering {
                 left_since: Some(since),
                 ..
+            }
+            | State::Hanging {
+                since: Some(since), ..
             } => Some(since + LIMIT),
             _ => None,
         });

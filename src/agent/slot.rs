@@ -26,8 +26,12 @@ pub(super) enum State {
         left_since: Option<Instant>,
         origin: Origin,
     },
-    /// Its rendering hangs and has been given up, but has not returned yet.
-    Hanging { job: u64 },
+    /// Its rendering was given up or dropped, but has not returned yet.
+    Hanging {
+        job: u64,
+        /// When it had begun, while it is not known that it hangs.
+        since: Option<Instant>,
+    },
     /// It waits for the lock.
     Rendered(Box<Rendered>, Origin),
     /// Its file is staged, and its check runs.
@@ -177,7 +181,12 @@ impl Slot {
     /// Drops what is rendered or staged, and whatever comes of the rendering in progress.
     pub(super) fn drop_work(&mut self) {
         self.state = match self.state {
-            State::Rendering { job, .. } | State::Hanging { job } => State::Hanging { job },
+            State::Rendering {
+                job,
+                left_since: since,
+                ..
+            }
+            | State::Hanging { job, since } => State::Hanging { job, since },
             _ => State::Idle,
         };
     }
@@ -208,7 +217,7 @@ impl Slot {
 
     /// True when nothing is in progress that ends by itself.
     pub(super) fn is_at_rest(&self) -> bool {
-        matches!(self.state, State::Idle | State::Hanging { .. })
+        matches!(self.state, State::Idle | State::Hanging { since: None, .. })
     }
 
     /// True when it is on its way to a swap that its apply waits for.

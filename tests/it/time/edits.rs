@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value as Json, json};
 
+use super::watch_with_mounts;
 use crate::env::{Env, until};
 use crate::metad::Metad;
+use crate::names;
 
 /// No edit is found by looking around in time: only by HUP, a change of the metadata, or a second
 /// look.
@@ -72,6 +74,34 @@ fn a_hup_while_a_check_runs_is_not_lost() {
     daemon.wait_log("read again");
     gate.open();
     env.wait_content("out/app", "edited 1");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn what_changes_back_after_a_hup_while_a_rendering_hangs_is_not_lost() {
+    let test = "what_changes_back_after_a_hup_while_a_rendering_hangs_is_not_lost";
+    let metad = Metad::start(json!({"slow": "no", "k": "1", "marker": "1"}));
+    let env = Env::with_metad(&metad);
+    let Some(mounts) = names::mounts(&env, test, "") else {
+        return;
+    };
+    let slow = r#"{{if eq (getv "/slow") "yes"}}{{lookupIP "back.silent"}}{{end}}"#;
+    env.simple_with("0-slow", slow, "");
+    env.simple_with("app", r#"{{getv "/k"}}"#, "");
+    env.simple_with("marker", r#"{{getv "/marker"}}"#, "");
+    let Some(daemon) = watch_with_mounts(&env, test, mounts, &NO_INTERVAL[1..]) else {
+        return;
+    };
+    env.wait_content("out/marker", "1");
+    metad.put("/slow", "yes");
+    names::wait_asked("back.silent");
+    metad.put("/k", "2");
+    metad.wait_idle();
+    daemon.signal("HUP");
+    daemon.wait_log("read again");
+    metad.set(json!({"slow": "no", "k": "1", "marker": "2"}));
+    env.wait_content("out/marker", "2");
+    assert_eq!(env.read("out/app"), "1", "{}", daemon.log());
     assert_eq!(daemon.stop(), Some(0));
 }
 

@@ -1,6 +1,7 @@
 //! File systems that do not answer: they hold up what is on them, are reported, and keep nobody
 //! from ending the daemon.
 
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const END: Duration = Duration::from_secs(6);
 fn mount(env: &Env, test: &str) -> Option<&'static str> {
     const MOUNT: &str = "exec 3<>/dev/fuse; mount -i -t fuse -o \
         fd=3,rootmode=40000,user_id=0,group_id=0 hang $ROOT/hang";
-    std::fs::create_dir(env.path("hang")).expect("a directory");
+    fs::create_dir(env.path("hang")).expect("a directory");
     let script = format!("set -e; {}", env.expand(MOUNT));
     let arguments = ["-m", "--propagation", "private", "/bin/sh", "-c", &script];
     let tried = env.finish(env.command_of("unshare", &arguments));
@@ -61,6 +62,39 @@ fn a_dest_on_a_file_system_that_does_not_answer_fails_its_own_resource_only() {
         run.expect_code(1).expect_log("0-dead.toml");
     }
     assert_eq!(env.read("out/app"), "2");
+}
+
+/// Returns true if a process has a thread with this name.
+fn has_thread(pid: u32, name: &str) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let mut threads = threads.flatten().flatten();
+    threads.any(|thread| {
+        let found = fs::read_to_string(thread.path().join("comm"));
+        found.is_ok_and(|found| found.trim_end() == name)
+    })
+}
+
+#[test]
+fn a_rendering_that_hangs_has_failed_even_if_a_hup_came_meanwhile() {
+    let test = "a_rendering_that_hangs_has_failed_even_if_a_hup_came_meanwhile";
+    let env = Env::with_tree(&json!({"k": "1"}));
+    let Some(mounts) = mount(&env, test) else {
+        return;
+    };
+    env.template("dead.tmpl", "x");
+    let lines = "src = \"dead.tmpl\"\ndest = \"$ROOT/hang/dead\"\n";
+    env.resource("0-dead.toml", &format!("[template]\n{lines}"));
+    env.simple("app", r#"{{getv "/k"}}"#);
+    let fixed = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
+    let Some(command) = env.command_with_mounts(test, &env.expand(mounts), &fixed) else {
+        return;
+    };
+    let mut run = env.start(command);
+    until("it hangs", || has_thread(run.pid(), "renderer"));
+    run.signal("HUP");
+    env.wait_content("out/app", "1");
+    assert_eq!(run.wait_exit().code(), Some(1), "{}", run.log());
+    run.wait_log("hang/dead: cannot be rendered: no result within 10 s");
 }
 
 #[test]

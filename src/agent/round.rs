@@ -122,6 +122,7 @@ impl Agent {
                 ready.push((slot.is_slow, path));
             }
         }
+        self.interrupt_inspection(now);
         // Stable: in file order otherwise.
         ready.sort_by_key(|(is_slow, _)| *is_slow);
         self.phase = Phase::Rendering(Round {
@@ -135,10 +136,9 @@ impl Agent {
 
     /// Starts what is to be rendered; true when all is done or left to itself.
     pub(super) fn go_on_rendering(&mut self, now: Instant) -> bool {
-        let Phase::Rendering(round) = &mut self.phase else {
+        let Phase::Rendering(round) = &self.phase else {
             return false;
         };
-        self.renderer.leave_inspection();
         if let Some(since) = self.renderer.busy_since() {
             if round.deadline(since) > now {
                 return false;
@@ -379,14 +379,28 @@ impl Agent {
             self.renderer.leave_inspection();
             if self.config.mode == Mode::Onetime {
                 // It is not waited for.
-                self.slots
-                    .values_mut()
-                    .for_each(|slot| slot.inspection = None);
+                for slot in self.slots.values_mut() {
+                    slot.inspection = None;
+                    slot.minds_dest = false;
+                }
             }
         }
         if !self.go_on_inspecting(now) {
             self.inspections = self.due_inspections(now);
             self.go_on_inspecting(now);
+        }
+    }
+
+    /// Leaves an inspection in progress to its thread, since something is to be rendered. Its result
+    /// counts when it comes, but a one-time run, which would wait for that, begins it again.
+    fn interrupt_inspection(&mut self, now: Instant) {
+        self.renderer.leave_inspection();
+        if self.config.mode == Mode::Onetime {
+            let slots = self.slots.values_mut();
+            for slot in slots.filter(|slot| slot.inspection.is_some()) {
+                slot.inspection = None;
+                slot.inspect(now);
+            }
         }
     }
 

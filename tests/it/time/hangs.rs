@@ -98,6 +98,33 @@ fn a_rendering_that_hangs_has_failed_even_if_a_hup_came_meanwhile() {
 }
 
 #[test]
+fn a_one_time_run_ends_though_a_reload_makes_a_file_system_hang() {
+    let test = "a_one_time_run_ends_though_a_reload_makes_a_file_system_hang";
+    let env = Env::with_tree(&json!({"k": "1"}));
+    let Some(mounts) = mount(&env, test) else {
+        return;
+    };
+    // Something of the reload keeps the file system for as long as the test lasts.
+    env.put("alive", "");
+    let keep = "while [ -e $ROOT/alive ]; do sleep 0.1; done > $ROOT/kept 2>&1 &";
+    env.put("hang.sh", &format!("set -e; {mounts}; {keep}"));
+    let changes = "echo changed > $ROOT/out/b; /bin/sh $ROOT/hang.sh";
+    env.simple_with("a", "x", &format!("reload_cmd = \"{changes}\""));
+    env.simple_with("b", "x", "");
+    env.template("c.tmpl", "x");
+    env.resource(
+        "c.toml",
+        "[template]\nsrc = \"c.tmpl\"\ndest = \"$ROOT/hang/c\"\n",
+    );
+    env.simple("d", "x");
+    let Some(_run) = env.onetime_with_mounts(test, "true") else {
+        return;
+    };
+    assert_eq!(env.read("out/b"), "x");
+    assert_eq!(env.reloads(), ["d"]);
+}
+
+#[test]
 fn a_loop_that_hangs_is_reported_and_ended() {
     let test = "a_loop_that_hangs_is_reported_and_ended";
     let metad = Metad::start(json!({"k": "1"}));

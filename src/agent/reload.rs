@@ -375,7 +375,11 @@ impl Agent {
                 return;
             }
             self.start_reload(&path, now);
-            if is_alone && self.reloads.retry_at.is_some() {
+            if is_alone {
+                if !self.reloads.runs.is_empty() {
+                    self.reloads.busy_since = None;
+                }
+                // What comes before the next one is looked at first.
                 return;
             }
             next = self.due_reload_after(Some(&path), now);

@@ -183,6 +183,54 @@ fn what_a_reload_does_to_later_resources_is_put_right_before_their_turn() {
 }
 
 #[test]
+fn what_comes_after_a_reload_that_is_not_started_is_put_right_before_its_turn() {
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", "1s");
+    let gate = env.gate("busy");
+    let change = "reload_cmd = \"echo changed > $ROOT/out/c\"";
+    env.simple_with("a", "x", change);
+    env.simple_with("b", "x", &format!("reload_cmd = \"{}\"", gate.command()));
+    env.simple_with("c", r#"{{getv "/k"}}"#, &show("c"));
+    let mut killed = env.daemon(&["-onetime"]);
+    gate.wait_started(1);
+    killed.kill();
+    for name in ["a", "b", "c"] {
+        fs::remove_file(env.path(&format!("out/{name}"))).expect("the file");
+    }
+    env.onetime()
+        .expect_code(1)
+        .expect_log("another process is still running it");
+    assert_eq!(env.lines("seen"), ["v"], "once, with the final file");
+    gate.open();
+}
+
+#[test]
+fn a_reload_that_has_waited_leaves_the_next_one_its_own_time_to_wait() {
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    env.var("CONFD_ONETIME_WAIT", "5s");
+    let [first, second] = ["first", "second"].map(|name| env.gate(name));
+    // The second run of a takes longer than anybody waits.
+    let long = "test $(wc -l < $ROOT/first.started) -lt 2 || sleep 6";
+    let reload = |command: &str| format!("reload_cmd = \"{command}\"");
+    env.simple_with("a", "x", &reload(&format!("{}; {long}", first.command())));
+    env.simple_with("b", "x", &reload(&second.command()));
+    let daemon = env.daemon(&[]);
+    first.wait_started(1);
+    second.wait_started(1);
+    assert_eq!(daemon.stop(), Some(0));
+    for name in ["a", "b"] {
+        fs::remove_file(env.path(&format!("out/{name}"))).expect("the file");
+    }
+    let mut run = env.daemon(&["-onetime"]);
+    run.wait_log("its next run waits");
+    first.open();
+    run.wait_logs("its next run waits", 2);
+    second.open();
+    assert_eq!(run.wait_exit().code(), Some(0), "{}", run.log());
+    assert_eq!(second.started(), 2);
+}
+
+#[test]
 fn what_a_reload_does_to_its_own_file_and_earlier_ones_stays() {
     let env = Env::with_tree(&json!({"k": "v"}));
     env.simple("a", "x");

@@ -122,7 +122,8 @@ const BLOCKED_PAUSE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(3600);
 /// The least time that a one-time run gives a single step of its work on files.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
-/// How many rounds a one-time run makes, when each changes something.
+/// How many rounds a one-time run makes, when each changes something, and how often it looks again
+/// at one resource because of reloads.
 const MOST_ROUNDS: u64 = 16;
 
 /// Reads the settings as they are now.
@@ -671,6 +672,11 @@ impl Agent {
                 continue;
             };
             slot.is_behind = false;
+            slot.catch_ups += 1;
+            if slot.catch_ups > MOST_ROUNDS {
+                // Reloads that change each other's resources would never come to an end.
+                continue;
+            }
             if slot.failure.is_some() {
                 slot.wake(now);
             } else {

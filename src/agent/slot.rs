@@ -117,6 +117,8 @@ pub(super) struct Slot {
     pub outrun: u32,
     /// `-onetime`: a reload before it has run since it was last looked at.
     pub is_behind: bool,
+    /// `-onetime`: how often it was looked at again because of reloads.
+    pub catch_ups: u64,
     /// The inspection in progress is about dest, too.
     pub minds_dest: bool,
     /// It was logged that the file is to be changed, and it has not been changed since.
@@ -153,6 +155,7 @@ impl Slot {
             is_recorded: false,
             outrun: 0,
             is_behind: false,
+            catch_ups: 0,
             minds_dest: false,
             is_announced: false,
             backoff: Backoff::default(),

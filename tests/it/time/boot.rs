@@ -247,6 +247,31 @@ fn what_a_reload_does_to_its_own_file_and_earlier_ones_stays() {
     assert_eq!(env.reloads(), ["a", "b", "cd"]);
 }
 
+#[test]
+fn reloads_that_change_each_others_resources_come_to_an_end() {
+    let env = Env::with_tree(&json!({"k": "v"}));
+    let reload = |name: &str, text: &str| {
+        env.put(&format!("{name}.sh"), text);
+        env.simple_with(
+            name,
+            "x",
+            &format!("reload_cmd = \"/bin/sh $ROOT/{name}.sh\""),
+        );
+    };
+    reload("a", "echo changed > $ROOT/out/b\n");
+    // Another dest each time, so that a is swapped and reloaded again.
+    let count = "echo b >> $ROOT/reloads; count=$(wc -l < $ROOT/reloads)";
+    let moves = "sed -i \"s,^dest.*,dest = \\\"$ROOT/out/a-$count\\\",\" $ROOT/etc/conf.d/a.toml";
+    reload(
+        "b",
+        &format!("{count}\n{moves}\necho changed > $ROOT/out/c\n"),
+    );
+    env.simple_with("c", "x", "");
+    env.onetime().expect_code(0);
+    let count = env.reloads().len();
+    assert!((2..100).contains(&count), "{count}");
+}
+
 /// The processor time of a process so far, in ticks.
 fn ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");

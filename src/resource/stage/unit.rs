@@ -327,12 +327,6 @@ impl Stage {
         let sum = |name: &OsStr| dir.open(name).and_then(|file| md5_of(&file));
         let new = (!self.is_removal()).then(|| self.file.name.clone());
         let md5 = new.as_deref().map(sum).transpose().map_err(cannot)?;
-        let lines = self
-            .target
-            .block
-            .as_ref()
-            .map(|_| self.lines())
-            .transpose()?;
         Ok(Part {
             dir_id: dir.meta().map_err(cannot)?.id,
             name: self.target.name.clone(),
@@ -341,7 +335,7 @@ impl Stage {
             old: self.second_name()?,
             md5: md5.unwrap_or_default(),
             rendered: rendered.to_owned(),
-            lines: lines.flatten(),
+            lines: self.lines()?,
             backups: self.target.backups,
             dir,
         })

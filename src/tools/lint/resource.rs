@@ -453,7 +453,8 @@ pub(super) fn check_groups(all: &[ResourceFacts], units: &[String], report: &mut
 /// Reports resources that make one file: the later one wins, then the other, at every change.
 pub(super) fn check_twins(all: &[ResourceFacts], report: &mut Report) {
     let mut makers: BTreeMap<String, Vec<&ResourceFacts>> = BTreeMap::new();
-    for facts in all {
+    // Lists with the same text in dest may have different items.
+    for facts in all.iter().filter(|facts| !facts.is_for_each) {
         let others = makers.entry(path::clean(&facts.dest)).or_default();
         // Different blocks of one file are not in each other's way.
         let first = others.iter().find(|other| {

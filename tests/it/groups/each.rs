@@ -251,6 +251,24 @@ fn two_items_cannot_make_one_file() {
 }
 
 #[test]
+fn two_lists_may_make_different_files_of_one_pattern() {
+    let tree = json!({"sites": {"a": {"port": "1"}}, "more": {"b": "2"}});
+    let env = sites(&tree, RELOAD);
+    env.resource(
+        "more.toml",
+        "[template]\nsrc = \"more.tmpl\"\nfor_each = 'ls \"/more\"'\ndest = '$ROOT/out/{{.}}.conf'\n\
+         keys = [\"/\"]\n",
+    );
+    env.template("more.tmpl", "{{.}} more");
+    let lint = tool(&env, &["-lint"]);
+    assert!(!lint.stdout.contains("E202"), "{}", lint.stdout);
+    let run = env.onetime();
+    run.expect_code(0);
+    assert!(run.at("WARNING").is_empty(), "{}", run.stderr);
+    assert_eq!(env.names("out"), ["a.conf", "b.conf"]);
+}
+
+#[test]
 fn an_item_is_never_a_piece_of_shell() {
     for item in [
         "$(touch hacked)",

@@ -1,5 +1,4 @@
-//! Files on Unix: owners, modes, links, other names, full and read-only disks,
-//! mount points.
+//! Files on Unix: owners, modes, links, other names, full and read-only disks, mount points.
 //!
 //! Most of this needs root; a test that cannot do its work says so on stderr.
 
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::env::until;
 use app_agent::error::{self, Result};
 use app_agent::resource::stage::{Attributes, Stage, Target, clear_leftovers, sync_directories};
 
@@ -354,12 +354,13 @@ fn a_read_only_disk_leaves_the_old_file_and_says_so() {
     let dest = scratch.file("disk/x", "old");
     let stage = Stage::create(Target::resolve(&dest, KEEP).expect("found"), b"new", false);
     let stage = stage.expect("staged");
+    // Not while other tests change the list of mounts.
     let remount = |options: &str| {
-        let done = Command::new("mount")
-            .args(["-o", options])
-            .arg(&disk)
-            .status();
-        assert!(done.expect("mount").success());
+        until("it is mounted again", || {
+            let mut mount = Command::new("mount");
+            let done = mount.args(["-o", options]).arg(&disk).status();
+            done.expect("mount").success()
+        });
     };
     remount("remount,ro");
     let text = stage.commit().expect_err("read-only").chain();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::env::{Daemon, Env};
+use crate::env::{Daemon, Env, until};
 use crate::metad::Metad;
 
 /// A small file system of its own at `out`, gone with its value.
@@ -26,8 +26,12 @@ impl Disk {
         None
     }
 
+    /// Not while a file there is open for writing, or other tests change the list of mounts.
     fn remount(&self, options: &str) {
-        assert!(mount(&["-o", &format!("remount,{options}")], &self.path));
+        let options = format!("remount,{options}");
+        until("it is mounted again", || {
+            mount(&["-o", &options], &self.path)
+        });
     }
 }
 

@@ -82,14 +82,14 @@ pub(crate) fn resources(life: &Life) -> (ByName<Resource>, ByName<String>) {
     let config = &life.state.config;
     let directory = config.confdir.join("conf.d");
     let (mut resources, mut unread) = (Vec::new(), Vec::new());
-    let found = match resource::find(&directory) {
+    let found = match resource::list(&directory) {
         Ok(found) => found,
         Err(error) => {
             unread.push((directory.display().to_string(), error.chain()));
             Vec::new()
         }
     };
-    for (path, _) in found {
+    for path in found {
         let name = path
             .strip_prefix(&directory)
             .unwrap_or(&path)

@@ -659,34 +659,6 @@ impl Agent {
         true
     }
 
-    /// As if one resource were handled after another: before the next reload, and at the end, what
-    /// the reloads before it may have changed for a resource is put right. True if there is
-    /// anything to look at.
-    fn catch_up(&mut self, now: Instant) -> bool {
-        if self.gave_up || self.ending.load(Ordering::Relaxed) {
-            return false;
-        }
-        let paths = self.behind_next_reload(now);
-        for path in &paths {
-            let Some(slot) = self.slots.get_mut(path) else {
-                continue;
-            };
-            slot.is_behind = false;
-            slot.catch_ups += 1;
-            if slot.catch_ups > MOST_ROUNDS {
-                // Reloads that change each other's resources would never come to an end.
-                continue;
-            }
-            if slot.failure.is_some() {
-                slot.wake(now);
-            } else {
-                slot.minds_dest = true;
-                slot.inspect(now);
-            }
-        }
-        !paths.is_empty()
-    }
-
     fn is_finished(&mut self, now: Instant) -> bool {
         if self.config.mode != Mode::Onetime {
             return false;

@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Agent;
-use super::Event;
 use super::backoff::Backoff;
 use super::commands::{self, End};
 use super::made::file_of_part;
 use super::slot::Slot;
+use super::{Agent, Event, MOST_ROUNDS};
 use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::log;
@@ -325,10 +325,38 @@ impl Agent {
         !self.reloads.runs.is_empty()
     }
 
+    /// As if one resource were handled after another: before the next reload, and at the end, what
+    /// the reloads before it may have changed for a resource is put right. True if there is
+    /// anything to look at.
+    pub(super) fn catch_up(&mut self, now: Instant) -> bool {
+        if self.gave_up || self.ending.load(Ordering::Relaxed) {
+            return false;
+        }
+        let paths = self.behind_next_reload(now);
+        for path in &paths {
+            let Some(slot) = self.slots.get_mut(path) else {
+                continue;
+            };
+            slot.is_behind = false;
+            slot.catch_ups += 1;
+            if slot.catch_ups > MOST_ROUNDS {
+                // Reloads that change each other's resources would never come to an end.
+                continue;
+            }
+            if slot.failure.is_some() {
+                slot.wake(now);
+            } else {
+                slot.minds_dest = true;
+                slot.inspect(now);
+            }
+        }
+        !paths.is_empty()
+    }
+
     /// `-onetime`: the resources that have to be looked at before the next reload starts, because
     /// others ran before them. Those that the reload serves are among them, and all that are left
     /// when there is none.
-    pub(super) fn behind_next_reload(&self, now: Instant) -> Vec<PathBuf> {
+    fn behind_next_reload(&self, now: Instant) -> Vec<PathBuf> {
         if !self.reloads.runs.is_empty() {
             return Vec::new();
         }

@@ -131,22 +131,21 @@ impl Jobs {
 
     /// Does all that wait.
     fn run(&self, templates: &mut Templates) {
-        while let Some((number, job)) = self.begin_next() {
-            let path = job.path.clone();
-            let begun = Instant::now();
+        while let Some(job) = self.begin_next() {
             let outcome = job.run(templates);
             let mut lists = lock(&self.0);
-            lists.doing = None;
-            lists.done.push(Done {
-                path,
-                job: number,
-                took: begun.elapsed(),
-                outcome,
-            });
+            if let Some(Doing { path, job, since }) = lists.doing.take() {
+                lists.done.push(Done {
+                    path,
+                    job,
+                    took: since.elapsed(),
+                    outcome,
+                });
+            }
         }
     }
 
-    fn begin_next(&self) -> Option<(u64, Job)> {
+    fn begin_next(&self) -> Option<Job> {
         let mut lists = lock(&self.0);
         let (number, job) = lists.waiting.pop_front()?;
         lists.doing = Some(Doing {
@@ -154,7 +153,7 @@ impl Jobs {
             job: number,
             since: Instant::now(),
         });
-        Some((number, job))
+        Some(job)
     }
 }
 

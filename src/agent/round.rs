@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::renderer::{Doing, Done, Inspection, Job, Outcome, Work};
+use super::renderer::{Done, Inspection, Job, Outcome, Work};
 use super::slot::{Origin, Slot, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
@@ -143,14 +143,10 @@ impl Agent {
             if round.deadline(since) > now {
                 return false;
             }
-            let left = self.renderer.leave_rendering();
-            self.take_done(left.done, now);
-            if let Some(doing) = left.doing {
-                self.leave(doing);
-            }
+            let waiting = self.leave_rendering(now);
             if let Phase::Rendering(round) = &mut self.phase {
                 // Before those that have come meanwhile.
-                let later = std::mem::replace(&mut round.queue, left.waiting);
+                let later = std::mem::replace(&mut round.queue, waiting);
                 round.queue.extend(later);
             }
         }
@@ -199,9 +195,13 @@ impl Agent {
         paths.is_empty() || first.is_err()
     }
 
-    /// A rendering takes long, or was dropped, and is left to itself.
-    fn leave(&mut self, doing: Doing) {
-        if let Some(slot) = self.slots.get_mut(&doing.path)
+    /// Leaves the rendering in progress to itself: it takes long, or was dropped. Returns the
+    /// resources whose renderings have not begun.
+    fn leave_rendering(&mut self, now: Instant) -> VecDeque<PathBuf> {
+        let left = self.renderer.leave_rendering();
+        self.take_done(left.done, now);
+        if let Some(doing) = left.doing
+            && let Some(slot) = self.slots.get_mut(&doing.path)
             && let State::Rendering {
                 job,
                 left_since: since,
@@ -212,17 +212,13 @@ impl Agent {
         {
             *since = Some(doing.since);
         }
+        left.waiting
     }
 
     /// Drops all renderings. Those that have not begun are not begun.
     pub(super) fn drop_renderings(&mut self, now: Instant) {
         self.slots.values_mut().for_each(Slot::drop_work);
-        let left = self.renderer.leave_rendering();
-        self.take_done(left.done, now);
-        if let Some(doing) = left.doing {
-            self.leave(doing);
-        }
-        for path in left.waiting {
+        for path in self.leave_rendering(now) {
             if let Some(slot) = self.slots.get_mut(&path) {
                 slot.state = State::Idle;
             }

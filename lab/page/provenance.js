@@ -1,7 +1,7 @@
 // What belongs together: parts of the output, nodes of the template, and keys of the metadata.
 //
-// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause]; a
-// set has reads and, as negative numbers, other sets before it.
+// Knows only the numbers of the program's answer: an origin is [template, start, end, set, cause];
+// a set has reads and, as negative numbers, other sets before it.
 
 export class Provenance {
   /** `output` is the traced output of the file that is shown; null when there is none. */

@@ -387,8 +387,8 @@ impl Agent {
         }
     }
 
-    /// Leaves an inspection in progress to its thread, since something is to be rendered. Its result
-    /// counts when it comes, but a one-time run, which would wait for that, begins it again.
+    /// Leaves an inspection in progress to its thread, since something is to be rendered. Its
+    /// result counts when it comes, but a one-time run, which would wait for that, begins it again.
     fn interrupt_inspection(&mut self, now: Instant) {
         self.renderer.leave_inspection();
         if self.config.mode == Mode::Onetime {

@@ -98,8 +98,8 @@ impl Resource {
         self.skip_empty && content.trim_ascii().is_empty()
     }
 
-    /// The record that is kept once it is made, so that it can be removed; none for a whole file that
-    /// stays.
+    /// The record that is kept once it is made, so that it can be removed; none for a whole file
+    /// that stays.
     pub(crate) fn made(&self) -> Option<Made> {
         let is_remembered = self.block.is_some() || self.item.is_some() || self.is_gone;
         is_remembered.then(|| self.makes()).flatten()

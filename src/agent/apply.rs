@@ -490,7 +490,7 @@ impl Agent {
         self.hold_groups();
         let staged = self.take_staged(now);
         self.leave_unchecked();
-        let staged = self.drop_rejected(staged);
+        let staged = self.drop_rejected(staged, now);
         let paths: Vec<PathBuf> = staged.iter().map(|(path, _)| path.clone()).collect();
         let synced = self.sync(staged, now);
         let synced = self.drop_incomplete(&paths, synced);

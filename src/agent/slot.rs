@@ -113,6 +113,8 @@ pub(super) struct Slot {
     pub held: Option<String>,
     /// Its file is in the manifest.
     pub is_recorded: bool,
+    /// A removal: something else of its resource is new since it was tried.
+    pub has_news: bool,
     /// How often in a row another program has changed the file before it could be swapped.
     pub outrun: u32,
     /// `-onetime`: a reload before it has run since it was last looked at.
@@ -153,6 +155,7 @@ impl Slot {
             is_unproven: false,
             held: None,
             is_recorded: false,
+            has_news: false,
             outrun: 0,
             is_behind: false,
             catch_ups: 0,

@@ -318,6 +318,7 @@ impl Agent {
     pub(super) fn drop_rejected(
         &mut self,
         staged: Vec<(PathBuf, Staged)>,
+        now: Instant,
     ) -> Vec<(PathBuf, Staged)> {
         self.prune_rejections();
         let mut units: BTreeMap<String, Attempt> = BTreeMap::new();
@@ -349,7 +350,7 @@ impl Agent {
                 log::warning(error.chain());
             }
         }
-        self.try_removals_again(&staged, &mut rejected);
+        self.try_removals_again(&staged, &mut rejected, now);
         let mut left = Vec::new();
         for (path, one) in staged {
             let reason = self.unit_name(&path).and_then(|unit| rejected.get(&unit));
@@ -392,24 +393,37 @@ impl Agent {
         }
     }
 
-    /// Accepts removals that were rejected, where something else of the same resource is new: a
-    /// removal itself never looks different.
+    /// Accepts removals that were rejected, once something else of the same resource is new: a
+    /// removal itself never looks different. One that is not staged now is tried when it can be.
     fn try_removals_again(
-        &self,
+        &mut self,
         staged: &[(PathBuf, Staged)],
         rejected: &mut BTreeMap<String, Reason>,
+        now: Instant,
     ) {
-        let slots = staged
-            .iter()
-            .filter_map(|(path, _)| self.slots.get_key_value(path));
-        let units = slots.filter_map(|(path, slot)| Some((self.unit_name(path)?, &slot.resource)));
-        let units: Vec<_> = units.collect();
-        for (unit, removal) in units.iter().filter(|(_, resource)| resource.is_gone()) {
-            let mut others = units.iter();
-            if others.any(|(other, resource)| {
-                !rejected.contains_key(other) && resource.path() == removal.path()
-            }) {
-                rejected.remove(unit);
+        let accepted = staged.iter().filter(|(path, _)| {
+            let unit = self.unit_name(path);
+            unit.is_none_or(|unit| !rejected.contains_key(&unit))
+        });
+        let slots = accepted.filter_map(|(path, _)| self.slots.get(path));
+        let news: BTreeSet<PathBuf> = slots
+            .map(|slot| slot.resource.path().to_path_buf())
+            .collect();
+        let is_staged = |path: &PathBuf| staged.iter().any(|(staged, _)| staged == path);
+        for (path, slot) in &mut self.slots {
+            if slot.resource.is_gone() && news.contains(slot.resource.path()) {
+                slot.has_news = true;
+                if !is_staged(path) {
+                    slot.wake(now);
+                }
+            }
+        }
+        for (path, _) in staged {
+            let unit = self.unit_name(path);
+            if let Some(slot) = self.slots.get_mut(path)
+                && std::mem::take(&mut slot.has_news)
+            {
+                rejected.remove(&unit.unwrap_or_default());
             }
         }
     }

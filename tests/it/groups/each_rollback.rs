@@ -85,6 +85,41 @@ fn the_file_of_a_gone_item_comes_back_and_goes_once_the_reload_works() {
 }
 
 #[test]
+fn what_is_new_while_a_reload_runs_is_a_new_try_for_the_gone_item() {
+    // The first reload runs without b.conf, the second one with it.
+    for is_there in ["! -e", "-e"] {
+        let metad = Metad::start(json!({"sites": {"a": "1", "b": "2"}}));
+        let env = Env::with_metad(&metad);
+        let hold = format!(
+            "echo x >> $ROOT/reloads; \
+             if test {is_there} $ROOT/out/b.conf; then touch $ROOT/held; \
+             while test -e $ROOT/hold; do sleep 0.02; done; fi; test ! -e $ROOT/bad"
+        );
+        put(&env, &hold);
+        let daemon = env.daemon(&["-watch"]);
+        until("it is healthy", || is_well(&env));
+        let _ = fs::remove_file(env.path("held"));
+        env.put("bad", "");
+        env.put("hold", "");
+        metad.delete("/sites/b");
+        until("the reload is held", || env.path("held").exists());
+        metad.put("/sites/c", "3");
+        until("the new file is there", || env.path("out/c.conf").exists());
+        if is_there == "-e" {
+            fs::remove_file(env.path("bad")).expect("it");
+        }
+        fs::remove_file(env.path("hold")).expect("it");
+        daemon.wait_log("rolled back");
+        let _ = fs::remove_file(env.path("bad"));
+        let removed = || daemon.log().matches("b.conf has been removed").count();
+        until("it is removed again", || removed() == 2);
+        until("the reload has ended", || !env.has_pending_reloads());
+        assert!(!env.path("out/b.conf").exists(), "{}", daemon.log());
+        assert_eq!(daemon.stop(), Some(0));
+    }
+}
+
+#[test]
 fn the_failure_goes_with_the_resource() {
     let metad = Metad::start(json!({"sites": {"a": "1", "b": "2"}}));
     let env = Env::with_metad(&metad);

@@ -499,7 +499,8 @@ impl Resource {
             content, inputs, ..
         } = rendered;
         let sum = |content: &[u8]| hex::encode(&Md5::digest(content));
-        let rendered = sum(&content);
+        // The content of a whole file is what was rendered.
+        let rendered = target.block.is_some().then(|| sum(&content));
         let wanted = self.wanted(content, &mut target)?;
         let Some(difference) = wanted.compare(&target)? else {
             if config.keep_stage_file {
@@ -531,8 +532,8 @@ impl Resource {
             stage,
             inputs,
             change,
+            rendered: rendered.unwrap_or_else(|| md5.clone()),
             md5,
-            rendered,
         })))
     }
 }

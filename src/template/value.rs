@@ -33,13 +33,17 @@ enum Text {
         bytes: [u8; SHORT],
     },
     Own(Rc<[u8]>),
-    /// A part of a shared string.
     Part {
-        text: Arc<String>,
+        text: Rc<Shared>,
         start: u32,
         len: u32,
     },
 }
+
+/// A string that other threads share, of which values are parts. These count it by themselves, so
+/// that to copy one takes no atomic operation.
+#[derive(Debug)]
+pub struct Shared(pub Arc<String>);
 
 impl Str {
     /// The bytes.
@@ -49,7 +53,7 @@ impl Str {
             Text::Own(bytes) => bytes,
             Text::Part { text, start, len } => {
                 let start = *start as usize;
-                let bytes = text.as_bytes().get(start..start + *len as usize);
+                let bytes = text.0.as_bytes().get(start..start + *len as usize);
                 bytes.unwrap_or_default()
             }
         }
@@ -61,12 +65,13 @@ impl Str {
     }
 
     /// A part of a shared string, without a copy. A `part` that lies elsewhere is copied.
-    pub fn part_of(text: &Arc<String>, part: &str) -> Str {
+    pub fn part_of(whole: &Rc<Shared>, part: &str) -> Str {
+        let text = &whole.0;
         let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
         let end = start.checked_add(part.len());
         match (u32::try_from(start), u32::try_from(part.len())) {
             (Ok(start), Ok(len)) if end.is_some_and(|end| end <= text.len()) => Str(Text::Part {
-                text: Arc::clone(text),
+                text: Rc::clone(whole),
                 start,
                 len,
             }),

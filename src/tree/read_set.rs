@@ -60,11 +60,11 @@ impl ReadSet {
     }
 
     /// Reads the value of a key: a part of the text that is returned with it.
-    pub fn read(&mut self, key: &[u8]) -> Option<(&Arc<String>, &str)> {
+    pub fn read(&mut self, key: &[u8]) -> Option<&str> {
         match self.view.find_near(&mut self.near, key) {
             Some(leaf) => {
                 self.values.insert(leaf);
-                Some((self.view.text(), self.view.tree().value(leaf)))
+                Some(self.view.tree().value(leaf))
             }
             None => {
                 self.miss(key);

@@ -7,11 +7,18 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
+use std::sync::Mutex;
 
-use dlmalloc::GlobalDlmalloc;
+use dlmalloc::Dlmalloc;
+
+use crate::threads::lock;
 
 /// From how many bytes on a piece is large.
 const LARGE: usize = 64 << 10;
+
+/// The small pieces. A lock of std is taken in place, where that of dlmalloc's own global pool is two
+/// calls.
+static SMALL: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
 /// Asks one of two allocators, by the size of the piece.
 #[derive(Debug)]
@@ -29,7 +36,7 @@ unsafe impl GlobalAlloc for Allocator {
             if is_large(layout.size()) {
                 System.alloc(layout)
             } else {
-                GlobalDlmalloc.alloc(layout)
+                lock(&SMALL).malloc(layout.size(), layout.align())
             }
         }
     }
@@ -40,7 +47,7 @@ unsafe impl GlobalAlloc for Allocator {
             if is_large(layout.size()) {
                 System.dealloc(piece, layout);
             } else {
-                GlobalDlmalloc.dealloc(piece, layout);
+                lock(&SMALL).free(piece, layout.size(), layout.align());
             }
         }
     }
@@ -50,7 +57,10 @@ unsafe impl GlobalAlloc for Allocator {
             // SAFETY: the piece is from this allocator, and so will the new one be.
             (true, true) => return unsafe { System.realloc(piece, layout, size) },
             // SAFETY: the same.
-            (false, false) => return unsafe { GlobalDlmalloc.realloc(piece, layout, size) },
+            (false, false) => {
+                let (old, align) = (layout.size(), layout.align());
+                return unsafe { lock(&SMALL).realloc(piece, old, align, size) };
+            }
             _ => {}
         }
         // SAFETY: the caller promises that the new size is valid for this alignment; the pieces are

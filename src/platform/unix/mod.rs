@@ -3,6 +3,8 @@
 mod allocator;
 mod dir;
 mod host;
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod memory;
 mod proc;
 mod process;
 mod signal;

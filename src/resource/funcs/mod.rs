@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use self::include::Included;
 use self::json::Want;
@@ -32,7 +33,7 @@ use crate::go::strconv;
 use crate::go::time::Local;
 use crate::platform;
 use crate::resource::input::FileInput;
-use crate::template::value::Str;
+use crate::template::value::{Shared, Str};
 use crate::template::{Budget, CallError, Function, Host, Options, Value};
 use crate::tree::{ReadSet, View};
 
@@ -74,6 +75,8 @@ pub struct Funcs {
     around: HostEnv,
     /// The view, and what was asked of it.
     reads: ReadSet,
+    /// The strings of the tree, of which values are parts.
+    text: Rc<Shared>,
     observed: Observed,
     lookups: Lookups,
     included: Included,
@@ -85,6 +88,7 @@ impl Funcs {
     pub fn new(view: View, around: HostEnv) -> Funcs {
         Funcs {
             around,
+            text: Rc::new(Shared(Arc::clone(view.text()))),
             reads: ReadSet::new(view),
             observed: Observed::default(),
             lookups: Lookups::default(),

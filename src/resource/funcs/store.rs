@@ -44,9 +44,9 @@ impl Funcs {
     fn look_up(&mut self, key: &Str, budget: &mut Budget) -> Result<Option<Str>, CallError> {
         let key = key.as_bytes();
         let found = self.reads.read(key);
-        let size = found.map_or(0, |(_, value)| value.len());
+        let size = found.map_or(0, str::len);
         budget.spend_bytes(key.len() + size + size_of::<Str>())?;
-        Ok(found.map(|(text, value)| Str::part_of(text, value)))
+        Ok(found.map(|value| Str::part_of(&self.text, value)))
     }
 
     /// `gets`: sorted by key.
@@ -64,7 +64,7 @@ impl Funcs {
         budget.spend_bytes(size + items.len() * size_of::<Pair>())?;
         let pair = |(key, value): (String, &str)| Pair {
             key: key.into(),
-            value: Str::part_of(view.text(), value),
+            value: Str::part_of(&self.text, value),
         };
         Ok(Value::Pairs(items.into_iter().map(pair).collect()))
     }
@@ -133,8 +133,8 @@ impl Funcs {
         budget.spend_steps(walked)?;
         let size: usize = items.iter().map(|name| name.len()).sum();
         budget.spend_bytes(size + items.len() * size_of::<Str>())?;
-        let text = self.reads.view().text();
-        let strings = items.into_iter().map(|item| Str::part_of(text, item));
+        let strings = items.into_iter();
+        let strings = strings.map(|item| Str::part_of(&self.text, item));
         Ok(Value::Strings(strings.collect()))
     }
 }

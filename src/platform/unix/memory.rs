@@ -5,7 +5,7 @@
 //! pieces are a few loads and then as many stores. musl compares byte by byte, this by words.
 
 use std::arch::asm;
-use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_storeu_si128};
+use std::arch::x86_64::__m128i;
 
 /// The size of a word.
 const WORD: usize = 8;
@@ -147,9 +147,9 @@ unsafe fn copy_small(to: *mut u8, from: *const u8, count: usize) {
             2..4 => copy_ends::<u16>(to, from, count),
             4..8 => copy_ends::<u32>(to, from, count),
             8..=16 => copy_ends::<u64>(to, from, count),
-            17..=32 => copy_blocks::<1>(to, from, count),
-            33..=64 => copy_blocks::<2>(to, from, count),
-            _ => copy_blocks::<4>(to, from, count),
+            17..=32 => copy_ends::<__m128i>(to, from, count),
+            33..=64 => copy_ends::<[__m128i; 2]>(to, from, count),
+            _ => copy_ends::<[__m128i; 4]>(to, from, count),
         }
     }
 }
@@ -167,31 +167,6 @@ unsafe fn copy_ends<T>(to: *mut u8, from: *const u8, count: usize) {
         let (head, tail) = (load::<T>(from), load::<T>(from.add(last)));
         store(to, head);
         store(to.add(last), tail);
-    }
-}
-
-/// Copies the first and the last `N` blocks of 16 bytes, which may overlap.
-///
-/// # Safety
-///
-/// `to` and `from` have `count` bytes, which are `N` blocks or more.
-#[inline(always)]
-unsafe fn copy_blocks<const N: usize>(to: *mut u8, from: *const u8, count: usize) {
-    let last = count - N * size_of::<__m128i>();
-    // SAFETY: as the caller promises.
-    unsafe {
-        let block = |start: usize, at: usize| {
-            let place = from.add(start).cast::<__m128i>();
-            _mm_loadu_si128(place.add(at))
-        };
-        let head: [__m128i; N] = std::array::from_fn(|at| block(0, at));
-        let tail: [__m128i; N] = std::array::from_fn(|at| block(last, at));
-        for (at, block) in head.into_iter().enumerate() {
-            _mm_storeu_si128(to.cast::<__m128i>().add(at), block);
-        }
-        for (at, block) in tail.into_iter().enumerate() {
-            _mm_storeu_si128(to.add(last).cast::<__m128i>().add(at), block);
-        }
     }
 }
 

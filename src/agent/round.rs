@@ -292,12 +292,16 @@ impl Agent {
         }
     }
 
-    /// Takes a resource up in the round in progress, if it is due.
+    /// Takes a resource up in the round in progress, if it is due. If that may be because of a
+    /// newer tree than that of the round, it stays due.
     pub(super) fn join_round(&mut self, path: &Path, now: Instant) {
         if let (Phase::Rendering(round), Some(slot)) = (&mut self.phase, self.slots.get_mut(path))
             && slot.is_ready(now)
         {
-            slot.due = None;
+            let is_newest = |tree: &Arc<Tree>| Arc::ptr_eq(tree, &round.tree);
+            slot.due = slot
+                .due
+                .filter(|_| !self.tree.as_ref().is_some_and(is_newest));
             slot.state = State::Idle;
             round.queue.push_back(path.to_path_buf());
         }

@@ -106,6 +106,33 @@ fn what_changes_back_after_a_hup_while_a_rendering_hangs_is_not_lost() {
 }
 
 #[test]
+fn what_changes_for_an_item_while_its_list_waits_to_be_rendered_is_not_lost() {
+    let test = "what_changes_for_an_item_while_its_list_waits_to_be_rendered_is_not_lost";
+    let metad = Metad::start(json!({"slow": "no", "sites": {"a": "1"}}));
+    let env = Env::with_metad(&metad);
+    let Some(mounts) = names::mounts(&env, test, "") else {
+        return;
+    };
+    let slow = r#"{{if eq (getv "/slow") "yes"}}{{lookupIP "each.silent"}}{{end}}"#;
+    env.simple_with("0-slow", slow, "");
+    let template = r#"{{.}} {{getv (printf "/sites/%s" .)}}"#;
+    env.simple_with("list", template, r#"for_each = 'ls "/sites"'"#);
+    let toml = env.read("etc/conf.d/list.toml");
+    env.resource("list.toml", &toml.replace("out/list", "out/{{.}}"));
+    let Some(daemon) = watch_with_mounts(&env, test, mounts, &NO_INTERVAL[1..]) else {
+        return;
+    };
+    env.wait_content("out/a", "a 1");
+    metad.wait_idle();
+    metad.set(json!({"slow": "yes", "sites": {"a": "1", "b": "1"}}));
+    names::wait_asked("each.silent");
+    metad.put("/sites/a", "2");
+    env.wait_content("out/b", "b 1");
+    env.wait_content("out/a", "a 2");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_hup_that_changes_only_the_poll_limit_keeps_the_metadata() {
     let mut metad = Metad::start(json!({"k": "1"}));
     let env = Env::with_metad(&metad);

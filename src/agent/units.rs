@@ -321,16 +321,9 @@ impl Agent {
         now: Instant,
     ) -> Vec<(PathBuf, Staged)> {
         self.prune_rejections();
-        let mut units: BTreeMap<String, Attempt> = BTreeMap::new();
-        for (path, slot) in &self.slots {
-            if slot.resource.rolls_back()
-                && slot.failure.is_none()
-                && slot.is_at_rest()
-                && let Some(unit) = self.unit_name(path)
-            {
-                units.entry(unit).or_default();
-            }
-        }
+        let units = self.settled_units().into_iter();
+        let mut units: BTreeMap<String, Attempt> =
+            units.map(|unit| (unit, Attempt::default())).collect();
         for (path, one) in &staged {
             if let Some(unit) = self.unit_name(path) {
                 let file = (one.prepared.stage.dest(), one.prepared.rendered.clone());
@@ -369,6 +362,22 @@ impl Agent {
             }
         }
         left
+    }
+
+    /// The units that roll back, and all of whose files are right.
+    fn settled_units(&self) -> BTreeSet<String> {
+        let (mut settled, mut others) = (BTreeSet::new(), BTreeSet::new());
+        let live = self.slots.iter();
+        for (path, slot) in live.filter(|(_, slot)| slot.shadowed_by.is_none()) {
+            if let Some(unit) = self.unit_name(path) {
+                if !slot.is_settled() {
+                    others.insert(unit);
+                } else if slot.resource.rolls_back() {
+                    settled.insert(unit);
+                }
+            }
+        }
+        &settled - &others
     }
 
     /// Forgets what was put back of units that do not exist any more. As long as a resource cannot

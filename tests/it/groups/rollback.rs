@@ -242,6 +242,34 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
 }
 
 #[test]
+fn a_change_of_another_resource_is_no_new_try_for_a_part_of_a_group() {
+    let metad = Metad::start(json!({"k": "good", "other": "1"}));
+    let env = Env::with_metad(&metad);
+    for (name, template) in [("a", "{{getv \"/k\"}}"), ("b", "always the same")] {
+        let lines = format!("group = \"pair\"\n{ROLLBACK}\n{}", reload("a"));
+        env.simple_with(name, template, &lines);
+    }
+    env.simple_with("other", "{{getv \"/other\"}}", "");
+    let daemon = env.daemon(&["-watch", "-interval", "1"]);
+    env.wait_content("out/other", "1");
+    until("the pair is healthy", || {
+        tool(&env, "-status").code() == Some(0)
+    });
+    metad.put("/k", "bad");
+    daemon.wait_log("rolled back");
+    // Only this one is rendered.
+    env.template("other.tmpl", "edited {{getv \"/other\"}}");
+    env.wait_content("out/other", "edited 1");
+    for value in ["2", "3"] {
+        metad.put("/other", value);
+        env.wait_content("out/other", &format!("edited {value}"));
+    }
+    assert_eq!(daemon.count("out/a has been updated"), 2);
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(env.reloads(), ["good", "bad", "good"]);
+}
+
+#[test]
 fn what_was_rejected_is_forgotten_with_its_resource() {
     let env = app("bad", "");
     env.simple_with("other", "x", "");

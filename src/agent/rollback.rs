@@ -4,10 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::slot::{Slot, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
+use crate::config::Mode;
 use crate::error::Error;
 use crate::log;
 use crate::platform::Lock;
@@ -26,6 +28,8 @@ pub(super) struct Unproven {
 
 /// How many processes may end while the reloads of a unit run before these count as failed.
 const MOST_TRIES: usize = 2;
+/// How long files that another process tries out are left alone before they are looked at again.
+const TRIED_PAUSE: Duration = Duration::from_millis(200);
 
 impl Agent {
     /// Takes a unit that is swapped.
@@ -283,6 +287,73 @@ impl Agent {
         self.take_unit(unit);
         for record in reloads {
             self.resume_reload(record, now);
+        }
+    }
+}
+
+/// Units that are tried out: their next files wait until it is known whether these stay.
+impl Agent {
+    /// The resources with new files for a unit that is tried out, and those of their groups.
+    fn renderings_of_tried(&self, tried: &BTreeSet<String>) -> Vec<PathBuf> {
+        let is_new = |slot: &Slot| {
+            matches!(
+                slot.state,
+                State::Rendered(..) | State::Checking(_) | State::Checked(_)
+            )
+        };
+        let is_tried = |path: &PathBuf, slot: &Slot| {
+            let unit = self.unit_name(path);
+            slot.is_unproven || unit.is_some_and(|unit| tried.contains(&unit))
+        };
+        let new = self.slots.iter().filter(|(_, slot)| is_new(slot));
+        let new = new.filter(|(path, slot)| is_tried(path, slot));
+        new.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// `-onetime`: waits for a moment while another process tries out files of which there are new
+    /// ones. When that has taken long enough, these have failed.
+    pub(super) fn waits_for_trials(&mut self, now: Instant) -> bool {
+        let mut tried = BTreeSet::new();
+        if self.config.mode == Mode::Onetime && unit::has_records(&self.config.confdir) {
+            tried = unit::tried(&self.config.confdir);
+            tried.retain(|unit| !self.units.contains_key(unit));
+        }
+        let paths = self.renderings_of_tried(&tried);
+        let Phase::Locking(locking) = &mut self.phase else {
+            return false;
+        };
+        if tried.is_empty() || paths.is_empty() {
+            return false;
+        }
+        if locking.pause(now) > self.config.onetime_wait {
+            for path in paths {
+                if let Some(slot) = self.slots.get_mut(&path) {
+                    let problem = "waits for the reload_cmd of another confd, which decides \
+                                   whether the file stays";
+                    let error = Error::resource(slot.resource.dest(), problem);
+                    slot.fail(&error, now);
+                }
+            }
+        }
+        true
+    }
+
+    /// Drops new files for units that are tried out, by this process or by another one: they would
+    /// take the place of the old files that may have to come back.
+    pub(super) fn drop_tried(&mut self, now: Instant) {
+        if self.config.looks_only() || !unit::has_records(&self.config.confdir) {
+            return;
+        }
+        let tried = unit::tried(&self.config.confdir);
+        for path in self.renderings_of_tried(&tried) {
+            if let Some(slot) = self.slots.get_mut(&path) {
+                slot.drop_work();
+                slot.wake(if slot.is_unproven {
+                    now
+                } else {
+                    now + TRIED_PAUSE
+                });
+            }
         }
     }
 }

@@ -37,7 +37,7 @@ use crate::resource::pending::{self, Record};
 
 use lines::Lines;
 pub(crate) use record::{
-    abandoned, forget_rejection, has_records, recorded, rejected, rejection, why_undone,
+    abandoned, forget_rejection, has_records, recorded, rejected, rejection, tried, why_undone,
 };
 use record::{from_json, remove, write_record};
 

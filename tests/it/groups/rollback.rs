@@ -242,6 +242,39 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
 }
 
 #[test]
+fn a_one_time_run_waits_for_the_files_that_the_daemon_tries_out() {
+    let metad = Metad::start(json!({"k": "good"}));
+    let env = Env::with_metad(&metad);
+    let gate = env.gate("reload");
+    gate.open();
+    let command = format!("{}; ! grep bad $ROOT/out/app", gate.command());
+    let lines = format!("{ROLLBACK}\nreload_cmd = \"{command}\"");
+    env.simple_with("app", "{{getv \"/k\"}}", &lines);
+    let daemon = env.daemon(&["-watch"]);
+    gate.wait_started(1);
+    until("it has ended", || env.names("etc/swaps").is_empty());
+    gate.shut();
+    let started = gate.started();
+    metad.put("/k", "bad");
+    gate.wait_started(started + 1);
+    metad.put("/k", "bad, too");
+    let run = env.onetime();
+    run.expect_code(1);
+    run.expect_log("waits for the reload_cmd of another confd");
+    assert_eq!(env.read("out/app"), "bad");
+    gate.open();
+    daemon.wait_logs("rolled back", 2);
+    env.wait_content("out/app", "good");
+    until("the reloads are over", || !env.has_pending_reloads());
+    env.onetime().expect_code(1).expect_log("rolled back");
+    assert_eq!(env.read("out/app"), "good");
+    metad.put("/k", "better");
+    env.wait_content("out/app", "better");
+    until("it is healthy", || tool(&env, "-status").code() == Some(0));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_change_of_another_resource_is_no_new_try_for_a_part_of_a_group() {
     let metad = Metad::start(json!({"k": "good", "other": "1"}));
     let env = Env::with_metad(&metad);

@@ -203,6 +203,21 @@ pub(crate) fn abandoned(confdir: &Path, problems: &mut Vec<Error>) -> Vec<Unit> 
     units
 }
 
+/// The units that a process, perhaps this one, tries out: it has swapped them, and their reloads
+/// have not ended. Needs no lock.
+pub(crate) fn tried(confdir: &Path) -> BTreeSet<String> {
+    let is_held = |path: &PathBuf| matches!(pending::open_abandoned(path), Ok(None));
+    let held = records(confdir).into_iter();
+    let texts = held
+        .filter(|path| !is_unfinished(path) && is_held(path))
+        .filter_map(|path| fs::read_to_string(path).ok());
+    let name = |text: String| {
+        let json: Json = serde_json::from_str(text.lines().next()?).ok()?;
+        Some(json.get("unit")?.as_str()?.to_owned())
+    };
+    texts.filter_map(name).collect()
+}
+
 /// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a
 /// dest and the MD5 of what was rendered.
 pub(crate) fn rejection(

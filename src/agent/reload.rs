@@ -210,7 +210,7 @@ impl Agent {
                 self.reloads.add(path, reload);
             }
             None => {
-                self.health.take_reload(slot.resource.dest(), None);
+                self.health.take_reload(slot.reload_key(path), None);
                 slot.reloaded();
                 self.clear_reload(number);
             }
@@ -615,10 +615,11 @@ impl Agent {
         now: Instant,
     ) {
         let whole = self.whole(path).map(|whole| whole.dest().to_path_buf());
+        let own = self.reload_key(path, &reload.invocation.dest);
         let slot = self.slots.get_mut(path);
         match outcome {
             Ok(()) => {
-                for dest in whole.iter().chain([&reload.invocation.dest]) {
+                for dest in whole.iter().chain([&own]) {
                     self.health.take_reload(dest, None);
                 }
                 if let Some(slot) = slot {
@@ -635,8 +636,7 @@ impl Agent {
                     slot.resource.is_gone() && !reload.is_judged && slot.failure.is_none()
                 });
                 let dest = whole.as_ref().filter(|_| is_over);
-                self.health
-                    .take_reload(dest.unwrap_or(&reload.invocation.dest), Some(error));
+                self.health.take_reload(dest.unwrap_or(&own), Some(error));
                 match slot {
                     Some(slot) => {
                         slot.reloading = None;

@@ -26,8 +26,8 @@ pub(super) struct Health {
     /// None when nothing is to be written.
     reporter: Option<Reporter>,
     reminders: Reminders,
-    /// The last reload of each of these files failed, with the reason. Kept until one succeeds,
-    /// across changes of conf.d and restarts.
+    /// The last reload of each of these files failed, with the reason; of blocks, that of each of
+    /// these resources. Kept until one succeeds, across changes of conf.d and restarts.
     reload_errors: BTreeMap<PathBuf, String>,
     /// The resources as they are before conf.d has been read.
     expected: Vec<Entry>,
@@ -44,10 +44,15 @@ impl Health {
     pub(super) fn start(config: &Config) -> Health {
         let reporter = Reporter::start(config);
         let past = reporter.iter().flat_map(Reporter::past);
-        let failed =
-            |entry: &Entry| Some((PathBuf::from(&entry.dest), entry.reload_error.clone()?));
+        let conf_d = config.confdir.join("conf.d");
+        let failed = |entry: &Entry| {
+            let error = entry.reload_error.clone()?;
+            // It is not known which of them are blocks.
+            let keys = [PathBuf::from(&entry.dest), conf_d.join(&entry.file)];
+            Some(keys.map(|key| (key, error.clone())))
+        };
         Health {
-            reload_errors: past.filter_map(failed).collect(),
+            reload_errors: past.filter_map(failed).flatten().collect(),
             reporter,
             reminders: Reminders::default(),
             expected: Vec::new(),
@@ -76,12 +81,12 @@ impl Health {
         found.len()
     }
 
-    /// Takes the result of a reload of `dest`: its error, if it failed. One that has no reload
+    /// Takes the result of the reload of a file, or of a block: its error, if it failed. One that has no reload
     /// command has succeeded.
-    pub(super) fn take_reload(&mut self, dest: &Path, error: Option<&Error>) {
+    pub(super) fn take_reload(&mut self, key: &Path, error: Option<&Error>) {
         match error {
-            None => self.reload_errors.remove(dest),
-            Some(error) => self.reload_errors.insert(dest.to_owned(), error.redacted()),
+            None => self.reload_errors.remove(key),
+            Some(error) => self.reload_errors.insert(key.to_owned(), error.redacted()),
         };
     }
 
@@ -217,8 +222,14 @@ impl Agent {
             notes: notes(slot),
             ..bare_entry(conf_d, path, condition)
         };
-        entry.take_reload_error(self.health.reload_errors.get(dest));
+        entry.take_reload_error(self.health.reload_errors.get(slot.reload_key(path)));
         entry
+    }
+
+    /// [`Slot::reload_key`]; that of a resource which is gone is its dest.
+    pub(super) fn reload_key(&self, path: &Path, dest: &Path) -> PathBuf {
+        let slot = self.slots.get(path);
+        slot.map_or(dest, |slot| slot.reload_key(path)).to_owned()
     }
 
     /// The backend, and the places that the metadata comes from.
@@ -267,6 +278,17 @@ impl Agent {
             env!("CARGO_PKG_VERSION"),
             confdir.display(),
         ));
+    }
+}
+
+impl Slot {
+    /// Whose the result of its reload is: that of its file, or its own where that has several
+    /// blocks.
+    pub(super) fn reload_key<'a>(&'a self, path: &'a Path) -> &'a Path {
+        match self.resource.marker() {
+            Some(_) => path,
+            None => self.resource.dest(),
+        }
     }
 }
 

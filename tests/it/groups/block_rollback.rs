@@ -88,6 +88,27 @@ fn each_block_gets_its_own_lines_back() {
 }
 
 #[test]
+fn a_failed_reload_is_that_of_one_block_only() {
+    let metad = Metad::start(json!({"one": "1", "two": "2"}));
+    let env = Env::with_metad(&metad);
+    put(&env, "one", "");
+    // Fails with every content.
+    put(&env, "two", "false;");
+    let toml = env.read("etc/conf.d/two.toml");
+    let toml = toml.replace("! grep", "false && ! grep");
+    env.resource("two.toml", &toml.replace("on_reload", "# on_reload"));
+    env.put("out/hosts", HOSTS);
+    for _ in 0..2 {
+        let daemon = env.daemon(&["-watch"]);
+        until("only one of them has failed", || {
+            let run = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
+            run.code() == Some(1) && run.stdout.contains("1 resource has failed")
+        });
+        assert_eq!(daemon.stop(), Some(0));
+    }
+}
+
+#[test]
 fn a_file_that_was_made_for_blocks_keeps_the_good_one() {
     for (one, two, left) in [
         ("bad one", "new", Some(block("two", "new"))),

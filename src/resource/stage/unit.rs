@@ -39,7 +39,7 @@ use lines::Lines;
 pub(crate) use record::{
     abandoned, forget_rejection, has_records, recorded, rejected, rejection, tried, why_undone,
 };
-use record::{from_json, remove, write_record};
+use record::{from_json, made_for_blocks, remove, write_record};
 
 /// One file of a unit.
 #[derive(Debug)]
@@ -119,8 +119,13 @@ impl Unit {
     /// with the MD5 of what was rendered.
     pub(crate) fn prepare(confdir: &Path, plan: Plan, stages: &[(Stage, String)]) -> Result<Unit> {
         let mut parts = Vec::new();
+        let made = made_for_blocks(confdir);
         let prepared = stages.iter().try_for_each(|(stage, rendered)| {
-            parts.push(stage.to_part(rendered)?);
+            let mut part = stage.to_part(rendered)?;
+            if let Some(lines) = &mut part.lines {
+                lines.is_made |= made.contains(&part.dest);
+            }
+            parts.push(part);
             Ok(())
         });
         let recorded = prepared

@@ -24,6 +24,9 @@ pub(super) struct Lines {
     new: String,
     /// The MD5 of the file that the new one was composed from; empty if there was none.
     from: String,
+    /// There was no file, or only one that was made for other blocks which are tried out: when the
+    /// last of them leaves, it goes.
+    pub(super) is_made: bool,
 }
 
 impl Lines {
@@ -44,6 +47,7 @@ impl Lines {
             "is_first": is_first,
             "new": self.new,
             "from": self.from,
+            "is_made": self.is_made,
         })
     }
 
@@ -57,6 +61,7 @@ impl Lines {
             },
             new: text("new")?,
             from: text("from")?,
+            is_made: json.get("is_made").and_then(Json::as_bool) == Some(true),
         })
     }
 }
@@ -76,6 +81,7 @@ impl Stage {
             block: block.clone(),
             new: String::new(),
             from: String::new(),
+            is_made: !self.target.exists(),
         };
         lines.new = sum(lines.of(&self.content()?));
         let from = self.target.composed_from.as_deref();
@@ -135,7 +141,11 @@ impl Part {
             let new = new.map_err(|problem| refuse(&problem))?;
             let mut target = Target::found(self.dir.clone(), self.name.clone(), meta);
             target.composed_from = Some(file);
-            let stage = Stage::create(target, &new, false)?;
+            let stage = if new.is_empty() && lines.is_made {
+                Stage::removal(target)
+            } else {
+                Stage::create(target, &new, false)?
+            };
             stage.sync()?;
             if stage.is_current() {
                 let _synced_with_the_unit = stage.place()?;

@@ -218,6 +218,21 @@ pub(crate) fn tried(confdir: &Path) -> BTreeSet<String> {
     texts.filter_map(name).collect()
 }
 
+/// The files that were made for blocks which are tried out.
+pub(super) fn made_for_blocks(confdir: &Path) -> BTreeSet<PathBuf> {
+    let texts = records(confdir).into_iter();
+    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
+    let parts = texts.filter_map(|text| {
+        let mut lines = text.lines();
+        let json = serde_json::from_str(lines.next()?).ok()?;
+        let (.., parts) = from_json(&json)?;
+        (!lines.any(|line| line == "undone")).then_some(parts)
+    });
+    let is_made = |part: &RecordedPart| part.lines.as_ref().is_some_and(|lines| lines.is_made);
+    let made = parts.flatten().filter(is_made);
+    made.map(|part| part.dest).collect()
+}
+
 /// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a
 /// dest and the MD5 of what was rendered.
 pub(crate) fn rejection(

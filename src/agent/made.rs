@@ -68,7 +68,7 @@ impl Agent {
             key == file || made.is_none_or(|made| made.is_in(&live) != slot.resource.is_gone())
         });
         for (made, resource) in live.iter().zip(items) {
-            let key = part_key(file, made);
+            let key = made.key(file);
             match self.slots.get_mut(&key) {
                 Some(slot) if *slot.resource == resource && !slot.reread => {}
                 Some(slot) => slot.replace(resource, stamp, now),
@@ -83,7 +83,7 @@ impl Agent {
             Ok(known) => {
                 for made in known.iter().filter(|made| !made.is_in(&live)) {
                     self.add_gone(file, made, now);
-                    self.join_round(&part_key(file, made), now);
+                    self.join_round(&made.key(file), now);
                 }
             }
             Err(error) => self.note_made(Some(error.chain())),
@@ -92,7 +92,7 @@ impl Agent {
 
     /// Adds the removal of what the resource of a conf.d file has made.
     pub(super) fn add_gone(&mut self, file: &Path, made: &Made, now: Instant) {
-        let key = part_key(file, made);
+        let key = made.key(file);
         if !self.slots.contains_key(&key) {
             let mut resource = Resource::gone(file, made, &self.config);
             if let Some(list) = self.slots.get(file) {
@@ -205,17 +205,6 @@ impl Slot {
         let is_done = is_done || self.shadowed_by.is_some();
         self.resource.is_gone() && self.is_at_rest() && is_done && !self.is_unproven
     }
-}
-
-/// The name of a part of a resource among the resources.
-fn part_key(file: &Path, made: &Made) -> PathBuf {
-    let mut key = format!("{}[{}", file.display(), made.dest.display());
-    if let Some(block) = &made.block {
-        key.push_str(": ");
-        key.push_str(&block.begin);
-    }
-    key.push(']');
-    key.into()
 }
 
 /// The conf.d file of a part of a resource, by its name; none for what is no part.

@@ -51,6 +51,17 @@ impl Made {
         list.iter().any(|other| self.is_of(other))
     }
 
+    /// The name of this part of the resource of a conf.d file among the resources.
+    pub(crate) fn key(&self, file: &Path) -> PathBuf {
+        let mut key = format!("{}[{}", file.display(), self.dest.display());
+        if let Some(block) = &self.block {
+            key.push_str(": ");
+            key.push_str(&block.begin);
+        }
+        key.push(']');
+        key.into()
+    }
+
     fn to_json(&self) -> Json {
         let block = self.block.as_ref();
         json!({

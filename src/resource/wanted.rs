@@ -131,6 +131,11 @@ impl Resource {
         self.is_gone
     }
 
+    /// Returns true if it makes the file of an item.
+    pub(crate) fn is_item(&self) -> bool {
+        self.item.is_some()
+    }
+
     /// The same in the group of `list`, with what that says about the reload.
     pub(crate) fn of_list(self, list: &Resource) -> Resource {
         Resource {

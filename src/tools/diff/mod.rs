@@ -6,6 +6,7 @@
 //! Content that not everyone may read is shown on request only: what is printed ends up in
 //! tickets and logs.
 
+mod rejected;
 mod search;
 pub mod text;
 
@@ -29,6 +30,7 @@ use crate::resource::{self, Resource, Templates};
 use crate::tools::console::{self, Colour, Format, Style};
 use crate::tree::Tree;
 
+use rejected::Attempt;
 use text::Line;
 
 /// The exit code when something would change; that of `terraform plan` and the like is 2, which Go
@@ -54,6 +56,8 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         live: Vec::new(),
         gone: Vec::new(),
         files: Vec::new(),
+        attempts: BTreeMap::new(),
+        due: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
         failures: Vec::new(),
@@ -94,6 +98,10 @@ struct Preview<'a> {
     /// Those that were made for what is gone, with the conf.d file.
     gone: Vec<(PathBuf, Made)>,
     files: Vec<FileChange>,
+    /// The changes of each unit that is swapped, by its name.
+    attempts: BTreeMap<String, Attempt>,
+    /// The reloads that these make due: the unit, the command, the resource.
+    due: Vec<(String, String, String)>,
     checks: Vec<Command>,
     reloads: Vec<Command>,
     /// The resources that fail, with the reasons.
@@ -104,6 +112,10 @@ struct Preview<'a> {
 /// A file that would be made or changed.
 struct FileChange {
     resource: String,
+    /// The unit with which it is swapped; none for a look at a former version.
+    unit: String,
+    /// Why it was rolled back, and is not tried again.
+    rolled_back: Option<String>,
     path: String,
     missing: bool,
     /// It would be removed.
@@ -169,6 +181,7 @@ impl Preview<'_> {
                     self.look(&Resource::gone(&file, &made, self.config));
                 }
             }
+            self.mark_rejected();
             self.hold_groups();
         }
         Ok(())
@@ -254,10 +267,12 @@ impl Preview<'_> {
             log::warning(format_args!("{problem}; the file is written without it"));
         }
         let mut target = resource.target_with(ownership.attributes, self.config)?;
+        let unit = rejected::unit_of(resource);
+        let rendered = rejected::sum(&new);
         let wanted = resource.wanted(new, &mut target)?;
         let difference = wanted.compare(&target)?;
         if let Some(difference) = &difference {
-            self.add_file(name, &target, difference, wanted.content())?;
+            self.add_file((name, &unit), &target, difference, wanted.content())?;
         }
         if self.config.sync_only {
             return Ok(());
@@ -268,10 +283,14 @@ impl Preview<'_> {
             note(&mut self.checks, check.to_owned(), name);
         }
         let is_pending = pending::is_pending(&self.config.confdir, resource.dest());
-        if (difference.is_some() || is_pending)
-            && let Some(reload) = resource.reload(Vec::new())
-        {
-            note(&mut self.reloads, reload.text, name);
+        let reload = resource.reload(Vec::new()).map(|reload| reload.text);
+        let is_new = difference.is_some();
+        if is_new {
+            let attempt = self.attempts.entry(unit.clone()).or_default();
+            attempt.add((target.path(), rendered), reload.clone());
+        }
+        if let Some(reload) = reload.filter(|_| is_new || is_pending) {
+            self.due.push((unit, reload, name.to_owned()));
         }
         Ok(())
     }
@@ -296,6 +315,8 @@ impl Preview<'_> {
         };
         self.files.push(FileChange {
             resource: name.to_owned(),
+            unit: String::new(),
+            rolled_back: None,
             path,
             missing: false,
             surplus: false,
@@ -307,7 +328,7 @@ impl Preview<'_> {
 
     fn add_file(
         &mut self,
-        name: &str,
+        (name, unit): (&str, &str),
         target: &Target,
         difference: &Difference,
         new: &[u8],
@@ -323,6 +344,8 @@ impl Preview<'_> {
         };
         self.files.push(FileChange {
             resource: name.to_owned(),
+            unit: unit.to_owned(),
+            rolled_back: None,
             path,
             missing: difference.missing,
             surplus: difference.surplus,
@@ -376,6 +399,7 @@ impl Preview<'_> {
                 "new": file.missing,
                 "removed": file.surplus,
                 "attributes": file.attributes,
+                "rolled_back": file.rolled_back,
                 "secret": matches!(file.content, Content::Secret),
                 "diff": diff,
             })
@@ -422,6 +446,10 @@ impl Lines {
         };
         let title = format!("{} {verb} {}", file.resource, file.path);
         self.add(Colour::Bold, &title);
+        if let Some(reason) = &file.rolled_back {
+            let why = format!("stays rolled back until its metadata or template changes: {reason}");
+            self.add(Colour::Yellow, &why);
+        }
         for line in &file.attributes {
             self.add(Colour::Yellow, line);
         }

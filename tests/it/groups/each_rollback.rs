@@ -25,6 +25,12 @@ fn status(env: &Env) -> Run {
     env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"])
 }
 
+fn diff(env: &Env) -> Run {
+    let run = env.run(&["-diff", "-config-file", "$ROOT/etc/confd.toml"]);
+    run.expect_code(3);
+    run
+}
+
 /// All reloads have worked, and the old files are let go.
 fn is_well(env: &Env) -> bool {
     !env.reloads().is_empty()
@@ -155,8 +161,13 @@ fn a_change_of_another_item_is_a_new_try() {
         let shown = status(&env);
         shown.expect_code(1);
         assert!(shown.stdout.contains("out/b.conf"), "{}", shown.stdout);
+        let shown = diff(&env);
+        let count = shown.stdout.matches("stays rolled back").count();
+        assert_eq!(count, 2, "{}", shown.stdout);
     }
     set(json!({"a": "3"}));
+    let shown = diff(&env);
+    assert!(!shown.stdout.contains("rolled back"), "{}", shown.stdout);
     env.onetime().expect_code(0);
     assert_eq!(env.names("out"), ["a.conf"]);
     assert!(env.names("etc/swaps").is_empty());

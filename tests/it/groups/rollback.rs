@@ -84,8 +84,18 @@ fn the_old_file_comes_back_as_it_was_and_is_reloaded() {
     run.expect_code(1);
     assert!(run.at("ERROR")[0].contains("rolled back"), "{}", run.stderr);
     assert_eq!(env.reloads(), ["bad", "old"]);
+    let diff = tool(&env, "-diff");
+    diff.expect_code(3);
+    for word in ["app.toml changes", "stays rolled back", "exit status 3"] {
+        assert!(diff.stdout.contains(word), "{word}: {}", diff.stdout);
+    }
+    assert!(!diff.stdout.contains("would reload"), "{}", diff.stdout);
     // Something else is.
     set(&env, "good");
+    let diff = tool(&env, "-diff");
+    diff.expect_code(3);
+    assert!(!diff.stdout.contains("rolled back"), "{}", diff.stdout);
+    assert!(diff.stdout.contains("would reload"), "{}", diff.stdout);
     env.onetime().expect_code(0);
     assert_eq!(env.reloads(), ["bad", "old", "good"]);
     assert_eq!(env.read("real"), "good");

@@ -6,6 +6,7 @@ mod block_rollback;
 mod each;
 mod each_rollback;
 mod keys;
+mod meanwhile;
 mod rollback;
 mod swap;
 mod tools;

@@ -232,11 +232,24 @@ impl Agent {
                 slot.take_back(&reason.brief);
             }
         }
+        self.wake_makers(&unit, now);
         for record in std::mem::take(&mut unit.reloads) {
             self.resume_reload(record, now);
         }
         if let Err(error) = unit.note_undone() {
             self.note_unit(&error);
+        }
+    }
+
+    /// Other resources may make the files by now, and have found them right: a conf.d file was
+    /// renamed while the reload ran.
+    fn wake_makers(&mut self, unit: &Unit, now: Instant) {
+        let others = self.slots.iter_mut();
+        for (_, slot) in others.filter(|(path, _)| !unit.members.contains(*path)) {
+            let place = slot.place.as_deref();
+            if place.is_some_and(|place| unit.makes(place, slot.resource.marker())) {
+                slot.wake(now);
+            }
         }
     }
 

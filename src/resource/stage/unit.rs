@@ -207,6 +207,15 @@ impl Unit {
         files.join(", ")
     }
 
+    /// Returns true if it makes this file, or this block of it, by its first marker line.
+    pub(crate) fn makes(&self, place: &Path, marker: Option<&str>) -> bool {
+        let is_it = |part: &Part| {
+            let lines = part.lines.as_ref();
+            part.dest == place && lines.map(Lines::marker) == marker
+        };
+        self.parts.iter().any(is_it)
+    }
+
     /// Finishes the renames of a process that is gone.
     pub(crate) fn finish(&self) -> Result<()> {
         self.parts.iter().try_for_each(Part::finish)?;

@@ -252,6 +252,44 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
 }
 
 #[test]
+fn a_conf_d_file_that_is_renamed_while_the_reload_runs_is_told() {
+    for lines in ["", "block = \"b\""] {
+        let metad = Metad::start(json!({"k": "good"}));
+        let env = Env::with_metad(&metad);
+        let gate = env.gate("reload");
+        gate.open();
+        let command = format!("{}; ! grep bad $ROOT/out/app", gate.command());
+        let lines = format!("{lines}\n{ROLLBACK}\nreload_cmd = \"{command}\"");
+        env.simple_with("app", "{{getv \"/k\"}}", &lines);
+        let daemon = env.daemon(&["-watch"]);
+        gate.wait_started(1);
+        until("it has ended", || env.names("etc/swaps").is_empty());
+        gate.shut();
+        let started = gate.started();
+        metad.put("/k", "bad");
+        gate.wait_started(started + 1);
+        let conf_d = env.path("etc/conf.d");
+        fs::rename(conf_d.join("app.toml"), conf_d.join("new.toml")).expect("it");
+        daemon.signal("HUP");
+        until("it is known under its new name", || {
+            tool(&env, "-status").stdout.contains("new.toml")
+        });
+        gate.open();
+        until("the file is rolled back, and status says so", || {
+            let status = tool(&env, "-status");
+            status.stdout.contains("new.toml")
+                && status.stdout.contains("rolled back")
+                && env.read("out/app").contains("good")
+        });
+        metad.put("/k", "better");
+        until("what is new is there", || {
+            env.read("out/app").contains("better")
+        });
+        assert_eq!(daemon.stop(), Some(0));
+    }
+}
+
+#[test]
 fn a_one_time_run_waits_for_the_files_that_the_daemon_tries_out() {
     let metad = Metad::start(json!({"k": "good"}));
     let env = Env::with_metad(&metad);

@@ -35,6 +35,11 @@ impl Lines {
         self.block.lines(file).ok().flatten()
     }
 
+    /// The marker line before the block.
+    pub(super) fn marker(&self) -> &str {
+        &self.block.begin
+    }
+
     pub(super) fn to_json(&self) -> Json {
         let Block {
             begin,

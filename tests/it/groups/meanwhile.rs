@@ -439,6 +439,12 @@ impl Scene {
         };
         let in_sync = |name: &str| match states.get(name) {
             Some((state, _)) if state == "in_sync" => None,
+            // The reload that has worked since may be that of another process.
+            Some((_, detail))
+                if self.others == Others::Onetimes && detail.starts_with("command ") =>
+            {
+                None
+            }
             state => Some(format!("{name} is in sync, but {state:?}")),
         };
         let is_good = |value: &String| value.starts_with('v');
@@ -489,8 +495,12 @@ impl Scene {
 
     /// Waits until all is as it has to be.
     fn settle(&mut self) {
-        for mut run in std::mem::take(&mut self.onetimes) {
+        let runs = std::mem::take(&mut self.onetimes);
+        let daemon = self.daemon.as_ref().expect("a daemon");
+        for mut run in runs {
             run.wait_exit();
+            // It may have used older metadata, in which the daemon had found nothing to do.
+            daemon.signal("HUP");
         }
         let mut problem = None;
         let done = self.done.join("\n");

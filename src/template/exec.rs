@@ -6,12 +6,11 @@
 //! use the native stack, as the budget allows.
 
 mod call;
+mod decision;
 mod eval;
 mod hint;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
 
 use super::budget::{Budget, Limit, MAX_TEMPLATES, RENDERING_DEPTH};
 use super::error::{Error, ErrorKind, Executing, Place};
@@ -20,7 +19,7 @@ use super::lex::Span;
 use super::missing::Missing;
 use super::node::{
     Branch, Command, List, Node, NodeRef, Pipeline, Printer, RangeNode, Slot, TemplateId,
-    TemplateNode, visit_pipelines,
+    TemplateNode,
 };
 use super::parse::{MAIN, Template};
 use super::problem::Problem;
@@ -364,7 +363,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
 
     fn walk_node(&mut self, node: &'t Node) -> Result<()> {
         self.step()?;
-        self.trace.begin();
+        self.trace.begin(|| node.span());
         match node {
             Node::Text(span) => {
                 let text = span.of(&self.template.source);
@@ -470,13 +469,14 @@ impl<'t, T: Trace> State<'t, '_, T> {
     }
 
     fn walk_if_or_with(&mut self, branch: &'t Branch, with: bool) -> Result<()> {
-        let mark = self.mark();
+        let (mark, depth) = (self.mark(), self.frames.len());
         for arm in &branch.arms {
             let value = self.eval_pipeline(&arm.pipeline)?;
             if value.is_true() {
                 self.decide(branch.lists(), &arm.pipeline);
                 self.trace.enter(|| arm.pipeline.span());
                 self.push(&arm.list, mark, FrameKind::Block);
+                self.guard(branch.lists(), &arm.pipeline, depth);
                 if with {
                     self.dot = Reflected::plain(value);
                     self.dot_origin = self.trace.origin();
@@ -489,6 +489,9 @@ impl<'t, T: Trace> State<'t, '_, T> {
             self.decide(branch.lists(), last);
         }
         self.walk_else(branch.else_list.as_ref(), last, mark);
+        if let Some(last) = last {
+            self.guard(branch.lists(), last, depth);
+        }
         Ok(())
     }
 
@@ -503,35 +506,15 @@ impl<'t, T: Trace> State<'t, '_, T> {
         }
     }
 
-    /// Tells the trace which variables depend on a condition: those that its lists assign, whether
-    /// these are executed or not.
-    fn decide<'l>(&mut self, lists: impl Iterator<Item = &'l List>, condition: &Pipeline) {
-        if !T::FOLLOWS {
-            return;
-        }
-        let mut slots = BTreeSet::new();
-        for list in lists {
-            visit_pipelines(list, &mut |pipeline| {
-                if pipeline.assign {
-                    slots.extend(pipeline.decl.iter().filter_map(|variable| variable.slot));
-                }
-            });
-        }
-        for slot in slots {
-            if let Some(Some((_, origin))) = self.vars.get_mut(self.base + slot) {
-                *origin = self.trace.decided(origin, condition.span());
-            }
-        }
-    }
-
     fn walk_range(&mut self, node: &'t RangeNode) -> Result<()> {
-        let mark = self.mark();
+        let (mark, depth) = (self.mark(), self.frames.len());
         let value = self.eval_pipeline(&node.pipeline)?;
         let items = self.items(value, node)?;
         let lists = std::iter::once(&node.list).chain(&node.else_list);
         self.decide(lists, &node.pipeline);
         if items.len() == 0 {
             self.walk_else(node.else_list.as_ref(), Some(&node.pipeline), mark);
+            self.guard(node.else_list.iter(), &node.pipeline, depth);
             return Ok(());
         }
         let turns = Loop {
@@ -543,6 +526,7 @@ impl<'t, T: Trace> State<'t, '_, T> {
         };
         self.trace.enter(|| node.pipeline.span());
         self.push(&node.list, mark, FrameKind::Loop(Box::new(turns)));
+        self.guard(node.else_list.iter(), &node.pipeline, depth);
         self.next_turn();
         Ok(())
     }

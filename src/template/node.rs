@@ -26,6 +26,21 @@ pub(super) enum Node {
     Continue,
 }
 
+impl Node {
+    /// The part of the text that is evaluated or written first.
+    pub(super) fn span(&self) -> Span {
+        let pipeline = match self {
+            Node::Text(span) => return *span,
+            Node::Action(pipeline) => Some(pipeline),
+            Node::If(branch) | Node::With(branch) => branch.arms.first().map(|arm| &arm.pipeline),
+            Node::Range(range) => Some(&range.pipeline),
+            Node::Template(call) => call.pipeline.as_ref(),
+            Node::Break | Node::Continue => None,
+        };
+        pipeline.map_or(Span { start: 0, end: 0 }, Pipeline::span)
+    }
+}
+
 /// `{{if}}` or `{{with}}`, with their `{{else if}}` or `{{else with}}`. Go nests these; a flat list
 /// lets a chain be of any length.
 #[derive(Debug)]
@@ -116,6 +131,28 @@ pub(super) fn visit_pipelines<'t>(list: &'t List, each: &mut impl FnMut(&'t Pipe
             Node::Text(_) | Node::Break | Node::Continue => {}
         }
     }
+}
+
+/// A way to leave a turn of a loop before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Jump {
+    /// Goes on with the next turn.
+    Continue,
+    /// Ends the loop.
+    Break,
+}
+
+/// The farthest way out of the loop around a list that is in the list.
+pub(super) fn jump_of(list: &List) -> Option<Jump> {
+    let jumps = list.iter().filter_map(|node| match node {
+        Node::Break => Some(Jump::Break),
+        Node::Continue => Some(Jump::Continue),
+        Node::If(branch) | Node::With(branch) => branch.lists().filter_map(jump_of).max(),
+        // What is in its own list leaves this range.
+        Node::Range(range) => range.else_list.as_ref().and_then(jump_of),
+        Node::Text(_) | Node::Action(_) | Node::Template(_) => None,
+    });
+    jumps.max()
 }
 
 /// A variable that a pipeline declares or assigns.

@@ -20,8 +20,8 @@ pub trait Trace {
 
     /// The origin of the data that the template is executed with.
     fn data(&mut self) -> Self::Origin;
-    /// The next node begins: nothing is collected yet.
-    fn begin(&mut self);
+    /// The next node, at this part of the text, begins: nothing is collected yet.
+    fn begin(&mut self, node: impl FnOnce() -> Span);
     /// The node uses a variable, or dot, of this origin.
     fn uses(&mut self, origin: &Self::Origin);
     /// The origin of the node's value.
@@ -39,6 +39,9 @@ pub trait Trace {
     /// The innermost block, a range, goes on to this element of a value of that origin. Returns the
     /// element's own origin.
     fn turn(&mut self, origin: &Self::Origin, element: &Value) -> Self::Origin;
+    /// The node has decided whether a range goes on: after this turn, if it `ends`, or else to the
+    /// end of this turn. Within the range are so many blocks, which the node may have begun.
+    fn guards(&mut self, node: Span, within: usize, ends: bool);
     /// The innermost block ends.
     fn leave(&mut self);
 }
@@ -51,7 +54,7 @@ impl Trace for NoTrace {
     const FOLLOWS: bool = false;
 
     fn data(&mut self) {}
-    fn begin(&mut self) {}
+    fn begin(&mut self, _: impl FnOnce() -> Span) {}
     fn uses(&mut self, (): &()) {}
     fn origin(&mut self) {}
     fn assigned(&mut self) {}
@@ -59,5 +62,6 @@ impl Trace for NoTrace {
     fn wrote(&mut self, _: impl FnOnce() -> Span, _: usize) {}
     fn enter(&mut self, _: impl FnOnce() -> Span) {}
     fn turn(&mut self, (): &(), _: &Value) {}
+    fn guards(&mut self, _: Span, _: usize, _: bool) {}
     fn leave(&mut self) {}
 }

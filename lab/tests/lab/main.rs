@@ -3,5 +3,6 @@
 mod browser;
 mod driver;
 mod env;
+mod origins;
 mod report;
 mod server;

@@ -17,7 +17,7 @@ use crate::config::table::{LARGEST, Table, read_file};
 use crate::template::value::Str;
 use crate::template::{self, Budget, CallError, Function, Host, Options, Span, Template, Value};
 use crate::tree::View;
-use notes::Witness;
+use notes::{ITEM_KEYS, Witness};
 
 /// No part of a text.
 const NOTHING: Span = Span { start: 0, end: 0 };
@@ -160,7 +160,8 @@ impl Recorder {
         notes.open(template);
         let text = read_file(&resource.path, LARGEST).unwrap_or_default();
         let place = |key| place_of(&resource.path, &text, key).unwrap_or(NOTHING);
-        notes.keys = (place("for_each"), place("dest"));
+        let keys = ["for_each"].into_iter().chain(ITEM_KEYS);
+        notes.keys = keys.map(|key| (key, place(key))).collect();
         let name = resource.path.file_name().unwrap_or_default();
         let name = format!("conf.d/{}", name.to_string_lossy());
         let text = text.into();
@@ -401,6 +402,58 @@ mod tests {
             assert_eq!(parts(text), want, "{text}");
         }
     }
+
+    #[test]
+    fn what_leaves_a_loop_decides_on_the_rest_of_it() {
+        for (text, want) in [
+            // The rest of this turn and all later ones, but nothing behind the loop.
+            (
+                r#"{{range gets "/hosts/*/ip"}}a{{if exists "/env/none"}}{{break}}{{end}}b{{end}}c"#,
+                &[
+                    "a < a <  | /hosts/i-1/ip",
+                    "b < b <  | /env/none | /hosts/i-1/ip",
+                    "a < a <  | /env/none | /hosts/i-2/ip",
+                    "b < b <  | /env/none | /hosts/i-2/ip",
+                    "c < c <",
+                ][..],
+            ),
+            // Only the rest of this turn.
+            (
+                r#"{{range gets "/hosts/*/ip"}}a{{if exists "/env/none"}}{{continue}}{{end}}b{{end}}"#,
+                &[
+                    "a < a <  | /hosts/i-1/ip",
+                    "b < b <  | /env/none | /hosts/i-1/ip",
+                    "a < a <  | /hosts/i-2/ip",
+                    "b < b <  | /env/none | /hosts/i-2/ip",
+                ],
+            ),
+            // The conditions around it, too, and in lists that were not executed.
+            (
+                r#"{{range ls "/env"}}{{with getv "/env/b"}}{{if exists "/env/none"}}x{{else if eq . "3"}}{{continue}}{{end}}{{end}}b{{break}}{{end}}"#,
+                &["b < b <  | /env/b /env/none | /env/b | /env/a"],
+            ),
+            // It leaves the range that it is in, which is not that of its own else list.
+            (
+                r#"{{range ls "/env"}}{{range ls "/none"}}{{if getv "/env/a"}}{{break}}{{end}}{{else}}{{if eq . "x"}}{{break}}{{end}}{{end}}b{{continue}}{{end}}"#,
+                &[
+                    "b < b <  | /env/a | /none | /env/a",
+                    "b < b <  | /env/a /env/b | /none | /env/b",
+                ],
+            ),
+            // What the loop assigns depends on it, whether it is reached or not.
+            (
+                r#"{{$n := 0}}{{range gets "/hosts/*/ip"}}{{if exists "/env/a"}}{{break}}{{end}}{{$n = 1}}{{end}}{{$n}}"#,
+                &["0 < $n <  | /env/a | /hosts/i-1/ip /hosts/i-2/ip"],
+            ),
+            (
+                r#"{{$n := 0}}{{range gets "/hosts/*/ip"}}{{if exists "/env/none"}}{{continue}}{{end}}{{$n = 1}}{{end}}{{$n}}"#,
+                &["1 < $n <  | /env/none | /hosts/i-1/ip /hosts/i-2/ip"],
+            ),
+        ] {
+            assert_eq!(parts(text), want, "{text}");
+        }
+    }
+
     #[test]
     fn what_grows_in_a_loop_does_not_grow_the_sets() {
         let keys = (0..1000).map(|number| (format!("/k/{number:03}"), "v".to_owned()));

@@ -18,6 +18,9 @@ use crate::tree::View;
 /// before.
 const FEW: usize = 4;
 
+/// The keys of a conf.d file that an item is put into.
+pub(super) const ITEM_KEYS: [&str; 4] = ["dest", "mode", "check_cmd", "reload_cmd"];
+
 /// Where a value comes from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
@@ -38,6 +41,24 @@ struct Block {
     cause: usize,
     /// The decisions by which it is executed. Of a range all turns together, which are many.
     decided: Decided,
+    /// Of a range, the cause of the turn alone.
+    turn: usize,
+    /// The decisions by which the range has not ended.
+    ending: Decided,
+    /// The decisions by which the turn has not ended.
+    skipping: Decided,
+}
+
+impl Block {
+    fn new(cause: usize, decided: Decided) -> Block {
+        Block {
+            cause,
+            decided,
+            turn: cause,
+            ending: Decided::new(),
+            skipping: Decided::new(),
+        }
+    }
 }
 
 /// The notes so far.
@@ -58,15 +79,16 @@ pub(super) struct Notes {
     touched: BTreeSet<usize>,
     /// The blocks around it.
     blocks: Vec<Block>,
-    /// The template that it is in.
+    /// The template that it is in, and its place there.
     template: usize,
+    node: Span,
     /// The origin of the data of the template that begins next.
     data: Origin,
-    /// The origin of the list of `for_each`, and the reads of `dest` by item.
+    /// The origin of the list of `for_each`, and the reads of the other keys by item.
     list: Origin,
-    dests: BTreeMap<Vec<u8>, Set>,
-    /// The places of `for_each` and `dest` in the conf.d file.
-    pub keys: (Span, Span),
+    made: BTreeMap<Vec<u8>, BTreeMap<&'static str, Set>>,
+    /// The places of these keys in the conf.d file.
+    pub keys: BTreeMap<&'static str, Span>,
     /// That there is the item that is rendered.
     item: Option<Block>,
     written: usize,
@@ -93,10 +115,11 @@ impl Default for Notes {
             touched: BTreeSet::new(),
             blocks: Vec::new(),
             template: 0,
+            node: NOTHING,
             data: Origin::default(),
             list: Origin::default(),
-            dests: BTreeMap::new(),
-            keys: (NOTHING, NOTHING),
+            made: BTreeMap::new(),
+            keys: BTreeMap::new(),
             item: None,
             written: 0,
             included: None,
@@ -127,22 +150,25 @@ impl Notes {
     pub(super) fn end_key(&mut self, key: &str, dot: &Value) {
         self.provenance.parts.clear();
         self.written = 0;
+        let key = ITEM_KEYS.into_iter().find(|known| *known == key);
         match (key, element_text(dot)) {
-            ("for_each", _) => self.list = self.origin(),
-            ("dest", Some(item)) => {
-                let dest = self.dests.entry(item).or_default();
-                dest.reads.extend(&self.collected.reads);
-                dest.sets.extend(&self.collected.sets);
+            (None, _) => self.list = self.origin(),
+            (Some(key), Some(item)) => {
+                let made = self.made.entry(item).or_default().entry(key).or_default();
+                made.reads.extend(&self.collected.reads);
+                made.sets.extend(&self.collected.sets);
             }
-            _ => {}
+            (Some(_), None) => {}
         }
     }
 
-    /// Goes on with an item, and a title of so many bytes for its file.
+    /// Goes on with an item, and a title of so many bytes for its file. What else the item's mode
+    /// and commands have read decides on the file, too.
     pub(super) fn begin_item(&mut self, item: &Value, title: usize) {
         let origin = self.narrowed(&self.list.clone(), item);
-        let (list, dest) = self.keys;
         let resource = self.provenance.resource.unwrap_or(0);
+        let place_of = |notes: &Notes, key| notes.keys.get(key).copied().unwrap_or(NOTHING);
+        let list = place_of(self, "for_each");
         let place = (resource, (list.start, list.end));
         let mut decided = Decided::clone(&origin.decided);
         self.decide(&mut decided, place, origin.reads);
@@ -152,14 +178,24 @@ impl Notes {
             reads: origin.reads,
             outer: 0,
         });
+        let own = self.provenance.reads_of(origin.reads);
         self.data = origin;
-        self.item = Some(Block { cause, decided });
+        let block = Block::new(cause, decided);
+        self.item = Some(block.clone());
+        self.blocks = vec![block];
         let item = element_text(item).unwrap_or_default();
-        self.collected = self.dests.get(&item).cloned().unwrap_or_default();
-        self.decided.clear();
-        self.blocks = self.item.iter().cloned().collect();
+        let mut made = self.made.get(&item).cloned().unwrap_or_default();
+        self.collected = made.remove("dest").unwrap_or_default();
         self.template = resource;
-        self.part(dest, title);
+        let mut others = Decided::new();
+        for (key, set) in made {
+            let (place, reads) = (place_of(self, key), self.set(set));
+            if !self.provenance.reads_of(reads).is_subset(&own) {
+                self.decide(&mut others, (resource, (place.start, place.end)), reads);
+            }
+        }
+        self.decided = others;
+        self.part(place_of(self, "dest"), title);
     }
 
     /// Notes bytes that no template has written.
@@ -243,22 +279,67 @@ impl Notes {
 
     /// The innermost block, and within it what else decided on the values that the node used.
     fn because(&mut self) -> usize {
-        let mut cause = self.innermost();
-        for (place, reads) in self.decided.clone() {
-            if !self
-                .chain(cause)
-                .any(|known| (known.template, known.node) == place)
-            {
-                let (template, node) = place;
+        self.within(self.innermost(), &self.decided.clone())
+    }
+
+    /// The decisions that are not known around a block, and within it.
+    fn within(&mut self, mut cause: usize, decided: &Decided) -> usize {
+        for (place, reads) in decided {
+            let is_it = |known: &Cause| (known.template, known.node) == *place;
+            if !self.chain(cause).any(is_it) {
+                let (template, node) = *place;
                 cause = self.cause(Cause {
                     template,
                     node,
-                    reads,
+                    reads: *reads,
                     outer: cause,
                 });
             }
         }
         cause
+    }
+
+    /// Begins a block because of the node.
+    fn enter(&mut self, node: Span) {
+        if node.start == node.end {
+            let cause = self.innermost();
+            return self.blocks.push(Block::new(cause, Decided::new()));
+        }
+        let (place, reads, outer) = (self.place(node), self.collected(), self.because());
+        let mut decided = self.decided.clone();
+        self.decide(&mut decided, place, reads);
+        let (template, node) = place;
+        let cause = self.cause(Cause {
+            template,
+            node,
+            reads,
+            outer,
+        });
+        self.blocks.push(Block::new(cause, decided));
+    }
+
+    /// Notes that the rest of a range depends on the node, or the rest of its turn.
+    fn guard(&mut self, node: Span, within: usize, ends: bool) {
+        let (place, reads) = (self.place(node), self.collected());
+        let mut guard = self.decided.clone();
+        self.decide(&mut guard, place, reads);
+        let at = self.blocks.len().saturating_sub(within + 1);
+        let mut blocks = self.blocks.split_off(at).into_iter();
+        if let Some(mut range) = blocks.next() {
+            let known = match ends {
+                true => &mut range.ending,
+                false => &mut range.skipping,
+            };
+            self.decide_all(known, &guard);
+            self.decide_all(&mut range.decided, &guard);
+            range.cause = self.within(range.turn, &range.ending);
+            range.cause = self.within(range.cause, &range.skipping);
+            self.blocks.push(range);
+        }
+        for mut block in blocks {
+            block.cause = self.within(block.cause, &guard);
+            self.blocks.push(block);
+        }
     }
 
     /// A cause and those around it.
@@ -362,14 +443,20 @@ impl Notes {
         (self.template, (node.start, node.end))
     }
 
-    /// Goes on with an included file. Returns what is put aside for its end.
+    /// Goes on with an included file, because of the keys that the call has read. Returns what is
+    /// put aside for its end.
     pub(super) fn begin_include(&mut self, template: &Template) -> Outer {
+        let is_fixed = self.collected == Set::default() && self.decided.is_empty();
+        let call = if is_fixed { NOTHING } else { self.node };
+        self.enter(call);
         let outer = Outer {
+            call: self.place(call),
             collected: self.collected.clone(),
             decided: self.decided.clone(),
             touched: std::mem::take(&mut self.touched),
             parts: std::mem::take(&mut self.provenance.parts),
             template: self.template,
+            node: self.node,
             data: std::mem::take(&mut self.data),
             written: std::mem::take(&mut self.written),
         };
@@ -380,9 +467,10 @@ impl Notes {
 
     /// Goes back to the file that includes: all that the included one has read is its origin, too.
     pub(super) fn end_include(&mut self, outer: Outer) {
+        self.blocks.pop();
         let parts = std::mem::replace(&mut self.provenance.parts, outer.parts);
         let size = std::mem::replace(&mut self.written, outer.written);
-        (self.template, self.data) = (outer.template, outer.data);
+        (self.template, self.node, self.data) = (outer.template, outer.node, outer.data);
         self.collected = outer.collected;
         let touched = std::mem::replace(&mut self.touched, outer.touched);
         if parts.is_empty() {
@@ -396,7 +484,11 @@ impl Notes {
         let causes: BTreeSet<Cause> = causes.cloned().collect();
         let mut decided = outer.decided;
         for cause in causes {
-            self.decide(&mut decided, (cause.template, cause.node), cause.reads);
+            let place = (cause.template, cause.node);
+            // What the call has read is in what it returns.
+            if place != outer.call {
+                self.decide(&mut decided, place, cause.reads);
+            }
         }
         self.decided = decided;
         self.included = Some((parts, size));
@@ -455,11 +547,14 @@ impl Provenance {
 
 /// The state of a file while another one that it includes is executed.
 pub(super) struct Outer {
+    /// The place of the call.
+    call: Place,
     collected: Set,
     decided: Decided,
     touched: BTreeSet<usize>,
     parts: Vec<Part>,
     template: usize,
+    node: Span,
     data: Origin,
     written: usize,
 }
@@ -475,8 +570,9 @@ impl Trace for Witness {
         self.0.borrow().data.clone()
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, node: impl FnOnce() -> Span) {
         let notes = &mut *self.0.borrow_mut();
+        notes.node = node();
         notes.collected = Set::default();
         notes.decided.clear();
         notes.included = None;
@@ -525,38 +621,27 @@ impl Trace for Witness {
     }
 
     fn enter(&mut self, node: impl FnOnce() -> Span) {
-        let node = node();
-        let notes = &mut *self.0.borrow_mut();
-        if node.start == node.end {
-            let cause = notes.innermost();
-            let decided = Decided::new();
-            return notes.blocks.push(Block { cause, decided });
-        }
-        let (place, reads, outer) = (notes.place(node), notes.collected(), notes.because());
-        let mut decided = notes.decided.clone();
-        notes.decide(&mut decided, place, reads);
-        let (template, node) = place;
-        let cause = notes.cause(Cause {
-            template,
-            node,
-            reads,
-            outer,
-        });
-        notes.blocks.push(Block { cause, decided });
+        self.0.borrow_mut().enter(node());
     }
 
     fn turn(&mut self, origin: &Origin, element: &Value) -> Origin {
         let notes = &mut *self.0.borrow_mut();
         let origin = notes.narrowed(origin, element);
         if let Some(mut block) = notes.blocks.pop() {
-            let around = notes.provenance.causes.get(block.cause).cloned();
-            block.cause = notes.cause(Cause {
+            let around = notes.provenance.causes.get(block.turn).cloned();
+            block.turn = notes.cause(Cause {
                 reads: origin.reads,
                 ..around.unwrap_or_default()
             });
+            block.skipping.clear();
+            block.cause = notes.within(block.turn, &block.ending);
             notes.blocks.push(block);
         }
         origin
+    }
+
+    fn guards(&mut self, node: Span, within: usize, ends: bool) {
+        self.0.borrow_mut().guard(node, within, ends);
     }
 
     fn leave(&mut self) {

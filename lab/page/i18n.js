@@ -59,6 +59,11 @@ const english = {
   used_nowhere: "used in no file",
   hint: "Point at the output or at a key to see what belongs together; a click keeps it, Esc lets go.",
   truncated: "The rest of the file is not shown.",
+  cures: {
+    recording: "Correct the recording, or make a new one on a node with confd -dump. The page goes on as soon as it is saved.",
+    settings: "Correct confd.toml. The page goes on as soon as it is saved.",
+    node: "Check the address of the node, and that its metadata service runs. It is asked again every second.",
+  },
   away: "The program has ended. Start it again to go on.",
   stage: "Stage",
   go_to: "Show",
@@ -153,6 +158,11 @@ const chinese = {
   used_nowhere: "没有文件使用",
   hint: "指向输出或键，即可看到相关部分；单击保持，Esc 取消。",
   truncated: "文件其余部分不显示。",
+  cures: {
+    recording: "请改正录制文件，或在节点上用 confd -dump 重新录制。保存后页面立即恢复。",
+    settings: "请改正 confd.toml。保存后页面立即恢复。",
+    node: "请检查节点地址，并确认其元数据服务正在运行。每秒会重新请求一次。",
+  },
   away: "程序已结束。重新启动后继续。",
   stage: "阶段",
   go_to: "显示",

@@ -1,7 +1,7 @@
 // The page: asks the program about what is looked at, and lets each part show its share.
 
 import { ask, listen } from "./api.js";
-import { byId, calm } from "./dom.js";
+import { byId, calm, element } from "./dom.js";
 import { setRoles, showEdits, showTools } from "./editing.js";
 import { showFiles, showFindingCounts } from "./files.js";
 import { switchLanguage, translate, words } from "./i18n.js";
@@ -20,25 +20,32 @@ let tree = null;
 let asked = { overview: null, findings: null };
 let generation = 0;
 let isAway = false;
+/** What is wrong: messages, and the origins for which there is something to do. */
+let problems = [];
 
-/** Shows what is wrong with the image as a whole. */
-function showProblems(problems) {
+/** Shows what is wrong with the image as a whole, and what to do. */
+function showProblems(found) {
+  problems = found;
+  const lines = problems.flatMap(({ message, origin }) => {
+    const cure = words().cures[origin];
+    return [element("div", {}, message), cure ? element("span", { class: "cure" }, cure) : null];
+  });
   byId("problems").hidden = problems.length === 0;
-  byId("problems").textContent = problems.join("\n");
+  byId("problems").replaceChildren(...lines.filter(Boolean));
 }
 
 async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    if (!isAway) showProblems([String(error.message ?? error)]);
+    if (!isAway) showProblems([{ message: String(error.message ?? error) }]);
   }
 }
 
 async function refresh() {
   const view = await ask("view", { ...state, tree });
   if (!view) return;
-  if (view.problem) return showProblems([view.problem]);
+  if (view.problem) return showProblems([{ message: view.problem }]);
   generation = view.generation;
   byId("image").textContent = view.image;
   byId("image").title = view.source.join("\n");
@@ -97,7 +104,7 @@ async function askFindings() {
   const answer = await ask("findings", { edits: state.edits });
   if (!answer || asked.findings !== about) return;
   const findings = answer.findings ?? [];
-  if (answer.problem) showProblems([answer.problem]);
+  if (answer.problem) showProblems([...problems, { message: answer.problem }]);
   showFindingCounts(findings);
   showFindings(findings);
   remark();
@@ -110,6 +117,7 @@ function showWords() {
   showTools();
   byId("language").textContent = words().language;
   byId("help").title = words().help;
+  showProblems(problems);
   showLife();
   showFiles();
   showTree();
@@ -130,7 +138,7 @@ listen(
   () => attempt(refresh),
   (isConnected) => {
     if (isConnected && isAway) attempt(refresh);
-    if (!isConnected) showProblems([words().away]);
+    if (!isConnected) showProblems([{ message: words().away }]);
     isAway = !isConnected;
   },
 );

@@ -47,6 +47,9 @@ pub(crate) struct Flags {
     flags: Vec<String>,
     /// The confd.toml of the image, which may come and go. None when another one was named.
     pub settings: Option<PathBuf>,
+    /// The recordings of the image, of which the first that is there counts. None when the metadata
+    /// was named.
+    pub recordings: Vec<PathBuf>,
 }
 
 impl Flags {
@@ -54,7 +57,10 @@ impl Flags {
     pub(crate) fn args(&self) -> Result<Args, String> {
         let settings = self.settings.iter().filter(|path| path.is_file());
         let settings = settings.flat_map(|path| ["-config-file".to_owned(), shown(path)]);
-        let flags = settings.chain(self.flags.iter().cloned());
+        let found = self.recordings.iter().find(|path| path.is_file());
+        let recording = found.or(self.recordings.first()).into_iter();
+        let recording = recording.flat_map(|path| ["-file".to_owned(), shown(path)]);
+        let flags = settings.chain(recording).chain(self.flags.iter().cloned());
         match cli::parse(flags.map(OsString::from)) {
             Ok(Request::Run(args)) => Ok(args),
             Ok(_) => Err("flags of confd's own tools have no meaning here".to_owned()),
@@ -110,7 +116,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     let mut own = Own::default();
     let passed = own.take(rest)?;
     let image = image_args(Path::new(&directory), passed)?;
+    let has_recording =
+        image.recordings.is_empty() || image.recordings.iter().any(|path| path.is_file());
     match is_report {
+        true if !has_recording => Err(usage(format!(
+            "there is no metadata.json in {directory}; name a recording with -file, or a node with -node"
+        ))),
         true if own.port.is_some() => Err(usage("-port does not go with report")),
         true => Ok(Command::Report {
             image,
@@ -190,20 +201,17 @@ fn image_args(directory: &Path, passed: Vec<String>) -> Result<Flags, Failure> {
     };
     let mut flags = vec!["-confdir".to_owned(), shown(directory)];
     let settings = (!is_given("config-file")).then(|| directory.join("confd.toml"));
-    if !is_given("file") && !is_given("node") && !is_given("backend") {
-        let mut found = RECORDINGS.iter().map(|name| directory.join(name));
-        let Some(found) = found.find(|path| path.is_file()) else {
-            let directory = directory.display();
-            return Err(usage(format!(
-                "there is no metadata.json in {directory}; name a recording with -file, or a node with -node"
-            )));
-        };
-        flags.extend(["-file".to_owned(), shown(&found)]);
-    } else if is_given("node") && !is_given("backend") {
+    let is_named = is_given("file") || is_given("node") || is_given("backend");
+    if is_given("node") && !is_given("backend") {
         flags.extend(["-backend".to_owned(), "metad".to_owned()]);
     }
     flags.extend(passed);
-    let flags = Flags { flags, settings };
+    let recordings = RECORDINGS.iter().filter(|_| !is_named);
+    let flags = Flags {
+        flags,
+        settings,
+        recordings: recordings.map(|name| directory.join(name)).collect(),
+    };
     match flags.args() {
         Ok(_) => Ok(flags),
         Err(problem) => Err(usage(problem)),
@@ -231,7 +239,7 @@ mod tests {
             ("report", "2: the directory of the image comes first"),
             ("src", "2: src is no image: there is no conf.d in it"),
             (
-                mistakes,
+                &format!("report {mistakes}"),
                 "2: there is no metadata.json in ../tests/fixtures/mistakes",
             ),
             (&format!("{image} -port x"), "2: -port must be a number"),

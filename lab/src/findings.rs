@@ -10,6 +10,13 @@ use crate::selection::Life;
 
 /// All findings.
 pub(crate) fn report(life: &Life) -> Result<Report, String> {
+    // No key is missing before there is metadata.
+    if life.tree.is_empty() {
+        let found = lint::examine(&life.state.args);
+        return found
+            .map(|(report, _)| report)
+            .map_err(|error| error.chain());
+    }
     let prefix = life.state.config.prefix.as_deref();
     let found = lint::examine_with(&life.state.args, prefix, Arc::clone(&life.tree));
     found.map_err(|error| error.chain())

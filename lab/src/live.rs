@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use app_agent::backend::Backend;
 
 use crate::api::Lab;
+use crate::image::Origin;
 use crate::selection::lock;
 
 /// How often the files are looked at. A change counts when two looks agree: an editor may be
@@ -92,14 +93,16 @@ pub(crate) fn follow_node(lab: &Lab, pages: &Pages) {
             Ok(None) => continue,
             Err(error) => {
                 version = None;
-                Err(error.chain())
+                Err(Origin::Node.problem(error.chain()))
             }
         };
         let failed = tree.is_err();
         let state = lab.image.state();
+        let known = state.problems.iter();
+        let mut of_node = known.filter(|known| known.origin == Origin::Node);
         let is_same = match &tree {
-            Ok(tree) => *tree == state.tree && state.problems.is_empty(),
-            Err(problem) => state.problems == std::slice::from_ref(problem),
+            Ok(tree) => *tree == state.tree && of_node.next().is_none(),
+            Err(problem) => of_node.eq([problem]),
         };
         if !is_same {
             lab.image.update(tree);

@@ -26,7 +26,9 @@ pub(crate) fn show(life: &Life, request: &Json, tickets: &Tickets) -> Result<Jso
     let stages = life.stages(place.node);
     let config = &life.state.config;
     let mut rehearsal = Rehearsal::load(config, false).map_err(|error| error.chain())?;
-    if let Some(viewpoint) = life.viewpoints.get(place.node) {
+    // Without any metadata nothing happens.
+    let viewpoint = life.viewpoints.get(place.node);
+    if let Some(viewpoint) = viewpoint.filter(|_| !life.tree.is_empty()) {
         rehearsal.visit(viewpoint, &stages, config, &mut |_| is_wanted());
     }
     if !is_wanted() {

@@ -47,6 +47,9 @@ pub(crate) fn run(image: Image, port: u16) -> Result<(), String> {
         access: Access::new(address.port())?,
     });
     println!("{}", service.access.address());
+    for problem in &service.lab.image.state().problems {
+        eprintln!("confd-lab: {}", problem.message);
+    }
     let watched = Arc::clone(&service);
     thread::spawn(move || live::watch_files(&watched.lab, &watched.pages));
     if !service.lab.image.is_recorded() {

@@ -40,7 +40,10 @@ pub(crate) fn show(life: &Life, request: &Json) -> Json {
             Source::Env => Vec::new(),
         },
         "generation": life.state.generation,
-        "problems": life.state.problems,
+        "problems": life.state.problems.iter().map(|problem| json!({
+            "message": problem.message,
+            "origin": problem.origin.name(),
+        })).collect::<Vec<_>>(),
         "nodes": nodes(life),
         "roles": life.plan.roles(),
         "node": node.map(|node| node.name.as_str()),
@@ -178,6 +181,10 @@ fn show_file(life: &Life, place: Place, name: &str, resource: &Resource) -> Json
         "reload_cmd": resource.reload(Vec::new()).map(|reload| reload.text),
         "check_cmd": resource.check_cmd(),
     });
+    // Without any metadata every file would fail, and for no reason of its own.
+    if life.tree.is_empty() {
+        return file;
+    }
     let before = match before {
         Ok(before) => before,
         Err(problem) => {

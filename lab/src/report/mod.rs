@@ -54,6 +54,9 @@ pub(crate) fn write(
 fn rehearse(flags: Flags, redaction: &[String], language: Language) -> Result<Subject, String> {
     let image = Image::open(flags)?;
     let state = State::clone(&image.state());
+    if let Some(problem) = state.problems.first() {
+        return Err(problem.message.clone());
+    }
     let state = Arc::new(State {
         tree: Arc::new(Redaction::new(redaction).redacted(&state.tree)),
         ..state

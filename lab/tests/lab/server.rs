@@ -265,13 +265,67 @@ fn a_broken_recording_is_a_problem_and_the_last_good_one_stays() {
     image.put("metadata.json", "{ broken");
     let view = until("the problem is seen", || {
         let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
-        Some(view).filter(|view| view["problems"][0].is_string())
+        Some(view).filter(|view| view["problems"][0]["origin"] == "recording")
     });
     assert_eq!(text_of(&view["file"]), "2");
     image.put("metadata.json", "{\"host\": {\"sid\": \"9\"}}");
     until("the new one is shown", || {
         (text_of(&lab.file("myid.toml")) == "9").then_some(())
     });
+}
+
+#[test]
+fn it_starts_with_whatever_there_is_and_goes_on_when_it_is_repaired() {
+    let image = Image::zookeeper();
+    let good = fs::read_to_string(image.path("metadata.json")).expect("the recording");
+    let recording = |text: Option<&str>| {
+        fs::remove_file(image.path("metadata.json")).expect("it was there");
+        if let Some(text) = text {
+            image.put("metadata.json", text);
+        }
+    };
+    let settings = |text: &str| image.put("confd.toml", text);
+    let resource = |text: &str| image.put("conf.d/myid.toml", text);
+    let good_resource = fs::read_to_string(image.path("conf.d/myid.toml")).expect("a resource");
+    let cases: [(&str, &dyn Fn(), &dyn Fn()); 5] = [
+        ("recording", &|| recording(Some("{ broken")), &|| {
+            recording(Some(&good))
+        }),
+        ("recording", &|| recording(Some("")), &|| {
+            recording(Some(&good))
+        }),
+        ("recording", &|| recording(None), &|| {
+            image.put("metadata.json", &good)
+        }),
+        ("settings", &|| settings("prefix = ["), &|| settings("")),
+        ("", &|| resource("[template"), &|| resource(&good_resource)),
+    ];
+    for (origin, breaks, repairs) in cases {
+        breaks();
+        let lab = image.show();
+        let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
+        let problem = match origin {
+            "" => &view["unread"][0],
+            _ => &view["problems"][0],
+        };
+        assert!(problem["message"].is_string(), "{origin}: {view:.500}");
+        assert!(
+            origin.is_empty() || problem["origin"] == origin,
+            "{view:.500}"
+        );
+        for question in ["overview", "findings", "uses"] {
+            let answer = lab.ask(question, &json!({"edits": [], "key": "/host"}));
+            assert_eq!(answer["problem"], json!(null), "{question}: {answer:.500}");
+            let failed = answer["steps"].to_string().contains("message");
+            assert!(origin != "recording" || !failed, "{answer:.500}");
+        }
+        repairs();
+        until("it goes on", || {
+            let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
+            let is_good = view["problems"] == json!([]) && view["unread"] == json!([]);
+            (is_good && text_of(&view["file"]) == "2").then_some(())
+        });
+    }
 }
 
 #[test]
@@ -456,7 +510,11 @@ type Service = Arc<(Mutex<(u64, String)>, Condvar)>;
 
 /// A metadata service with a single value, which holds long polls as metad does.
 fn serve_metadata(service: &Service) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    serve_metadata_at("127.0.0.1:0", service)
+}
+
+fn serve_metadata_at(address: &str, service: &Service) -> String {
+    let listener = TcpListener::bind(address).expect("a port");
     let node = listener.local_addr().expect("an address").to_string();
     let service = Arc::clone(service);
     thread::spawn(move || {
@@ -508,5 +566,22 @@ fn a_live_node_is_followed() {
     service.1.notify_all();
     until("the change is shown", || {
         (text_of(&lab.file("myid.toml")) == "second").then_some(())
+    });
+}
+
+#[test]
+fn a_node_that_does_not_answer_yet_is_asked_again() {
+    let image = Image::zookeeper();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let node = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let lab = image.show_with(&["-node", &node, "-prefix", "/self"]);
+    let view = lab.ask("view", &json!({"edits": []}));
+    assert_eq!(view["problems"][0]["origin"], "node", "{view:.500}");
+    let service = Service::new((Mutex::new((1, "first".to_owned())), Condvar::new()));
+    serve_metadata_at(&node, &service);
+    until("it is shown", || {
+        let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
+        (text_of(&view["file"]) == "first" && view["problems"] == json!([])).then_some(())
     });
 }

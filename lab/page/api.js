@@ -16,10 +16,35 @@ export async function ask(question, request) {
   return last.get(question) === number ? answer : null;
 }
 
-/** Calls `changed` whenever something is saved, and `connected` with false while the program is away. */
+/**
+ * Calls `changed` with the number of what was saved last, and `connected` with false while nobody
+ * tells: the program is away, or ("full") it tells too many other pages. A page that is hidden
+ * does not listen: a browser lets all pages of a program have six connections together.
+ */
 export function listen(changed, connected) {
-  const events = new EventSource("api/events");
-  events.addEventListener("change", changed);
-  events.addEventListener("open", () => connected(true));
-  events.addEventListener("error", () => connected(false));
+  let events = null;
+  const end = () => {
+    events?.close();
+    events = null;
+  };
+  const begin = () => {
+    if (events || document.hidden) return;
+    events = new EventSource("api/events");
+    events.addEventListener("change", ({ data }) => changed(Number(data)));
+    events.addEventListener("open", () => connected(true));
+    events.addEventListener("full", () => {
+      end();
+      connected(false, "full");
+    });
+    events.addEventListener("error", () => {
+      connected(false);
+      // What was refused is not tried again by itself.
+      if (events?.readyState !== EventSource.CLOSED) return;
+      end();
+      setTimeout(begin, 1000);
+    });
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? end() : begin()));
+  addEventListener("focus", begin);
+  begin();
 }

@@ -65,6 +65,7 @@ const english = {
     node: "Check the address of the node, and that its metadata service runs. It is asked again every second.",
   },
   away: "The program has ended. Start it again to go on.",
+  full: "Too many pages are open: this one does not follow what is saved. Click into it to go on.",
   stage: "Stage",
   go_to: "Show",
   keys: [
@@ -164,6 +165,7 @@ const chinese = {
     node: "请检查节点地址，并确认其元数据服务正在运行。每秒会重新请求一次。",
   },
   away: "程序已结束。重新启动后继续。",
+  full: "打开的页面过多：此页面不再跟随保存的内容。单击此页面以继续。",
   stage: "阶段",
   go_to: "显示",
   keys: [

@@ -134,13 +134,16 @@ byId("help").addEventListener("click", showHelp);
 onChange(() => {
   if (!isQuiet) attempt(refresh);
 });
-listen(
-  () => attempt(refresh),
-  (isConnected) => {
-    if (isConnected && isAway) attempt(refresh);
-    if (!isConnected) showProblems([{ message: words().away }]);
-    isAway = !isConnected;
-  },
-);
+const begin = () =>
+  listen(
+    (saved) => {
+      if (saved !== generation) attempt(refresh);
+    },
+    (isConnected, reason) => {
+      if (isConnected && isAway) attempt(refresh);
+      if (!isConnected) showProblems([{ message: words()[reason ?? "away"] }]);
+      isAway = !isConnected;
+    },
+  );
 showWords();
-attempt(refresh);
+attempt(refresh).then(begin);

@@ -16,6 +16,8 @@ pub(crate) type Refusal = (u16, &'static str);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// As many connections are served at once.
 const MOST_CONNECTIONS: usize = 64;
+/// How long a request may take that is not served, while nobody else is.
+const SHORT: Duration = Duration::from_millis(100);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 << 10;
 /// As much of a request that was refused is read and forgotten, in bytes.
@@ -49,6 +51,7 @@ pub(crate) fn listen(
         };
         if open.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS {
             open.fetch_sub(1, Ordering::Relaxed);
+            refuse(stream);
             continue;
         }
         let (serve, open) = (Arc::clone(&serve), Arc::clone(&open));
@@ -56,6 +59,21 @@ pub(crate) fn listen(
             handle(stream, &*serve);
             open.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+}
+
+/// Answers that there is no room.
+fn refuse(mut stream: TcpStream) {
+    let limits = [
+        stream.set_read_timeout(Some(SHORT)),
+        stream.set_write_timeout(Some(SHORT)),
+    ];
+    // An answer to what was not read would not arrive. Who asks nothing gets the answer, too.
+    if limits.iter().all(Result::is_ok) {
+        let _ = stream.read(&mut [0; LONGEST_HEAD]);
+        let reason = b"too many connections are open; close some pages, and try again";
+        let _ = stream.write_all(&head(503, &[("Retry-After", "1")], reason.len()));
+        let _ = stream.write_all(reason);
     }
 }
 
@@ -149,16 +167,8 @@ impl Request {
 
 /// Answers, and ends the connection.
 pub(crate) fn answer(mut stream: TcpStream, status: u16, headers: &[(&str, &str)], body: &[u8]) {
-    let mut head = format!("HTTP/1.1 {status} \r\n");
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&format!(
-        "Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    ));
     let sent = stream
-        .write_all(head.as_bytes())
+        .write_all(&head(status, headers, body.len()))
         .and_then(|()| stream.write_all(body))
         .and_then(|()| stream.shutdown(Shutdown::Write));
     // What was not read of a request would end the connection before the answer has arrived. A page
@@ -166,6 +176,18 @@ pub(crate) fn answer(mut stream: TcpStream, status: u16, headers: &[(&str, &str)
     if sent.is_ok() {
         let _ = io::copy(&mut stream.take(MOST_UNREAD), &mut io::sink());
     }
+}
+
+/// The head of an answer with a body of so many bytes.
+fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status} \r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!(
+        "Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    ));
+    head.into_bytes()
 }
 
 #[cfg(test)]

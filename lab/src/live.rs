@@ -20,7 +20,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// The pause before a live node that does not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 /// As many pages can listen.
-const MOST_PAGES: usize = 16;
+const MOST_PAGES: usize = 64;
+/// What a page is told that makes room for another one.
+const FULL: &[u8] = b"event: full\ndata: \n\n";
 
 /// The head of an answer that does not end.
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
@@ -32,14 +34,17 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
 pub(crate) struct Pages(Mutex<Vec<TcpStream>>);
 
 impl Pages {
-    /// Takes one more; the one that came first makes room for it.
-    pub(crate) fn add(&self, mut page: TcpStream) {
-        if page.write_all(HEAD).is_err() {
+    /// Takes one more, and tells it what was saved last; the one that came first makes room for it.
+    pub(crate) fn add(&self, mut page: TcpStream, lab: &Lab) {
+        // A change from here on is told to it, too.
+        let mut pages = lock(&self.0);
+        let first = [HEAD, change(lab).as_bytes()].concat();
+        if page.write_all(&first).is_err() {
             return;
         }
-        let mut pages = lock(&self.0);
         if pages.len() >= MOST_PAGES {
-            pages.remove(0);
+            // One that has gone need not know.
+            let _ = pages.remove(0).write_all(FULL);
         }
         pages.push(page);
     }
@@ -51,9 +56,14 @@ impl Pages {
     }
 
     fn tell_change(&self, lab: &Lab) {
-        let generation = lab.image.state().generation;
-        self.tell(&format!("event: change\ndata: {generation}\n\n"));
+        self.tell(&change(lab));
     }
+}
+
+/// The event of what was saved last.
+fn change(lab: &Lab) -> String {
+    let generation = lab.image.state().generation;
+    format!("event: change\ndata: {generation}\n\n")
 }
 
 /// Watches the files. Never returns.

@@ -69,7 +69,7 @@ impl Service {
         let answer = match self.access.path(&request).map(str::to_owned) {
             Ok(path) if path == "api/events" && request.method == "GET" => {
                 if let Some(stream) = request.stream.take() {
-                    self.pages.add(stream);
+                    self.pages.add(stream, &self.lab);
                 }
                 return;
             }

@@ -9,14 +9,14 @@ use crate::driver::{self, Browser, DOWN, ENTER, ESCAPE, RIGHT, TAB};
 use crate::env::{Image, Lab};
 
 /// A window that shows the image. None where there is no chromium.
-fn open(test: &str, lab: &Lab, (width, height): (u32, u32)) -> Option<Browser> {
+pub(crate) fn open(test: &str, lab: &Lab, (width, height): (u32, u32)) -> Option<Browser> {
     let browser = driver::open(test, width, height)?;
     browser.go(&lab.address);
     browser.wait("document.documentElement.dataset.shown > 0");
     Some(browser)
 }
 
-const WIDE: (u32, u32) = (1280, 800);
+pub(crate) const WIDE: (u32, u32) = (1280, 800);
 const NARROW: (u32, u32) = (390, 844);
 
 /// Takes a picture: for the documents, or else to be thrown away.

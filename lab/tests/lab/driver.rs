@@ -108,6 +108,24 @@ impl Browser {
         self.post("/url", &json!({"url": address}));
     }
 
+    /// Opens another tab, and goes on with it.
+    pub(crate) fn new_tab(&self) {
+        let made = self.post("/window/new", &json!({"type": "tab"}));
+        self.tab(made["handle"].as_str().expect("a tab"));
+    }
+
+    /// Goes on with a tab.
+    pub(crate) fn tab(&self, handle: &str) {
+        self.post("/window", &json!({"handle": handle}));
+    }
+
+    /// The tab that is shown.
+    pub(crate) fn this_tab(&self) -> String {
+        let (_, text) = send("GET", &format!("{}/window", self.session), &[], "");
+        let answer: Json = serde_json::from_str(&text).expect("JSON");
+        answer["value"].as_str().expect("a tab").to_owned()
+    }
+
     /// The value of a JavaScript expression.
     pub(crate) fn eval(&self, expression: &str) -> Json {
         let script = format!("return ({expression});");

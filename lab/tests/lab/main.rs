@@ -6,3 +6,4 @@ mod env;
 mod origins;
 mod report;
 mod server;
+mod trouble;

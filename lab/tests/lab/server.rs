@@ -351,7 +351,7 @@ fn what_is_saved_is_announced_within_300_ms() {
             text.push_str(&String::from_utf8_lossy(&bytes[..count]));
         }
     };
-    read_until("retry: 500");
+    read_until("event: change\ndata: 1\n\n");
     let recording = fs::read_to_string(image.path("metadata.json")).expect("the recording");
     for file in [
         "templates/myid.tmpl",

@@ -57,6 +57,7 @@ const english = {
   text: "text of the template",
   used_in: "used in",
   used_nowhere: "used in no file",
+  left: (n) => (n === 1 ? "1 file is being looked at" : `${n} files are being looked at`),
   hint: "Point at the output or at a key to see what belongs together; a click keeps it, Esc lets go.",
   truncated: "The rest of the file is not shown.",
   cures: {
@@ -157,6 +158,7 @@ const chinese = {
   text: "模板原文",
   used_in: "用于",
   used_nowhere: "没有文件使用",
+  left: (n) => `正在查看另外 ${n} 个文件`,
   hint: "指向输出或键，即可看到相关部分；单击保持，Esc 取消。",
   truncated: "文件其余部分不显示。",
   cures: {

@@ -102,14 +102,25 @@ function pointAtKey(key) {
   askUses(key);
 }
 
-/** Asks which files use a key. */
+/** Asks which files use a key, until all have been looked at. */
 const askLater = calm(100, async (key) => {
-  const answer = await ask("uses", { ...state, key });
-  if (!answer || pointedKey !== key) return;
-  showUses(answer.files);
-  const files = answer.files.map(({ file, lines, decided }) => `${file} (${words().uses(lines.length + decided.length)})`);
-  say(element("code", {}, key), " · ", files.length ? `${words().used_in} ${files.join(", ")}` : words().used_nowhere);
+  const found = [];
+  for (let next = 0, left = 1; left > 0; ) {
+    const answer = await ask("uses", { ...state, key, after: next });
+    if (!answer?.files || pointedKey !== key) return;
+    ({ next, left } = answer);
+    found.push(...answer.files);
+    showUses(found);
+    sayUses(key, found, left);
+  }
 });
+
+function sayUses(key, found, left) {
+  const files = found.map(({ file, lines, decided }) => `${file} (${words().uses(lines.length + decided.length)})`);
+  if (left > 0) files.push(words().left(left));
+  say(element("code", {}, key), " · ", files.length ? `${words().used_in} ${files.join(", ")}` : words().used_nowhere);
+}
+
 let pointedKey = null;
 
 function askUses(key) {

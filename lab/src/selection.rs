@@ -24,7 +24,7 @@ pub(crate) struct Life {
     /// The stages, by the node that looks.
     stages: Mutex<BTreeMap<usize, Arc<Vec<Stage>>>>,
     /// The origins in all files, of the selection that was asked for last.
-    pub traces: Mutex<Option<(Place, Arc<Traces>)>>,
+    pub traces: Mutex<Option<(Place, Traces)>>,
 }
 
 /// The node, stage and variant that are looked at, as indices.

@@ -677,11 +677,11 @@ fn a_thousand_hosts_and_fifty_files_stay_usable() {
 }
 
 /// How often something is tried that has to be fast once: other tests may have the processor.
-const TURNS: usize = 20;
+pub(crate) const TURNS: usize = 20;
 
 /// The longest time until a change is on the screen, in milliseconds. A program that is not
 /// optimized takes several times as long.
-fn limit() -> f64 {
+pub(crate) fn limit() -> f64 {
     if cfg!(debug_assertions) {
         3000.0
     } else {

@@ -177,6 +177,21 @@ impl Lab {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// The files that use a key, after all answers.
+    pub(crate) fn uses(&self, key: &str) -> Json {
+        let (mut files, mut next) = (Vec::new(), json!(0));
+        loop {
+            let request = json!({"edits": [], "key": key, "after": next});
+            let mut answer = self.ask("uses", &request);
+            let found = answer["files"].as_array_mut().expect("files");
+            files.append(found);
+            if answer["left"] == 0 {
+                return files.into();
+            }
+            next = answer["next"].take();
+        }
+    }
+
     /// The file of this resource as the page would show it.
     pub(crate) fn file(&self, name: &str) -> Json {
         self.ask("view", &json!({"file": name, "edits": []}))["file"].take()

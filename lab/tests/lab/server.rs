@@ -277,31 +277,19 @@ fn a_broken_recording_is_a_problem_and_the_last_good_one_stays() {
 #[test]
 fn it_starts_with_whatever_there_is_and_goes_on_when_it_is_repaired() {
     let image = Image::zookeeper();
-    let good = fs::read_to_string(image.path("metadata.json")).expect("the recording");
-    let recording = |text: Option<&str>| {
-        fs::remove_file(image.path("metadata.json")).expect("it was there");
-        if let Some(text) = text {
-            image.put("metadata.json", text);
+    image.put("confd.toml", "");
+    for (origin, file, broken) in [
+        ("recording", "metadata.json", Some("{ broken")),
+        ("recording", "metadata.json", Some("")),
+        ("recording", "metadata.json", None),
+        ("settings", "confd.toml", Some("prefix = [")),
+        ("", "conf.d/myid.toml", Some("[template")),
+    ] {
+        let good = fs::read_to_string(image.path(file)).expect("a file of the image");
+        match broken {
+            Some(text) => image.put(file, text),
+            None => fs::remove_file(image.path(file)).expect("it was there"),
         }
-    };
-    let settings = |text: &str| image.put("confd.toml", text);
-    let resource = |text: &str| image.put("conf.d/myid.toml", text);
-    let good_resource = fs::read_to_string(image.path("conf.d/myid.toml")).expect("a resource");
-    let cases: [(&str, &dyn Fn(), &dyn Fn()); 5] = [
-        ("recording", &|| recording(Some("{ broken")), &|| {
-            recording(Some(&good))
-        }),
-        ("recording", &|| recording(Some("")), &|| {
-            recording(Some(&good))
-        }),
-        ("recording", &|| recording(None), &|| {
-            image.put("metadata.json", &good)
-        }),
-        ("settings", &|| settings("prefix = ["), &|| settings("")),
-        ("", &|| resource("[template"), &|| resource(&good_resource)),
-    ];
-    for (origin, breaks, repairs) in cases {
-        breaks();
         let lab = image.show();
         let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
         let problem = match origin {
@@ -319,7 +307,7 @@ fn it_starts_with_whatever_there_is_and_goes_on_when_it_is_repaired() {
             let failed = answer["steps"].to_string().contains("message");
             assert!(origin != "recording" || !failed, "{answer:.500}");
         }
-        repairs();
+        image.put(file, &good);
         until("it goes on", || {
             let view = lab.ask("view", &json!({"edits": [], "file": "myid.toml"}));
             let is_good = view["problems"] == json!([]) && view["unread"] == json!([]);

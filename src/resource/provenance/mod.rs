@@ -64,7 +64,7 @@ pub struct Source {
 }
 
 /// One read of metadata: a call, or one element of what it found.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Read {
     /// The function.
     pub function: &'static str,
@@ -76,7 +76,7 @@ pub struct Read {
 }
 
 /// A set of reads: some, and all of other sets, which are before it in the list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Set {
     /// The reads.
     pub reads: BTreeSet<usize>,
@@ -99,7 +99,7 @@ impl Provenance {
 }
 
 /// The reason why a block was executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cause {
     /// The template, and the place of the condition, range or call in it.
     pub template: usize,

@@ -2,7 +2,7 @@
 //! around it, and the origins that travel with variables and dot.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -66,9 +66,9 @@ pub(super) struct Notes {
     view: Option<View>,
     pub provenance: Provenance,
     /// The indices of reads, sets, causes and templates that are known.
-    known_reads: BTreeMap<Read, usize>,
-    known_sets: BTreeMap<Set, usize>,
-    known_causes: BTreeMap<Cause, usize>,
+    known_reads: HashMap<Read, usize>,
+    known_sets: HashMap<Set, usize>,
+    known_causes: HashMap<Cause, usize>,
     /// Which keys of a read an element stands for, by the element's text.
     elements: BTreeMap<usize, BTreeMap<Vec<u8>, BTreeSet<String>>>,
     /// The reads of the node that is executed.
@@ -106,9 +106,9 @@ impl Default for Notes {
         Notes {
             view: None,
             provenance,
-            known_reads: BTreeMap::new(),
-            known_sets: BTreeMap::from([(Set::default(), 0)]),
-            known_causes: BTreeMap::new(),
+            known_reads: HashMap::new(),
+            known_sets: HashMap::from([(Set::default(), 0)]),
+            known_causes: HashMap::new(),
             elements: BTreeMap::new(),
             collected: Set::default(),
             decided: Decided::new(),
@@ -239,7 +239,10 @@ impl Notes {
     }
 
     fn collected(&mut self) -> usize {
-        self.set(self.collected.clone())
+        match self.known_sets.get(&self.collected) {
+            Some(known) => *known,
+            None => self.set(self.collected.clone()),
+        }
     }
 
     fn use_all(&mut self, set: usize) {
@@ -326,9 +329,10 @@ impl Notes {
         let at = self.blocks.len().saturating_sub(within + 1);
         let mut blocks = self.blocks.split_off(at).into_iter();
         if let Some(mut range) = blocks.next() {
-            let known = match ends {
-                true => &mut range.ending,
-                false => &mut range.skipping,
+            let known = if ends {
+                &mut range.ending
+            } else {
+                &mut range.skipping
             };
             self.decide_all(known, &guard);
             self.decide_all(&mut range.decided, &guard);
@@ -417,8 +421,9 @@ impl Notes {
             return read;
         };
         let part = Read {
+            function: whole.function,
+            argument: whole.argument.clone(),
             keys: keys.iter().cloned().collect(),
-            ..whole.clone()
         };
         self.read(part)
     }

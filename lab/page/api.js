@@ -1,6 +1,8 @@
 // Questions to the program. Of each kind only the answer to the last one counts.
 
 const last = new Map();
+/** By this the program tells pages apart: it gives up what the same page does not want any more. */
+const page = crypto.randomUUID();
 
 /** Asks, and returns the answer; null when the same was asked again meanwhile. */
 export async function ask(question, request) {
@@ -9,7 +11,7 @@ export async function ask(question, request) {
   const response = await fetch(`api/${question}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(request),
+    body: JSON.stringify({ ...request, page }),
   });
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
   const answer = await response.json();

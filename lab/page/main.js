@@ -86,7 +86,7 @@ async function askOverview() {
   asked.overview = about;
   const overview = await ask("overview", state);
   if (asked.overview !== about) return;
-  // Given up for another page's question.
+  // Given up for another question.
   if (!overview) return askAgain();
   showSteps(overview);
   showFiles();

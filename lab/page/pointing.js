@@ -105,9 +105,11 @@ function pointAtKey(key) {
 /** Asks which files use a key, until all have been looked at. */
 const askLater = calm(100, async (key) => {
   const found = [];
-  for (let next = 0, left = 1; left > 0; ) {
+  for (let next = 0, left = Infinity; left > 0; ) {
     const answer = await ask("uses", { ...state, key, after: next });
     if (!answer?.files || pointedKey !== key) return;
+    // The program began from the start: too many other pages ask.
+    if (answer.left >= left) return askLater(key);
     ({ next, left } = answer);
     found.push(...answer.files);
     showUses(found);

@@ -11,11 +11,14 @@ use crate::selection::{Life, lock};
 use crate::what_if::Edits;
 use crate::{findings, uses, view};
 
+/// As many are kept: each may have the origins of many files.
+const MOST_LIVES: usize = 4;
+
 /// Everything that the questions are about.
 pub(crate) struct Lab {
     pub image: Image,
-    /// The life that was asked about last: most questions are about the same.
-    life: Mutex<Option<Arc<Life>>>,
+    /// The lives that pages asked about last, the newest first: most questions are about the same.
+    lives: Mutex<Vec<(String, Arc<Life>)>>,
     tickets: Tickets,
 }
 
@@ -23,7 +26,7 @@ impl Lab {
     pub(crate) fn new(image: Image) -> Lab {
         Lab {
             image,
-            life: Mutex::default(),
+            lives: Mutex::default(),
             tickets: Tickets::default(),
         }
     }
@@ -45,19 +48,26 @@ impl Lab {
         })
     }
 
+    /// The life that a page asks about. Overviews of the one that it asked about before are given
+    /// up.
     fn life(&self, request: &Json) -> Result<Arc<Life>, String> {
         let edits = Edits::from_json(&request["edits"])?;
+        let page = request["page"].as_str().unwrap_or_default();
         let state = self.image.state();
-        let mut known = lock(&self.life);
-        if let Some(life) = &*known
-            && life.state.generation == state.generation
-            && life.edits == edits
-        {
-            return Ok(Arc::clone(life));
+        let mut lives = lock(&self.lives);
+        lives.retain(|(_, life)| life.state.generation == state.generation);
+        let known = lives.iter().find(|(_, life)| life.edits == edits);
+        let life = match known {
+            Some((_, life)) => Arc::clone(life),
+            None => Arc::new(Life::new(state, edits)),
+        };
+        let is_same = |(of, known): &(String, Arc<Life>)| of == page && Arc::ptr_eq(known, &life);
+        if !lives.iter().any(is_same) {
+            self.tickets.give_up(page);
         }
-        self.tickets.give_up();
-        let life = Arc::new(Life::new(state, edits));
-        *known = Some(Arc::clone(&life));
+        lives.retain(|(of, _)| of != page);
+        lives.insert(0, (page.to_owned(), Arc::clone(&life)));
+        lives.truncate(MOST_LIVES);
         Ok(life)
     }
 }

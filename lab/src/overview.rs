@@ -1,27 +1,41 @@
 //! The whole life of the cluster as one node sees it: in which stages files change, fail or reload.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use app_agent::tools::rehearse::{Before, Rehearsal, Step};
 use serde_json::{Value as Json, json};
 
-use crate::selection::Life;
+use crate::selection::{Life, lock};
 
-/// The number of the question that was asked last: an older one is given up.
+/// More pages are not told apart.
+const MOST_PAGES: usize = 64;
+
+/// The number of the question that each page asked last: an older one is given up.
 #[derive(Default)]
-pub(crate) struct Tickets(AtomicU64);
+pub(crate) struct Tickets(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
 impl Tickets {
-    /// Gives up the question that was asked last: nobody will want its answer.
-    pub(crate) fn give_up(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn of(&self, page: &str) -> Arc<AtomicU64> {
+        let mut tickets = lock(&self.0);
+        if tickets.len() >= MOST_PAGES && !tickets.contains_key(page) {
+            tickets.clear();
+        }
+        Arc::clone(tickets.entry(page.to_owned()).or_default())
+    }
+
+    /// Gives up the question that a page asked last: nobody will want its answer.
+    pub(crate) fn give_up(&self, page: &str) {
+        self.of(page).fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// All steps of the node that a request names. Null when another question has come since.
+/// All steps of the node that a request names. Null when the page has asked another question since.
 pub(crate) fn show(life: &Life, request: &Json, tickets: &Tickets) -> Result<Json, String> {
-    let ticket = tickets.0.fetch_add(1, Ordering::Relaxed) + 1;
-    let is_wanted = || tickets.0.load(Ordering::Relaxed) == ticket;
+    let last = tickets.of(request["page"].as_str().unwrap_or_default());
+    let ticket = last.fetch_add(1, Ordering::Relaxed) + 1;
+    let is_wanted = || last.load(Ordering::Relaxed) == ticket;
     let place = life.place(request);
     let stages = life.stages(place.node);
     let config = &life.state.config;

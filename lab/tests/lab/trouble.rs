@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::browser::{WIDE, open};
 use crate::env::{Image, LIMIT, Lab, text_of, until};
@@ -115,4 +116,34 @@ fn a_recording_that_is_broken_from_the_start_is_shown_with_its_cure_until_it_is_
     assert_eq!(browser.errors(), Vec::<String>::new());
     let view = lab.ask("view", &json!({"edits": []}));
     assert_eq!(view["problems"], json!([]));
+}
+
+#[test]
+fn pages_with_other_edits_take_nothing_from_each_other() {
+    let nodes = (0..300).map(|id| (format!("i-{id}"), json!({"ip": format!("10.0.0.{id}")})));
+    let nodes: serde_json::Map<String, Json> = nodes.collect();
+    let image = Image::new(&json!({"env": {"a": "1"}, "host": nodes["i-0"], "hosts": nodes}));
+    for number in 0..10 {
+        let text = "{{range gets \"/hosts/*/ip\"}}{{.Value}} {{getv \"/env/a\"}}\n{{end}}";
+        image.add(&format!("f{number}"), text);
+    }
+    let lab = image.show();
+    let overview = |page: &str, value: usize| {
+        let edits = json!([["/env/a", value.to_string()]]);
+        lab.ask("overview", &json!({"edits": edits, "page": page}))
+    };
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| overview("one", 0));
+        for value in 1.. {
+            if asked.is_finished() {
+                break;
+            }
+            // It changes its edits while it waits.
+            let edits = json!([["/env/a", value.to_string()]]);
+            let answer = lab.ask("view", &json!({"edits": edits, "page": "other"}));
+            assert_eq!(answer["problem"], json!(null));
+        }
+        let answer = asked.join().expect("an answer");
+        assert!(answer["steps"].is_array(), "{answer}");
+    });
 }

@@ -147,3 +147,19 @@ fn pages_with_other_edits_take_nothing_from_each_other() {
         assert!(answer["steps"].is_array(), "{answer}");
     });
 }
+
+#[test]
+fn a_finding_of_no_template_is_whole_on_the_screen() {
+    let image = Image::zookeeper();
+    image.put("confd.toml", "prefix = [\n");
+    let lab = image.show();
+    let Some(browser) = open("finding", &lab, WIDE) else {
+        return;
+    };
+    browser.wait_text("#problems .cure", "Correct confd.toml");
+    browser.wait_text("#findings .error", "unclosed array");
+    let hidden = browser.eval(
+        "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.querySelector('#findings'))",
+    );
+    assert_eq!(hidden, json!([0, 0]));
+}

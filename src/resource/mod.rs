@@ -499,8 +499,9 @@ impl Resource {
             content, inputs, ..
         } = rendered;
         let sum = |content: &[u8]| hex::encode(&Md5::digest(content));
-        // The content of a whole file is what was rendered.
-        let rendered = target.block.is_some().then(|| sum(&content));
+        // The content of a whole file is what was rendered, unless the file is left alone.
+        let may_differ = target.block.is_some() || self.create_only || self.skip_empty;
+        let rendered = may_differ.then(|| sum(&content));
         let wanted = self.wanted(content, &mut target)?;
         let Some(difference) = wanted.compare(&target)? else {
             if config.keep_stage_file {

@@ -93,7 +93,8 @@ impl Agent {
         for slot in self.slots.values_mut() {
             if is_watching && !slot.resource.reconciles() {
                 slot.inspect(now);
-            } else {
+            } else if slot.is_at_rest() {
+                // What is about to be swapped is not older than that.
                 slot.wake(now);
             }
         }

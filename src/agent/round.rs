@@ -118,6 +118,7 @@ impl Agent {
             if let Some(slot) = self.slots.get_mut(&path) {
                 slot.due = None;
                 // What is staged is of no use any more.
+                slot.dropped += u32::from(matches!(slot.state, State::Checked(_)));
                 slot.state = State::Idle;
                 ready.push((slot.is_slow, path));
             }

@@ -13,6 +13,9 @@ use crate::tree::Tree;
 
 /// How often in a row a file is composed again because another program has changed it.
 const MOST_OUTRUN: u32 = 5;
+/// After so many, what has passed a long check is swapped although it is due again: files whose
+/// checks take longer than the time between changes would stay old for ever.
+const MOST_DROPPED: u32 = 3;
 
 /// The activity of a resource.
 #[derive(Debug)]
@@ -117,6 +120,8 @@ pub(super) struct Slot {
     pub has_news: bool,
     /// How often in a row another program has changed the file before it could be swapped.
     pub outrun: u32,
+    /// How often in a row what had passed a long check was dropped for something newer.
+    pub dropped: u32,
     /// `-onetime`: a reload before it has run since it was last looked at.
     pub is_behind: bool,
     /// `-onetime`: how often it was looked at again because of reloads.
@@ -157,6 +162,7 @@ impl Slot {
             is_recorded: false,
             has_news: false,
             outrun: 0,
+            dropped: 0,
             is_behind: false,
             catch_ups: 0,
             minds_dest: false,
@@ -214,7 +220,7 @@ impl Slot {
     pub(super) fn is_free(&self) -> bool {
         let is_waiting = match &self.state {
             State::Idle => true,
-            State::Checked(staged) => staged.is_late,
+            State::Checked(staged) => staged.is_late && self.dropped < MOST_DROPPED,
             _ => false,
         };
         let is_proven = self.reloading.is_none() && !self.is_unproven;
@@ -294,6 +300,7 @@ impl Slot {
         self.changed_by_others = false;
         self.is_announced = false;
         self.outrun = 0;
+        self.dropped = 0;
         self.held = None;
         self.failure = None;
         if self.reload_failure.is_none() {

@@ -85,6 +85,36 @@ fn files_with_one_reload_wait_for_each_others_checks_and_the_others_do_not() {
 }
 
 #[test]
+fn a_check_that_takes_longer_than_the_interval_counts() {
+    let env = Env::with_tree(&json!({"k": "1"}));
+    let check = "check_cmd = \"sleep 2.5\"";
+    env.simple_with("a", r#"{{getv "/k"}}"#, check);
+    env.simple_with("b", r#"{{getv "/k"}}"#, &format!("group = \"b\"\n{check}"));
+    env.simple_with("c", r#"{{getv "/k"}}"#, "group = \"b\"");
+    let daemon = env.daemon(&["-interval", "1"]);
+    for name in ["out/a", "out/b", "out/c"] {
+        env.wait_content(name, "1");
+    }
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn changes_during_each_check_do_not_keep_a_file_old_for_ever() {
+    let metad = Metad::start(json!({"k": "0"}));
+    let env = Env::with_metad(&metad);
+    env.simple_with("a", r#"{{getv "/k"}}"#, "check_cmd = \"sleep 2.2\"");
+    let daemon = env.daemon(&["-watch"]);
+    let mut version = 0;
+    until("a version is there", || {
+        version += 1;
+        metad.put("/k", &version.to_string());
+        env.path("out/a").exists()
+    });
+    env.wait_content("out/a", &version.to_string());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_check_of_more_than_ten_seconds_runs_once_and_counts() {
     let env = Env::with_tree(&json!({"k": "1"}));
     let gate = env.gate("check");

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use serde_json::json;
 
-use crate::env::{Env, Run, until};
+use crate::env::{Daemon, Env, Gate, Run, until};
 use crate::metad::Metad;
 
 const ROLLBACK: &str = "on_reload_failure = \"rollback\"";
@@ -251,23 +251,29 @@ fn the_daemon_rolls_back_and_waits_for_a_change() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
+/// A daemon that tries "bad" out in the place of "good": the reload waits at the gate, and fails.
+fn try_bad(metad: &Metad, env: &Env, lines: &str) -> (Daemon, Gate) {
+    let gate = env.gate("reload");
+    gate.open();
+    let command = format!("{}; ! grep bad $ROOT/out/app", gate.command());
+    let lines = format!("{lines}\n{ROLLBACK}\nreload_cmd = \"{command}\"");
+    env.simple_with("app", "{{getv \"/k\"}}", &lines);
+    let daemon = env.daemon(&["-watch"]);
+    gate.wait_started(1);
+    until("it has ended", || env.names("etc/swaps").is_empty());
+    gate.shut();
+    let started = gate.started();
+    metad.put("/k", "bad");
+    gate.wait_started(started + 1);
+    (daemon, gate)
+}
+
 #[test]
 fn a_conf_d_file_that_is_renamed_while_the_reload_runs_is_told() {
     for lines in ["", "block = \"b\""] {
         let metad = Metad::start(json!({"k": "good"}));
         let env = Env::with_metad(&metad);
-        let gate = env.gate("reload");
-        gate.open();
-        let command = format!("{}; ! grep bad $ROOT/out/app", gate.command());
-        let lines = format!("{lines}\n{ROLLBACK}\nreload_cmd = \"{command}\"");
-        env.simple_with("app", "{{getv \"/k\"}}", &lines);
-        let daemon = env.daemon(&["-watch"]);
-        gate.wait_started(1);
-        until("it has ended", || env.names("etc/swaps").is_empty());
-        gate.shut();
-        let started = gate.started();
-        metad.put("/k", "bad");
-        gate.wait_started(started + 1);
+        let (daemon, gate) = try_bad(&metad, &env, lines);
         let conf_d = env.path("etc/conf.d");
         fs::rename(conf_d.join("app.toml"), conf_d.join("new.toml")).expect("it");
         daemon.signal("HUP");
@@ -293,18 +299,7 @@ fn a_conf_d_file_that_is_renamed_while_the_reload_runs_is_told() {
 fn a_one_time_run_waits_for_the_files_that_the_daemon_tries_out() {
     let metad = Metad::start(json!({"k": "good"}));
     let env = Env::with_metad(&metad);
-    let gate = env.gate("reload");
-    gate.open();
-    let command = format!("{}; ! grep bad $ROOT/out/app", gate.command());
-    let lines = format!("{ROLLBACK}\nreload_cmd = \"{command}\"");
-    env.simple_with("app", "{{getv \"/k\"}}", &lines);
-    let daemon = env.daemon(&["-watch"]);
-    gate.wait_started(1);
-    until("it has ended", || env.names("etc/swaps").is_empty());
-    gate.shut();
-    let started = gate.started();
-    metad.put("/k", "bad");
-    gate.wait_started(started + 1);
+    let (daemon, gate) = try_bad(&metad, &env, "");
     metad.put("/k", "bad, too");
     let run = env.onetime();
     run.expect_code(1);

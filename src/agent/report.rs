@@ -43,16 +43,17 @@ impl Health {
     /// Nothing is written before the first report.
     pub(super) fn start(config: &Config) -> Health {
         let reporter = Reporter::start(config);
-        let past = reporter.iter().flat_map(Reporter::past);
-        let conf_d = config.confdir.join("conf.d");
-        let failed = |entry: &Entry| {
-            let error = entry.reload_error.clone()?;
-            // It is not known which of them are blocks.
-            let keys = [PathBuf::from(&entry.dest), conf_d.join(&entry.file)];
-            Some(keys.map(|key| (key, error.clone())))
-        };
+        let mut reload_errors = BTreeMap::new();
+        for entry in reporter.iter().flat_map(Reporter::past) {
+            if let Some(error) = &entry.reload_error {
+                // It is not known which of them are blocks.
+                let file = config.confdir.join("conf.d").join(&entry.file);
+                reload_errors.insert(file, error.clone());
+                reload_errors.insert(PathBuf::from(&entry.dest), error.clone());
+            }
+        }
         Health {
-            reload_errors: past.filter_map(failed).flatten().collect(),
+            reload_errors,
             reporter,
             reminders: Reminders::default(),
             expected: Vec::new(),
@@ -81,8 +82,8 @@ impl Health {
         found.len()
     }
 
-    /// Takes the result of the reload of a file, or of a block: its error, if it failed. One that has no reload
-    /// command has succeeded.
+    /// Takes the result of the reload of a file, or of a block: its error, if it failed. One that
+    /// has no reload command has succeeded.
     pub(super) fn take_reload(&mut self, key: &Path, error: Option<&Error>) {
         match error {
             None => self.reload_errors.remove(key),

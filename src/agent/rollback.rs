@@ -328,8 +328,8 @@ impl Agent {
     pub(super) fn waits_for_trials(&mut self, now: Instant) -> bool {
         let mut tried = BTreeSet::new();
         if self.config.mode == Mode::Onetime && unit::has_records(&self.config.confdir) {
-            tried = unit::tried(&self.config.confdir);
-            tried.retain(|unit| !self.units.contains_key(unit));
+            let others = unit::tried(&self.config.confdir).into_iter();
+            tried.extend(others.filter(|unit| !self.units.contains_key(unit)));
         }
         let paths = self.renderings_of_tried(&tried);
         let Phase::Locking(locking) = &mut self.phase else {

@@ -365,19 +365,20 @@ impl Agent {
     }
 
     /// The units that roll back, and all of whose files are right.
-    fn settled_units(&self) -> BTreeSet<String> {
-        let (mut settled, mut others) = (BTreeSet::new(), BTreeSet::new());
+    fn settled_units(&self) -> Vec<String> {
+        let (mut settled, mut others) = (Vec::new(), BTreeSet::new());
         let live = self.slots.iter();
         for (path, slot) in live.filter(|(_, slot)| slot.shadowed_by.is_none()) {
             if let Some(unit) = self.unit_name(path) {
                 if !slot.is_settled() {
                     others.insert(unit);
                 } else if slot.resource.rolls_back() {
-                    settled.insert(unit);
+                    settled.push(unit);
                 }
             }
         }
-        &settled - &others
+        settled.retain(|unit| !others.contains(unit));
+        settled
     }
 
     /// Forgets what was put back of units that do not exist any more. As long as a resource cannot

@@ -16,8 +16,8 @@ use crate::threads::lock;
 /// From how many bytes on a piece is large.
 const LARGE: usize = 64 << 10;
 
-/// The small pieces. A lock of std is taken in place, where that of dlmalloc's own global pool is two
-/// calls.
+/// The small pieces. A lock of std is taken in place, where that of dlmalloc's own global pool is
+/// two calls.
 static SMALL: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
 /// Asks one of two allocators, by the size of the piece.

@@ -56,7 +56,7 @@ pub fn run(config: &Config, args: &Args) -> Result<ExitCode> {
         live: Vec::new(),
         gone: Vec::new(),
         files: Vec::new(),
-        attempts: BTreeMap::new(),
+        attempts: Vec::new(),
         due: Vec::new(),
         checks: Vec::new(),
         reloads: Vec::new(),
@@ -98,8 +98,8 @@ struct Preview<'a> {
     /// Those that were made for what is gone, with the conf.d file.
     gone: Vec<(PathBuf, Made)>,
     files: Vec<FileChange>,
-    /// The changes of each unit that is swapped, by its name.
-    attempts: BTreeMap<String, Attempt>,
+    /// The changes of each unit that is swapped.
+    attempts: Vec<Attempt>,
     /// The reloads that these make due: the unit, the command, the resource.
     due: Vec<(String, String, String)>,
     checks: Vec<Command>,
@@ -286,8 +286,7 @@ impl Preview<'_> {
         let reload = resource.reload(Vec::new()).map(|reload| reload.text);
         let is_new = difference.is_some();
         if is_new {
-            let attempt = self.attempts.entry(unit.clone()).or_default();
-            attempt.add((target.path(), rendered), reload.clone());
+            self.attempt(&unit, (target.path(), rendered), reload.clone());
         }
         if let Some(reload) = reload.filter(|_| is_new || is_pending) {
             self.due.push((unit, reload, name.to_owned()));

@@ -1,7 +1,7 @@
 //! The changes that a run would not make, because they were rolled back before: they are shown, and
 //! marked. The records of the swaps say which ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use md5::{Digest, Md5};
@@ -12,19 +12,12 @@ use crate::resource::Resource;
 use crate::resource::stage::unit::rejection;
 
 /// The changes of a unit, as its record has them.
-#[derive(Default)]
 pub(super) struct Attempt {
+    unit: String,
     /// The files with the MD5 of their renderings.
     renderings: BTreeSet<(PathBuf, String)>,
     /// The reload commands.
     reloads: BTreeSet<String>,
-}
-
-impl Attempt {
-    pub(super) fn add(&mut self, rendering: (PathBuf, String), reload: Option<String>) {
-        self.renderings.insert(rendering);
-        self.reloads.extend(reload);
-    }
 }
 
 /// The MD5 of a rendering.
@@ -44,35 +37,56 @@ pub(super) fn unit_of(resource: &Resource) -> String {
 }
 
 impl Preview<'_> {
+    /// Adds a file that would be changed, with the MD5 of its rendering, and its reload command.
+    pub(super) fn attempt(
+        &mut self,
+        unit: &str,
+        rendering: (PathBuf, String),
+        reload: Option<String>,
+    ) {
+        let known = self.attempts.iter().position(|one| one.unit == unit);
+        let at = known.unwrap_or_else(|| {
+            self.attempts.push(Attempt {
+                unit: unit.to_owned(),
+                renderings: BTreeSet::new(),
+                reloads: BTreeSet::new(),
+            });
+            self.attempts.len() - 1
+        });
+        if let Some(attempt) = self.attempts.get_mut(at) {
+            attempt.renderings.insert(rendering);
+            attempt.reloads.extend(reload);
+        }
+    }
+
     /// Marks what was rolled back; its reloads would not run.
     pub(super) fn mark_rejected(&mut self) {
-        let mut rejected: BTreeMap<String, String> = BTreeMap::new();
-        for (
-            unit,
-            Attempt {
-                renderings,
-                reloads,
-            },
-        ) in &self.attempts
-        {
-            if let Some(reason) = rejection(&self.config.confdir, unit, renderings, reloads) {
-                rejected.insert(unit.clone(), reason.brief);
-            }
+        let mut rejected: Vec<(String, String)> = Vec::new();
+        for attempt in std::mem::take(&mut self.attempts) {
+            let (renderings, reloads) = (&attempt.renderings, &attempt.reloads);
+            let reason = rejection(&self.config.confdir, &attempt.unit, renderings, reloads);
+            rejected.extend(reason.map(|reason| (attempt.unit, reason.brief)));
         }
+        let is_rejected = |rejected: &[(String, String)], unit: &str| {
+            let mut units = rejected.iter();
+            units.any(|(rejected, _)| rejected == unit)
+        };
         // A removal is tried again with any other change of its resource.
         let new = self.files.iter();
-        let new = new.filter(|file| !rejected.contains_key(&file.unit));
+        let new = new.filter(|file| !is_rejected(&rejected, &file.unit));
         let new: BTreeSet<String> = new.map(|file| file.resource.clone()).collect();
         for file in &self.files {
             if file.surplus && new.contains(&file.resource) {
-                rejected.remove(&file.unit);
+                rejected.retain(|(unit, _)| *unit != file.unit);
             }
         }
         for file in &mut self.files {
-            file.rolled_back = rejected.get(&file.unit).cloned();
+            let mut units = rejected.iter();
+            let own = units.find(|(unit, _)| *unit == file.unit);
+            file.rolled_back = own.map(|(_, reason)| reason.clone());
         }
         for (unit, reload, name) in std::mem::take(&mut self.due) {
-            if !rejected.contains_key(&unit) {
+            if !is_rejected(&rejected, &unit) {
                 note(&mut self.reloads, reload, &name);
             }
         }

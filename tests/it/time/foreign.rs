@@ -7,8 +7,11 @@ use serde_json::json;
 use crate::env::{Env, until};
 use crate::metad::Metad;
 
-/// How much later than in a quiet service a change may be on disk.
+/// How much later than in a quiet service half of the changes may be on disk.
 const LATER: Duration = Duration::from_millis(500);
+/// How late any change may be, whatever else the machine does. One that was missed would wait for
+/// the end of a poll: 45 s or more.
+const LATEST: Duration = Duration::from_secs(20);
 /// The changes of one measurement.
 const CHANGES: usize = 15;
 
@@ -48,11 +51,7 @@ fn check(a_second: u32, wakes: bool) {
     // The last poll may be on its way.
     assert!(extra as f64 <= 2.0 * seconds + 1.0, "{case}");
     assert!(busy[CHANGES / 2] <= quiet[CHANGES / 2] + LATER, "{case}");
-    // Whatever else the machine does meanwhile.
-    assert!(
-        busy[CHANGES - 1] <= quiet[CHANGES - 1] + 4 * LATER,
-        "{case}"
-    );
+    assert!(busy[CHANGES - 1] <= LATEST, "{case}");
 }
 
 #[test]

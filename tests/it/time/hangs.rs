@@ -13,7 +13,7 @@ use crate::metad::Metad;
 use crate::security::lock::{Holder, has_flock};
 
 /// The time that the loop has from TERM to the end of the process, and room for a busy machine.
-const END: Duration = Duration::from_secs(6);
+const END: Duration = Duration::from_secs(9);
 
 /// Shell text that mounts a file system without a server at `hang`. Whoever has descriptor 3 open
 /// keeps it there; it does not answer anything. None, and a line that says so, where the system

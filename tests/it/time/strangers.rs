@@ -14,8 +14,9 @@ use crate::metad::{Fault, Metad};
 use crate::names;
 use crate::security::lock::{Holder, has_flock, hold};
 
-/// How long a resource may take that waits for nothing: two seconds are promised in the worst case.
-const SOON: Duration = Duration::from_secs(6);
+/// How long a resource may take that waits for nothing: two seconds are promised in the worst case,
+/// and a rendering that hangs is given up after ten.
+const SOON: Duration = Duration::from_secs(9);
 /// Three names, looked up one after another by a resolver that gives each ten seconds.
 const LOOKUPS: &str =
     r#"{{lookupIP "one.silent"}}{{lookupIP "two.silent"}}{{lookupIP "three.silent"}}"#;

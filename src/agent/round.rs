@@ -99,6 +99,10 @@ impl Agent {
             return;
         };
         self.rounds += 1;
+        if self.config.mode != Mode::Onetime {
+            // Where changes never stop, a file would always be on its way to the next swap.
+            self.go_on_reloading(now);
+        }
         self.watchdog.enter(Step::Read, &self.config.confdir);
         self.apply_from = None;
         self.unsettled = None;

@@ -12,6 +12,7 @@ mod hangs;
 mod newest;
 mod services;
 mod started;
+mod starved;
 mod strangers;
 
 use std::time::{Duration, Instant};

@@ -574,13 +574,11 @@ impl Agent {
         }
         log::info("the settings, resources and templates are read again");
         let now = Instant::now();
-        self.config = Arc::new(config);
+        let before = std::mem::replace(&mut self.config, Arc::new(config));
         self.health.take_config(&self.config);
         self.watchdog.report_to(self.health.status_file());
         self.health.note("settings", None);
-        // The round in progress may be about the old settings.
-        self.phase = Phase::Idle;
-        self.drop_renderings(now);
+        self.interrupt(&before, now);
         for slot in self.slots.values_mut() {
             slot.reread = true;
             slot.wake(now);

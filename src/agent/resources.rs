@@ -127,8 +127,10 @@ impl Agent {
             let at = now + SETTLED + Duration::from_millis(100);
             self.look_at = Some(self.look_at.map_or(at, |due| due.min(at)));
         }
+        let is_to_be_finished = self.is_to_be_finished();
         match self.slots.get_mut(path) {
             Some(slot) if *slot.resource == resource && !slot.reread => slot.stamp = stamp,
+            Some(slot) if *slot.resource == resource && is_to_be_finished => slot.keep(stamp, now),
             Some(slot) => {
                 resource.warnings().iter().for_each(log::warning);
                 let is_list = resource.is_for_each();

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::renderer::{Done, Inspection, Job, Outcome, Work};
-use super::slot::{Origin, Slot, State};
+use super::slot::{MOST_DROPPED, Origin, Slot, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::resource::{Rendered, SETTLED};
@@ -220,9 +220,25 @@ impl Agent {
         left.waiting
     }
 
+    /// HUP: drops what is in progress, which may be about the old settings. Where these are the
+    /// same, that is not done again and again.
+    pub(super) fn interrupt(&mut self, before: &Config, now: Instant) {
+        if *before == *self.config && self.is_to_be_finished() {
+            return;
+        }
+        self.phase = Phase::Idle;
+        self.drop_renderings(now);
+    }
+
+    /// True when the work on a file was dropped so often that now all comes to its end first.
+    pub(super) fn is_to_be_finished(&self) -> bool {
+        let mut slots = self.slots.values();
+        slots.any(|slot| slot.dropped >= MOST_DROPPED && slot.has_work())
+    }
+
     /// Drops all renderings. Those that have not begun are not begun.
-    pub(super) fn drop_renderings(&mut self, now: Instant) {
-        self.slots.values_mut().for_each(Slot::drop_work);
+    fn drop_renderings(&mut self, now: Instant) {
+        self.slots.values_mut().for_each(Slot::drop_for_news);
         for path in self.leave_rendering(now) {
             if let Some(slot) = self.slots.get_mut(&path) {
                 slot.state = State::Idle;
@@ -484,8 +500,8 @@ impl Agent {
         if let State::Checked(staged) = &mut slot.state {
             staged.is_verified = true;
             if found.has_changed {
-                slot.drop_work();
                 slot.wake(now);
+                self.drop_changed(path, now);
             }
             return;
         }

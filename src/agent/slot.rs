@@ -13,9 +13,9 @@ use crate::tree::Tree;
 
 /// How often in a row a file is composed again because another program has changed it.
 const MOST_OUTRUN: u32 = 5;
-/// After so many, what has passed a long check is swapped although it is due again: files whose
-/// checks take longer than the time between changes would stay old for ever.
-const MOST_DROPPED: u32 = 3;
+/// After so many, what is in progress comes to its end although it is due again: files whose checks
+/// take longer than the time between changes would stay old for ever.
+pub(super) const MOST_DROPPED: u32 = 3;
 
 /// The activity of a resource.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ pub(super) struct Slot {
     pub has_news: bool,
     /// How often in a row another program has changed the file before it could be swapped.
     pub outrun: u32,
-    /// How often in a row what had passed a long check was dropped for something newer.
+    /// How often in a row what was in progress was dropped for something newer.
     pub dropped: u32,
     /// `-onetime`: a reload before it has run since it was last looked at.
     pub is_behind: bool,
@@ -186,7 +186,16 @@ impl Slot {
         self.is_recorded = false;
         self.shadowed_by = None;
         self.unknown_owners.clear();
-        self.drop_work();
+        self.drop_for_news();
+        self.renew(now);
+    }
+
+    /// HUP: its conf.d file was read again and is the same, and what is in progress comes to its
+    /// end.
+    pub(super) fn keep(&mut self, stamp: Stamp, now: Instant) {
+        self.stamp = stamp;
+        self.reread = false;
+        self.unknown_owners.clear();
         self.renew(now);
     }
 
@@ -201,6 +210,17 @@ impl Slot {
             | State::Hanging { job, since } => State::Hanging { job, since },
             _ => State::Idle,
         };
+    }
+
+    /// [`Slot::drop_work`], which is counted if there is any.
+    pub(super) fn drop_for_news(&mut self) {
+        self.dropped += u32::from(self.has_work());
+        self.drop_work();
+    }
+
+    /// True when something is rendered or staged, or is being rendered.
+    pub(super) fn has_work(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Hanging { .. })
     }
 
     /// Goes on to a newer tree; false when it has to be rendered again.
@@ -362,6 +382,7 @@ impl Slot {
     /// [`Slot::fail`] with at most this many lines of the log, and one when there are none left.
     pub(super) fn fail_within(&mut self, error: &Error, lines: &mut usize, now: Instant) {
         self.state = State::Idle;
+        self.dropped = 0;
         self.failure = Some(error.redacted());
         self.log_failure(error, lines);
         if !self.is_once {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::apply::Waits;
 use super::made::file_of_part;
-use super::slot::{Slot, Staged, State};
+use super::slot::{MOST_DROPPED, Slot, Staged, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
 use crate::error::Result;
@@ -144,6 +144,28 @@ impl Agent {
         }
         if is_news {
             log::error(reason);
+        }
+    }
+
+    /// Drops a staged file whose template has changed since, and those that are swapped with it;
+    /// but not again and again.
+    pub(super) fn drop_changed(&mut self, path: &Path, now: Instant) {
+        let Some(slot) = self.slots.get(path) else {
+            return;
+        };
+        let group = slot.resource.unit().map(str::to_owned);
+        let slots = self.slots.iter_mut().filter(|(other, slot)| {
+            *other == path || (group.is_some() && slot.resource.unit() == group.as_deref())
+        });
+        let members: Vec<&mut Slot> = slots.map(|(_, slot)| slot).collect();
+        if members.iter().any(|slot| slot.dropped >= MOST_DROPPED) {
+            return;
+        }
+        for slot in members {
+            if matches!(slot.state, State::Checking(_) | State::Checked(_)) {
+                slot.drop_for_news();
+                slot.wake(now);
+            }
         }
     }
 

@@ -34,3 +34,33 @@ fn changes_during_each_check_do_not_put_the_reload_off() {
     env.wait_content("out/a", &version.to_string());
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn edits_of_the_template_during_each_check_do_not_keep_a_file_old_for_ever() {
+    let env = Env::with_tree(&json!({"k": "0"}));
+    env.simple_with("a", r#"{{getv "/k"}}"#, "check_cmd = \"sleep 2.2\"");
+    let daemon = env.daemon(&["-watch"]);
+    let mut version = 0;
+    let edit = || {
+        version += 1;
+        env.template("a.tmpl", &format!("{version}"));
+    };
+    meanwhile("a version is there", 500, edit, || {
+        env.path("out/a").exists()
+    });
+    env.wait_content("out/a", &version.to_string());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn signals_during_each_check_do_not_keep_a_file_old_for_ever() {
+    let env = Env::with_tree(&json!({"k": "0"}));
+    env.simple_with("a", r#"{{getv "/k"}}"#, "check_cmd = \"sleep 0.7\"");
+    let daemon = env.daemon(&["-watch"]);
+    daemon.wait_log("Starting confd");
+    let hup = || daemon.signal("HUP");
+    meanwhile("a version is there", 300, hup, || {
+        env.path("out/a").exists()
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}

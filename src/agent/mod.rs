@@ -525,6 +525,7 @@ impl Agent {
             self.next_rendering(),
             self.next_inspection(),
             self.next_late_swap(),
+            self.next_rollback(),
             self.reloads.next_due(),
             self.metadata_deadline(),
             self.health.next_due(),

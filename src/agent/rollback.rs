@@ -111,17 +111,26 @@ impl Agent {
         }
     }
 
+    /// True when the reloads of a unit have all ended.
+    fn is_decided(&self, unproven: &Unproven) -> bool {
+        let mut members = unproven.unit.members.iter();
+        !members.any(|path| self.reloads.is_at_work(path))
+    }
+
+    /// When old files are to come back, for which the lock was not to be had.
+    pub(super) fn next_rollback(&self) -> Option<Instant> {
+        let mut units = self.units.values();
+        let waits = units.any(|unit| unit.failure.is_some() && self.is_decided(unit));
+        waits.then_some(self.turned)
+    }
+
     /// Ends the units whose reloads have all ended, one way or the other. Old files come back with
     /// the lock, which is tried again in the next turn while others have it.
     pub(super) fn settle_units(&mut self, now: Instant) {
-        let is_done = |(_, unproven): &(&String, &Unproven)| {
-            let mut members = unproven.unit.members.iter();
-            !members.any(|path| self.reloads.is_at_work(path))
-        };
         let done: Vec<String> = self
             .units
             .iter()
-            .filter(is_done)
+            .filter(|(_, unproven)| self.is_decided(unproven))
             .map(|(name, _)| name.clone())
             .collect();
         for name in done {

@@ -1,13 +1,18 @@
 //! Nothing is put off for ever: whatever takes longer than the time between changes, signals or
 //! edits comes to its end all the same.
 
+use std::fs;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::env::{Env, until};
 use crate::metad::Metad;
+use crate::security::lock::{Holder, has_flock, hold};
+
+/// How long something may take that waits for nothing any more.
+const SOON: Duration = Duration::from_secs(6);
 
 /// Does something again and again, `pause` apart, until `done`.
 fn meanwhile(what: &str, pause: u64, mut act: impl FnMut(), done: impl Fn() -> bool) {
@@ -62,5 +67,38 @@ fn signals_during_each_check_do_not_keep_a_file_old_for_ever() {
     meanwhile("a version is there", 300, hup, || {
         env.path("out/a").exists()
     });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn old_files_come_back_once_the_lock_is_free() {
+    let test = "old_files_come_back_once_the_lock_is_free";
+    if !has_flock(test) {
+        return;
+    }
+    let metad = Metad::start(json!({"k": "1"}));
+    let env = Env::with_metad(&metad);
+    let gate = env.gate("reload");
+    let reload = format!(
+        "reload_cmd = \"grep -q 1 $ROOT/out/a || {{ {}; false; }}\"\non_reload_failure = \"rollback\"",
+        gate.command()
+    );
+    env.simple_with("a", r#"{{getv "/k"}}"#, &reload);
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/a", "1");
+    metad.put("/k", "2");
+    gate.wait_started(1);
+    let mut shell = std::process::Command::new("/bin/sh");
+    let lock = env.path("etc/.confd.lock");
+    shell.args(["-c", &hold(&lock.to_string_lossy())]);
+    let holder = Holder::start(shell).expect("the lock");
+    gate.open();
+    daemon.wait_log("ERROR");
+    thread::sleep(Duration::from_millis(3000));
+    assert_eq!(fs::read_to_string(env.path("out/a")).unwrap(), "2");
+    drop(holder);
+    let start = Instant::now();
+    env.wait_content("out/a", "1");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!(daemon.stop(), Some(0));
 }

@@ -457,6 +457,7 @@ impl Agent {
             self.give_up_renderings(now);
             self.hold_groups();
             self.settle_units(now);
+            self.give_way();
             if !self.step(now) {
                 self.inspect_next(now);
                 let is_onetime = self.config.mode == Mode::Onetime;

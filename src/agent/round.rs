@@ -75,7 +75,7 @@ impl Agent {
     }
 
     /// Returns true if the conf.d file of a resource can be used as it is now.
-    fn is_readable(&self, slot: &Slot) -> bool {
+    pub(super) fn is_readable(&self, slot: &Slot) -> bool {
         !self.broken.contains_key(slot.resource.path())
     }
 

@@ -122,6 +122,10 @@ pub(super) struct Slot {
     pub outrun: u32,
     /// How often in a row what was in progress was dropped for something newer.
     pub dropped: u32,
+    /// How often in a row the block of another resource was swapped into the file before its own.
+    pub overtaken: u32,
+    /// It waits for another block of the same file, which was overtaken again and again.
+    pub gives_way: bool,
     /// `-onetime`: a reload before it has run since it was last looked at.
     pub is_behind: bool,
     /// `-onetime`: how often it was looked at again because of reloads.
@@ -163,6 +167,8 @@ impl Slot {
             has_news: false,
             outrun: 0,
             dropped: 0,
+            overtaken: 0,
+            gives_way: false,
             is_behind: false,
             catch_ups: 0,
             minds_dest: false,
@@ -244,7 +250,7 @@ impl Slot {
             _ => false,
         };
         let is_proven = self.reloading.is_none() && !self.is_unproven;
-        is_waiting && is_proven && self.shadowed_by.is_none()
+        is_waiting && is_proven && self.shadowed_by.is_none() && !self.gives_way
     }
 
     /// True when nothing is in progress that ends by itself.
@@ -321,6 +327,7 @@ impl Slot {
         self.is_announced = false;
         self.outrun = 0;
         self.dropped = 0;
+        self.overtaken = 0;
         self.held = None;
         self.failure = None;
         if self.reload_failure.is_none() {
@@ -355,6 +362,7 @@ impl Slot {
     /// The block of another resource was swapped into the file since the new one was composed from
     /// it: it is composed again, at once.
     pub(super) fn compose_after_another(&mut self, now: Instant) {
+        self.overtaken += 1;
         let dest = self.resource.shown_dest().display();
         log::debug(format_args!(
             "{dest} has another block now; this one is put into it"
@@ -383,6 +391,7 @@ impl Slot {
     pub(super) fn fail_within(&mut self, error: &Error, lines: &mut usize, now: Instant) {
         self.state = State::Idle;
         self.dropped = 0;
+        self.overtaken = 0;
         self.failure = Some(error.redacted());
         self.log_failure(error, lines);
         if !self.is_once {

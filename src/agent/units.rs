@@ -10,12 +10,16 @@ use super::made::file_of_part;
 use super::slot::{MOST_DROPPED, Slot, Staged, State};
 use super::watchdog::Step;
 use super::{Agent, Phase};
+use crate::config::Mode;
 use crate::error::Result;
 use crate::log;
 use crate::resource::pending::Record;
 use crate::resource::stage::Target;
 use crate::resource::stage::unit::{Plan, Reason, Unit, forget_rejection, rejected, rejection};
 use crate::resource::{Ownership, Prepared, Stamp};
+
+/// After so many swaps of other blocks before its own, a block goes first.
+const MOST_OVERTAKEN: u32 = 3;
 
 /// The standing of a unit: what it is, or is to become.
 #[derive(Debug, PartialEq, Eq)]
@@ -293,6 +297,30 @@ impl Agent {
             } else {
                 slot.compose_again(now);
             }
+        }
+    }
+
+    /// Sees to it that blocks which change all the time do not keep another one of the same file
+    /// old: the one that was overtaken most goes first.
+    pub(super) fn give_way(&mut self) {
+        let is_next = |slot: &Slot| {
+            let is_usable =
+                slot.shadowed_by.is_none() && slot.place.is_some() && self.is_readable(slot);
+            slot.overtaken >= MOST_OVERTAKEN && is_usable && (slot.due.is_some() || slot.has_work())
+        };
+        let next = self.slots.iter().filter(|(_, slot)| is_next(slot));
+        let next = next.max_by_key(|(_, slot)| slot.overtaken);
+        let next = next.filter(|_| self.config.mode != Mode::Onetime);
+        let next = next.map(|(path, slot)| {
+            let unit = slot.resource.unit().map(str::to_owned);
+            (path.clone(), slot.place.clone(), unit)
+        });
+        for (path, slot) in &mut self.slots {
+            slot.gives_way = next.as_ref().is_some_and(|(next, place, unit)| {
+                let is_together =
+                    path == next || (unit.is_some() && slot.resource.unit() == unit.as_deref());
+                slot.place == *place && slot.resource.marker().is_some() && !is_together
+            });
         }
     }
 

@@ -102,3 +102,37 @@ fn old_files_come_back_once_the_lock_is_free() {
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn a_block_that_changes_all_the_time_does_not_keep_another_one_old() {
+    let metad = Metad::start(json!({"a": "0", "b": "0"}));
+    let env = Env::with_metad(&metad);
+    for (name, check) in [("a", 0.3), ("b", 0.6)] {
+        env.template(
+            &format!("{name}.tmpl"),
+            &format!("{name} {{{{getv \"/{name}\"}}}}\n"),
+        );
+        env.resource(
+            &format!("{name}.toml"),
+            &format!(
+                "[template]\nsrc = \"{name}.tmpl\"\ndest = \"$ROOT/out/hosts\"\nkeys = [\"/\"]\n\
+                 block = \"{name}\"\ncheck_cmd = \"sleep {check}\"\n"
+            ),
+        );
+    }
+    let daemon = env.daemon(&["-watch"]);
+    let has = |line: &str| env.lines("out/hosts").iter().any(|one| one == line);
+    until("both are there", || has("a 0") && has("b 0"));
+    let mut version = 0;
+    let change = || {
+        version += 1;
+        metad.put("/a", &version.to_string());
+        if version == 3 {
+            metad.put("/b", "1");
+        }
+    };
+    meanwhile("the other is new", 100, change, || has("b 1"));
+    let last = format!("a {version}");
+    until("it is new itself", || has(&last));
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -57,7 +57,6 @@ use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::platform::{self, Signal};
-use crate::random;
 use crate::resource::command;
 use crate::tree::Tree;
 
@@ -415,17 +414,6 @@ impl Agent {
         }
         self.renew_queued(at);
         self.tree = Some(tree);
-    }
-
-    /// `settle`: when metadata has been quiet for so long, but not put off without end; `splay`:
-    /// then some time at random.
-    fn when_to_apply(&mut self, now: Instant) -> Instant {
-        if self.tree.is_none() || self.config.mode == Mode::Onetime {
-            return now;
-        }
-        let settle = self.config.settle;
-        let since = *self.unsettled.get_or_insert(now);
-        (now + settle).min(since + settle * 10) + random::up_to(self.config.splay)
     }
 
     fn take_fetch_error(&mut self, error: &Error, last: bool) {

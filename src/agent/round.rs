@@ -15,6 +15,7 @@ use super::{Agent, Phase};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::log;
+use crate::random;
 use crate::resource::{Rendered, SETTLED};
 use crate::tree::Tree;
 
@@ -48,6 +49,20 @@ impl Round {
 }
 
 impl Agent {
+    /// `settle`: when metadata has been quiet for so long, but not put off without end; `splay`:
+    /// then some time at random.
+    pub(super) fn when_to_apply(&mut self, now: Instant) -> Instant {
+        if self.tree.is_none() || self.config.mode == Mode::Onetime {
+            return now;
+        }
+        let settle = self.config.settle;
+        // A series about which nothing is to be done is over.
+        let has_due = self.slots.values().any(|slot| slot.due.is_some());
+        let since = self.unsettled.filter(|_| has_due).unwrap_or(now);
+        self.unsettled = Some(since);
+        (now + settle).min(since + settle * 10) + random::up_to(self.config.splay)
+    }
+
     /// True when a round is to begin.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.tree.is_some()

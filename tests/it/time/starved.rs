@@ -136,3 +136,24 @@ fn a_block_that_changes_all_the_time_does_not_keep_another_one_old() {
     until("it is new itself", || has(&last));
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn metadata_settles_although_other_metadata_has_changed_long_before() {
+    let settle = Duration::from_millis(150);
+    let metad = Metad::start(json!({"k": "0", "other": "0"}));
+    let mut env = Env::with_metad(&metad);
+    env.settings("settle = \"150ms\"");
+    env.simple_with("a", r#"{{getv "/k"}}"#, "");
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/a", "0");
+    // conf.d is not young any more, so that it is not read again.
+    thread::sleep(Duration::from_millis(3400));
+    metad.put("/other", "1");
+    // Longer than metadata is waited for that never settles.
+    thread::sleep(settle * 11);
+    let start = Instant::now();
+    metad.put("/k", "1");
+    env.wait_content("out/a", "1");
+    assert!(start.elapsed() >= settle, "{:?}", start.elapsed());
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -90,11 +90,11 @@ impl Agent {
         }
         self.interval_at = now + self.config.interval;
         let is_watching = self.config.mode == Mode::Watch;
-        for slot in self.slots.values_mut() {
+        // What is about to be swapped is not older than that.
+        for slot in self.slots.values_mut().filter(|slot| slot.is_at_rest()) {
             if is_watching && !slot.resource.reconciles() {
                 slot.inspect(now);
-            } else if slot.is_at_rest() {
-                // What is about to be swapped is not older than that.
+            } else {
                 slot.wake(now);
             }
         }

@@ -25,6 +25,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long resources that share a reload command wait for each other's checks.
 const SHARED_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a file waits for those that share its reload command, in all: where one after the other
+/// changes, there is always one that is being checked.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
 /// An apply in progress.
 #[derive(Debug)]
 pub(super) struct Apply {
@@ -38,7 +42,11 @@ pub(super) struct Waits<'a>(BTreeMap<&'a str, Instant>);
 
 impl Waits<'_> {
     fn until(&self, slot: &Slot) -> Option<Instant> {
-        self.0.get(slot.resource.shared_reload()?).copied()
+        let until = *self.0.get(slot.resource.shared_reload()?)?;
+        match &slot.state {
+            State::Checked(staged) => Some(until.min(staged.since + LONGEST_WAIT)),
+            _ => Some(until),
+        }
     }
 
     pub(super) fn hold(&self, slot: &Slot, now: Instant) -> bool {

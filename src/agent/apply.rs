@@ -14,6 +14,7 @@ use super::slot::{Origin, Slot, Staged, State};
 use super::units::Synced;
 use super::watchdog::Step;
 use super::{Agent, Event, Phase};
+use crate::config::Mode;
 use crate::log;
 use crate::platform::{Announcement, Lock};
 use crate::resource::pending::Record;
@@ -28,10 +29,14 @@ const SHARED_GRACE: Duration = Duration::from_secs(10);
 /// How long a file waits for those that share its reload command, in all: where one after the other
 /// changes, there is always one that is being checked.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// After an apply that held the lock for longer than this, others get it for an eighth of that time
+/// before it is taken again.
+const LONG_HOLD: Duration = Duration::from_millis(500);
 
 /// An apply in progress.
 #[derive(Debug)]
 pub(super) struct Apply {
+    since: Instant,
     /// None where nothing is changed, or the file system of confdir has no locks.
     lock: Option<Lock>,
     directories: Directories,
@@ -117,6 +122,7 @@ impl Agent {
         self.drop_outdated(has_refetched, now);
         self.hold_groups();
         let mut apply = Apply {
+            since: now,
             lock,
             directories: Directories::default(),
         };
@@ -353,7 +359,11 @@ impl Agent {
             // the old ones back.
             log::warning(error.chain());
         }
+        let held = apply.since.elapsed();
         drop(apply);
+        if held > LONG_HOLD && self.config.mode != Mode::Onetime {
+            self.lock_from = Instant::now() + held / 8;
+        }
     }
 
     /// The staged files that are checked and need not wait for others.

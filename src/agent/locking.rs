@@ -28,11 +28,11 @@ pub(super) struct Locking {
 }
 
 impl Locking {
-    /// To be tried at once.
-    pub(super) fn new(now: Instant) -> Locking {
+    /// To be tried at once, but not before `from`.
+    pub(super) fn new(now: Instant, from: Instant) -> Locking {
         Locking {
             since: now,
-            retry: now,
+            retry: now.max(from),
             has_waited: false,
             is_refetching: false,
             has_refetched: false,
@@ -43,7 +43,7 @@ impl Locking {
     pub(super) fn refetched(now: Instant) -> Locking {
         Locking {
             has_refetched: true,
-            ..Locking::new(now)
+            ..Locking::new(now, now)
         }
     }
 

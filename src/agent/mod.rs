@@ -232,6 +232,8 @@ struct Agent {
     made_logged: Option<String>,
     /// It was logged that there are no resources.
     is_empty_logged: bool,
+    /// Others may take the lock until then.
+    lock_from: Instant,
     /// The last line logged about the lock.
     lock_logged: Option<String>,
     /// `-onetime`: something was swapped since the last round began.
@@ -290,6 +292,7 @@ impl Agent {
             unit_logged: None,
             made_logged: None,
             is_empty_logged: false,
+            lock_from: now,
             lock_logged: None,
             has_swapped: false,
             gave_up: false,
@@ -467,7 +470,7 @@ impl Agent {
         }
         match &self.phase {
             Phase::Idle if self.is_to_be_applied(now) => {
-                self.phase = Phase::Locking(Locking::new(now));
+                self.phase = Phase::Locking(Locking::new(now, self.lock_from));
                 true
             }
             Phase::Idle if self.is_due(now) => {
@@ -478,7 +481,7 @@ impl Agent {
             Phase::Rendering(_) => {
                 if self.go_on_rendering(now) {
                     self.phase = if self.is_to_be_applied(now) {
-                        Phase::Locking(Locking::new(now))
+                        Phase::Locking(Locking::new(now, self.lock_from))
                     } else {
                         Phase::Idle
                     };

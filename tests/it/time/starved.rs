@@ -157,3 +157,24 @@ fn metadata_settles_although_other_metadata_has_changed_long_before() {
     assert!(start.elapsed() >= settle, "{:?}", start.elapsed());
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn a_one_time_run_gets_the_lock_beside_a_daemon_whose_checks_never_stop() {
+    let metad = Metad::start(json!({"k": "0"}));
+    let env = Env::with_metad(&metad);
+    let settings = env.read("etc/confd.toml").replace("\"1s\"", "\"30s\"");
+    env.put("etc/confd.toml", &settings);
+    env.simple_with("a", r#"{{getv "/k"}}"#, "check_cmd = \"sleep 1.5\"");
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/a", "0");
+    let mut run = env.start(env.command(&["-config-file", "$ROOT/etc/confd.toml", "-onetime"]));
+    let mut version = 0;
+    until("the one-time run has ended", || {
+        version += 1;
+        metad.put("/k", &version.to_string());
+        thread::sleep(Duration::from_millis(100));
+        !run.is_running()
+    });
+    assert_eq!(run.wait_exit().code(), Some(0), "{}", run.log());
+    assert_eq!(daemon.stop(), Some(0));
+}

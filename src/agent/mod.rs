@@ -232,6 +232,8 @@ struct Agent {
     made_logged: Option<String>,
     /// It was logged that there are no resources.
     is_empty_logged: bool,
+    /// How many rounds have begun in a row before a reload that is due.
+    passed_rounds: u32,
     /// Others may take the lock until then.
     lock_from: Instant,
     /// The last line logged about the lock.
@@ -292,6 +294,7 @@ impl Agent {
             unit_logged: None,
             made_logged: None,
             is_empty_logged: false,
+            passed_rounds: 0,
             lock_from: now,
             lock_logged: None,
             has_swapped: false,

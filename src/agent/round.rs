@@ -25,6 +25,9 @@ const SHORT_GRACE: Duration = Duration::from_millis(100);
 /// A rendering that has not returned after this time has failed.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How many rounds in a row may begin before a reload that is due.
+const MOST_PASSED: u32 = 3;
+
 /// The lines of the log that the failed renderings of one round may take. After these each has one.
 const LINES: usize = 90;
 /// The lines of one that the round has not waited for.
@@ -114,10 +117,7 @@ impl Agent {
             return;
         };
         self.rounds += 1;
-        if self.config.mode != Mode::Onetime {
-            // Where changes never stop, a file would always be on its way to the next swap.
-            self.go_on_reloading(now);
-        }
+        self.start_passed_reloads(now);
         self.watchdog.enter(Step::Read, &self.config.confdir);
         self.apply_from = None;
         self.unsettled = None;
@@ -152,6 +152,21 @@ impl Agent {
             started: now,
             lines: LINES,
         });
+    }
+
+    /// Starts the reloads that several rounds in a row have passed over: where changes never stop,
+    /// their files would always be on the way to the next swap.
+    fn start_passed_reloads(&mut self, now: Instant) {
+        let is_waiting = self.reloads.next_due().is_some_and(|due| due <= now);
+        if !is_waiting || self.config.mode == Mode::Onetime {
+            self.passed_rounds = 0;
+            return;
+        }
+        self.passed_rounds += 1;
+        if self.passed_rounds > MOST_PASSED {
+            self.passed_rounds = 0;
+            self.go_on_reloading(now);
+        }
     }
 
     /// Starts what is to be rendered; true when all is done or left to itself.

@@ -304,9 +304,11 @@ impl Agent {
     /// old: the one that was overtaken most goes first.
     pub(super) fn give_way(&mut self) {
         let is_next = |slot: &Slot| {
-            let is_usable =
-                slot.shadowed_by.is_none() && slot.place.is_some() && self.is_readable(slot);
-            slot.overtaken >= MOST_OVERTAKEN && is_usable && (slot.due.is_some() || slot.has_work())
+            slot.overtaken >= MOST_OVERTAKEN
+                && slot.shadowed_by.is_none()
+                && slot.place.is_some()
+                && self.is_readable(slot)
+                && (slot.due.is_some() || slot.has_work())
         };
         let next = self.slots.iter().filter(|(_, slot)| is_next(slot));
         let next = next.max_by_key(|(_, slot)| slot.overtaken);

@@ -11,8 +11,9 @@ use crate::env::{Env, until};
 use crate::metad::Metad;
 use crate::security::lock::{Holder, has_flock, hold};
 
-/// How long something may take that waits for nothing any more.
-const SOON: Duration = Duration::from_secs(6);
+/// How long something may take that waits for nothing any more, on a machine that stands still for a
+/// while.
+const SOON: Duration = Duration::from_secs(15);
 
 /// Does something again and again, `pause` apart, until `done`.
 fn meanwhile(what: &str, pause: u64, mut act: impl FnMut(), done: impl Fn() -> bool) {

@@ -4,7 +4,7 @@
 //! The lock is held for that and for at most [`GRACE`] of checks. What is checked for longer is
 //! swapped by itself when its check ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -158,11 +158,12 @@ impl Agent {
 
     /// Drops what was rendered from a tree that is not the newest any more, if it would be
     /// different now and the files may be newer already, or if the tree was fetched again because
-    /// of a wait.
+    /// of a wait; and what is swapped with it.
     fn drop_outdated(&mut self, has_refetched: bool, now: Instant) {
         let (Some(tree), current) = (&self.tree, self.generation()) else {
             return;
         };
+        let mut groups = BTreeSet::new();
         for slot in self.slots.values_mut() {
             let (inputs, origin, is_new) = match &mut slot.state {
                 State::Rendered(rendered, origin) => (&mut rendered.inputs, origin, true),
@@ -174,6 +175,13 @@ impl Agent {
             if inputs.follow(tree) {
                 origin.noted = self.noted;
             } else if (has_refetched && is_new) || self.freshness.is_stale(origin.noted, current) {
+                slot.drop_work();
+                slot.wake(now);
+                groups.extend(slot.resource.unit().map(str::to_owned));
+            }
+        }
+        for slot in self.slots.values_mut() {
+            if slot.has_work() && slot.is_in_group(&groups) {
                 slot.drop_work();
                 slot.wake(now);
             }

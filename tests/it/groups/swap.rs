@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use serde_json::json;
 
 use crate::env::{Env, Run, until};
 use crate::metad::Metad;
+use crate::security::lock::{Holder, has_flock, hold};
 
 const GROUP: &str = "group = \"kafka\"";
 const RELOAD: &str = "reload_cmd = \"echo `cat $ROOT/out/a $ROOT/out/b` >> $ROOT/reloads\"";
@@ -315,4 +317,38 @@ fn beside_an_owner_group_is_the_group_of_that() {
     let run = env.onetime();
     run.expect_code(1);
     assert_eq!(env.read("out/a"), "1", "{}", run.stderr);
+}
+
+#[test]
+fn what_changes_while_the_lock_is_awaited_changes_with_its_group() {
+    let test = "what_changes_while_the_lock_is_awaited_changes_with_its_group";
+    if !has_flock(test) {
+        return;
+    }
+    let metad = Metad::start(json!({"a": "0", "b": "0"}));
+    let env = Env::with_metad(&metad);
+    for name in ["a", "b"] {
+        let template = format!("{{{{getv \"/{name}\"}}}}");
+        env.simple_with(name, &template, &format!("{GROUP}\n{RELOAD}"));
+    }
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_lines("reloads", 1);
+    metad.wait_idle();
+    let mut shell = Command::new("/bin/sh");
+    let lock = env.path("etc/.confd.lock");
+    shell.args(["-c", &hold(&lock.to_string_lossy())]);
+    let holder = Holder::start(shell).expect("the lock");
+    metad.set(json!({"a": "1", "b": "1"}));
+    daemon.wait_log("holds the lock");
+    metad.put("/a", "2");
+    metad.wait_idle();
+    drop(holder);
+    env.wait_content("out/a", "2");
+    env.wait_lines("reloads", 2);
+    assert_eq!(env.reloads(), ["00", "21"], "{}", daemon.log());
+    let log = daemon.log();
+    let last = |what: &str| log.rfind(what).expect("a line");
+    let is_together = last("out/a out of sync") < last("out/b has been updated");
+    assert!(is_together, "b was swapped alone: {log}");
+    assert_eq!(daemon.stop(), Some(0));
 }

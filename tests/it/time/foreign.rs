@@ -133,7 +133,9 @@ fn settings_that_change_often_leave_one_thread_and_one_connection() {
     until("the connections of earlier settings are closed", || {
         metad.open_connections() == 1
     });
-    assert_eq!(daemon.status("Threads:"), threads);
+    until("the threads of earlier settings have ended", || {
+        daemon.status("Threads:") == threads
+    });
     metad.put("/k", "1");
     env.wait_content("out/app", "1");
 }

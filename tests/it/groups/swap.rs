@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use serde_json::json;
 
 use crate::env::{Env, Run, until};
 use crate::metad::Metad;
-use crate::security::lock::{Holder, has_flock, hold};
+use crate::security::lock::{Holder, has_flock};
 
 const GROUP: &str = "group = \"kafka\"";
 const RELOAD: &str = "reload_cmd = \"echo `cat $ROOT/out/a $ROOT/out/b` >> $ROOT/reloads\"";
@@ -334,10 +333,7 @@ fn what_changes_while_the_lock_is_awaited_changes_with_its_group() {
     let daemon = env.daemon(&["-watch"]);
     env.wait_lines("reloads", 1);
     metad.wait_idle();
-    let mut shell = Command::new("/bin/sh");
-    let lock = env.path("etc/.confd.lock");
-    shell.args(["-c", &hold(&lock.to_string_lossy())]);
-    let holder = Holder::start(shell).expect("the lock");
+    let holder = Holder::of_confdir(&env);
     metad.set(json!({"a": "1", "b": "1"}));
     daemon.wait_log("holds the lock");
     metad.put("/a", "2");

@@ -25,6 +25,12 @@ impl Holder {
         (line == "held\n").then_some(holder)
     }
 
+    /// Holds the lock of confdir.
+    pub(crate) fn of_confdir(env: &Env) -> Holder {
+        let shell = env.command_of("/bin/sh", &["-c", &hold("$ROOT/etc/.confd.lock")]);
+        Holder::start(shell).expect("the lock")
+    }
+
     /// The process that was started.
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()

@@ -32,6 +32,14 @@ fn mount(env: &Env, test: &str) -> Option<&'static str> {
     Some(MOUNT)
 }
 
+/// A resource whose dest is on the file system that does not answer, and one that works.
+fn put_dead_and_app(env: &Env) {
+    env.template("dead.tmpl", "x");
+    let lines = "src = \"dead.tmpl\"\ndest = \"$ROOT/hang/dead\"\n";
+    env.resource("0-dead.toml", &format!("[template]\n{lines}"));
+    env.simple("app", r#"{{getv "/k"}}"#);
+}
+
 #[test]
 fn a_dest_on_a_file_system_that_does_not_answer_fails_its_own_resource_only() {
     let test = "a_dest_on_a_file_system_that_does_not_answer";
@@ -40,10 +48,7 @@ fn a_dest_on_a_file_system_that_does_not_answer_fails_its_own_resource_only() {
     let Some(mounts) = mount(&env, test) else {
         return;
     };
-    env.template("dead.tmpl", "x");
-    let lines = "src = \"dead.tmpl\"\ndest = \"$ROOT/hang/dead\"\n";
-    env.resource("0-dead.toml", &format!("[template]\n{lines}"));
-    env.simple("app", r#"{{getv "/k"}}"#);
+    put_dead_and_app(&env);
     let mounts = env.expand(mounts);
     let Some(mut daemon) = watch_with_mounts(&env, test, &mounts, &[]) else {
         return;
@@ -81,10 +86,7 @@ fn a_rendering_that_hangs_has_failed_even_if_a_hup_came_meanwhile() {
     let Some(mounts) = mount(&env, test) else {
         return;
     };
-    env.template("dead.tmpl", "x");
-    let lines = "src = \"dead.tmpl\"\ndest = \"$ROOT/hang/dead\"\n";
-    env.resource("0-dead.toml", &format!("[template]\n{lines}"));
-    env.simple("app", r#"{{getv "/k"}}"#);
+    put_dead_and_app(&env);
     let fixed = ["-config-file", "$ROOT/etc/confd.toml", "-onetime"];
     let Some(command) = env.command_with_mounts(test, &env.expand(mounts), &fixed) else {
         return;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::env::{Env, until};
 use crate::metad::Metad;
-use crate::security::lock::{Holder, has_flock, hold};
+use crate::security::lock::{Holder, has_flock};
 
 /// How long something may take that waits for nothing any more, on a machine that stands still for a
 /// while.
@@ -89,10 +89,7 @@ fn old_files_come_back_once_the_lock_is_free() {
     env.wait_content("out/a", "1");
     metad.put("/k", "2");
     gate.wait_started(1);
-    let mut shell = std::process::Command::new("/bin/sh");
-    let lock = env.path("etc/.confd.lock");
-    shell.args(["-c", &hold(&lock.to_string_lossy())]);
-    let holder = Holder::start(shell).expect("the lock");
+    let holder = Holder::of_confdir(&env);
     gate.open();
     daemon.wait_log("ERROR");
     thread::sleep(Duration::from_millis(3000));

@@ -218,19 +218,43 @@ pub(crate) fn tried(confdir: &Path) -> BTreeSet<String> {
     texts.filter_map(name).collect()
 }
 
+/// A record as it lies on the disk, without the lock.
+struct Stored {
+    parsed: Parsed,
+    /// Why the old files come back, or have come back.
+    reason: Option<Reason>,
+    is_undone: bool,
+}
+
+impl Stored {
+    /// None if it is damaged, or if this user may not read it.
+    fn read(path: &Path) -> Option<Stored> {
+        let text = fs::read_to_string(path).ok()?;
+        let mut lines = text.lines();
+        let parsed = from_json(&serde_json::from_str(lines.next()?).ok()?)?;
+        let reason = |line: &str| Reason::from_line(line.strip_prefix("undo ")?);
+        Some(Stored {
+            parsed,
+            reason: lines.clone().find_map(reason),
+            is_undone: lines.any(|line| line == "undone"),
+        })
+    }
+
+    fn all(confdir: &Path) -> impl Iterator<Item = Stored> {
+        let paths = records(confdir).into_iter();
+        paths.filter_map(|path| Stored::read(&path))
+    }
+}
+
 /// The files that were made for blocks which are tried out.
 pub(super) fn made_for_blocks(confdir: &Path) -> BTreeSet<PathBuf> {
-    let texts = records(confdir).into_iter();
-    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
-    let parts = texts.filter_map(|text| {
-        let mut lines = text.lines();
-        let json = serde_json::from_str(lines.next()?).ok()?;
-        let (.., parts) = from_json(&json)?;
-        (!lines.any(|line| line == "undone")).then_some(parts)
+    let tried = Stored::all(confdir).filter(|record| !record.is_undone);
+    let parts = tried.flat_map(|Stored { parsed, .. }| {
+        let (.., parts) = parsed;
+        parts
     });
     let is_made = |part: &RecordedPart| part.lines.as_ref().is_some_and(|lines| lines.is_made);
-    let made = parts.flatten().filter(is_made);
-    made.map(|part| part.dest).collect()
+    parts.filter(is_made).map(|part| part.dest).collect()
 }
 
 /// Why these renderings of a unit were put back, if it was with these reload commands: pairs of a
@@ -241,11 +265,8 @@ pub(crate) fn rejection(
     renderings: &BTreeSet<(PathBuf, String)>,
     commands: &BTreeSet<String>,
 ) -> Option<Reason> {
-    let path = record_path(confdir, unit);
-    let text = fs::read_to_string(path).ok()?;
-    let mut lines = text.lines();
-    let json = serde_json::from_str(lines.next()?).ok()?;
-    let (_, _, reloads, _, parts) = from_json(&json)?;
+    let record = Stored::read(&record_path(confdir, unit))?;
+    let (_, _, reloads, _, parts) = record.parsed;
     let parts = parts.into_iter();
     let parts = parts.map(|part| (part.dest, part.rendered));
     let reloads = reloads.into_iter().map(|record| record.command);
@@ -254,36 +275,27 @@ pub(crate) fn rejection(
     {
         return None;
     }
-    lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?))
+    record.reason
 }
 
 /// Why the file of this resource, by its name below confdir, was put back; none if it was not, or
 /// if this user may not read the records. Needs no lock.
 pub(crate) fn why_undone(confdir: &Path, member: &Path) -> Option<Reason> {
-    records(confdir).into_iter().find_map(|path| {
-        let text = fs::read_to_string(path).ok()?;
-        let mut lines = text.lines();
-        let json = serde_json::from_str(lines.next()?).ok()?;
-        let (_, members, ..) = from_json(&json)?;
+    Stored::all(confdir).find_map(|Stored { parsed, reason, .. }| {
+        let (_, members, ..) = parsed;
         let is_member = members.iter().any(|path| path.ends_with(member));
-        let reason = lines.find_map(|line| Reason::from_line(line.strip_prefix("undo ")?));
         reason.filter(|_| is_member)
     })
 }
 
 /// The units that were put back, with the names of their resources.
 pub(crate) fn rejected(confdir: &Path) -> Vec<(String, BTreeSet<PathBuf>)> {
-    let texts = records(confdir).into_iter();
-    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
-    let rejected = texts.filter_map(|text| {
-        let mut lines = text.lines();
-        let json = serde_json::from_str(lines.next()?).ok()?;
-        let (unit, members, ..) = from_json(&json)?;
-        lines
-            .any(|line| line == "undone")
-            .then_some((unit, members))
+    let undone = Stored::all(confdir).filter(|record| record.is_undone);
+    let units = undone.map(|Stored { parsed, .. }| {
+        let (unit, members, ..) = parsed;
+        (unit, members)
     });
-    rejected.collect()
+    units.collect()
 }
 
 /// Forgets what was put back of a unit: its files are right by now.

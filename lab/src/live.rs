@@ -21,7 +21,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(1);
 /// As many pages can listen.
 const MOST_PAGES: usize = 64;
-/// What a page is told that makes room for another one.
+/// The event for a page that makes room for another one.
 const FULL: &[u8] = b"event: full\ndata: \n\n";
 
 /// The head of an answer that does not end.
@@ -36,7 +36,7 @@ pub(crate) struct Pages(Mutex<Vec<TcpStream>>);
 impl Pages {
     /// Takes one more, and tells it what was saved last; the one that came first makes room for it.
     pub(crate) fn add(&self, mut page: TcpStream, lab: &Lab) {
-        // A change from here on is told to it, too.
+        // Locked first, so that no change is missed between the answer and the list.
         let mut pages = lock(&self.0);
         let first = [HEAD, change(lab).as_bytes()].concat();
         if page.write_all(&first).is_err() {

@@ -1,4 +1,4 @@
-//! Where outputs come from, as the page is told: actions, keys, files of items, and includes.
+//! The origins of outputs in the answers to the page: actions, keys, files of items, and includes.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What is not as it should be: images that cannot be read, and too many connections.
+//! Images that cannot be read, and too many connections.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -129,8 +129,7 @@ fn the_lock_is_waited_for_when_its_owner_holds_it() {
     env.simple("app", r#"{{getv "/k"}}"#);
     env.onetime().expect_code(0);
     fs::remove_file(env.path("out/app")).expect("removed");
-    let holder = Holder::start(env.command_of("/bin/sh", &["-c", &hold("$ROOT/etc/.confd.lock")]));
-    let holder = holder.expect("its owner may hold it");
+    let holder = Holder::of_confdir(&env);
     let mut waiting = env.daemon(&["-onetime"]);
     waiting.wait_log("another confd");
     assert!(waiting.is_running() && env.names("out").is_empty());

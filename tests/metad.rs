@@ -30,7 +30,7 @@ fn main() {
     for line in stdin().lines() {
         let line = line.expect("the input is text");
         match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
-            ["put", key, value] => metad.put(key, value),
+            ["put", key, value] => drop(metad.put(key, value)),
             ["delete", key] => metad.delete(key),
             ["fail", code] => {
                 let code = code.parse().expect("a status code");

@@ -8,11 +8,13 @@ use crate::env::{self, Daemon, Env};
 use crate::limits;
 use crate::metad::Metad;
 use crate::programs::Program;
-use crate::sample::{self, Entry, entry, in_turns};
+use crate::sample::{Entry, entry, in_turns};
 use crate::{RESOURCES, environments, name_of, tree};
 
 /// How long the idle daemons are watched.
 const IDLE: Duration = Duration::from_secs(60);
+/// The pause between two looks for a change. Without one, looking would take one of the cores.
+pub(crate) const LOOK: Duration = Duration::from_micros(50);
 /// After this time an agent that had something to do is idle.
 const SETTLED: Duration = Duration::from_secs(5);
 
@@ -45,13 +47,11 @@ fn change(metad: &Metad, env: &Env, value: &str) -> Duration {
 
 /// [`change`] without waiting for the next poll.
 fn change_value(metad: &Metad, env: &Env, value: &str) -> Duration {
-    let time = sample::timed(|| {
-        metad.put("/env/value", value);
-        // Looks without a pause, which costs one core: a pause would be measured as well.
-        while !has_value(env, 0, value) {
-            thread::yield_now();
-        }
-    });
+    let start = metad.put("/env/value", value);
+    while !has_value(env, 0, value) {
+        thread::sleep(LOOK);
+    }
+    let time = start.elapsed();
     for number in 1..RESOURCES {
         wait_value(env, number, value);
     }

@@ -7,6 +7,7 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::daemon::LOOK;
 use crate::env::{self, Daemon, Env};
 use crate::limits;
 use crate::metad::Metad;
@@ -85,12 +86,11 @@ pub(crate) fn one_of_many(programs: &[Program]) {
     for (program, (metad, env)) in programs.iter().zip(&places) {
         let measure = move |turn: usize| {
             let (number, value) = (turn * 7 % MANY, format!("{}", turn + 1));
-            let time = sample::timed(|| {
-                metad.put(&format!("/env/p{number}"), &value);
-                while !has(env, number, &value) {
-                    thread::yield_now();
-                }
-            });
+            let start = metad.put(&format!("/env/p{number}"), &value);
+            while !has(env, number, &value) {
+                thread::sleep(LOOK);
+            }
+            let time = start.elapsed();
             metad.wait_idle();
             time
         };

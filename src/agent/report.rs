@@ -195,7 +195,10 @@ impl Agent {
                 None => bare_entry(&conf_d, path, condition),
             });
         }
-        resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
+        // Mostly they are in this order already.
+        if !resources.is_sorted_by(|one, other| one.file <= other.file) {
+            resources.sort_unstable_by(|one, other| one.file.cmp(&other.file));
+        }
         Report {
             metadata: self.metadata.clone(),
             fetch_error: self.fetch_error.clone(),

@@ -1,7 +1,8 @@
 //! Keeps the slots in step with the files below conf.d: new and changed ones are read, deleted ones
 //! dropped, broken ones tried again with growing pauses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ impl Agent {
         if found.is_empty() && self.slots.is_empty() {
             self.log_empty();
         }
-        for (path, stamp) in &found {
+        for (path, stamp) in self.changed_files(&found) {
             self.refresh(path, *stamp, now);
         }
         let there: BTreeSet<&OsStr> = found.iter().map(|(path, _)| path.as_os_str()).collect();
@@ -63,6 +64,23 @@ impl Agent {
         }
         self.find_gone(now);
         self.find_shadowed(now);
+    }
+
+    /// Those of the files found, in the order of their paths, that may be news. The slots are in
+    /// that order as well, so that none is looked up.
+    fn changed_files<'f>(&self, found: &'f [(PathBuf, Stamp)]) -> Vec<&'f (PathBuf, Stamp)> {
+        let mut slots = self.slots.iter().peekable();
+        let is_changed = |(path, stamp): &&(PathBuf, Stamp)| {
+            let path = path.as_os_str();
+            while slots.next_if(|(key, _)| key.as_os_str() < path).is_some() {}
+            let known = slots.peek().filter(|(key, _)| key.as_os_str() == path);
+            known.is_none_or(|(_, slot)| !slot.stamp.still(stamp) || slot.reread)
+        };
+        if self.broken.is_empty() {
+            found.iter().filter(is_changed).collect()
+        } else {
+            found.iter().collect()
+        }
     }
 
     /// Once: there is nothing to do.
@@ -179,36 +197,37 @@ impl Agent {
     /// Of several resources with one dest the last in file order is applied, which is what remains
     /// in the original. A removal gives way to all others.
     pub(super) fn find_shadowed(&mut self, now: Instant) {
-        // Clean paths are one place when their bytes are the same.
-        let place = |slot: &Slot| match &slot.place {
-            Some(place) => place.clone().into_os_string(),
-            None => clean(slot.resource.dest()).into(),
-        };
-        let places: Vec<OsString> = self.slots.values().map(place).collect();
-        let mut makers: BTreeMap<&OsStr, Vec<(&Path, &Resource)>> = BTreeMap::new();
-        for (place, (path, slot)) in places.iter().zip(&self.slots) {
+        let mut makers: Vec<(Cow<'_, OsStr>, &Path, &Resource)> = Vec::new();
+        for (path, slot) in &self.slots {
             // A list makes no file itself.
             if !slot.resource.is_for_each() {
-                let maker = (path.as_path(), &*slot.resource);
-                makers.entry(place).or_default().push(maker);
+                makers.push((slot.place_of_dest(), path, &slot.resource));
             }
         }
-        // Different blocks of one file are not in each other's way.
-        let winner = |(place, (path, slot)): (&OsString, (&PathBuf, &Slot))| {
-            if slot.resource.is_for_each() {
-                return None;
+        // Those of one place stay in file order.
+        makers.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        let mut winners: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for rivals in makers.chunk_by(|(one, ..), (other, ..)| one == other) {
+            for (_, path, resource) in rivals.iter().filter(|_| rivals.len() > 1) {
+                let marker = resource.marker();
+                // Different blocks of one file are not in each other's way.
+                let rivals = rivals.iter().filter(|(.., other)| {
+                    let other = other.marker();
+                    marker.is_none() || other.is_none() || other == marker
+                });
+                // Of several that are greatest, the last.
+                let winner = rivals.max_by_key(|(.., other)| !other.is_gone());
+                if let Some((_, winner, _)) = winner
+                    && winner != path
+                {
+                    winners.push((path.to_path_buf(), winner.to_path_buf()));
+                }
             }
-            let marker = slot.resource.marker();
-            let rivals = makers.get(place.as_os_str())?.iter().filter(|(_, other)| {
-                let other = other.marker();
-                marker.is_none() || other.is_none() || other == marker
-            });
-            // Of several that are greatest, the last.
-            let (winner, _) = rivals.max_by_key(|(_, other)| !other.is_gone())?;
-            (*winner != path).then(|| winner.to_path_buf())
-        };
-        let winners: Vec<Option<PathBuf>> = places.iter().zip(&self.slots).map(winner).collect();
-        for ((path, slot), winner) in self.slots.iter_mut().zip(winners) {
+        }
+        for (path, slot) in &mut self.slots {
+            let is_of = |(loser, _): &(PathBuf, PathBuf)| loser.as_os_str() == path.as_os_str();
+            let winner = winners.iter().position(is_of);
+            let winner = winner.map(|at| winners.swap_remove(at).1);
             if slot.shadowed_by != winner {
                 slot.shadow(winner, path, now);
             }
@@ -217,6 +236,14 @@ impl Agent {
 }
 
 impl Slot {
+    /// The clean path of its file: two are one place when their bytes are the same.
+    fn place_of_dest(&self) -> Cow<'_, OsStr> {
+        match &self.place {
+            Some(place) => place.as_os_str().into(),
+            None => OsString::from(clean(self.resource.dest())).into(),
+        }
+    }
+
     /// Gives way to another resource with the same dest, or takes its place.
     fn shadow(&mut self, winner: Option<PathBuf>, path: &Path, now: Instant) {
         if let Some(winner) = &winner {

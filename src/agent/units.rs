@@ -194,12 +194,15 @@ impl Agent {
 
     /// The unit that a resource is swapped with; none for one that is swapped for itself.
     pub(super) fn unit_name(&self, path: &Path) -> Option<String> {
+        self.unit_of_slot(path, self.slots.get(path)?)
+    }
+
+    fn unit_of_slot(&self, path: &Path, slot: &Slot) -> Option<String> {
         // Below -root nothing of this machine is written, records among it.
-        let resource = &self
-            .slots
-            .get(path)
-            .filter(|_| !self.config.looks_only())?
-            .resource;
+        if self.config.looks_only() {
+            return None;
+        }
+        let resource = &slot.resource;
         let own = || {
             let rolls_back = resource.rolls_back() && self.runs_reloads();
             rolls_back.then(|| path.display().to_string())
@@ -421,7 +424,7 @@ impl Agent {
         let (mut settled, mut others) = (Vec::new(), BTreeSet::new());
         let live = self.slots.iter();
         for (path, slot) in live.filter(|(_, slot)| slot.shadowed_by.is_none()) {
-            if let Some(unit) = self.unit_name(path) {
+            if let Some(unit) = self.unit_of_slot(path, slot) {
                 if !slot.is_settled() {
                     others.insert(unit);
                 } else if slot.resource.rolls_back() {

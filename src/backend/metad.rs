@@ -4,7 +4,6 @@
 //! Of several nodes one is chosen at random and kept as long as it works; when it fails, a random
 //! other one takes its place. SRV records say by priority and weight which nodes come first.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,19 +35,23 @@ pub struct Metad {
     jitter: Duration,
     /// The last poll was not answered: the server may be quiet because nothing changed, or dead.
     in_doubt: bool,
-    /// The last answer: an equal one is not parsed again.
-    last: Option<Last>,
+    /// True when the first tree will be the last.
+    asked_once: bool,
+    /// The last tree: what is the same in the next answer is not parsed again.
+    last: Option<Arc<Tree>>,
 }
 
 impl Metad {
     /// The service at these nodes; nothing is asked yet. `jitter` is the time over which those ask
-    /// again whose polls were cut off at one moment, as by a server that restarts.
+    /// again whose polls were cut off at one moment, as by a server that restarts. When it is
+    /// `asked_once`, nothing is kept for a second tree.
     pub fn new(
         source: &Nodes,
         prefix: &str,
         limits: Limits,
         poll_limit: Duration,
         jitter: Duration,
+        asked_once: bool,
     ) -> Metad {
         let nodes = match source {
             Nodes::Urls(urls) => nodes_of(urls),
@@ -65,6 +68,7 @@ impl Metad {
             poll_limit,
             jitter,
             in_doubt: false,
+            asked_once,
             last: None,
         }
     }
@@ -135,11 +139,11 @@ impl Metad {
 
     /// The tree of a body; that of the last one when the bytes are the same.
     fn tree_of(&mut self, body: &[u8]) -> Result<Arc<Tree>, Problem> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.is_of(body)) {
-            return Ok(Arc::clone(&last.tree));
+        if self.asked_once {
+            return Tree::from_json(body).map(Arc::new).map_err(Problem::Other);
         }
-        let tree = Arc::new(Tree::from_json(body).map_err(Problem::Other)?);
-        self.last = Some(Last::new(body, Arc::clone(&tree)));
+        let tree = Tree::following(self.last.as_ref(), body).map_err(Problem::Other)?;
+        self.last = Some(Arc::clone(&tree));
         Ok(tree)
     }
 
@@ -172,33 +176,6 @@ impl Metad {
             self.current = order(&self.nodes).first().copied().unwrap_or(0);
         }
         Ok(())
-    }
-}
-
-/// The last answer: its tree, and the mark of its body, which would take as much memory as the
-/// tree.
-#[derive(Debug)]
-struct Last {
-    length: usize,
-    /// Made with a key that is drawn at random each time: no body can be made up that has the same.
-    hash: u64,
-    key: RandomState,
-    tree: Arc<Tree>,
-}
-
-impl Last {
-    fn new(body: &[u8], tree: Arc<Tree>) -> Last {
-        let key = RandomState::new();
-        Last {
-            length: body.len(),
-            hash: key.hash_one(body),
-            key,
-            tree,
-        }
-    }
-
-    fn is_of(&self, body: &[u8]) -> bool {
-        self.length == body.len() && self.hash == self.key.hash_one(body)
     }
 }
 

@@ -12,7 +12,7 @@ mod metad;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::{Config, Source};
+use crate::config::{Config, Mode, Source};
 use crate::error::Result;
 use crate::tree::Tree;
 
@@ -66,7 +66,9 @@ impl Backend {
             Source::Metad(nodes) => {
                 let limits = http::Limits::default();
                 let (poll_limit, jitter) = (config.poll_limit, config.jitter());
-                Backend::Metad(metad::Metad::new(nodes, prefix, limits, poll_limit, jitter))
+                let once = config.mode == Mode::Onetime;
+                let metad = metad::Metad::new(nodes, prefix, limits, poll_limit, jitter, once);
+                Backend::Metad(metad)
             }
             Source::File(paths) => Backend::File(file::Recorded::new(paths, config.poll_limit)),
             Source::Env => Backend::Env(env::Environment::new(prefix, config.poll_limit)),

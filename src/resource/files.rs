@@ -1,11 +1,12 @@
 //! The files of resources: those below conf.d, and where their templates are.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Stamp;
 use crate::error::{Error, Result};
+use crate::platform;
 
 /// The conf.d of `confdir`. Tools need one; to the agent, a missing one is an empty one.
 pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
@@ -24,30 +25,38 @@ pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
 /// directories are not entered.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    match fs::metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        // One that cannot be looked at is not an empty one.
-        Err(source) => return Err(Error::io("list", directory, source)),
-        Ok(_) => list_below(directory, &mut found, 0)?,
-    }
+    walk(directory, &mut |path, _| found.push(path))?;
     Ok(found)
 }
 
 /// [`list`], with their stamps.
 pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
-    let stamp = |path: PathBuf| {
+    let mut found = Vec::new();
+    walk(directory, &mut |path, entry| {
         // A link that leads nowhere, say: its problem is reported when it is loaded.
-        let metadata = fs::metadata(&path);
+        let metadata = platform::metadata_of(entry);
         let stamp = metadata.map_or(Stamp::UNKNOWN, |metadata| Stamp::of(&metadata));
-        (path, stamp)
-    };
-    Ok(list(directory)?.into_iter().map(stamp).collect())
+        found.push((path, stamp));
+    })?;
+    Ok(found)
+}
+
+/// Takes a file that was found.
+type Take<'t> = &'t mut dyn FnMut(PathBuf, &DirEntry);
+
+fn walk(directory: &Path, take: Take<'_>) -> Result<()> {
+    match fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // One that cannot be looked at is not an empty one.
+        Err(source) => Err(Error::io("list", directory, source)),
+        Ok(_) => walk_below(directory, take, 0),
+    }
 }
 
 /// Deeper directories than anybody makes on purpose.
 const DEEPEST: u32 = 64;
 
-fn list_below(directory: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<()> {
+fn walk_below(directory: &Path, take: Take<'_>, depth: u32) -> Result<()> {
     let list = |source| Error::io("list", directory, source);
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(list)? {
@@ -59,12 +68,12 @@ fn list_below(directory: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<
         let (path, kind) = (entry.path(), entry.file_type().map_err(list)?);
         if kind.is_dir() {
             if depth < DEEPEST {
-                list_below(&path, found, depth + 1)?;
+                walk_below(&path, take, depth + 1)?;
             }
         } else if name.as_encoded_bytes().ends_with(b"toml")
             && (kind.is_file() || fs::metadata(&path).map_or(true, |metadata| metadata.is_file()))
         {
-            found.push(path);
+            take(path, &entry);
         }
     }
     Ok(())

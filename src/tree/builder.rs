@@ -4,7 +4,9 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use super::{Dir, Leaf, Span, Tree, dir_order};
+use super::carried::Carried;
+use super::mark::Mark;
+use super::{Dir, DirId, Leaf, Span, Tree, dir_order, small};
 
 /// A tree in the making. Leaves of one directory must come in the order of their names, each name
 /// once; directories in any order, each name once.
@@ -16,6 +18,8 @@ pub(super) struct Builder {
     open_leaves: Vec<Leaf>,
     open_dirs: Vec<Dir>,
     open: Vec<Open>,
+    /// Where texts of an older tree stand in this one.
+    carried: Carried,
 }
 
 /// A directory whose entries are still coming.
@@ -24,6 +28,9 @@ struct Open {
     /// Where its entries begin in [`Builder::open_leaves`] and [`Builder::open_dirs`].
     first_leaf: usize,
     first_dir: usize,
+    /// Where those of the directories in it begin in the tree's arrays.
+    below_leaf: usize,
+    below_dir: usize,
     /// The leaves of the directory before this one, as far as they have not been passed: mostly
     /// they have the same names.
     model: Range<usize>,
@@ -34,13 +41,23 @@ struct Open {
 impl Builder {
     /// An empty root, with room for this much text.
     pub(super) fn new(text: usize) -> Builder {
+        Builder::with_capacity(text, 0, 0)
+    }
+
+    /// An empty root, with room for as much as an older tree has.
+    pub(super) fn like(older: &Tree) -> Builder {
+        Builder::with_capacity(older.text.len(), older.leaves.len(), older.dirs.len())
+    }
+
+    fn with_capacity(text: usize, leaves: usize, dirs: usize) -> Builder {
         let mut builder = Builder {
             text: String::with_capacity(text),
-            leaves: Vec::new(),
-            dirs: Vec::new(),
+            leaves: Vec::with_capacity(leaves),
+            dirs: Vec::with_capacity(dirs),
             open_leaves: Vec::new(),
             open_dirs: Vec::new(),
             open: Vec::new(),
+            carried: Carried::default(),
         };
         builder.open("");
         builder
@@ -54,6 +71,8 @@ impl Builder {
             name,
             first_leaf: self.open_leaves.len(),
             first_dir: self.open_dirs.len(),
+            below_leaf: self.leaves.len(),
+            below_dir: self.dirs.len(),
             model,
             last: 0..0,
         });
@@ -96,13 +115,49 @@ impl Builder {
     }
 
     fn store(&mut self, text: &str) -> Span {
-        let start = self.text.len();
-        self.text.push_str(text);
-        Span::new(start, self.text.len())
+        store(&mut self.text, text)
     }
 
-    /// Ends the innermost directory. One without any entry is no directory, unless it is the root.
-    pub(super) fn close(&mut self) {
+    /// Adds a directory of an older tree, with all that is in it, to the innermost one.
+    pub(super) fn copy(&mut self, older: &Tree, dir: DirId) {
+        let dir = older.dir(dir);
+        let text = dir.text();
+        let place = self.text.len();
+        self.text.push_str(older.str(text));
+        self.carried.insert(text, place);
+        let (leaves, dirs) = (dir.all_leaves(), dir.all_dirs());
+        let by = Shift {
+            leaves: shift(leaves.start, self.leaves.len()),
+            dirs: shift(dirs.start, self.dirs.len()),
+            text: shift(text.start as usize, place),
+        };
+        let first = self.leaves.len();
+        self.leaves
+            .extend_from_slice(older.leaves.get(leaves).unwrap_or_default());
+        for leaf in self.leaves.get_mut(first..).unwrap_or_default() {
+            for span in [&mut leaf.name, &mut leaf.value] {
+                if text.holds(*span) {
+                    *span = span.moved(by.text);
+                } else {
+                    *span = self.carried.find(*span).unwrap_or_else(|| {
+                        let stored = store(&mut self.text, older.str(*span));
+                        self.carried.insert(*span, stored.start as usize);
+                        stored
+                    });
+                }
+            }
+        }
+        let dirs = older.dirs.get(dirs).unwrap_or_default().iter();
+        self.dirs.extend(dirs.map(|dir| dir.moved(&by)));
+        let mut dir = dir.moved(&by);
+        // With the texts that are not from the directory itself.
+        dir.text_end = small(self.text.len());
+        self.push_dir(dir);
+    }
+
+    /// Ends the innermost directory, whose JSON text has this mark. One without any entry is no
+    /// directory, unless it is the root.
+    pub(super) fn close(&mut self, mark: Mark) {
         let Some(open) = self.open.pop() else {
             return;
         };
@@ -124,28 +179,57 @@ impl Builder {
             name: open.name,
             leaves: Span::new(first_leaf, self.leaves.len()),
             dirs: Span::new(first_dir, self.dirs.len()),
+            below_leaf: small(open.below_leaf),
+            below_dir: small(open.below_dir),
+            text_end: small(self.text.len()),
+            mark,
         };
-        match self.open.last_mut() {
-            None => self.dirs.push(dir),
-            Some(_) if dir.leaves.len == 0 && dir.dirs.len == 0 => {}
-            Some(around) => {
-                around.last = dir.leaves.range();
-                self.open_dirs.push(dir);
-            }
+        if self.open.is_empty() {
+            self.dirs.push(dir);
+        } else if dir.leaves.len > 0 || dir.dirs.len > 0 {
+            self.push_dir(dir);
         }
+    }
+
+    /// Adds a directory to the innermost one.
+    fn push_dir(&mut self, dir: Dir) {
+        if let Some(around) = self.open.last_mut() {
+            around.last = dir.leaves.range();
+        }
+        self.open_dirs.push(dir);
     }
 
     /// Ends all directories.
     pub(super) fn finish(mut self) -> Tree {
         while !self.open.is_empty() {
-            self.close();
+            self.close(Mark::default());
         }
         self.text.shrink_to_fit();
         Tree {
             text: Arc::new(self.text),
             leaves: self.leaves.into(),
             dirs: self.dirs.into(),
+            marker: None,
             since: Mutex::new(None),
         }
     }
+}
+
+/// Adds a name or a value to the text.
+fn store(all: &mut String, text: &str) -> Span {
+    let start = all.len();
+    all.push_str(text);
+    Span::new(start, all.len())
+}
+
+/// The difference from one place to another; added to the one, it gives the other.
+fn shift(from: usize, to: usize) -> u32 {
+    small(to).wrapping_sub(small(from))
+}
+
+/// How far a directory of another tree moves in each of the arrays.
+pub(super) struct Shift {
+    pub(super) leaves: u32,
+    pub(super) dirs: u32,
+    pub(super) text: u32,
 }

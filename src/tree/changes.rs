@@ -1,11 +1,11 @@
 //! The differences of two trees, or of two views of them: exact, by one walk over both, directory
-//! beside directory.
+//! beside directory. Those with the same mark are passed over.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::view::View;
-use super::{DirId, LeafId, Span, Tree, dir_order};
+use super::{DirId, LeafId, Tree, dir_order};
 
 /// One difference between two views.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Kind {
 pub(super) struct Changes {
     /// Sorted by key.
     list: Vec<Change>,
+    /// The leaves of the old tree that have other values in the new one.
+    values: Vec<LeafId>,
     /// Where the leaves are that both trees have, in the order of the old one.
     kept: Vec<Kept>,
 }
@@ -50,7 +52,6 @@ impl Changes {
         let mut walk = Walk {
             old,
             new,
-            ends: Ends::of(old.text.as_bytes(), new.text.as_bytes()),
             path: String::new(),
             found: Changes::default(),
             dirs: vec![Pair {
@@ -62,10 +63,11 @@ impl Changes {
         while let Some(pair) = walk.dirs.pop() {
             walk.step(&pair);
         }
-        let Changes { mut list, mut kept } = walk.found;
-        list.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        kept.sort_unstable_by_key(|kept| kept.old);
-        Changes { list, kept }
+        let mut found = walk.found;
+        let by_key = |one: &Change, other: &Change| one.key.cmp(&other.key);
+        found.list.sort_unstable_by(by_key);
+        found.kept.sort_unstable_by_key(|kept| kept.old);
+        found
     }
 
     /// True when both trees are equal.
@@ -83,6 +85,12 @@ impl Changes {
         self.list.iter()
     }
 
+    /// The leaves of the old tree that have other values in the new one, if both trees have the same
+    /// keys.
+    pub(super) fn only_values(&self) -> Option<&[LeafId]> {
+        (self.values.len() == self.list.len()).then_some(&self.values)
+    }
+
     /// Where a leaf of the old tree is in the new one.
     pub(super) fn moved(&self, old: LeafId) -> Option<LeafId> {
         let after = self.kept.partition_point(|kept| kept.old <= old);
@@ -96,10 +104,12 @@ impl Changes {
         self.kept.iter().all(|kept| kept.old == kept.new)
     }
 
-    fn keep(&mut self, old: LeafId, new: LeafId) {
+    fn keep(&mut self, old: LeafId, new: LeafId, len: usize) {
         match self.kept.last_mut() {
-            Some(last) if last.old + last.len == old && last.new + last.len == new => last.len += 1,
-            _ => self.kept.push(Kept { old, new, len: 1 }),
+            Some(last) if last.old + last.len == old && last.new + last.len == new => {
+                last.len += len;
+            }
+            _ => self.kept.push(Kept { old, new, len }),
         }
     }
 }
@@ -108,7 +118,6 @@ impl Changes {
 struct Walk<'t> {
     old: &'t Tree,
     new: &'t Tree,
-    ends: Ends,
     /// The path of the directory that is compared, with a slash at its end.
     path: String,
     found: Changes,
@@ -126,6 +135,16 @@ struct Pair {
 
 impl Walk<'_> {
     fn step(&mut self, pair: &Pair) {
+        if let (Some(old), Some(new)) = (pair.old, pair.new)
+            && self.is_same(old, new)
+        {
+            let (old, new) = (
+                self.old.dir(old).all_leaves(),
+                self.new.dir(new).all_leaves(),
+            );
+            self.found.keep(old.start, new.start, old.len());
+            return;
+        }
         self.path.truncate(pair.around);
         self.path.push_str(match (pair.old, pair.new) {
             (Some(old), _) => self.old.dir_name(old),
@@ -143,9 +162,6 @@ impl Walk<'_> {
         loop {
             let order = order(&old, &new, |one, two| {
                 let (one, two) = (self.old.leaf(one).name, self.new.leaf(two).name);
-                if self.is_same(one, two) {
-                    return Ordering::Equal;
-                }
                 self.old.bytes(one).cmp(self.new.bytes(two))
             });
             let Some(order) = order else {
@@ -154,8 +170,9 @@ impl Walk<'_> {
             let (one, two) = take(&mut old, &mut new, order);
             match (one, two) {
                 (Some(one), Some(two)) => {
-                    self.found.keep(one, two);
-                    if !self.is_same(self.old.leaf(one).value, self.new.leaf(two).value) {
+                    self.found.keep(one, two, 1);
+                    if self.old.value(one) != self.new.value(two) {
+                        self.found.values.push(one);
                         self.add(self.old.leaf_name(one), Kind::Value);
                     }
                 }
@@ -166,11 +183,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Returns true if two names or values are the same.
-    fn is_same(&self, old: Span, new: Span) -> bool {
-        old.len == new.len
-            && (self.ends.have(old.range(), new.range())
-                || self.old.bytes(old) == self.new.bytes(new))
+    /// Returns true if the marks say that two directories are the same. Without marks they may be.
+    fn is_same(&self, old: DirId, new: DirId) -> bool {
+        let (old, new) = (self.old.dir(old).mark, self.new.dir(new).mark);
+        old == new && old.is_there() && self.old.marker == self.new.marker
     }
 
     fn add(&mut self, name: &str, kind: Kind) {
@@ -188,9 +204,6 @@ impl Walk<'_> {
         loop {
             let order = order(&old, &new, |one, two| {
                 let (one, two) = (self.old.dir(one).name, self.new.dir(two).name);
-                if self.is_same(one, two) {
-                    return Ordering::Equal;
-                }
                 dir_order(self.old.bytes(one), self.new.bytes(two))
             });
             let Some(order) = order else {
@@ -202,43 +215,6 @@ impl Walk<'_> {
         if let Some(added) = self.dirs.get_mut(first..) {
             added.reverse();
         }
-    }
-}
-
-/// The equal beginnings and ends of two texts. After a small change they are most of both, and what
-/// is at the same place in one of them needs no look at its bytes.
-struct Ends {
-    /// The length of the beginning.
-    head: usize,
-    /// Where the end begins in either text.
-    tails: (usize, usize),
-}
-
-/// As many bytes are compared at once: what the ends lose by that does not matter.
-const WORD: usize = 8;
-
-impl Ends {
-    fn of(old: &[u8], new: &[u8]) -> Ends {
-        let is_equal = |(one, other): &(&[u8; WORD], &[u8; WORD])| one == other;
-        let (one, _) = old.as_chunks::<WORD>();
-        let (other, _) = new.as_chunks::<WORD>();
-        let head = WORD * one.iter().zip(other).take_while(is_equal).count();
-        let (_, one) = old.as_rchunks::<WORD>();
-        let (_, other) = new.as_rchunks::<WORD>();
-        let pairs = one.iter().rev().zip(other.iter().rev());
-        let tail = WORD * pairs.take_while(is_equal).count();
-        Ends {
-            head,
-            tails: (old.len() - tail, new.len() - tail),
-        }
-    }
-
-    /// Returns true if two places of one length are the same place in the beginnings or the ends.
-    fn have(&self, old: Range<usize>, new: Range<usize>) -> bool {
-        let (old_tail, new_tail) = self.tails;
-        let is_in_head = old.start == new.start && old.end <= self.head;
-        let is_in_tail = old.start >= old_tail && old.start - old_tail + new_tail == new.start;
-        is_in_head || is_in_tail
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 use super::Tree;
 use super::builder::Builder;
+use super::mark::Mark;
 use crate::go::path;
 
 /// Reads one whole JSON object.
@@ -136,7 +137,7 @@ fn change_dir(builder: &mut Builder, from: &str, to: &str) {
         from.next();
         to.next();
     }
-    from.for_each(|_| builder.close());
+    from.for_each(|_| builder.close(Mark::default()));
     to.for_each(|name| builder.open(name));
 }
 

@@ -6,21 +6,25 @@
 //! [`super::flatten`], which knows all rules and finds the words for errors.
 
 use std::borrow::Cow;
+use std::mem;
 
 use super::builder::Builder;
-use super::{Tree, flatten};
+use super::following::Following;
+use super::mark::Mark;
+use super::{DirId, Tree, flatten};
 
 /// As deep as serde_json lets objects nest.
 const DEEPEST: usize = 127;
 
-/// Reads one whole JSON object with at least one leaf.
-pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
+/// Reads one whole JSON object with at least one leaf. Its directories get marks, and are copied
+/// from the tree before, if it is `following` one.
+pub(super) fn parse(body: &[u8], following: Option<Following<'_>>) -> Result<Tree, String> {
     match body.trim_ascii_start().first() {
         None => return Err("the body is empty".to_owned()),
         Some(b'{') => {}
         Some(_) => return Err("the body is not a JSON object".to_owned()),
     }
-    let tree = match parse_plain(body) {
+    let tree = match parse_plain(body, following) {
         Some(tree) => tree,
         None => flatten::parse(body)?,
     };
@@ -31,49 +35,110 @@ pub(super) fn parse(body: &[u8]) -> Result<Tree, String> {
 }
 
 /// The tree of nothing but objects and strings; none when there is anything else.
-fn parse_plain(body: &[u8]) -> Option<Tree> {
+fn parse_plain(body: &[u8], following: Option<Following<'_>>) -> Option<Tree> {
     let mut scan = Scan {
         text: str::from_utf8(body).ok()?,
         at: 0,
     };
-    // Names that come again and again are stored once.
-    let mut builder = Builder::new(body.len() / 2);
-    let mut names: Vec<Cow<'_, str>> = Vec::new();
+    let older = following.and_then(|following| following.older);
+    let mut builder = match older {
+        Some(older) => Builder::like(older),
+        // Names that come again and again are stored once.
+        None => Builder::new(body.len() / 2),
+    };
     scan.expect(b'{')?;
-    // Where each name must come after the one before it.
-    names.push(Cow::Borrowed(""));
+    let mut object = Object {
+        older: older.map(Tree::root),
+        ..Object::default()
+    };
+    // Those around it.
+    let mut objects: Vec<Object<'_>> = Vec::new();
     loop {
-        let is_first = names.last()?.is_empty();
+        let is_first = object.before.is_empty();
         if is_first && scan.skip(b'}') || !is_first && !scan.skip(b',') {
             if !is_first {
                 scan.expect(b'}')?;
             }
-            names.pop();
-            if names.is_empty() {
+            let Some(around) = objects.pop() else {
                 break;
-            }
-            builder.close();
+            };
+            builder.close(object.mark(body.get(object.start..scan.at)?, following));
+            object = around;
             continue;
         }
         let name = scan.string()?;
-        let before = names.last_mut()?;
-        if !is_segment(&name) || *name <= **before {
+        if !is_segment(&name) || name <= object.before {
             return None;
         }
         scan.expect(b':')?;
         if scan.skip(b'{') {
+            let mut inner = Object {
+                start: scan.at - 1,
+                ..Object::default()
+            };
+            if let Some(Following {
+                marker,
+                older: Some(older),
+            }) = following
+                && let Some(dir) = object.find(older, &name)
+            {
+                let known = older.dir(dir).mark;
+                let end = inner.start + known.len();
+                inner.older = Some(dir);
+                inner.tested = marker.mark(body.get(inner.start..end).unwrap_or_default());
+                if inner.tested == known && known.is_there() {
+                    builder.copy(older, dir);
+                    scan.at = end;
+                    object.before = name;
+                    continue;
+                }
+            }
             builder.open(&name);
-            *before = name;
-            names.push(Cow::Borrowed(""));
-            if names.len() > DEEPEST {
+            object.before = name;
+            objects.push(mem::replace(&mut object, inner));
+            if objects.len() >= DEEPEST {
                 return None;
             }
         } else {
             builder.leaf(&name, &scan.string()?);
-            *before = name;
+            object.before = name;
         }
     }
     scan.next().is_none().then(|| builder.finish())
+}
+
+/// An object that is being read.
+#[derive(Default)]
+struct Object<'b> {
+    /// Where its text begins.
+    start: usize,
+    /// The name before the next one, which must come after it; empty before the first.
+    before: Cow<'b, str>,
+    /// The directory that it was in the older tree.
+    older: Option<DirId>,
+    /// The directory in that which was found last.
+    near: DirId,
+    /// The mark of as much text as that directory had.
+    tested: Mark,
+}
+
+impl Object<'_> {
+    /// The directory of this name that it had in the older tree. Mostly they come one after the
+    /// other.
+    fn find(&mut self, older: &Tree, name: &str) -> Option<DirId> {
+        let found = older.find_dir(self.older?, name.as_bytes(), self.near + 1)?;
+        self.near = found;
+        Some(found)
+    }
+
+    /// The mark of its text, if the tree gets marks.
+    fn mark(&self, text: &[u8], following: Option<Following<'_>>) -> Mark {
+        match following {
+            None => Mark::default(),
+            Some(_) if self.tested.len() == text.len() => self.tested,
+            Some(Following { marker, .. }) => marker.mark(text),
+        }
+    }
 }
 
 /// True when a name is one segment of a clean path.
@@ -166,7 +231,7 @@ mod tests {
     use super::*;
 
     fn leaves(body: &str) -> Vec<(String, String)> {
-        let tree = parse(body.as_bytes()).expect(body);
+        let tree = parse(body.as_bytes(), None).expect(body);
         tree.leaves()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect()
@@ -257,10 +322,10 @@ mod tests {
             deep.as_str(),
             deep_list.as_str(),
         ] {
-            let problem = parse(body.as_bytes()).expect_err(body);
+            let problem = parse(body.as_bytes(), None).expect_err(body);
             assert!(!problem.contains("secret"), "{problem}");
         }
-        assert!(parse(b"{\"a\":\"\xff\"}").is_err());
+        assert!(parse(b"{\"a\":\"\xff\"}", None).is_err());
     }
 
     /// An object, mostly as the service writes it.
@@ -293,7 +358,7 @@ mod tests {
             let mut body = String::new();
             random_object(&mut random, 3, &mut body);
             let flat = flatten::parse(body.as_bytes()).expect(&body);
-            if let Some(tree) = parse_plain(body.as_bytes()) {
+            if let Some(tree) = parse_plain(body.as_bytes(), None) {
                 plain += 1;
                 let leaves: Vec<_> = tree.leaves().collect();
                 assert_eq!(leaves, flat.leaves().collect::<Vec<_>>(), "{body}");
@@ -320,7 +385,7 @@ mod tests {
 
     #[test]
     fn both_readers_read_the_same() {
-        let plain = |body: &str| parse_plain(body.as_bytes());
+        let plain = |body: &str| parse_plain(body.as_bytes(), None);
         for body in [
             r#"{"a":"x","b":{"c":""}}"#,
             r#" { "a" : { } , "b" : { "c" : "\u003c\"\\" } } "#,

@@ -8,11 +8,14 @@
 //! templates.
 
 mod builder;
+mod carried;
 mod changes;
 mod flatten;
+mod following;
 mod json;
 mod leaves;
 mod listing;
+mod mark;
 mod missing_key;
 mod pattern;
 mod read_set;
@@ -25,8 +28,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, Weak};
 
+use builder::Shift;
 use changes::Changes;
 use leaves::Leaves;
+use mark::{Mark, Marker};
 
 pub use changes::{Change, Kind};
 pub use listing::Found;
@@ -42,6 +47,8 @@ pub struct Tree {
     leaves: Box<[Leaf]>,
     /// The root is the last one: a directory comes after those in it.
     dirs: Box<[Dir]>,
+    /// What made the marks of the directories; none when they have none.
+    marker: Option<Marker>,
     /// The changes since another tree, as found last: each resource asks for the same.
     since: Mutex<Option<(Weak<Tree>, Arc<Changes>)>>,
 }
@@ -57,7 +64,6 @@ impl Span {
     /// The span from `start` to before `end`. Answers are limited to 64 MiB, so that any place
     /// fits.
     fn new(start: usize, end: usize) -> Span {
-        let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Span {
             start: small(start),
             len: small(end - start),
@@ -65,9 +71,29 @@ impl Span {
     }
 
     fn range(self) -> Range<usize> {
-        let start = self.start as usize;
-        start..start + self.len as usize
+        self.start as usize..self.end()
     }
+
+    fn end(self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
+    /// Returns true if all of another span is in it.
+    fn holds(self, other: Span) -> bool {
+        other.start >= self.start && other.end() <= self.end()
+    }
+
+    fn moved(self, by: u32) -> Span {
+        Span {
+            start: self.start.wrapping_add(by),
+            ..self
+        }
+    }
+}
+
+/// A place in a tree's text or arrays.
+fn small(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 /// A name and its value.
@@ -85,6 +111,44 @@ struct Dir {
     leaves: Span,
     /// In [`Tree::dirs`], sorted as [`dir_order`] has it.
     dirs: Span,
+    /// Where the leaves of all directories in it begin; its own come last.
+    below_leaf: u32,
+    /// Where the directories of those begin.
+    below_dir: u32,
+    /// The end of the text that was stored for it; its name is the beginning.
+    text_end: u32,
+    /// That of its JSON text, if its tree has marks.
+    mark: Mark,
+}
+
+impl Dir {
+    /// The leaves in it and in all directories below.
+    fn all_leaves(&self) -> Range<LeafId> {
+        self.below_leaf as usize..self.leaves.end()
+    }
+
+    /// All directories below it.
+    fn all_dirs(&self) -> Range<DirId> {
+        self.below_dir as usize..self.dirs.end()
+    }
+
+    /// The text that was stored for it. Names and values may stand in front of that as well.
+    fn text(&self) -> Span {
+        Span::new(self.name.start as usize, self.text_end as usize)
+    }
+
+    /// The same directory in another tree.
+    fn moved(&self, by: &Shift) -> Dir {
+        Dir {
+            name: self.name.moved(by.text),
+            leaves: self.leaves.moved(by.leaves),
+            dirs: self.dirs.moved(by.dirs),
+            below_leaf: self.below_leaf.wrapping_add(by.leaves),
+            below_dir: self.below_dir.wrapping_add(by.dirs),
+            text_end: self.text_end.wrapping_add(by.text),
+            mark: self.mark,
+        }
+    }
 }
 
 /// More changes than this are found again for each resource that asks: they would take too much
@@ -99,7 +163,7 @@ type DirId = usize;
 impl Tree {
     /// The tree in the JSON object `body`. The error has the reason, without quoting any metadata.
     pub fn from_json(body: &[u8]) -> Result<Tree, String> {
-        json::parse(body)
+        json::parse(body, None)
     }
 
     /// The tree of these paths and values; paths are cleaned, of equal ones the last counts.

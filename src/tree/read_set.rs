@@ -129,19 +129,32 @@ impl ReadSet {
             return true;
         }
         let new = self.view.of_tree(tree);
-        let changes = self.view.changes(&new);
-        let mut reader = Reader::new(self, &self.view, &new);
-        if changes
-            .iter()
-            .any(|change| self.reads_everything || reader.depends_on(change))
-        {
-            return false;
-        }
         let changes = tree.changes_since(self.view.tree());
+        if !self.reads_none_of(&changes) {
+            let visible = self.view.changes(&new);
+            let mut reader = Reader::new(self, &self.view, &new);
+            if visible
+                .iter()
+                .any(|change| self.reads_everything || reader.depends_on(change))
+            {
+                return false;
+            }
+        }
         self.values.move_along(&changes);
         self.present.move_along(&changes);
         (self.view, self.near) = (new, Near::default());
         true
+    }
+}
+
+impl ReadSet {
+    /// Returns true if it is clear without looking up a key that nothing of this was read.
+    fn reads_none_of(&self, changes: &Changes) -> bool {
+        let is_read = |leaf: &LeafId| self.values.contains(*leaf);
+        let values = changes.only_values();
+        self.patterns.is_empty()
+            && !self.reads_everything
+            && values.is_some_and(|leaves| !leaves.iter().any(is_read))
     }
 }
 

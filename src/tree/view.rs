@@ -43,7 +43,37 @@ const PLACES: usize = 32;
 struct Scope {
     /// Empty, or a clean path.
     prefix: String,
-    keys: Vec<String>,
+    /// What the keys cover below it, as clean paths.
+    covered: Vec<String>,
+    /// They cover all of it.
+    is_whole: bool,
+}
+
+impl Scope {
+    fn new(prefix: &str, keys: &[String]) -> Scope {
+        let prefix = match path::clean(&format!("/{prefix}")) {
+            root if root == "/" => String::new(),
+            prefix => prefix,
+        };
+        let below = format!("{prefix}/");
+        let (mut covered, mut is_whole) = (Vec::new(), false);
+        for key in keys {
+            let path = path::clean(&format!("{below}{key}"));
+            match path.strip_prefix(&prefix) {
+                Some(inside) if path != "/" && inside.starts_with('/') => {
+                    covered.push(inside.to_owned());
+                }
+                // `..` may lead above the prefix, which covers all of it, but shows nothing beside
+                // it.
+                _ => is_whole |= path == "/" || below.starts_with(&format!("{path}/")),
+            }
+        }
+        Scope {
+            prefix,
+            covered,
+            is_whole,
+        }
+    }
 }
 
 /// How much of a directory is visible.
@@ -65,12 +95,7 @@ struct Limits {
 
 impl View {
     pub(super) fn new(tree: Arc<Tree>, prefix: &str, keys: &[String]) -> View {
-        let prefix = match path::clean(&format!("/{prefix}")) {
-            root if root == "/" => String::new(),
-            prefix => prefix,
-        };
-        let keys = keys.to_vec();
-        View::of(tree, Arc::new(Scope { prefix, keys }))
+        View::of(tree, Arc::new(Scope::new(prefix, keys)))
     }
 
     fn of(tree: Arc<Tree>, scope: Arc<Scope>) -> View {
@@ -80,29 +105,15 @@ impl View {
             scope,
             limits: Limits::default(),
         };
-        let below = format!("{}/", view.scope.prefix);
-        let mut all = false;
-        for key in &view.scope.keys {
-            let covered = path::clean(&format!("{below}{key}"));
-            let inside = match covered.as_str() {
-                "/" => None,
-                covered => match covered.strip_prefix(&view.scope.prefix) {
-                    Some(inside) if inside.starts_with('/') => Some(inside),
-                    _ => None,
-                },
-            };
-            match (inside, view.root) {
-                (Some(inside), Some((root, _))) => view.limits.cover(&view.tree, root, inside),
-                // `..` may lead above the prefix, which covers all of it, but shows nothing beside
-                // it.
-                (None, _) => all |= covered == "/" || below.starts_with(&format!("{covered}/")),
-                (Some(_), None) => {}
+        if let Some((root, _)) = view.root {
+            for path in &view.scope.covered {
+                view.limits.cover(&view.tree, root, path);
             }
         }
         view.limits.sort();
-        if !all && view.limits.is_empty() {
+        if !view.scope.is_whole && view.limits.is_empty() {
             view.root = None;
-        } else if !all {
+        } else if !view.scope.is_whole {
             view.root = view.root.map(|(root, _)| (root, Visibility::Part));
         }
         view

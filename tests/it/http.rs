@@ -111,14 +111,13 @@ impl Answer {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        let length = self.body.len();
-        let body = if length > CHUNKED_OVER {
+        let (body, length) = (&self.body, self.body.len());
+        if length > CHUNKED_OVER {
             head.push_str("Transfer-Encoding: chunked\r\n");
-            format!("{length:x}\r\n{}\r\n0\r\n\r\n", self.body)
+            format!("{head}\r\n{length:x}\r\n{body}\r\n0\r\n\r\n").into_bytes()
         } else {
             head.push_str(&format!("Content-Length: {length}\r\n"));
-            self.body.clone()
-        };
-        format!("{head}\r\n{body}").into_bytes()
+            format!("{head}\r\n{body}").into_bytes()
+        }
     }
 }

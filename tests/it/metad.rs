@@ -75,6 +75,8 @@ struct Shared {
 struct State {
     /// The whole data; the node's view is below [`PREFIX`].
     data: Json,
+    /// The node's view as text; empty when there is none.
+    text: String,
     version: u64,
     /// The version at which something below [`PREFIX`] last changed.
     changed_at: u64,
@@ -107,7 +109,7 @@ impl Metad {
     /// Serves `tree` as the node's view, at version 1.
     pub(crate) fn start(tree: Json) -> Metad {
         let metad = Metad::unregistered();
-        metad.lock().data = json!({ PREFIX: tree });
+        metad.edit(|data| *data = json!({ PREFIX: tree }));
         metad
     }
 
@@ -145,15 +147,16 @@ impl Metad {
         self.change(|view| *view = tree);
     }
 
-    /// Sets one leaf of the node's view, making what is above it.
-    pub(crate) fn put(&self, key: &str, value: &str) {
+    /// Sets one leaf of the node's view, making what is above it. Returns the time from which on
+    /// clients are answered.
+    pub(crate) fn put(&self, key: &str, value: &str) -> Instant {
         self.change(|view| {
             let mut place = view;
             for name in segments(key) {
                 place = &mut place[name];
             }
             *place = Json::from(value);
-        });
+        })
     }
 
     /// Removes a leaf or a directory of the node's view.
@@ -168,7 +171,7 @@ impl Metad {
 
     /// Takes the node's view away: 404.
     pub(crate) fn unregister(&self) {
-        self.lock().data = json!({});
+        self.edit(|data| *data = json!({}));
         self.bump();
     }
 
@@ -202,16 +205,27 @@ impl Metad {
         self.bump();
     }
 
-    fn change(&self, edit: impl FnOnce(&mut Json)) {
-        edit(&mut self.lock().data[PREFIX]);
-        self.bump();
+    fn change(&self, edit: impl FnOnce(&mut Json)) -> Instant {
+        self.edit(|data| edit(&mut data[PREFIX]));
+        self.bump()
     }
 
-    fn bump(&self) {
+    fn edit(&self, edit: impl FnOnce(&mut Json)) {
+        let mut state = self.lock();
+        edit(&mut state.data);
+        state.text = state
+            .data
+            .get(PREFIX)
+            .map(Json::to_string)
+            .unwrap_or_default();
+    }
+
+    fn bump(&self) -> Instant {
         let mut state = self.lock();
         state.version += 1;
         state.changed_at = state.version;
         self.shared.changed.notify_all();
+        Instant::now()
     }
 
     /// From now on every request fails like this; held polls at once.
@@ -596,7 +610,13 @@ fn answer(state: &State, request: &Request, version: u64) -> Answer {
         _ if request.method != "GET" => Answer::error(405, "Method not allowed"),
         None => Answer::error(404, "Not found"),
         Some(data) if request.header("accept") == Some("application/json") => {
-            Answer::new(200, "application/json", data.to_string())
+            let is_view = segments(&request.path).eq([PREFIX]);
+            let text = if is_view {
+                state.text.clone()
+            } else {
+                data.to_string()
+            };
+            Answer::new(200, "application/json", text)
         }
         Some(data) => Answer::new(200, "text/plain", listing(data)),
     };

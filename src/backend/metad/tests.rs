@@ -124,6 +124,7 @@ fn metad_with(urls: &[&str], limits: Limits, poll_limit: Duration) -> Metad {
         limits,
         poll_limit,
         Duration::ZERO,
+        false,
     );
     metad.current = 0;
     metad
@@ -457,7 +458,7 @@ fn a_host_that_nobody_knows_is_an_error_in_words() {
 fn the_first_node_is_a_random_one() {
     let urls: Vec<String> = (0..2).map(|node| format!("http://n{node}:80")).collect();
     let nodes = Nodes::Urls(urls);
-    let first = |_| Metad::new(&nodes, "/", limits(), SHORT, Duration::ZERO).current;
+    let first = |_| Metad::new(&nodes, "/", limits(), SHORT, Duration::ZERO, false).current;
     let taken: Vec<usize> = (0..200).map(first).collect();
     // That one of two is never taken has a chance of 1 in 2 to the 199th.
     assert!(taken.contains(&0) && taken.contains(&1));

@@ -206,10 +206,20 @@ pub(super) fn template(data: &[u8]) {
     }
 }
 
-/// The body of an answer: a tree, or an error.
+/// The bodies of answers, separated by NUL: a tree each, or an error, whichever tree came before.
 pub(super) fn tree(data: &[u8]) {
-    if let Ok(tree) = Tree::from_json(data) {
-        check_tree(&tree);
+    let mut older: Option<Arc<Tree>> = None;
+    for body in data.split(|byte| *byte == 0) {
+        let parsed = Tree::from_json(body);
+        let tree = Tree::following(older.as_ref(), body);
+        assert_eq!(
+            tree.as_deref().map_err(Clone::clone),
+            parsed.as_ref().map_err(Clone::clone)
+        );
+        if let Ok(tree) = tree {
+            check_tree(&tree);
+            older = Some(tree);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// The pause between two looks for a change. Without one, looking would take one of the cores.
 pub(crate) const LOOK: Duration = Duration::from_micros(50);
 /// After this time an agent that had something to do is idle.
-const SETTLED: Duration = Duration::from_secs(5);
+pub(crate) const SETTLED: Duration = Duration::from_secs(5);
 
 /// A daemon at its place, with everything in sync and a poll open.
 fn start(program: &Program, metad: &Metad, env: &Env) -> Daemon {

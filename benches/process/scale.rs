@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::daemon::LOOK;
+use crate::daemon::{LOOK, SETTLED};
 use crate::env::{self, Daemon, Env};
 use crate::limits;
 use crate::metad::Metad;
@@ -82,6 +82,8 @@ pub(crate) fn one_of_many(programs: &[Program]) {
         daemon
     };
     let _daemons: Vec<Daemon> = programs.iter().zip(&places).map(start).collect();
+    // Resource files younger than 3 s are read again with each change; those of an image are older.
+    thread::sleep(SETTLED);
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for (program, (metad, env)) in programs.iter().zip(&places) {
         let measure = move |turn: usize| {

@@ -1,18 +1,18 @@
 //! Puts a tree together, directory by directory: entries wait until their directory is complete,
 //! then they stand together.
 
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::carried::Carried;
 use super::mark::Mark;
-use super::{Dir, DirId, Leaf, Span, Tree, dir_order, small};
+use super::{Dir, DirId, Span, Tree, dir_order, small};
 
 /// A tree in the making. Leaves of one directory must come in the order of their names, each name
 /// once; directories in any order, each name once.
 pub(super) struct Builder {
     text: String,
-    leaves: Vec<Leaf>,
+    names: Vec<Span>,
+    values: Vec<Span>,
     dirs: Vec<Dir>,
     /// The entries of the directories that are open, those of the innermost last.
     open_leaves: Vec<Leaf>,
@@ -20,6 +20,14 @@ pub(super) struct Builder {
     open: Vec<Open>,
     /// Where texts of an older tree stand in this one.
     carried: Carried,
+    /// Where the names of leaves of the older tree stand in this one.
+    carried_names: Carried,
+}
+
+/// A name and its value.
+struct Leaf {
+    name: Span,
+    value: Span,
 }
 
 /// A directory whose entries are still coming.
@@ -31,33 +39,55 @@ struct Open {
     /// Where those of the directories in it begin in the tree's arrays.
     below_leaf: usize,
     below_dir: usize,
-    /// The leaves of the directory before this one, as far as they have not been passed: mostly
-    /// they have the same names.
-    model: Range<usize>,
+    /// The leaves of the directory before this one: mostly they have the same names.
+    model: Model,
+    /// How many of them have been passed, and how many were of the same name as one of this one's.
+    passed: usize,
+    shared: usize,
     /// The leaves of the last directory that was closed in this one.
-    last: Range<usize>,
+    last: Model,
+}
+
+/// The leaves of a directory that is complete.
+#[derive(Clone, Copy, Default)]
+struct Model {
+    names: Span,
+    /// Where their values begin.
+    values: usize,
+}
+
+impl Model {
+    fn of(dir: &Dir) -> Model {
+        Model {
+            names: dir.leaf_names(),
+            values: dir.leaves.start as usize,
+        }
+    }
 }
 
 impl Builder {
     /// An empty root, with room for this much text.
     pub(super) fn new(text: usize) -> Builder {
-        Builder::with_capacity(text, 0, 0)
+        Builder::with_capacity(text, [0; 3])
     }
 
     /// An empty root, with room for as much as an older tree has.
     pub(super) fn like(older: &Tree) -> Builder {
-        Builder::with_capacity(older.text.len(), older.leaves.len(), older.dirs.len())
+        let counts = [older.names.len(), older.values.len(), older.dirs.len()];
+        Builder::with_capacity(older.text.len(), counts)
     }
 
-    fn with_capacity(text: usize, leaves: usize, dirs: usize) -> Builder {
+    fn with_capacity(text: usize, [names, values, dirs]: [usize; 3]) -> Builder {
         let mut builder = Builder {
             text: String::with_capacity(text),
-            leaves: Vec::with_capacity(leaves),
+            names: Vec::with_capacity(names),
+            values: Vec::with_capacity(values),
             dirs: Vec::with_capacity(dirs),
             open_leaves: Vec::new(),
             open_dirs: Vec::new(),
             open: Vec::new(),
             carried: Carried::default(),
+            carried_names: Carried::default(),
         };
         builder.open("");
         builder
@@ -66,15 +96,17 @@ impl Builder {
     /// Starts a directory in the innermost one.
     pub(super) fn open(&mut self, name: &str) {
         let name = self.store(name);
-        let model = self.open.last().map_or(0..0, |open| open.last.clone());
+        let model = self.open.last().map(|open| open.last).unwrap_or_default();
         self.open.push(Open {
             name,
             first_leaf: self.open_leaves.len(),
             first_dir: self.open_dirs.len(),
-            below_leaf: self.leaves.len(),
+            below_leaf: self.values.len(),
             below_dir: self.dirs.len(),
             model,
-            last: 0..0,
+            passed: 0,
+            shared: 0,
+            last: Model::default(),
         });
     }
 
@@ -97,14 +129,19 @@ impl Builder {
     /// The leaf of this name in the directory before.
     fn known(&mut self, name: &str) -> Option<Leaf> {
         let open = self.open.last_mut()?;
-        while let Some(leaf) = self.leaves.get(open.model.start..open.model.end)?.first() {
-            let found = self.text.as_bytes().get(leaf.name.range())?;
+        let Model { names, values } = open.model;
+        let names = self.names.get(names.range())?;
+        while let Some(known) = names.get(open.passed) {
+            let found = self.text.as_bytes().get(known.range())?;
             if found > name.as_bytes() {
                 return None;
             }
-            open.model.start += 1;
+            let value = self.values.get(values + open.passed)?;
+            open.passed += 1;
             if found == name.as_bytes() {
-                return Some(*leaf);
+                open.shared += 1;
+                let (name, value) = (*known, *value);
+                return Some(Leaf { name, value });
             }
         }
         None
@@ -115,7 +152,9 @@ impl Builder {
     }
 
     fn store(&mut self, text: &str) -> Span {
-        store(&mut self.text, text)
+        let start = self.text.len();
+        self.text.push_str(text);
+        Span::new(start, self.text.len())
     }
 
     /// Adds a directory of an older tree, with all that is in it, to the innermost one.
@@ -127,32 +166,58 @@ impl Builder {
         self.carried.insert(text, place);
         let (leaves, dirs) = (dir.all_leaves(), dir.all_dirs());
         let by = Shift {
-            leaves: shift(leaves.start, self.leaves.len()),
+            leaves: shift(leaves.start, self.values.len()),
             dirs: shift(dirs.start, self.dirs.len()),
             text: shift(text.start as usize, place),
         };
-        let first = self.leaves.len();
-        self.leaves
-            .extend_from_slice(older.leaves.get(leaves).unwrap_or_default());
-        for leaf in self.leaves.get_mut(first..).unwrap_or_default() {
-            for span in [&mut leaf.name, &mut leaf.value] {
-                if text.holds(*span) {
-                    *span = span.moved(by.text);
-                } else {
-                    *span = self.carried.find(*span).unwrap_or_else(|| {
-                        let stored = store(&mut self.text, older.str(*span));
-                        self.carried.insert(*span, stored.start as usize);
-                        stored
-                    });
-                }
-            }
+        for value in older.values.get(leaves).unwrap_or_default() {
+            let value = if text.holds(*value) {
+                value.moved(by.text)
+            } else {
+                self.carry(older, *value)
+            };
+            self.values.push(value);
         }
-        let dirs = older.dirs.get(dirs).unwrap_or_default().iter();
-        self.dirs.extend(dirs.map(|dir| dir.moved(&by)));
-        let mut dir = dir.moved(&by);
-        // With the texts that are not from the directory itself.
-        dir.text_end = small(self.text.len());
-        self.push_dir(dir);
+        for dir in older.dirs.get(dirs).unwrap_or_default() {
+            let names = self.carry_names(older, dir);
+            self.dirs.push(dir.moved(&by, names));
+        }
+        let names = self.carry_names(older, dir);
+        self.push_dir(Dir {
+            // With the texts that are not from the directory itself.
+            text_end: small(self.text.len()),
+            ..dir.moved(&by, names)
+        });
+    }
+
+    /// A text of the older tree in this one.
+    fn carry(&mut self, older: &Tree, span: Span) -> Span {
+        if span.len == 0 {
+            return Span::NONE;
+        }
+        self.carried.find(span).unwrap_or_else(|| {
+            let stored = self.store(older.str(span));
+            self.carried.insert(span, stored.start as usize);
+            stored
+        })
+    }
+
+    /// Where the names of the leaves of a directory of the older tree begin in this one.
+    fn carry_names(&mut self, older: &Tree, dir: &Dir) -> u32 {
+        let names = dir.leaf_names();
+        if names.len == 0 {
+            return 0;
+        }
+        if let Some(found) = self.carried_names.find(names) {
+            return found.start;
+        }
+        let start = self.names.len();
+        self.carried_names.insert(names, start);
+        for name in older.leaf_names(dir) {
+            let name = self.carry(older, *name);
+            self.names.push(name);
+        }
+        small(start)
     }
 
     /// Ends the innermost directory, whose JSON text has this mark. One without any entry is no
@@ -161,10 +226,19 @@ impl Builder {
         let Some(open) = self.open.pop() else {
             return;
         };
-        let first_leaf = self.leaves.len();
+        let first_leaf = self.values.len();
         let first_dir = self.dirs.len();
-        self.leaves
-            .extend(self.open_leaves.drain(open.first_leaf..));
+        let leaves = self.open_leaves.get(open.first_leaf..).unwrap_or_default();
+        self.values.extend(leaves.iter().map(|leaf| leaf.value));
+        let counts = [open.shared, open.model.names.len as usize];
+        let names = if counts == [leaves.len(); 2] {
+            open.model.names.start
+        } else {
+            let start = small(self.names.len());
+            self.names.extend(leaves.iter().map(|leaf| leaf.name));
+            start
+        };
+        self.open_leaves.truncate(open.first_leaf);
         self.dirs.extend(self.open_dirs.drain(open.first_dir..));
         let text = self.text.as_bytes();
         let name = |dir: &Dir| text.get(dir.name.range()).unwrap_or_default();
@@ -177,7 +251,8 @@ impl Builder {
         }
         let dir = Dir {
             name: open.name,
-            leaves: Span::new(first_leaf, self.leaves.len()),
+            leaves: Span::new(first_leaf, self.values.len()),
+            names,
             dirs: Span::new(first_dir, self.dirs.len()),
             below_leaf: small(open.below_leaf),
             below_dir: small(open.below_dir),
@@ -194,7 +269,7 @@ impl Builder {
     /// Adds a directory to the innermost one.
     fn push_dir(&mut self, dir: Dir) {
         if let Some(around) = self.open.last_mut() {
-            around.last = dir.leaves.range();
+            around.last = Model::of(&dir);
         }
         self.open_dirs.push(dir);
     }
@@ -207,19 +282,13 @@ impl Builder {
         self.text.shrink_to_fit();
         Tree {
             text: Arc::new(self.text),
-            leaves: self.leaves.into(),
+            names: self.names.into(),
+            values: self.values.into(),
             dirs: self.dirs.into(),
             marker: None,
             since: Mutex::new(None),
         }
     }
-}
-
-/// Adds a name or a value to the text.
-fn store(all: &mut String, text: &str) -> Span {
-    let start = all.len();
-    all.push_str(text);
-    Span::new(start, all.len())
 }
 
 /// The difference from one place to another; added to the one, it gives the other.

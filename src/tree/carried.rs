@@ -1,16 +1,16 @@
-//! Where the texts of one tree stand in another one that was made after it.
+//! Where parts of one tree's text, or of its names, stand in another tree that was made after it.
 
 use super::{Span, small};
 
-/// Parts of the older text, sorted by their places in it, none of which overlap.
+/// Parts of the older one, sorted by their places in it; no two overlap.
 #[derive(Default)]
 pub(super) struct Carried {
     parts: Vec<Part>,
-    /// The part in which a text was found last.
+    /// The one in which a place was found last.
     near: usize,
 }
 
-/// A part of the older text, and its place in the newer one.
+/// A part of the older one, never empty, and where it begins in the newer one.
 struct Part {
     older: Span,
     newer: u32,
@@ -24,7 +24,7 @@ impl Part {
 }
 
 impl Carried {
-    /// The place of an older text in the newer one.
+    /// Where a part of the older one is in the newer one.
     pub(super) fn find(&mut self, span: Span) -> Option<Span> {
         if let Some(found) = self.parts.get(self.near).and_then(|part| part.find(span)) {
             return Some(found);
@@ -33,7 +33,7 @@ impl Carried {
         self.parts.get(self.near)?.find(span)
     }
 
-    /// Notes the place of an older text.
+    /// Notes where a part of the older one begins in the newer one.
     pub(super) fn insert(&mut self, older: Span, newer: usize) {
         let (at, newer) = (self.after(older), small(newer));
         let before = at.checked_sub(1).and_then(|at| self.parts.get_mut(at));
@@ -48,7 +48,7 @@ impl Carried {
         }
     }
 
-    /// The number of parts that begin at a text or before it.
+    /// The number of parts that begin where this one does, or before.
     fn after(&self, span: Span) -> usize {
         self.parts
             .partition_point(|part| part.older.start <= span.start)

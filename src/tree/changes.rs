@@ -156,28 +156,24 @@ impl Walk<'_> {
     }
 
     fn compare_leaves(&mut self, pair: &Pair) {
-        let place =
-            |tree: &Tree, dir: Option<DirId>| dir.map_or(0..0, |dir| tree.dir(dir).leaves.range());
-        let (mut old, mut new) = (place(self.old, pair.old), place(self.new, pair.new));
-        loop {
-            let order = order(&old, &new, |one, two| {
-                let (one, two) = (self.old.leaf(one).name, self.new.leaf(two).name);
-                self.old.bytes(one).cmp(self.new.bytes(two))
-            });
-            let Some(order) = order else {
-                return;
-            };
-            let (one, two) = take(&mut old, &mut new, order);
-            match (one, two) {
+        // Beside a directory of one tree alone there are no leaves of the other.
+        let dirs = [pair.old, pair.new].map(|dir| dir.unwrap_or(DirId::MAX));
+        let ([old_dir, new_dir], old_tree, new_tree) = (dirs, self.old, self.new);
+        let old_name = |leaf| old_tree.leaf_name(old_dir, leaf);
+        let new_name = |leaf| new_tree.leaf_name(new_dir, leaf);
+        let mut old = old_tree.dir(old_dir).leaves.range();
+        let mut new = new_tree.dir(new_dir).leaves.range();
+        while let Some(order) = order(&old, &new, |one, two| old_name(one).cmp(new_name(two))) {
+            match take(&mut old, &mut new, order) {
                 (Some(one), Some(two)) => {
                     self.found.keep(one, two, 1);
-                    if self.old.value(one) != self.new.value(two) {
+                    if old_tree.value(one) != new_tree.value(two) {
                         self.found.values.push(one);
-                        self.add(self.old.leaf_name(one), Kind::Value);
+                        self.add(old_name(one), Kind::Value);
                     }
                 }
-                (Some(one), None) => self.add(self.old.leaf_name(one), Kind::Removed),
-                (None, Some(two)) => self.add(self.new.leaf_name(two), Kind::Added),
+                (Some(one), None) => self.add(old_name(one), Kind::Removed),
+                (None, Some(two)) => self.add(new_name(two), Kind::Added),
                 (None, None) => {}
             }
         }

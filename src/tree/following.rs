@@ -111,6 +111,7 @@ mod tests {
                 assert_eq!(leaves(&tree), leaves(&parsed), "{body}");
                 assert_eq!(*tree, parsed);
                 assert!(tree.text.len() <= 2 * body.len(), "{body}");
+                assert!(tree.names.len() <= tree.values.len(), "{body}");
                 // The arrays themselves are in order, too.
                 for (key, value) in tree.leaves() {
                     let view = tree.view("", &["/".to_owned()]);
@@ -188,7 +189,8 @@ mod tests {
             assert_eq!(value.starts_with("copy."), !is_changed, "{key} {value}");
         }
         assert_eq!(second.changes_since(&first).len(), 2);
-        // What the first host had for all is stored once again.
+        // What the first host had for all is stored once again, as are the names.
+        assert!(second.names.len() < 20);
         assert!(second.text.len() < first.text.len() + 200);
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Leaves<'t> {
 
 /// A directory on the way.
 struct Level {
+    dir: DirId,
     leaves: Range<LeafId>,
     dirs: Range<DirId>,
     visibility: Visibility,
@@ -67,7 +68,7 @@ impl<'t> Leaves<'t> {
                 (no_leaf, true) => !no_leaf,
                 (true, false) => false,
                 (false, false) => {
-                    let leaf = tree.leaf_name(level.leaves.start);
+                    let leaf = tree.leaf_name(level.dir, level.leaves.start);
                     let dir = tree.dir_name(level.dirs.start);
                     leaf_order(leaf.as_bytes(), dir.as_bytes()).is_lt()
                 }
@@ -79,7 +80,7 @@ impl<'t> Leaves<'t> {
                     .view
                     .is_none_or(|view| view.shows(level.visibility, leaf))
                 {
-                    self.key.push_str(tree.leaf_name(leaf));
+                    self.key.push_str(tree.leaf_name(level.dir, leaf));
                     return Some(leaf);
                 }
             } else {
@@ -114,6 +115,7 @@ impl<'t> Leaves<'t> {
         let entries = self.tree.dir(dir);
         self.key.push('/');
         self.levels.push(Level {
+            dir,
             leaves: entries.leaves.range(),
             dirs: entries.dirs.range(),
             visibility,

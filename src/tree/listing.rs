@@ -81,7 +81,7 @@ impl View {
         for leaf in entries.leaves.range() {
             names.walked += 1;
             if self.shows(visibility, leaf) {
-                names.found.push(self.tree().leaf_name(leaf));
+                names.found.push(self.tree().leaf_name(dir, leaf));
             }
         }
         self.push_dirs((dir, visibility), names);
@@ -112,7 +112,7 @@ impl View {
         let inside = same_way(asked.dir, if above.is_empty() { "/" } else { above });
         for leaf in tree.leaves_from(parent, asked.head) {
             names.walked += 1;
-            let name = tree.leaf_name(leaf);
+            let name = tree.leaf_name(parent, leaf);
             let rest = name.get(length..).unwrap_or_default();
             match (self.shows(visibility, leaf), rest) {
                 (true, "") if name.is_empty() => names.found.push("/"),
@@ -144,7 +144,7 @@ impl View {
             let is_other = |name: &str| !format!("/{name}").starts_with(asked.text);
             for leaf in self.tree().dir(root).leaves.range() {
                 names.walked += 1;
-                let name = self.tree().leaf_name(leaf);
+                let name = self.tree().leaf_name(root, leaf);
                 if self.shows(visibility, leaf) && is_other(name) {
                     names.found.push(name);
                 }
@@ -190,7 +190,7 @@ impl View {
                 return false;
             };
             let is_other = |leaf: LeafId| {
-                let key = || format!("{above}/{}", self.tree().leaf_name(leaf));
+                let key = || format!("{above}/{}", self.tree().leaf_name(dir, leaf));
                 self.shows(visibility, leaf) && !key().starts_with(asked.text)
             };
             if self.tree().dir(dir).leaves.range().any(is_other) {

@@ -23,6 +23,12 @@ pub(super) struct Mark {
 }
 
 impl Mark {
+    /// That of no text.
+    pub(super) const NONE: Mark = Mark {
+        len: 0,
+        hash: [0; 2],
+    };
+
     /// The length of the text in bytes; 0 without one.
     pub(super) fn len(self) -> usize {
         self.len as usize

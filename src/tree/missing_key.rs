@@ -159,13 +159,14 @@ impl View {
         let tree = self.tree();
         let found = self.find_dir(dir);
         let visibility = found.map_or(Visibility::Whole, |(_, visibility)| visibility);
-        let dir = found.map(|(dir, _)| tree.dir(dir)).unwrap_or_default();
+        let id = found.map_or(DirId::MAX, |(dir, _)| dir);
+        let dir = tree.dir(id);
         let shown_leaf = move |leaf: &LeafId| self.shows(visibility, *leaf);
         let shown_dir = move |dir: &DirId| self.visibility(visibility, *dir).is_some();
         let mut leaves = dir.leaves.range().filter(shown_leaf).peekable();
         let mut dirs = dir.dirs.range().filter(shown_dir).peekable();
         std::iter::from_fn(move || {
-            let leaf = leaves.peek().map(|leaf| tree.leaf_name(*leaf));
+            let leaf = leaves.peek().map(|leaf| tree.leaf_name(id, *leaf));
             let dir = dirs.peek().map(|dir| tree.dir_name(*dir));
             match (leaf, dir) {
                 (Some(leaf), Some(dir)) if leaf_order(leaf.as_bytes(), dir.as_bytes()).is_gt() => {

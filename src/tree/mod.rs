@@ -1,9 +1,9 @@
 //! The metadata of one node: directories and leaves. Made once per answer, then shared and never
 //! changed.
 //!
-//! Three flat arrays hold it: the text of all names and values, the leaves, and the directories;
-//! the entries of one directory stand together, sorted. Equal names and values of neighbouring
-//! directories are stored once. Keys are clean absolute paths below the prefix that the tree was
+//! Flat arrays hold it: the text of all names and values, the places of those in it, and the
+//! directories; the entries of one directory stand together, sorted. Equal names and values of
+//! neighbouring directories are stored once. Keys are clean absolute paths below the prefix that the tree was
 //! fetched with. What one resource may see is a [`View`]. Knows nothing of HTTP, files or
 //! templates.
 
@@ -44,7 +44,10 @@ pub use view::View;
 pub struct Tree {
     /// Every name and every value.
     text: Arc<String>,
-    leaves: Box<[Leaf]>,
+    /// The names of leaves. Directories with the same ones have them in common, as hosts do.
+    names: Box<[Span]>,
+    /// The values of all leaves.
+    values: Box<[Span]>,
     /// The root is the last one: a directory comes after those in it.
     dirs: Box<[Dir]>,
     /// What made the marks of the directories; none when they have none.
@@ -61,6 +64,8 @@ struct Span {
 }
 
 impl Span {
+    const NONE: Span = Span { start: 0, len: 0 };
+
     /// The span from `start` to before `end`. Answers are limited to 64 MiB, so that any place
     /// fits.
     fn new(start: usize, end: usize) -> Span {
@@ -96,19 +101,14 @@ fn small(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// A name and its value.
-#[derive(Clone, Copy, Debug, Default)]
-struct Leaf {
-    name: Span,
-    value: Span,
-}
-
 /// A directory: nothing but a name and where its entries stand. Never empty, unless it is the root.
 #[derive(Clone, Copy, Debug, Default)]
 struct Dir {
     name: Span,
-    /// In [`Tree::leaves`], sorted by name.
+    /// In [`Tree::values`], sorted by name.
     leaves: Span,
+    /// Where their names begin in [`Tree::names`].
+    names: u32,
     /// In [`Tree::dirs`], sorted as [`dir_order`] has it.
     dirs: Span,
     /// Where the leaves of all directories in it begin; its own come last.
@@ -122,9 +122,29 @@ struct Dir {
 }
 
 impl Dir {
+    /// One that is not there.
+    const NONE: Dir = Dir {
+        name: Span::NONE,
+        leaves: Span::NONE,
+        names: 0,
+        dirs: Span::NONE,
+        below_leaf: 0,
+        below_dir: 0,
+        text_end: 0,
+        mark: Mark::NONE,
+    };
+
     /// The leaves in it and in all directories below.
     fn all_leaves(&self) -> Range<LeafId> {
         self.below_leaf as usize..self.leaves.end()
+    }
+
+    /// The names of its leaves, in [`Tree::names`].
+    fn leaf_names(&self) -> Span {
+        Span {
+            start: self.names,
+            len: self.leaves.len,
+        }
     }
 
     /// All directories below it.
@@ -137,11 +157,12 @@ impl Dir {
         Span::new(self.name.start as usize, self.text_end as usize)
     }
 
-    /// The same directory in another tree.
-    fn moved(&self, by: &Shift) -> Dir {
+    /// The same directory in another tree, where the names of its leaves begin at `names`.
+    fn moved(&self, by: &Shift, names: u32) -> Dir {
         Dir {
             name: self.name.moved(by.text),
             leaves: self.leaves.moved(by.leaves),
+            names,
             dirs: self.dirs.moved(by.dirs),
             below_leaf: self.below_leaf.wrapping_add(by.leaves),
             below_dir: self.below_dir.wrapping_add(by.dirs),
@@ -155,7 +176,7 @@ impl Dir {
 /// memory for as long as the tree is there.
 const MOST_KEPT: usize = 10_000;
 
-/// A leaf's place in [`Tree::leaves`].
+/// A leaf's place in [`Tree::values`].
 type LeafId = usize;
 /// A directory's place in [`Tree::dirs`].
 type DirId = usize;
@@ -184,12 +205,12 @@ impl Tree {
 
     /// The number of leaves.
     pub fn len(&self) -> usize {
-        self.leaves.len()
+        self.values.len()
     }
 
     /// True when there is no leaf at all.
     pub fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
+        self.values.is_empty()
     }
 
     /// The keys and values of all leaves, in the order of the keys.
@@ -221,8 +242,9 @@ impl Tree {
         self.dirs.len().saturating_sub(1)
     }
 
-    fn dir(&self, id: DirId) -> Dir {
-        self.dirs.get(id).copied().unwrap_or_default()
+    fn dir(&self, id: DirId) -> &Dir {
+        static NONE: Dir = Dir::NONE;
+        self.dirs.get(id).unwrap_or(&NONE)
     }
 
     fn str(&self, span: Span) -> &str {
@@ -233,12 +255,17 @@ impl Tree {
         self.text.as_bytes().get(span.range()).unwrap_or_default()
     }
 
-    fn leaf(&self, id: LeafId) -> Leaf {
-        self.leaves.get(id).copied().unwrap_or_default()
+    /// The names of the leaves of a directory, in their order.
+    fn leaf_names(&self, dir: &Dir) -> &[Span] {
+        self.names.get(dir.leaf_names().range()).unwrap_or_default()
     }
 
-    fn leaf_name(&self, id: LeafId) -> &str {
-        self.str(self.leaf(id).name)
+    /// The name of a leaf of this directory.
+    fn leaf_name(&self, dir: DirId, leaf: LeafId) -> &str {
+        let dir = self.dir(dir);
+        let place = leaf.wrapping_sub(dir.leaves.start as usize);
+        let name = self.names.get((dir.names as usize).wrapping_add(place));
+        self.str(name.copied().unwrap_or_default())
     }
 
     fn dir_name(&self, id: DirId) -> &str {
@@ -246,22 +273,21 @@ impl Tree {
     }
 
     fn value(&self, id: LeafId) -> &str {
-        self.str(self.leaf(id).value)
+        self.str(self.values.get(id).copied().unwrap_or_default())
     }
 
     /// The leaf of this name directly in a directory, and its place there, which may be as guessed.
     fn find_leaf(&self, dir: DirId, name: &[u8], guess: usize) -> Option<(LeafId, usize)> {
-        let range = self.dir(dir).leaves.range();
-        let start = range.start;
-        let leaves = self.leaves.get(range)?;
-        let name_of = |leaf: &Leaf| self.bytes(leaf.name);
-        let place = match leaves.get(guess) {
-            Some(leaf) if name_of(leaf) == name => guess,
-            _ => leaves
-                .binary_search_by(|leaf| name_of(leaf).cmp(name))
+        let dir = self.dir(dir);
+        let names = self.leaf_names(dir);
+        let is_it = |span: &Span| self.bytes(*span) == name;
+        let place = match names.get(guess) {
+            Some(span) if is_it(span) => guess,
+            _ => names
+                .binary_search_by(|span| self.bytes(*span).cmp(name))
                 .ok()?,
         };
-        Some((start + place, place))
+        Some((dir.leaves.start as usize + place, place))
     }
 
     /// The directory of this name directly in a directory. It may be `near`: templates take one
@@ -281,13 +307,13 @@ impl Tree {
 
     /// The leaves of a directory whose names begin with `head`.
     fn leaves_from(&self, dir: DirId, head: &str) -> Range<LeafId> {
-        let place = self.dir(dir).leaves;
-        let leaves = self.leaves.get(place.range()).unwrap_or_default();
+        let dir = self.dir(dir);
+        let names = self.leaf_names(dir);
         let head = head.as_bytes();
-        let from = leaves.partition_point(|leaf| self.bytes(leaf.name) < head);
-        let tail = leaves.get(from..).unwrap_or_default();
-        let count = tail.partition_point(|leaf| self.bytes(leaf.name).starts_with(head));
-        let start = place.start as usize + from;
+        let from = names.partition_point(|name| self.bytes(*name) < head);
+        let tail = names.get(from..).unwrap_or_default();
+        let count = tail.partition_point(|name| self.bytes(*name).starts_with(head));
+        let start = dir.leaves.start as usize + from;
         start..start + count
     }
 

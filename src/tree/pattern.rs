@@ -25,6 +25,9 @@ struct Level {
     path: usize,
 }
 
+/// Takes a leaf: its directory with a slash at the end, its name, and the leaf.
+type Visit<'f> = &'f mut dyn FnMut(&str, &str, LeafId);
+
 /// A walk through the directories that match.
 struct Walk<'v, 'f> {
     view: &'v View,
@@ -33,16 +36,15 @@ struct Walk<'v, 'f> {
     levels: Vec<Level>,
     path: String,
     walked: u64,
-    visit: &'f mut dyn FnMut(&str, LeafId),
+    visit: Visit<'f>,
 }
 
 impl View {
     /// The keys and values of the leaves whose keys match, in the order of the keys.
     pub fn matching(&self, pattern: &Pattern) -> Found<(String, &str)> {
-        let tree = self.tree();
         let mut items = Vec::new();
-        let walked = self.visit_matching(pattern, &mut |dir, leaf| {
-            items.push((format!("{dir}{}", tree.leaf_name(leaf)), tree.value(leaf)));
+        let walked = self.visit_matching(pattern, &mut |dir, name, leaf| {
+            items.push((format!("{dir}{name}"), self.tree().value(leaf)));
         });
         Found { items, walked }
     }
@@ -50,15 +52,14 @@ impl View {
     /// The values of the leaves whose keys match, in the order of the keys.
     pub fn matching_values(&self, pattern: &Pattern) -> Found<&str> {
         let mut items = Vec::new();
-        let walked = self.visit_matching(pattern, &mut |_, leaf| {
+        let walked = self.visit_matching(pattern, &mut |_, _, leaf| {
             items.push(self.tree().value(leaf));
         });
         Found { items, walked }
     }
 
-    /// Calls `visit` with the directory (a slash at its end) of each leaf that matches, and the
-    /// leaf. Returns the number of entries looked at.
-    fn visit_matching(&self, pattern: &Pattern, visit: &mut dyn FnMut(&str, LeafId)) -> u64 {
+    /// Visits each leaf that matches. Returns the number of entries looked at.
+    fn visit_matching(&self, pattern: &Pattern, visit: Visit<'_>) -> u64 {
         let Some(names) = pattern.segments() else {
             return self.visit_all(pattern, visit);
         };
@@ -83,14 +84,15 @@ impl View {
     }
 
     /// Holds every key against a pattern that has a class which matches slashes too.
-    fn visit_all(&self, pattern: &Pattern, visit: &mut dyn FnMut(&str, LeafId)) -> u64 {
+    fn visit_all(&self, pattern: &Pattern, visit: Visit<'_>) -> u64 {
         let mut leaves = self.leaves_walk();
         let mut walked = 0;
         while let Some(leaf) = leaves.next_leaf() {
             walked += 1;
             let key = leaves.key();
             if pattern.matches(key) {
-                visit(&key[..=key.rfind('/').unwrap_or(0)], leaf);
+                let (dir, name) = key.split_at(key.rfind('/').map_or(0, |slash| slash + 1));
+                visit(dir, name, leaf);
             }
         }
         walked
@@ -164,8 +166,9 @@ impl Walk<'_, '_> {
         };
         for leaf in leaves {
             self.walked += 1;
-            if segment.matches(tree.leaf_name(leaf)) && self.view.shows(visibility, leaf) {
-                (self.visit)(&self.path, leaf);
+            let name = tree.leaf_name(dir, leaf);
+            if segment.matches(name) && self.view.shows(visibility, leaf) {
+                (self.visit)(&self.path, name, leaf);
             }
         }
     }

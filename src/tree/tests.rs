@@ -348,6 +348,7 @@ fn what_stands_in_several_directories_is_stored_once() {
     let body = format!(r#"{{"hosts":{{{}}}}}"#, hosts.join(","));
     let tree = Tree::from_json(body.as_bytes()).unwrap();
     assert_eq!(tree.len(), 2000);
+    assert_eq!(tree.names.len(), 2);
     // For each host only its name and its address.
     assert!(
         tree.text.len() < 1000 * (6 + 10) + 20,

@@ -29,10 +29,9 @@ pub use system::{
     Revision, advice, block_signals, copy_access_list, copy_label, copy_user_attributes, disk,
     end_signal, file_meta, group_id, hostname, interface_addresses, is_executable, is_plain_name,
     is_shortage, is_still_running, is_unsupported, label, leave_to_reader, listen_for_signals,
-    local_zone, metadata_of, nameservers, open_private, open_without_waiting, own_user, process,
-    processes, protection, raise_open_files, reserve, same_file, say_ready, script,
-    selinux_enforces, set_mode, set_owner, set_stderr, shell, start, terminal_columns, user_id,
-    usual_confdir,
+    local_zone, nameservers, open_private, open_without_waiting, own_user, process, processes,
+    protection, raise_open_files, reserve, same_file, say_ready, script, selinux_enforces,
+    set_mode, set_owner, set_stderr, shell, start, terminal_columns, user_id, usual_confdir,
 };
 
 use system::{lock_holder, open_for_lock, open_to_look};

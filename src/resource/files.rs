@@ -1,12 +1,11 @@
 //! The files of resources: those below conf.d, and where their templates are.
 
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Stamp;
 use crate::error::{Error, Result};
-use crate::platform;
 
 /// The conf.d of `confdir`. Tools need one; to the agent, a missing one is an empty one.
 pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
@@ -25,38 +24,30 @@ pub fn existing_conf_d(confdir: &Path) -> Result<PathBuf> {
 /// directories are not entered.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    walk(directory, &mut |path, _| found.push(path))?;
+    match fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // One that cannot be looked at is not an empty one.
+        Err(source) => return Err(Error::io("list", directory, source)),
+        Ok(_) => list_below(directory, &mut found, 0)?,
+    }
     Ok(found)
 }
 
 /// [`list`], with their stamps.
 pub fn find(directory: &Path) -> Result<Vec<(PathBuf, Stamp)>> {
-    let mut found = Vec::new();
-    walk(directory, &mut |path, entry| {
+    let stamp = |path: PathBuf| {
         // A link that leads nowhere, say: its problem is reported when it is loaded.
-        let metadata = platform::metadata_of(entry);
+        let metadata = fs::metadata(&path);
         let stamp = metadata.map_or(Stamp::UNKNOWN, |metadata| Stamp::of(&metadata));
-        found.push((path, stamp));
-    })?;
-    Ok(found)
-}
-
-/// Takes a file that was found.
-type Take<'t> = &'t mut dyn FnMut(PathBuf, &DirEntry);
-
-fn walk(directory: &Path, take: Take<'_>) -> Result<()> {
-    match fs::metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // One that cannot be looked at is not an empty one.
-        Err(source) => Err(Error::io("list", directory, source)),
-        Ok(_) => walk_below(directory, take, 0),
-    }
+        (path, stamp)
+    };
+    Ok(list(directory)?.into_iter().map(stamp).collect())
 }
 
 /// Deeper directories than anybody makes on purpose.
 const DEEPEST: u32 = 64;
 
-fn walk_below(directory: &Path, take: Take<'_>, depth: u32) -> Result<()> {
+fn list_below(directory: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<()> {
     let list = |source| Error::io("list", directory, source);
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(list)? {
@@ -68,12 +59,12 @@ fn walk_below(directory: &Path, take: Take<'_>, depth: u32) -> Result<()> {
         let (path, kind) = (entry.path(), entry.file_type().map_err(list)?);
         if kind.is_dir() {
             if depth < DEEPEST {
-                walk_below(&path, take, depth + 1)?;
+                list_below(&path, found, depth + 1)?;
             }
         } else if name.as_encoded_bytes().ends_with(b"toml")
             && (kind.is_file() || fs::metadata(&path).map_or(true, |metadata| metadata.is_file()))
         {
-            take(path, &entry);
+            found.push(path);
         }
     }
     Ok(())

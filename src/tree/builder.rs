@@ -1,6 +1,7 @@
 //! Puts a tree together, directory by directory: entries wait until their directory is complete,
 //! then they stand together.
 
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use super::carried::Carried;
@@ -170,14 +171,17 @@ impl Builder {
             dirs: shift(dirs.start, self.dirs.len()),
             text: shift(text.start as usize, place),
         };
-        for value in older.values.get(leaves).unwrap_or_default() {
-            let value = if text.holds(*value) {
+        // Nothing else is added to these meanwhile.
+        let mut values = mem::take(&mut self.values);
+        let copied = older.values.get(leaves).unwrap_or_default().iter();
+        values.extend(copied.map(|value| {
+            if text.holds(*value) {
                 value.moved(by.text)
             } else {
                 self.carry(older, *value)
-            };
-            self.values.push(value);
-        }
+            }
+        }));
+        self.values = values;
         for dir in older.dirs.get(dirs).unwrap_or_default() {
             let names = self.carry_names(older, dir);
             self.dirs.push(dir.moved(&by, names));

@@ -6,6 +6,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use super::small;
+
 /// The modulus.
 const PRIME: u64 = (1 << 61) - 1;
 /// The bytes in a word, so that each is less than the modulus.
@@ -60,45 +62,41 @@ impl Marker {
 
     /// The mark of a text, of at most 4 GiB.
     pub(super) fn mark(&self, text: &[u8]) -> Mark {
+        let [one, two, three, four] = self.powers.map(u128::from);
         let mut hash = 0;
         let mut rest = text;
-        while let Some(chunk) = rest.first_chunk::<{ CHUNK + 1 }>() {
-            hash = self.add(hash, chunk);
+        let mut last = [0; CHUNK + 1];
+        // Horner's rule, four words at a time: each product is less than 2^122.
+        while !rest.is_empty() {
+            let chunk = rest.first_chunk().unwrap_or_else(|| {
+                // Only texts of one length are compared: zeros at the end tell nothing.
+                for (to, from) in last.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                &last
+            });
+            let word = |at: usize| {
+                let bytes = chunk.get(at..).and_then(|rest| rest.first_chunk());
+                let word = u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]));
+                u128::from(word & (u64::MAX >> 8))
+            };
+            let sum = u128::from(hash) * four
+                + word(0) * three
+                + word(WORD) * two
+                + word(2 * WORD) * one
+                + word(3 * WORD);
+            hash = reduce(sum);
             rest = rest.get(CHUNK..).unwrap_or_default();
         }
-        // Texts of one length only are compared: zeros at the end tell nothing.
-        for chunk in rest.chunks(CHUNK) {
-            let mut last = [0; CHUNK + 1];
-            for (to, from) in last.iter_mut().zip(chunk) {
-                *to = *from;
-            }
-            hash = self.add(hash, &last);
-        }
         Mark {
-            len: u32::try_from(text.len()).unwrap_or(u32::MAX),
+            len: small(text.len()),
             hash: [hash as u32, (hash >> 32) as u32],
         }
-    }
-
-    /// The hash of a text and a chunk after it (Horner's rule, four words at a time).
-    fn add(&self, hash: u64, chunk: &[u8; CHUNK + 1]) -> u64 {
-        let word = |at: usize| {
-            let bytes = chunk.get(at..).and_then(|rest| rest.first_chunk());
-            let word = u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]));
-            u128::from(word & (u64::MAX >> 8))
-        };
-        let [one, two, three, four] = self.powers.map(u128::from);
-        // Each product is less than 2^122.
-        let sum = u128::from(hash) * four
-            + word(0) * three
-            + word(WORD) * two
-            + word(2 * WORD) * one
-            + word(3 * WORD);
-        reduce(sum)
     }
 }
 
 /// A number below 2^124, modulo the prime.
+#[inline(always)]
 fn reduce(number: u128) -> u64 {
     let once = (number as u64 & PRIME) + (number >> 61) as u64;
     let twice = (once & PRIME) + (once >> 61);

@@ -10,7 +10,7 @@ mod process;
 mod signal;
 mod storage;
 
-use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -46,15 +46,6 @@ pub const HAS_SERVICES: bool = false;
 /// The confdir that the platform's images have.
 pub fn usual_confdir() -> PathBuf {
     "/etc/confd".into()
-}
-
-/// The metadata of a directory's entry, links followed. The system need not walk the whole path.
-pub fn metadata_of(entry: &DirEntry) -> io::Result<Metadata> {
-    let metadata = entry.metadata()?;
-    if metadata.is_symlink() {
-        return fs::metadata(entry.path());
-    }
-    Ok(metadata)
 }
 
 /// A cure for an error; `None` when its message says enough.

@@ -11,7 +11,7 @@ mod setup;
 mod signal;
 
 use std::env;
-use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::AsRawHandle;
@@ -69,12 +69,6 @@ fn home() -> PathBuf {
 /// The confdir that belongs to this program.
 pub fn usual_confdir() -> PathBuf {
     home().join("confd")
-}
-
-/// The metadata of a directory's entry, links followed. What the directory itself has of it may be
-/// out of date.
-pub fn metadata_of(entry: &DirEntry) -> io::Result<Metadata> {
-    fs::metadata(entry.path())
 }
 
 /// Advice for an error; `None` when its message is enough.

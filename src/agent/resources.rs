@@ -204,8 +204,10 @@ impl Agent {
                 makers.push((slot.place_of_dest(), path, &slot.resource));
             }
         }
-        // Those of one place stay in file order.
-        makers.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        // Those of one place stay in file order, which often is that of the places as well.
+        if !makers.is_sorted_by(|(one, ..), (other, ..)| one <= other) {
+            makers.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        }
         let mut winners: Vec<(PathBuf, PathBuf)> = Vec::new();
         for rivals in makers.chunk_by(|(one, ..), (other, ..)| one == other) {
             for (_, path, resource) in rivals.iter().filter(|_| rivals.len() > 1) {

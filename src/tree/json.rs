@@ -76,17 +76,9 @@ fn parse_plain(body: &[u8], following: Option<Following<'_>>) -> Option<Tree> {
                 start: scan.at - 1,
                 ..Object::default()
             };
-            if let Some(Following {
-                marker,
-                older: Some(older),
-            }) = following
-                && let Some(dir) = object.find(older, &name)
-            {
-                let known = older.dir(dir).mark;
-                let end = inner.start + known.len();
-                inner.older = Some(dir);
-                inner.tested = marker.mark(body.get(inner.start..end).unwrap_or_default());
-                if inner.tested == known && known.is_there() {
+            if let Some(following) = following {
+                inner.older = object.find(&name, following);
+                if let Some((older, dir, end)) = inner.same(body, following) {
                     builder.copy(older, dir);
                     scan.at = end;
                     object.before = name;
@@ -125,10 +117,26 @@ struct Object<'b> {
 impl Object<'_> {
     /// The directory of this name that it had in the older tree. Mostly they come one after the
     /// other.
-    fn find(&mut self, older: &Tree, name: &str) -> Option<DirId> {
-        let found = older.find_dir(self.older?, name.as_bytes(), self.near + 1)?;
-        self.near = found;
-        Some(found)
+    fn find(&mut self, name: &str, following: Following<'_>) -> Option<DirId> {
+        let (older, dir) = (following.older?, self.older?);
+        self.near = older.find_dir(dir, name.as_bytes(), self.near + 1)?;
+        Some(self.near)
+    }
+
+    /// The directory that it was in the older tree, if the text has not changed, and the end of
+    /// that.
+    fn same<'t>(
+        &mut self,
+        body: &[u8],
+        following: Following<'t>,
+    ) -> Option<(&'t Tree, DirId, usize)> {
+        let (older, dir) = (following.older?, self.older?);
+        let known = older.dir(dir).mark;
+        let end = self.start + known.len();
+        // Mostly a text of another length ends elsewhere.
+        let text = body.get(self.start..end)?;
+        self.tested = text.ends_with(b"}").then(|| following.marker.mark(text))?;
+        (self.tested == known).then_some((older, dir, end))
     }
 
     /// The mark of its text, if the tree gets marks.

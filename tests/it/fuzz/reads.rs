@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use super::choices::{Choices, Seeded};
 use super::for_seeds;
 use app_agent::resource::funcs::{FUNCTIONS, Funcs, HostEnv};
@@ -53,6 +55,35 @@ fn change(choices: &mut Seeded, leaves: &mut BTreeMap<String, String>) {
     }
 }
 
+/// The leaves as the service sends them: an object in an object, as far as that can be.
+fn json(leaves: &BTreeMap<String, String>) -> Json {
+    let mut nested = json!({});
+    for (key, value) in leaves {
+        let mut place = &mut nested;
+        for name in key.split('/').skip(1) {
+            let Json::Object(members) = place else {
+                // A leaf and a directory of one name.
+                return json!(leaves);
+            };
+            place = members.entry(name).or_insert(json!({}));
+        }
+        *place = json!(value);
+    }
+    nested
+}
+
+/// The next tree of a source that is asked again and again, or one by itself.
+fn next_tree(
+    is_followed: bool,
+    older: Option<&Arc<Tree>>,
+    leaves: &BTreeMap<String, String>,
+) -> Arc<Tree> {
+    if !is_followed || leaves.is_empty() {
+        return Arc::new(Tree::from_pairs(leaves));
+    }
+    Tree::following(older, json(leaves).to_string().as_bytes()).expect("it is JSON")
+}
+
 /// The result of a rendering, and its reads; an error is as good as a file.
 fn render(template: &Template, tree: &Arc<Tree>, keys: &[String]) -> (String, Option<ReadSet>) {
     let around = HostEnv::of_process(Path::new("."), Options::default());
@@ -80,11 +111,14 @@ fn rendering_what_the_read_sets_name_is_rendering_everything() {
             _ => vec!["/".to_owned()],
         };
         let template = template(&mut choices);
-        let mut tree = Arc::new(Tree::from_pairs(&leaves));
+        let is_followed = choices.below(2) == 0;
+        let mut tree = next_tree(is_followed, None, &leaves);
         let (mut text, mut reads) = render(&template, &tree, &keys);
         for _ in 0..6 {
             change(&mut choices, &mut leaves);
-            let before = std::mem::replace(&mut tree, Arc::new(Tree::from_pairs(&leaves)));
+            let next = next_tree(is_followed, Some(&tree), &leaves);
+            assert_eq!(*next, Tree::from_pairs(&leaves));
+            let before = std::mem::replace(&mut tree, next);
             let (wanted, new) = render(&template, &tree, &keys);
             let named = match (&reads, &new) {
                 (Some(_), Some(new)) => new.changed(&before.view("", &keys), &tree.view("", &keys)),

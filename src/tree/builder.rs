@@ -281,7 +281,7 @@ impl Builder {
     /// Ends all directories.
     pub(super) fn finish(mut self) -> Tree {
         while !self.open.is_empty() {
-            self.close(Mark::default());
+            self.close(Mark::NONE);
         }
         self.text.shrink_to_fit();
         Tree {

@@ -1,5 +1,5 @@
 //! The differences of two trees, or of two views of them: exact, by one walk over both, directory
-//! beside directory. Those with the same mark are passed over.
+//! beside directory. Directories with the same mark are the same.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -85,8 +85,8 @@ impl Changes {
         self.list.iter()
     }
 
-    /// The leaves of the old tree that have other values in the new one, if both trees have the same
-    /// keys.
+    /// The leaves of the old tree that have other values in the new one, if both trees have the
+    /// same keys.
     pub(super) fn only_values(&self) -> Option<&[LeafId]> {
         (self.values.len() == self.list.len()).then_some(&self.values)
     }

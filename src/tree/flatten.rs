@@ -137,7 +137,7 @@ fn change_dir(builder: &mut Builder, from: &str, to: &str) {
         from.next();
         to.next();
     }
-    from.for_each(|_| builder.close(Mark::default()));
+    from.for_each(|_| builder.close(Mark::NONE));
     to.for_each(|name| builder.open(name));
 }
 

@@ -47,10 +47,8 @@ fn parse_plain(body: &[u8], following: Option<Following<'_>>) -> Option<Tree> {
         None => Builder::new(body.len() / 2),
     };
     scan.expect(b'{')?;
-    let mut object = Object {
-        older: older.map(Tree::root),
-        ..Object::default()
-    };
+    let mut object = Object::new(0);
+    object.older = older.map(Tree::root);
     // Those around it.
     let mut objects: Vec<Object<'_>> = Vec::new();
     loop {
@@ -72,10 +70,7 @@ fn parse_plain(body: &[u8], following: Option<Following<'_>>) -> Option<Tree> {
         }
         scan.expect(b':')?;
         if scan.skip(b'{') {
-            let mut inner = Object {
-                start: scan.at - 1,
-                ..Object::default()
-            };
+            let mut inner = Object::new(scan.at - 1);
             if let Some(following) = following {
                 inner.older = object.find(&name, following);
                 if let Some((older, dir, end)) = inner.same(body, following) {
@@ -100,7 +95,6 @@ fn parse_plain(body: &[u8], following: Option<Following<'_>>) -> Option<Tree> {
 }
 
 /// An object that is being read.
-#[derive(Default)]
 struct Object<'b> {
     /// Where its text begins.
     start: usize,
@@ -115,6 +109,17 @@ struct Object<'b> {
 }
 
 impl Object<'_> {
+    /// An object whose text begins at `start`.
+    fn new(start: usize) -> Self {
+        Object {
+            start,
+            before: Cow::Borrowed(""),
+            older: None,
+            near: 0,
+            tested: Mark::NONE,
+        }
+    }
+
     /// The directory of this name that it had in the older tree. Mostly they come one after the
     /// other.
     fn find(&mut self, name: &str, following: Following<'_>) -> Option<DirId> {
@@ -142,7 +147,7 @@ impl Object<'_> {
     /// The mark of its text, if the tree gets marks.
     fn mark(&self, text: &[u8], following: Option<Following<'_>>) -> Mark {
         match following {
-            None => Mark::default(),
+            None => Mark::NONE,
             Some(_) if self.tested.len() == text.len() => self.tested,
             Some(Following { marker, .. }) => marker.mark(text),
         }

@@ -1,8 +1,8 @@
 //! Marks of texts: two texts with the same mark are the same.
 //!
-//! A mark is the text's length and its polynomial hash at a random point (Carter and Wegman), modulo
-//! the prime 2^61 - 1. Two different texts of n bytes, chosen without knowledge of the point, have
-//! the same mark with a probability of at most n / 2^58.
+//! A mark is the text's length and its polynomial hash at a random point (Carter and Wegman),
+//! modulo the prime 2^61 - 1. Two different texts of n bytes, chosen without knowledge of the
+//! point, have the same mark with a probability of at most n / 2^58.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -15,8 +15,8 @@ const WORD: usize = 7;
 /// Hashed at once: four words. The last of them is read with one byte more.
 const CHUNK: usize = 4 * WORD;
 
-/// A text's length and hash; the default is no text's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A text's length and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// In bytes.
     len: u32,
@@ -52,7 +52,7 @@ pub(super) struct Marker {
 impl Marker {
     /// A marker that nobody knows.
     pub(super) fn random() -> Marker {
-        let point = RandomState::new().hash_one(0) % PRIME;
+        let point = 1 + RandomState::new().hash_one(0) % (PRIME - 1);
         let mut powers = [point; 4];
         for at in 1..powers.len() {
             powers[at] = reduce(u128::from(powers[at - 1]) * u128::from(point));

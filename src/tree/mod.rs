@@ -3,9 +3,9 @@
 //!
 //! Flat arrays hold it: the text of all names and values, the places of those in it, and the
 //! directories; the entries of one directory stand together, sorted. Equal names and values of
-//! neighbouring directories are stored once. Keys are clean absolute paths below the prefix that the tree was
-//! fetched with. What one resource may see is a [`View`]. Knows nothing of HTTP, files or
-//! templates.
+//! neighbouring directories are stored once. Keys are clean absolute paths below the prefix that
+//! the tree was fetched with. What one resource may see is a [`View`]. Knows nothing of HTTP, files
+//! or templates.
 
 mod builder;
 mod carried;
@@ -102,7 +102,7 @@ fn small(place: usize) -> u32 {
 }
 
 /// A directory: nothing but a name and where its entries stand. Never empty, unless it is the root.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Dir {
     name: Span,
     /// In [`Tree::values`], sorted by name.

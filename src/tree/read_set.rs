@@ -145,9 +145,7 @@ impl ReadSet {
         (self.view, self.near) = (new, Near::default());
         true
     }
-}
 
-impl ReadSet {
     /// Returns true if it is clear without looking up a key that nothing of this was read.
     fn reads_none_of(&self, changes: &Changes) -> bool {
         let is_read = |leaf: &LeafId| self.values.contains(*leaf);

@@ -30,8 +30,10 @@ const SHARED_GRACE: Duration = Duration::from_secs(10);
 /// changes, there is always one that is being checked.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// After an apply that held the lock for longer than this, others get it for an eighth of that time
-/// before it is taken again.
+/// before it is taken again. No longer than the rest: a process may have stood still meanwhile, for
+/// hours.
 const LONG_HOLD: Duration = Duration::from_millis(500);
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// An apply in progress.
 #[derive(Debug)]
@@ -370,7 +372,7 @@ impl Agent {
         let held = apply.since.elapsed();
         drop(apply);
         if held > LONG_HOLD && self.config.mode != Mode::Onetime {
-            self.lock_from = Instant::now() + held / 8;
+            self.lock_from = Instant::now() + (held / 8).min(LONGEST_REST);
         }
     }
 

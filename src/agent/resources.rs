@@ -73,7 +73,7 @@ impl Agent {
         let is_changed = |(path, stamp): &&(PathBuf, Stamp)| {
             let path = path.as_os_str();
             while slots.next_if(|(key, _)| key.as_os_str() < path).is_some() {}
-            let known = slots.peek().filter(|(key, _)| key.as_os_str() == path);
+            let known = slots.next_if(|(key, _)| key.as_os_str() == path);
             known.is_none_or(|(_, slot)| !slot.stamp.still(stamp) || slot.reread)
         };
         if self.broken.is_empty() {

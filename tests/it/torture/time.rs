@@ -7,6 +7,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -83,15 +85,9 @@ fn a_clock_that_jumps_changes_nothing() {
     println!("a daemon whose clock jumped by ten years forth and back, and to 1970");
 }
 
-#[test]
-fn what_still_fails_is_logged_once_an_hour() {
-    let test = "what_still_fails_is_logged_once_an_hour";
-    let Some(library) = library(test) else {
-        return;
-    };
-    let mut env = Env::with_tree(&json!({"k": "v"}));
+/// Lets the monotonic clock jump as well, as `$ROOT/clock` says: hours pass.
+fn jump_all_clocks(env: &mut Env, library: &str) {
     env.put("clock", "+0");
-    // This time the monotonic clock jumps as well: hours pass.
     for (name, value) in [
         ("LD_PRELOAD", library),
         ("FAKETIME_TIMESTAMP_FILE", "$ROOT/clock"),
@@ -100,6 +96,44 @@ fn what_still_fails_is_logged_once_an_hour() {
     ] {
         env.var(name, value);
     }
+}
+
+/// As for a virtual machine that was paused.
+#[test]
+fn hours_that_pass_during_an_apply_do_not_delay_the_next_one() {
+    let test = "hours_that_pass_during_an_apply_do_not_delay_the_next_one";
+    let Some(library) = library(test) else {
+        return;
+    };
+    let metad = Metad::start(json!({"k": "start"}));
+    let mut env = Env::with_metad(&metad);
+    jump_all_clocks(&mut env, library);
+    let check = "touch $ROOT/checks; until test -e $ROOT/works; do sleep 0.05; done";
+    let lines = format!("check_cmd = \"{check}\"");
+    env.simple_with("app", r#"{{getv "/k"}}"#, &lines);
+    let daemon = env.daemon(&["-watch"]);
+    until("the check runs", || env.path("checks").exists());
+    env.put("clock", "+3h");
+    env.put("works", "");
+    env.wait_content("out/app", "start");
+    metad.put("/k", "next");
+    // A signal wakes the daemon, whose timers know nothing of the jump.
+    until("the next one is there", || {
+        daemon.signal("HUP");
+        thread::sleep(Duration::from_millis(100));
+        env.read("out/app") == "next"
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn what_still_fails_is_logged_once_an_hour() {
+    let test = "what_still_fails_is_logged_once_an_hour";
+    let Some(library) = library(test) else {
+        return;
+    };
+    let mut env = Env::with_tree(&json!({"k": "v"}));
+    jump_all_clocks(&mut env, library);
     env.simple_with("app", "x", "check_cmd = \"test -e $ROOT/works\"");
     let daemon = env.daemon(&["-watch", "-interval", "86400"]);
     daemon.wait_log(": ERROR ");

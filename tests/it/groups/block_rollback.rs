@@ -100,9 +100,13 @@ fn a_failed_reload_is_that_of_one_block_only() {
     env.put("out/hosts", HOSTS);
     for _ in 0..2 {
         let daemon = env.daemon(&["-watch"]);
+        // Not by the report of the one before.
+        let running = format!("running as pid {},", daemon.pid());
         until("only one of them has failed", || {
             let run = env.run(&["-status", "-config-file", "$ROOT/etc/confd.toml"]);
-            run.code() == Some(1) && run.stdout.contains("1 resource has failed")
+            run.code() == Some(1)
+                && run.stdout.contains(&running)
+                && run.stdout.contains("1 resource has failed")
         });
         assert_eq!(daemon.stop(), Some(0));
     }

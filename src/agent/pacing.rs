@@ -42,7 +42,8 @@ impl Pacing {
         }
     }
 
-    /// The server does wait: an answer brought something new, or there was none for long.
+    /// The server does wait: an answer brought something new, or there was none for long, or its
+    /// version has moved on during a pause.
     pub(super) fn reset(&mut self) {
         self.unmoved = 0;
         self.backoff.reset();

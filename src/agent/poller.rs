@@ -173,6 +173,8 @@ impl Job {
     /// old, and so the next request is a plain one, which brings the tree and the version of now.
     fn watch(&mut self) {
         let mut version: Option<Version> = None;
+        // The version before a pause.
+        let mut left: Option<Version> = None;
         let mut pacing = Pacing::new(Instant::now());
         while self.is_wanted() {
             let (asked, noted) = (Instant::now(), self.note());
@@ -186,13 +188,15 @@ impl Job {
                     self.outage.end();
                     let (before, moved_to) = (version, fetched.version);
                     version = Some(moved_to);
-                    if self.post_tree(fetched, noted) {
+                    // Answers in vain before the pause were those of other changes.
+                    let is_moving = left.take().is_some_and(|left| left != moved_to);
+                    if self.post_tree(fetched, noted) || is_moving {
                         pacing.reset();
                     } else if let Some(before) = before
                         && let Some(pause) = pacing.pause(before != moved_to, asked, Instant::now())
                     {
                         self.cancel.sleep(pause);
-                        version = None;
+                        left = version.take();
                     }
                 }
                 Err(error) => {

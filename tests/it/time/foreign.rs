@@ -95,6 +95,27 @@ fn a_storm_of_foreign_changes_does_not_fetch_a_large_tree_all_the_time() {
     env.wait_content("out/app", "1");
 }
 
+/// Polls that were answered in vain for a moment, too, do not make the pauses longer and longer.
+#[test]
+fn a_storm_of_foreign_changes_is_no_server_that_does_not_wait() {
+    let metad = Metad::start(json!({"k": "0"}));
+    let env = Env::with_metad(&metad);
+    env.simple_with("app", r#"{{getv "/k"}}"#, "");
+    let _daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/app", "0");
+    metad.wait_idle();
+    for _ in 0..6 {
+        let answer = crate::http::Answer::new(200, "application/json", r#"{"k":"0"}"#.to_owned());
+        let answer = answer.header("X-Metad-Version", "1");
+        metad.fail_next(crate::metad::Fault::Answer(answer));
+    }
+    let changes = metad.change_elsewhere_often(20, true);
+    metad.wait_requests(metad.request_count() + 150);
+    drop(changes);
+    metad.put("/k", "1");
+    env.wait_content("out/app", "1");
+}
+
 #[test]
 fn a_server_that_answers_polls_at_once_for_ever_is_not_hammered() {
     let metad = Metad::start(json!({"k": "0"}));

@@ -74,7 +74,7 @@ impl Agent {
             let path = path.as_os_str();
             while slots.next_if(|(key, _)| key.as_os_str() < path).is_some() {}
             let known = slots.next_if(|(key, _)| key.as_os_str() == path);
-            known.is_none_or(|(_, slot)| !slot.stamp.still(stamp) || slot.reread)
+            known.is_none_or(|(_, slot)| !slot.is_current(stamp))
         };
         if self.broken.is_empty() {
             found.iter().filter(is_changed).collect()
@@ -122,8 +122,7 @@ impl Agent {
         let broken_due = self.broken.get(path).map(|broken| broken.due);
         if let Some(slot) = self.slots.get(path)
             && broken_due.is_none()
-            && slot.stamp.still(&stamp)
-            && !slot.reread
+            && slot.is_current(&stamp)
         {
             return;
         }
@@ -238,6 +237,11 @@ impl Agent {
 }
 
 impl Slot {
+    /// Returns true if the conf.d file, which has this stamp now, need not be read again.
+    fn is_current(&self, stamp: &Stamp) -> bool {
+        self.stamp.still(stamp) && !self.reread
+    }
+
     /// The clean path of its file: two are one place when their bytes are the same.
     fn place_of_dest(&self) -> Cow<'_, OsStr> {
         match &self.place {

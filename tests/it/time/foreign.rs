@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::env::{Env, until};
+use crate::env::{Daemon, Env, until};
 use crate::metad::Metad;
 
 /// How much later than in a quiet service half of the changes may be on disk.
@@ -14,6 +14,15 @@ const LATER: Duration = Duration::from_millis(500);
 const LATEST: Duration = Duration::from_secs(20);
 /// The changes of one measurement.
 const CHANGES: usize = 15;
+
+/// A daemon that has made its file from this service, whose `/k` is 0.
+fn watch(metad: &Metad) -> (Env, Daemon) {
+    let env = Env::with_metad(metad);
+    env.simple_with("app", r#"{{getv "/k"}}"#, "");
+    let daemon = env.daemon(&["-watch"]);
+    env.wait_content("out/app", "0");
+    (env, daemon)
+}
 
 /// The times from a change to the file, sorted. Each change comes after another pause, so that they
 /// fall into all moments of the poller's life.
@@ -34,10 +43,7 @@ fn times(metad: &Metad, env: &Env, from: usize) -> Vec<Duration> {
 /// Measures changes beside this many foreign changes a second.
 fn check(a_second: u32, wakes: bool) {
     let metad = Metad::start(json!({"k": "0"}));
-    let env = Env::with_metad(&metad);
-    env.simple_with("app", r#"{{getv "/k"}}"#, "");
-    let _daemon = env.daemon(&["-watch"]);
-    env.wait_content("out/app", "0");
+    let (env, _daemon) = watch(&metad);
     metad.wait_idle();
     let quiet = times(&metad, &env, 1);
     let (before, start) = (metad.extra_requests(), Instant::now());
@@ -77,10 +83,7 @@ fn a_hundred_foreign_changes_a_second_that_end_polls_make_no_change_late() {
 #[test]
 fn a_storm_of_foreign_changes_does_not_fetch_a_large_tree_all_the_time() {
     let metad = Metad::start(json!({"k": "0", "large": "x".repeat(2_000_000)}));
-    let env = Env::with_metad(&metad);
-    env.simple_with("app", r#"{{getv "/k"}}"#, "");
-    let _daemon = env.daemon(&["-watch"]);
-    env.wait_content("out/app", "0");
+    let (env, _daemon) = watch(&metad);
     let changes = metad.change_elsewhere_often(100, true);
     let (before, start) = (metad.request_count(), Instant::now());
     metad.wait_requests(before + 150);
@@ -99,10 +102,7 @@ fn a_storm_of_foreign_changes_does_not_fetch_a_large_tree_all_the_time() {
 #[test]
 fn a_storm_of_foreign_changes_is_no_server_that_does_not_wait() {
     let metad = Metad::start(json!({"k": "0"}));
-    let env = Env::with_metad(&metad);
-    env.simple_with("app", r#"{{getv "/k"}}"#, "");
-    let _daemon = env.daemon(&["-watch"]);
-    env.wait_content("out/app", "0");
+    let (env, _daemon) = watch(&metad);
     metad.wait_idle();
     for _ in 0..6 {
         let answer = crate::http::Answer::new(200, "application/json", r#"{"k":"0"}"#.to_owned());
@@ -135,10 +135,7 @@ fn a_server_that_answers_polls_at_once_for_ever_is_not_hammered() {
 #[test]
 fn settings_that_change_often_leave_one_thread_and_one_connection() {
     let metad = Metad::start(json!({"k": "0"}));
-    let env = Env::with_metad(&metad);
-    env.simple_with("app", r#"{{getv "/k"}}"#, "");
-    let daemon = env.daemon(&["-watch"]);
-    env.wait_content("out/app", "0");
+    let (env, daemon) = watch(&metad);
     metad.wait_idle();
     let settings = env.read("etc/confd.toml");
     let threads = daemon.status("Threads:");
